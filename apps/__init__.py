@@ -1,0 +1,1 @@
+"""Dashboards that `panel serve` opens: each stands on `views` and `lab` alone."""

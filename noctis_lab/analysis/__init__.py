@@ -1,0 +1,1 @@
+"""DataArray to numbers: ROI statistics, measurements, algorithms. No catalogue, no screen."""

@@ -1,0 +1,1 @@
+"""The catalogue: SQLite commits, Parquet holds, DuckDB answers. The only home of the databases."""

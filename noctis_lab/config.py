@@ -1,0 +1,143 @@
+"""One frozen `Settings`: argument over environment over `<root>/noctis.toml` over default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from noctis_lab.errors import SettingsError
+
+__all__ = ["Settings", "open_settings"]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its name, default, unit and help; built once, at a door.
+
+    Raises
+    ------
+    SettingsError
+        From `open_settings`: unknown key, malformed value or value out of range.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="NOCTIS_", populate_by_name=True
+    )
+
+    root: Path = Field(Path("~/noctis"), description="The archive's folder.")
+
+    host: str = Field("127.0.0.1", description="Address the pages are served on.")
+    port: int = Field(5006, ge=0, le=65535, description="TCP port of the pages; 0 takes any.")
+    dicom_host: str = Field("127.0.0.1", description="Address the DICOM receiver listens on.")
+    dicom_port: int = Field(
+        11112,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("DICOM_PORT", "NOCTIS_DICOM_PORT"),
+        description="TCP port of the DICOM receiver; 0 takes any.",
+    )
+    dicom_aet: str = Field(
+        "NOCTIS_SCP",
+        min_length=1,
+        max_length=16,
+        validation_alias=AliasChoices("DICOM_AET", "NOCTIS_DICOM_AET"),
+        description="AE title of the DICOM receiver.",
+    )
+    accept_loopback: bool = Field(
+        True, description="Accept unknown senders on the loopback, into the facility 'local'."
+    )
+    max_pdu_bytes: int = Field(
+        131_072, ge=16_384, le=1_048_576, description="Maximum PDU length announced, in bytes."
+    )
+    pdu_cap_bytes: int = Field(
+        1_048_576, ge=16_384, description="A peer that sends a longer PDU is aborted; bytes."
+    )
+    max_associations: int = Field(64, ge=1, le=1024, description="Associations at one time.")
+    network_timeout_s: float = Field(
+        10.0, gt=0, description="A peer silent in mid-PDU this long is aborted; seconds."
+    )
+    idle_timeout_s: float = Field(
+        60.0, gt=0, description="An association without a message this long is ended; seconds."
+    )
+    base_receiver: bool = Field(
+        False, description="Go back to pynetdicom's own receiving classes (slower)."
+    )
+    max_instance_bytes: int = Field(
+        8 * 1024**3, ge=1, description="The largest data set that is received; bytes."
+    )
+    min_free_bytes: int = Field(
+        1024**3, ge=0, description="Refuse new instances below this much free space; bytes."
+    )
+    quiet_s: float = Field(
+        10.0, ge=0, description="A series is written to Parquet after this long without news."
+    )
+    parquet_grace_s: float = Field(
+        60.0, ge=0, description="A replaced Parquet file is kept this long; seconds."
+    )
+    cache_bytes: int = Field(
+        1024**3, ge=0, description="Bound of the pixel cache of one process; bytes."
+    )
+    query_memory_bytes: int = Field(
+        2 * 1024**3, ge=64 * 1024**2, description="DuckDB's memory limit per process; bytes."
+    )
+    threads: int = Field(
+        2, ge=1, le=64, description="Threads for reading pixels and for queries, per process."
+    )
+    session_hours: float = Field(12.0, gt=0, description="A sign-in lasts this long; hours.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
+
+    @field_validator("root", mode="after")
+    @classmethod
+    def _expand_root(cls, root: Path) -> Path:
+        return Path(os.path.abspath(root.expanduser()))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: argument, environment, `noctis.toml` of the root."""
+        assert isinstance(init_settings, InitSettingsSource)
+        assert isinstance(env_settings, EnvSettingsSource)
+        root = init_settings.init_kwargs.get("root") or env_settings().get("root")
+        file = Path(str(root or cls.model_fields["root"].default)).expanduser() / "noctis.toml"
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
+    """Build the settings of this process.
+
+    Parameters
+    ----------
+    arguments
+        What the caller set explicitly, by setting name; None values count as not set.
+
+    Raises
+    ------
+    SettingsError
+        Names each key that is unknown, malformed or out of range.
+    """
+    given = {key: value for key, value in (arguments or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("settings not understood: " + "; ".join(lines)) from None

@@ -1,0 +1,227 @@
+"""The one tree of errors; it imports nothing, and every class is also a builtin.
+
+Each error holds its facts as attributes and says what was expected, what came and what to do. No
+message holds a patient's name or identifier: UIDs only.
+
+::
+
+    NoctisError
+    ├── SettingsError (ValueError)              a setting is unknown, malformed or out of range
+    ├── InvalidDicom (ValueError)               bytes are not a DICOM data set that can be kept
+    │   ├── TruncatedDicom                      an element says more bytes than there are
+    │   ├── NestingTooDeep                      sequences deeper than the bound
+    │   └── DicomTooLarge                       a bound in bytes or elements is exceeded
+    ├── UnsupportedTransferSyntax (NotImplementedError)
+    ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
+    ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
+    ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
+    ├── CannotStack (ValueError)                a series is not one stack, and why
+    │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
+    │   └── UnsupportedSeries
+    ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
+    ├── CatalogError (RuntimeError)
+    │   ├── SchemaMismatch                      schema newer or older than this program
+    │   ├── CatalogLocked (TimeoutError)        the write lock was not to be had in time
+    │   └── UnsupportedFilesystem (OSError)     WAL needs a local disk
+    ├── StorageError (OSError)
+    │   └── NoSpace                             free space below the watermark
+    ├── QueryError (ValueError)                 DuckDB refused the SQL, with its words
+    ├── AccessDenied (PermissionError)          `access.may` said no
+    ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
+    └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessDenied",
+    "CannotStack",
+    "CatalogError",
+    "CatalogLocked",
+    "CompressedPixels",
+    "DecodeError",
+    "DicomTooLarge",
+    "DuplicatePositions",
+    "FileChanged",
+    "InstanceNotFound",
+    "InvalidDicom",
+    "MixedGeometry",
+    "NestingTooDeep",
+    "NoGeometry",
+    "NoPixels",
+    "NoSpace",
+    "NoctisError",
+    "NotUnique",
+    "QueryError",
+    "SchemaMismatch",
+    "SendFailed",
+    "SenderRefused",
+    "SeriesNotFound",
+    "SettingsError",
+    "StorageError",
+    "StudyNotFound",
+    "TruncatedDicom",
+    "UnsupportedFilesystem",
+    "UnsupportedSeries",
+    "UnsupportedTransferSyntax",
+]
+
+
+class NoctisError(Exception):
+    """Root of everything that noctis_lab raises on purpose."""
+
+
+class SettingsError(NoctisError, ValueError):
+    """A setting is unknown, malformed or out of its range."""
+
+
+class InvalidDicom(NoctisError, ValueError):
+    """Bytes that are not a DICOM data set which can be kept.
+
+    Parameters
+    ----------
+    reason
+        What was expected and what came; no patient data.
+    offset
+        Byte offset from the start of the file, where known.
+    """
+
+    def __init__(self, reason: str, *, offset: int | None = None) -> None:
+        super().__init__(reason if offset is None else f"{reason} (at byte {offset})")
+        self.reason = reason
+        self.offset = offset
+
+
+class TruncatedDicom(InvalidDicom):
+    """An element's length reaches beyond the bytes that are there."""
+
+
+class NestingTooDeep(InvalidDicom):
+    """Sequences are nested deeper than the bound."""
+
+
+class DicomTooLarge(InvalidDicom):
+    """A bound in bytes, or in elements, is exceeded."""
+
+
+class UnsupportedTransferSyntax(NoctisError, NotImplementedError):
+    """No decoder here for a transfer syntax; its UID is `transfer_syntax_uid`."""
+
+    def __init__(self, transfer_syntax_uid: str, reason: str = "no decoder is installed") -> None:
+        super().__init__(f"transfer syntax {transfer_syntax_uid} cannot be decoded: {reason}")
+        self.transfer_syntax_uid = transfer_syntax_uid
+        self.reason = reason
+
+
+class DecodeError(NoctisError, ValueError):
+    """A frame's bytes do not decode to the shape and depth its header states."""
+
+
+class StudyNotFound(NoctisError, LookupError):
+    """No study with that StudyInstanceUID in this archive."""
+
+
+class SeriesNotFound(NoctisError, LookupError):
+    """No series with that SeriesInstanceUID in this archive."""
+
+
+class InstanceNotFound(NoctisError, LookupError):
+    """No instance with that SOPInstanceUID in this archive."""
+
+
+class NotUnique(NoctisError, LookupError):
+    """`.one()` was asked of a selection that holds none or several."""
+
+    def __init__(self, message: str, *, count: int) -> None:
+        super().__init__(message)
+        self.count = count
+
+
+class CannotStack(NoctisError, ValueError):
+    """A series does not form one stack of planes, and why.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series that was asked for.
+    reason
+        What stands against it and what to do.
+    SOPInstanceUIDs
+        The instances concerned, where the reason is about some.
+    """
+
+    def __init__(
+        self, SeriesInstanceUID: str, reason: str, *, SOPInstanceUIDs: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"series {SeriesInstanceUID}: {reason}")
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.SOPInstanceUIDs = SOPInstanceUIDs
+
+
+class DuplicatePositions(CannotStack):
+    """Two or more planes lie at the same position."""
+
+
+class MixedGeometry(CannotStack):
+    """Matrix, spacing, orientation or frame of reference differ within the series."""
+
+
+class NoGeometry(CannotStack):
+    """Image Position or Image Orientation (Patient) is missing."""
+
+
+class NoPixels(CannotStack):
+    """The series holds no pixel data (SR, RTSTRUCT, presentation states …)."""
+
+
+class CompressedPixels(CannotStack):
+    """The pixels are compressed in a way that cannot be loaded yet."""
+
+
+class UnsupportedSeries(CannotStack):
+    """A kind of series that is not loaded as a volume yet, by name."""
+
+
+class FileChanged(NoctisError, RuntimeError):
+    """A catalogued file is missing, or its size or time is not what was catalogued."""
+
+
+class CatalogError(NoctisError, RuntimeError):
+    """The catalogue cannot do what was asked of it."""
+
+
+class SchemaMismatch(CatalogError):
+    """The catalogue's schema is newer or older than this program's."""
+
+
+class CatalogLocked(CatalogError, TimeoutError):
+    """The catalogue's write lock was not to be had in time."""
+
+
+class UnsupportedFilesystem(CatalogError, OSError):
+    """The catalogue lies on a network file system, where SQLite's WAL is unsafe."""
+
+
+class StorageError(NoctisError, OSError):
+    """Bytes could not be put to rest."""
+
+
+class NoSpace(StorageError):
+    """Free space is below the watermark, or a write met a full disk."""
+
+
+class QueryError(NoctisError, ValueError):
+    """DuckDB refused a query; the message is DuckDB's own."""
+
+
+class AccessDenied(NoctisError, PermissionError):
+    """The principal may not do that."""
+
+
+class SenderRefused(NoctisError, PermissionError):
+    """The calling AE title is unknown here, or blocked."""
+
+
+class SendFailed(NoctisError, ConnectionError):
+    """An association or a C-STORE that we began did not succeed."""

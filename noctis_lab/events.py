@@ -1,0 +1,109 @@
+"""Typed facts that processes tell each other through the catalogue's `event` table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+__all__ = [
+    "EVENTS",
+    "ChildRestarted",
+    "Event",
+    "InstanceConflict",
+    "InstanceRejected",
+    "InstanceStored",
+    "SenderRefused",
+    "SeriesFlushed",
+    "SeriesSummarised",
+    "parse_event",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact; `kind` is its name in the table. UIDs and titles only, never patient data."""
+
+    kind: ClassVar[str] = "event"
+
+    def to_json(self) -> str:
+        """Return the fields as a JSON object."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceStored(Event):
+    """An instance was admitted."""
+
+    kind: ClassVar[str] = "instance-stored"
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceConflict(Event):
+    """A known SOPInstanceUID came with other content and was quarantined."""
+
+    kind: ClassVar[str] = "instance-conflict"
+    StudyInstanceUID: str
+    SOPInstanceUID: str
+    quarantine_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRejected(Event):
+    """Bytes that could not be admitted were quarantined."""
+
+    kind: ClassVar[str] = "instance-rejected"
+    quarantine_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderRefused(Event):
+    """An unknown or blocked sender asked for an association."""
+
+    kind: ClassVar[str] = "sender-refused"
+    calling_aet: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesSummarised(Event):
+    """The worker wrote a series' facts and thumbnail."""
+
+    kind: ClassVar[str] = "series-summarised"
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesFlushed(Event):
+    """The worker wrote a quiet series to Parquet."""
+
+    kind: ClassVar[str] = "series-flushed"
+    SeriesInstanceUID: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRestarted(Event):
+    """The supervisor restarted a process that had died."""
+
+    kind: ClassVar[str] = "child-restarted"
+    process: str
+    exit_code: int
+
+
+EVENTS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}
+
+
+def parse_event(kind: str, fields: str) -> Event:
+    """Return the event that `to_json` wrote.
+
+    Raises
+    ------
+    KeyError
+        `kind` is none of `EVENTS`.
+    """
+    return EVENTS[kind](**json.loads(fields))

@@ -1,0 +1,1 @@
+"""The worker: handlers of jobs and the loop that claims them."""

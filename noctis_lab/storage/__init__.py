@@ -1,0 +1,1 @@
+"""Bytes at rest: atomic put, quarantine, journal, derived files. Knows no database."""

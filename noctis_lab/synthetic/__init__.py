@@ -1,0 +1,1 @@
+"""Phantoms and series as DICOM, made from numbers: for the demo, the tests and the docs."""

@@ -1,0 +1,36 @@
+"""What every floor's tests share: real data, real programs, and nothing of our own mocked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real and hostile DICOM files, or skip where there is none."""
+    named = os.environ.get("NOCTIS_TEST_DATA")
+    if not named:
+        pytest.skip("NOCTIS_TEST_DATA names no folder of real DICOM files")
+    folder = Path(named).resolve()
+    assert (folder / "MANIFEST.tsv").is_file(), f"NOCTIS_TEST_DATA={named} holds no MANIFEST.tsv"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], str]:
+    """Return a function that finds a program, or skips (in CI: fails) where it is missing."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None and os.environ.get("NOCTIS_CI") == "1":
+            pytest.fail(f"{name} is not installed, and CI allows no skip for it")
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
