@@ -1,1 +1,27 @@
 """The command line: one file per group of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from noctis_lab.cli import network, people, query, services, upkeep
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="noctis",
+    help="A research lab's imaging archive: receive DICOM, ask it SQL, open it as volumes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+services.register(app)
+query.register(app)
+network.register(app)
+people.register(app)
+upkeep.register(app)
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 done, 1 failed, 2 usage, 3 partly done."""
+    app()

@@ -1,0 +1,57 @@
+"""What all commands share: their options, their settings, and the outer door for errors."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noctis_lab.cli.logs import configure_logging
+from noctis_lab.config import Settings, open_settings
+from noctis_lab.errors import NoctisError
+
+__all__ = ["AET", "Debug", "Host", "Port", "Root", "opened_settings", "outer_door"]
+
+logger = logging.getLogger(__name__)
+
+Root = Annotated[
+    Path | None, typer.Option("--root", help="The archive's folder.  [NOCTIS_ROOT, ~/noctis]")
+]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.  [127.0.0.1]")]
+Port = Annotated[int | None, typer.Option("--port", help="TCP port; 0 takes any free one.")]
+AET = Annotated[
+    str | None, typer.Option("--aet", help="AE title of the receiver.  [DICOM_AET, NOCTIS_SCP]")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Log every step.")]
+
+
+@contextlib.contextmanager
+def outer_door() -> Iterator[None]:
+    """Turn an error into one clear line and exit code 1.
+
+    Errors of ours speak for themselves; of any other only the type is told, since its words may
+    quote patient data. The traceback is logged at DEBUG.
+    """
+    try:
+        yield
+    except NoctisError as error:
+        logger.debug("command failed", exc_info=True)
+        print(f"noctis: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        logger.debug("command failed", exc_info=True)
+        print(f"noctis: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def opened_settings(*, debug: bool = False, **given: object) -> Settings:
+    """Build the settings of this process from what the command was given, and set up logging."""
+    with outer_door():
+        settings = open_settings({"log_level": "DEBUG" if debug else None, **given})
+        configure_logging(settings.log_level)
+        return settings
