@@ -1,0 +1,142 @@
+/** How the client reaches the archive: HTTP where it is served, the component's channel in notebooks. */
+
+export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "rgb8";
+
+/** One frame, in the order in which it is shown. */
+export interface FrameDescription {
+  SOPInstanceUID: string;
+  /** Index of the frame within its instance, from 0. */
+  frame: number;
+  rows: number;
+  columns: number;
+  dtype: FrameDtype;
+  /** values = stored · slope + intercept */
+  slope: number;
+  intercept: number;
+  /** Centre of the first voxel: patient LPS, mm. */
+  position_mm: [number, number, number] | null;
+  /** Distance along the stack's normal, mm. */
+  z_mm: number | null;
+  InstanceNumber: number | null;
+}
+
+export interface NamedWindow {
+  center: number;
+  width: number;
+  name: string;
+}
+
+/** What a series is, as `volumes/pixels.describe_stack` says it; no pixels. */
+export interface StackDescription {
+  SeriesInstanceUID: string;
+  kind: "volume" | "slices";
+  /** One sentence on the geometry where it is not a regular volume. */
+  note: string | null;
+  units: string | null;
+  modality: string | null;
+  photometric_interpretation: string;
+  /** ImageOrientationPatient: direction along a row, then along a column. */
+  orientation: [number, number, number, number, number, number] | null;
+  /** (row, column), as in PixelSpacing. */
+  pixel_spacing_mm: [number, number] | null;
+  windows: NamedWindow[];
+  frames: FrameDescription[];
+  corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
+}
+
+/** One element of an instance's header, for people. */
+export interface ElementText {
+  path: string;
+  tag: string;
+  VR: string;
+  value: string | null;
+}
+
+/** One series of the study in view. */
+export interface SeriesSummary {
+  SeriesInstanceUID: string;
+  Modality: string | null;
+  SeriesNumber: number | null;
+  SeriesDescription: string | null;
+  instance_count: number;
+  image_count: number;
+  badges?: { kind: string; text: string }[];
+}
+
+/** The seam between the viewer and where its pixels come from. */
+export interface Transport {
+  stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription>;
+  /** Stored values of frames first … first + count − 1, little endian, back to back. */
+  pixels(seriesUID: string, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer>;
+  elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]>;
+}
+
+/** A request that failed, with words for people. */
+export class TransportError extends Error {
+  constructor(message: string, readonly status: number | null = null) {
+    super(message);
+    this.name = "TransportError";
+  }
+}
+
+const REASONS: Record<number, string> = {
+  401: "You are signed out. Sign in again, then retry.",
+  403: "Your account may not see this.",
+  404: "The archive does not have it (any more).",
+  429: "Too many requests; wait a moment, then retry.",
+  503: "The archive is busy; retry in a moment.",
+};
+
+/** Turn a failed answer into words: the server's own `detail` where it gives one. */
+export async function failureOf(response: Response): Promise<TransportError> {
+  let detail: unknown = null;
+  try {
+    detail = ((await response.json()) as { detail?: unknown }).detail;
+  } catch {
+    detail = null;
+  }
+  const words = typeof detail === "string" ? detail : REASONS[response.status] ?? "The server could not answer.";
+  return new TransportError(`${words} (HTTP ${response.status})`, response.status);
+}
+
+/** Fetch from our own origin; failures come as `TransportError`. */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new TransportError("The server does not answer. Is it still running?");
+  }
+  if (!response.ok) throw await failureOf(response);
+  return response;
+}
+
+/** HTTP, same origin: the routes under `/api/v1/dicom`. */
+export class HttpTransport implements Transport {
+  constructor(readonly base = "/api/v1/dicom") {}
+
+  async stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription> {
+    const path = `${this.base}/series/${encodeURIComponent(seriesUID)}/stack`;
+    return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as StackDescription;
+  }
+
+  async pixels(seriesUID: string, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const path = `${this.base}/series/${encodeURIComponent(seriesUID)}/pixels?first=${first}&count=${count}`;
+    return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
+  }
+
+  async elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
+    const path = `${this.base}/image/${encodeURIComponent(SOPInstanceUID)}/metadata`;
+    return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as ElementText[];
+  }
+
+  async series(studyUID: string, signal?: AbortSignal): Promise<SeriesSummary[]> {
+    const path = `${this.base}/studies/${encodeURIComponent(studyUID)}/series`;
+    return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as SeriesSummary[];
+  }
+
+  thumbnailPath(seriesUID: string): string {
+    return `${this.base}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
+  }
+}
