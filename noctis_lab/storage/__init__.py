@@ -1,1 +1,1 @@
-"""Bytes at rest: atomic put, quarantine, journal, derived files. Knows no database."""
+"""Bytes at rest: atomic files, quarantine, derived files and the journal; knows no database."""
