@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Rescale"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["IDENTITY", "Rescale", "apply_rescale", "to_float32", "value_dtype"]
+
+#: Elements at a time: the float64 scratch of a block stays in a core's second-level cache.
+_BLOCK = 1 << 14
+#: Every integer up to here is a float32.
+_FLOAT32_EXACT = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +24,102 @@ class Rescale:
     slope: float
     intercept: float
     units: str | None  # RescaleType, where stated
+
+    @property
+    def is_offset(self) -> bool:
+        """Whether it only adds an integer, so that integers stay integers."""
+        return self.slope == 1 and float(self.intercept).is_integer()
+
+
+#: What holds where a data set states no Modality LUT (PS3.3 C.11.1).
+IDENTITY = Rescale(slope=1.0, intercept=0.0, units=None)
+
+
+def value_dtype(rescales: Iterable[Rescale], *, bits_stored: int, is_signed: bool) -> np.dtype[Any]:
+    """Return the type that holds every value a series can have.
+
+    Parameters
+    ----------
+    rescales
+        Those of all planes.
+    bits_stored, is_signed
+        Bits Stored and Pixel Representation: the range of the stored values.
+
+    Returns
+    -------
+    dtype
+        The smallest integer type that is exact where every slope is 1 and every intercept an
+        integer, else float32.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`
+    """
+    low, high = (-(1 << bits_stored - 1), (1 << bits_stored - 1) - 1)
+    if not is_signed:
+        low, high = 0, (1 << bits_stored) - 1
+    intercepts = []
+    for rescale in rescales:
+        if not rescale.is_offset:
+            return np.dtype(np.float32)
+        intercepts.append(int(rescale.intercept))
+    low, high = low + min(intercepts, default=0), high + max(intercepts, default=0)
+    for candidate in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64):
+        limits = np.iinfo(candidate)
+        if limits.min <= low and high <= limits.max:
+            return np.dtype(candidate)
+    return np.dtype(np.float32)
+
+
+def apply_rescale(stored: NDArray[Any], rescale: Rescale, out: NDArray[Any]) -> None:
+    """Write the modality values of `stored` into `out`.
+
+    Parameters
+    ----------
+    stored
+        ndarray, any shape, integer or float.
+    rescale
+        The plane's own.
+    out
+        ndarray of the same shape, C-contiguous; may be `stored` itself where the types agree.
+
+    Notes
+    -----
+    A slope other than 1 is computed in float64 and rounded once, as pydicom's does, in blocks that
+    stay in the cache.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`
+    """
+    if out.dtype.kind in "iu":
+        # Modulo 2^n the sum is right whatever the sign of the operands, since the result fits:
+        # so add in the type of the result, without numpy's wider intermediate.
+        same = stored.view(out.dtype) if stored.itemsize == out.itemsize else stored
+        intercept = np.array(int(rescale.intercept)).astype(out.dtype)
+        np.add(same, intercept, out=out, dtype=out.dtype, casting="unsafe")
+    elif out.dtype == np.float32 and rescale.is_offset and _fits_float32(stored, rescale):
+        np.add(stored, np.float32(rescale.intercept), out=out, dtype=np.float32, casting="unsafe")
+    else:
+        _apply_in_blocks(stored.reshape(-1), rescale, out.reshape(-1))
+
+
+def to_float32(stored: NDArray[Any], rescale: Rescale | None) -> NDArray[np.float32]:
+    """Return the modality values of one plane as float32, same shape."""
+    out = np.empty(stored.shape, np.float32)
+    apply_rescale(stored, rescale or IDENTITY, out)
+    return out
+
+
+def _fits_float32(stored: NDArray[Any], rescale: Rescale) -> bool:
+    return stored.dtype.itemsize <= 2 and abs(rescale.intercept) < _FLOAT32_EXACT - (1 << 16)
+
+
+def _apply_in_blocks(stored: NDArray[Any], rescale: Rescale, out: NDArray[Any]) -> None:
+    scratch = np.empty(min(_BLOCK, stored.size), np.float64)
+    for start in range(0, stored.size, _BLOCK):
+        block = stored[start : start + _BLOCK]
+        values = scratch[: block.size]
+        np.multiply(block, rescale.slope, out=values, dtype=np.float64)
+        values += rescale.intercept
+        out[start : start + _BLOCK] = values
