@@ -1,0 +1,179 @@
+"""The xarray accessor `.dicom`: a volume's geometry, derived from its coordinates each time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from noctis_lab.dicom.geometry import to_affine
+from noctis_lab.errors import NoGeometry, UnsupportedSeries
+from noctis_lab.volumes.axes import AXES, GEOMETRY
+
+__all__ = ["DicomAccessor"]
+
+_REGULAR = 1e-6  # of a step; coordinates are computed, so only rounding parts them
+
+
+@xr.register_dataarray_accessor("dicom")  # type: ignore[no-untyped-call]
+class DicomAccessor:
+    """Where a volume lies in the patient, whatever was sliced, flipped or computed before.
+
+    Holds no state: everything is derived from the coordinates z, y, x and `patient_lps`. An axis
+    that was indexed away but kept its scalar coordinate counts as one plane. Indices, spacings and
+    columns are in the order (z, y, x); places are patient LPS mm, voxel centres.
+
+    Examples
+    --------
+    >>> from noctis_lab.volumes.accessor import DicomAccessor
+    >>> volume = xr.DataArray(
+    ...     np.zeros((2, 1, 1)),
+    ...     dims=("z", "y", "x"),
+    ...     coords={
+    ...         "z": [10.0, 12.5], "y": [0.0], "x": [5.0],
+    ...         "patient_lps": (
+    ...             (), 0,
+    ...             {"direction": [0, 0, 1, 0, 1, 0, 1, 0, 0], "spacing_mm": [2.5, 0.5, 0.5]},
+    ...         ),
+    ...     },
+    ... )
+    >>> volume.dicom.index_to_world((1, 0, 0)).tolist()
+    [5.0, 0.0, 12.5]
+    """
+
+    __slots__ = ("_volume",)
+
+    def __init__(self, volume: xr.DataArray) -> None:
+        self._volume = volume
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether every axis has one step, so that there is an affine."""
+        return all(self._is_even(axis) for axis in AXES)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along z, y, x in mm; NaN for z of a lone plane.
+
+        Raises
+        ------
+        NoGeometry, UnsupportedSeries
+            There are no coordinates in the patient; an axis has no single step.
+        """
+        z, y, x = (abs(step) for step in self._steps())
+        return (z, y, x)
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """Unit directions of the index axes: float64, shape (3, 3), columns z, y, x."""
+        signs = np.array([math.copysign(1.0, step) for step in self._steps()])
+        directions: NDArray[np.float64] = self._axes() * signs
+        return directions
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Centre of the first voxel: mm, patient LPS."""
+        x, y, z = self._axes() @ self._firsts()
+        return (float(x), float(y), float(z))
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """Index (z, y, x, 1) to patient LPS mm: float64, shape (4, 4).
+
+        The z column is NaN where there is one plane whose spacing nothing states.
+        """
+        return to_affine(self.direction, self.spacing, self.origin)
+
+    @property
+    def tilt_deg(self) -> float:
+        """Angle between the z axis and the normal of the planes: a tilted gantry, or shear."""
+        slices, down, along = self._axes().T
+        normal = np.cross(along, down)
+        sine = np.linalg.norm(np.cross(slices, normal))
+        angle = math.degrees(math.atan2(float(sine), float(np.dot(slices, normal))))
+        return min(angle, 180.0 - angle)  # a mirrored stack leans no more than the stack
+
+    @property
+    def frame_of_reference_uid(self) -> str | None:
+        """FrameOfReferenceUID of the series: equal ones share one patient space."""
+        uid = self._geometry().get("FrameOfReferenceUID")
+        return None if uid is None else str(uid)
+
+    def index_to_world(self, index: ArrayLike) -> NDArray[np.float64]:
+        """Return the places of voxels.
+
+        Parameters
+        ----------
+        index
+            Array of shape (..., 3): (z, y, x), fractions allowed.
+
+        Returns
+        -------
+        ndarray of float64, shape (..., 3)
+            (x, y, z) in mm, patient LPS.
+        """
+        index = np.asarray(index, dtype=np.float64)
+        # A lone plane has no step, and its plane 0 none needed.
+        moved = np.where(index == 0, 0.0, index * self._steps())
+        return (self._firsts() + moved) @ self._axes().T
+
+    def world_to_index(self, position_mm: ArrayLike) -> NDArray[np.float64]:
+        """Return the indices of places.
+
+        Parameters
+        ----------
+        position_mm
+            Array of shape (..., 3): (x, y, z) in mm, patient LPS.
+
+        Returns
+        -------
+        ndarray of float64, shape (..., 3)
+            (z, y, x), fractional; z is NaN off a lone plane.
+        """
+        position = np.asarray(position_mm, dtype=np.float64)
+        along = position @ np.linalg.inv(self._axes()).T - self._firsts()
+        steps = np.array(self._steps())
+        on_lone_plane = np.isnan(steps) & (np.abs(along) < 1e-6)
+        return np.where(on_lone_plane, 0.0, along / steps)
+
+    def _geometry(self) -> dict[str, object]:
+        known = self._volume.coords
+        if GEOMETRY not in known or "direction" not in known[GEOMETRY].attrs:
+            raise NoGeometry(self._uid(), "the array has no geometry (coordinate 'patient_lps')")
+        return {str(key): value for key, value in known[GEOMETRY].attrs.items()}
+
+    def _axes(self) -> NDArray[np.float64]:
+        return np.array(self._geometry()["direction"], dtype=np.float64).reshape(3, 3)
+
+    def _along(self, axis: str) -> NDArray[np.float64]:
+        if axis not in self._volume.coords:
+            raise NoGeometry(self._uid(), f"the array has no coordinate '{axis}' any more")
+        return np.atleast_1d(np.asarray(self._volume.coords[axis], dtype=np.float64))
+
+    def _firsts(self) -> NDArray[np.float64]:
+        return np.array([self._along(axis)[0] for axis in AXES])
+
+    def _steps(self) -> tuple[float, float, float]:
+        nominal = np.array(self._geometry()["spacing_mm"], dtype=np.float64)
+        steps = []
+        for number, axis in enumerate(AXES):
+            along = self._along(axis)
+            if not self._is_even(axis):
+                raise UnsupportedSeries(
+                    self._uid(), f"axis '{axis}' has no single step; there is no affine"
+                )
+            count = len(along) - 1
+            steps.append(float(along[-1] - along[0]) / count if count else float(nominal[number]))
+        return (steps[0], steps[1], steps[2])
+
+    def _is_even(self, axis: str) -> bool:
+        along = self._along(axis)
+        if len(along) < 2:
+            return True
+        step = (along[-1] - along[0]) / (len(along) - 1)
+        return bool(step != 0 and np.all(np.abs(np.diff(along) - step) <= _REGULAR * abs(step)))
+
+    def _uid(self) -> str:
+        return str(self._volume.attrs.get("SeriesInstanceUID", "(unknown)"))

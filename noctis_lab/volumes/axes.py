@@ -1,0 +1,67 @@
+"""The one layout of a volume's array: its dims, its coordinates and how geometry rides on them.
+
+The 1-D coordinates of z, y and x are t = U⁻¹·origin + i·step, so that a voxel's place is U·t. For
+an axial stack they are patient LPS millimetres as they stand; for oblique, sheared and mirrored
+ones they survive slicing, strides, flips and arithmetic, since only the constant U is stored: nine
+floats on the scalar coordinate `patient_lps`, with each axis' nominal spacing beside it for the
+case that a single plane is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.volumes.stack import Stack
+
+__all__ = ["AXES", "GEOMETRY", "SERIES_DIMS", "VOLUME_DIMS", "stack_coordinates"]
+
+#: The spatial dims, in the order of the array, and of every index and spacing.
+AXES: tuple[str, str, str] = ("z", "y", "x")
+VOLUME_DIMS = AXES
+#: What may stand before them where a series has one more dimension.
+SERIES_DIMS = ("time", "echo", "b_value", "phase", "asl_context", "segment")
+#: The scalar coordinate that holds U and the nominal spacing.
+GEOMETRY = "patient_lps"
+
+type Coordinate = tuple[tuple[str, ...], NDArray[Any] | int, dict[str, Any]]
+
+
+def stack_coordinates(
+    stack: Stack, *, FrameOfReferenceUID: str | None
+) -> Mapping[Hashable, Coordinate]:
+    """Return the coordinates of a planned stack.
+
+    Parameters
+    ----------
+    stack
+        The plan.
+    FrameOfReferenceUID
+        Of the series, where stated.
+
+    Returns
+    -------
+    mapping of str to (dims, values, attrs)
+        z, y and x (float64, mm), and the scalar `patient_lps`.
+    """
+    directions = np.array(stack.directions, dtype=np.float64)
+    first_mm = np.linalg.solve(directions, np.array(stack.origin_mm))
+    coordinates: dict[Hashable, Coordinate] = {}
+    for axis, name in enumerate(AXES):
+        step_mm, size = stack.steps_mm[axis], stack.shape[axis]
+        along_mm = np.full(size, first_mm[axis])
+        if size > 1:
+            along_mm += np.arange(size) * step_mm
+        coordinates[name] = ((name,), along_mm, {"units": "mm"})
+    geometry: dict[str, Any] = {
+        "direction": [float(cosine) for cosine in directions.ravel()],
+        "spacing_mm": [float(step_mm) for step_mm in stack.steps_mm],
+        "residual_mm": stack.residual_mm,
+    }
+    if FrameOfReferenceUID is not None:
+        geometry["FrameOfReferenceUID"] = FrameOfReferenceUID
+    coordinates[GEOMETRY] = ((), 0, geometry)
+    return coordinates
