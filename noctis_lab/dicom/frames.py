@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
-__all__ = ["PixelLayout"]
+from noctis_lab.dicom.scanner import Fragments
+from noctis_lab.errors import InvalidDicom
+
+__all__ = ["FrameTable", "PixelLayout", "build_frame_table"]
+
+#: Per frame its fragments as (offset in the file, length in bytes).
+type FrameTable = tuple[tuple[tuple[int, int], ...], ...]
+
+# JPEG, JPEG-LS: SOI. JPEG 2000, HTJ2K: SOC and SIZ. What no entropy-coded segment holds, since a
+# 0xFF there is followed by a byte below 0x90 (J2K) or by a stuffed zero or bit.
+_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +47,86 @@ class PixelLayout:
     length: int
     #: Encapsulated only: per frame its fragments as (offset in the file, length in bytes).
     frame_table: tuple[tuple[tuple[int, int], ...], ...] | None
+    #: Samples of at most 8 bits in big-endian OW: bytes are swapped in pairs (PS3.5 8.1.1).
+    word_swapped: bool = False
+
+
+def build_frame_table(
+    fragments: Fragments,
+    *,
+    frames: int,
+    extended_offsets: bytes | None,
+    read: Callable[[int, int], bytes],
+) -> FrameTable:
+    """Return which fragments make up each frame.
+
+    Parameters
+    ----------
+    fragments
+        The items as they were walked: the truth that any offset table is held against.
+    frames
+        NumberOfFrames.
+    extended_offsets
+        The value of ExtendedOffsetTable (7FE0,0001), little endian, where there is one.
+    read
+        ``read(offset, count)`` gives bytes of the file; asked only where the tables do not tell.
+
+    Returns
+    -------
+    FrameTable
+        `frames` tuples of one or more (offset, length).
+
+    Raises
+    ------
+    InvalidDicom
+        Fragments cannot be assigned to frames.
+
+    Notes
+    -----
+    A table that does not begin with 0, does not ascend or does not land on items is not trusted:
+    the fragments are then counted, and else searched for starts of code streams.
+
+    References
+    ----------
+    :dcm:`PS3.5 A.4 <part05/sect_A.4.html>`, :dcm:`PS3.3 C.7.6.3 <part03/sect_C.7.6.3.html>`
+    """
+    items = fragments.items
+    if frames == 1:
+        if not items:
+            raise InvalidDicom("encapsulated pixel data holds no fragment")
+        return (items,)
+    for table in (_unpack(extended_offsets or b"", "Q"), _unpack(fragments.offset_table, "L")):
+        starts = _starts_by_table(fragments, table, frames)
+        if starts is not None:
+            return _split(items, starts)
+    if len(items) == frames:
+        return tuple((item,) for item in items)
+    if len(items) < frames:
+        raise InvalidDicom(f"{frames} frames are stated, {len(items)} fragments are there")
+    starts = [
+        index for index, (offset, _) in enumerate(items) if read(offset, 4).startswith(_STARTS)
+    ]
+    if len(starts) != frames or starts[0] != 0:
+        raise InvalidDicom(
+            f"{len(items)} fragments cannot be assigned to {frames} frames without an offset table"
+        )
+    return _split(items, starts)
+
+
+def _unpack(table: bytes, code: str) -> tuple[int, ...]:
+    size = struct.calcsize(f"<{code}")
+    return struct.unpack_from(f"<{len(table) // size}{code}", table)
+
+
+def _starts_by_table(fragments: Fragments, table: tuple[int, ...], frames: int) -> list[int] | None:
+    if len(table) != frames or table[0] != 0:
+        return None
+    index_at = {offset - 8 - fragments.first: i for i, (offset, _) in enumerate(fragments.items)}
+    starts = [index_at.get(offset, -1) for offset in table]
+    ascends = all(a < b for a, b in pairwise(starts))
+    return starts if ascends and starts[0] == 0 else None
+
+
+def _split(items: tuple[tuple[int, int], ...], starts: list[int]) -> FrameTable:
+    stops = [*starts[1:], len(items)]
+    return tuple(items[start:stop] for start, stop in zip(starts, stops, strict=True))

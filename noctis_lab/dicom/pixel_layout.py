@@ -1,0 +1,161 @@
+"""Check a data set's statements on its pixels against the bytes that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from noctis_lab.dicom.byte_window import ByteWindow
+from noctis_lab.dicom.frames import FrameTable, PixelLayout, build_frame_table
+from noctis_lab.dicom.scanner import Scan
+from noctis_lab.errors import InvalidDicom, TruncatedDicom
+
+__all__ = ["build_layout"]
+
+_KEYWORDS = {
+    0x7FE00008: "FloatPixelData",
+    0x7FE00009: "DoubleFloatPixelData",
+    0x7FE00010: "PixelData",
+}
+_EXTENDED_OFFSET_TABLE = 0x7FE00001
+_FIXED_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
+_LARGEST_FRAMES = 2**31 - 1
+# PS3.3 C.7.6.3.1.2: chroma is stored for every second column (422), and row (420).
+_SUBSAMPLED = {"YBR_FULL_422": 2.0, "YBR_PARTIAL_422": 2.0, "YBR_PARTIAL_420": 1.5}
+
+
+def build_layout(
+    scan: Scan,
+    *,
+    integer: Callable[[str], int | None],
+    photometric_interpretation: str,
+    window: ByteWindow,
+    encapsulated: bool,
+    deflated: bool,
+) -> PixelLayout | None:
+    """Return where and how the top level's pixels are stored, None where there are none.
+
+    Parameters
+    ----------
+    scan
+        The data set's structure.
+    integer
+        Gives a top-level attribute's value by keyword.
+    photometric_interpretation
+        As stated; empty where it is not.
+    window
+        The data set's bytes, asked only for the starts of fragments.
+    encapsulated, deflated
+        What the transfer syntax is.
+
+    Raises
+    ------
+    TruncatedDicom
+        Native pixel data is shorter than rows · columns · frames · samples · bits.
+    InvalidDicom
+        The statements contradict each other, or fragments cannot be assigned to frames.
+    """
+    pixels = scan.pixels
+    if pixels is None:
+        return None
+    keyword = _KEYWORDS[pixels.tag]
+    stated = _Stated.read(integer, photometric_interpretation, keyword)
+    if stated is None:
+        return None
+    fragments = scan.fragments
+    if (fragments is not None) != encapsulated:
+        expected = "encapsulated" if encapsulated else "native"
+        raise InvalidDicom(
+            f"the transfer syntax has {expected} pixel data, the element is not",
+            offset=pixels.offset,
+        )
+    table: FrameTable | None = None
+    if fragments is None:
+        needed = stated.native_bytes()
+        if pixels.length < needed:
+            raise TruncatedDicom(
+                f"{keyword} holds {pixels.length} bytes where its attributes need {needed}",
+                offset=pixels.offset,
+            )
+    else:
+        table = build_frame_table(
+            fragments,
+            frames=stated.frames,
+            extended_offsets=_find_extended_offsets(scan),
+            read=window.read,
+        )
+    return PixelLayout(
+        keyword=keyword,
+        rows=stated.rows,
+        columns=stated.columns,
+        frames=stated.frames,
+        samples_per_pixel=stated.samples_per_pixel,
+        photometric_interpretation=photometric_interpretation,
+        bits_allocated=stated.bits_allocated,
+        bits_stored=stated.bits_stored,
+        high_bit=stated.high_bit,
+        pixel_representation=integer("PixelRepresentation") or 0,
+        planar_configuration=integer("PlanarConfiguration") or 0,
+        big_endian=pixels.big_endian,
+        encapsulated=encapsulated,
+        deflated=deflated,
+        offset=pixels.offset,
+        length=pixels.length,
+        frame_table=table,
+        word_swapped=pixels.big_endian and pixels.VR == "OW" and stated.bits_allocated <= 8,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stated:
+    """What the Image Pixel Module states."""
+
+    rows: int
+    columns: int
+    frames: int
+    samples_per_pixel: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    samples_stored: float  # per pixel
+
+    @classmethod
+    def read(
+        cls, integer: Callable[[str], int | None], photometric_interpretation: str, keyword: str
+    ) -> Self | None:
+        rows, columns = integer("Rows"), integer("Columns")
+        bits_allocated = integer("BitsAllocated") or _FIXED_BITS.get(keyword)
+        if rows is None or columns is None or bits_allocated is None:
+            return None
+        frames = integer("NumberOfFrames") or 1
+        if not 0 < frames <= _LARGEST_FRAMES:
+            raise InvalidDicom(f"NumberOfFrames is {frames}")
+        samples = integer("SamplesPerPixel") or 1
+        bits_stored = integer("BitsStored") or bits_allocated
+        high_bit = integer("HighBit")
+        return cls(
+            rows=rows,
+            columns=columns,
+            frames=frames,
+            samples_per_pixel=samples,
+            bits_allocated=bits_allocated,
+            bits_stored=bits_stored,
+            high_bit=bits_stored - 1 if high_bit is None else high_bit,
+            samples_stored=_SUBSAMPLED.get(photometric_interpretation, float(samples)),
+        )
+
+    def native_bytes(self) -> int:
+        # PS3.5 8.1.1: frames follow each other bit by bit, no padding between them.
+        pixels = self.rows * self.columns * self.frames
+        samples = (
+            pixels * 3 // 2 if self.samples_stored == 1.5 else pixels * int(self.samples_stored)
+        )
+        return (samples * self.bits_allocated + 7) // 8
+
+
+def _find_extended_offsets(scan: Scan) -> bytes | None:
+    for element in reversed(scan.elements):
+        if element.tag == _EXTENDED_OFFSET_TABLE and not element.prefix:
+            return element.raw
+    return None
