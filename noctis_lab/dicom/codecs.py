@@ -1,0 +1,217 @@
+"""Frames of pixel data decoded into stored values, within the shape their header states."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.dicom.decoders import CODECS, Codec
+from noctis_lab.dicom.file_meta import read_file_meta
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.stored import frame_bits, frame_shape, native_dtype, unpack_native
+from noctis_lab.errors import DecodeError, UnsupportedTransferSyntax
+
+__all__ = ["CODECS", "Codec", "can_decode", "decode_frame", "native_dtype", "read_frame"]
+
+_NATIVE = frozenset(
+    {
+        "1.2.840.10008.1.2",  # implicit VR little endian
+        "1.2.840.10008.1.2.1",  # explicit VR little endian
+        "1.2.840.10008.1.2.1.99",  # deflated
+        "1.2.840.10008.1.2.2",  # explicit VR big endian
+    }
+)
+_INFLATE_CHUNK = 1 << 20
+
+
+def can_decode(transfer_syntax_uid: str) -> bool:
+    """Return whether frames of a transfer syntax can be decoded here."""
+    if transfer_syntax_uid in _NATIVE:
+        return True
+    return any(codec.available for codec in CODECS.get(transfer_syntax_uid, ()))
+
+
+def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) -> NDArray[Any]:
+    """Decode one frame's bytes into stored values.
+
+    Parameters
+    ----------
+    layout
+        What the header states; the result has that shape and type, or there is none.
+    transfer_syntax_uid
+        Of the data set.
+    payload
+        The frame's bytes: its native pixels from the first bit on, or its fragments joined.
+
+    Returns
+    -------
+    ndarray of `native_dtype`, shape (rows, columns) or (rows, columns, samples)
+        Stored values: cut to BitsStored below HighBit, with their sign. Colours stand as they
+        are stored, in PhotometricInterpretation (`to_rgb` converts), apart from YBR_RCT and
+        YBR_ICT, which JPEG 2000 decoders give as RGB, and from 422, which is widened.
+
+    Raises
+    ------
+    UnsupportedTransferSyntax
+        No decoder for it is installed.
+    DecodeError
+        The bytes do not decode to the stated shape.
+
+    Notes
+    -----
+    Runs in the calling thread only; codecs that release the GIL scale by calling it from
+    several.
+
+    References
+    ----------
+    :dcm:`PS3.5 8 and annex A <part05/chapter_8.html>`
+    """
+    shape = frame_shape(layout)
+    native_dtype(layout)  # refuses depths that are none, before any decoder runs
+    if not layout.encapsulated:
+        return unpack_native(layout, payload)
+    if transfer_syntax_uid not in CODECS:
+        raise UnsupportedTransferSyntax(transfer_syntax_uid)
+    for codec in CODECS[transfer_syntax_uid]:
+        if codec.available:
+            stored = _call(codec, layout, payload)
+            break
+    else:
+        raise UnsupportedTransferSyntax(transfer_syntax_uid)
+    if stored.shape != shape:
+        raise DecodeError(f"a frame of shape {shape} was expected, {stored.shape} came")
+    return stored
+
+
+def _call(codec: Codec, layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    try:
+        return codec.decode(layout, payload)
+    except DecodeError:
+        raise
+    except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise DecodeError(f"{codec.library} could not decode the frame: {error}") from error
+    except MemoryError as error:
+        raise DecodeError(f"{codec.library} had no memory for the frame") from error
+    except BaseException as error:
+        # A Rust decoder's panic is a BaseException that no module exports.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DecodeError(f"{codec.library} panicked on the frame") from error
+
+
+def read_frame(
+    path: Path, layout: PixelLayout, transfer_syntax_uid: str, frame: int
+) -> NDArray[Any]:
+    """Read one frame from a file and decode it.
+
+    Parameters
+    ----------
+    path
+        The file that `layout` was read from, unchanged since.
+    frame
+        Counted from 0.
+
+    Returns
+    -------
+    ndarray
+        As `decode_frame` gives it.
+
+    Raises
+    ------
+    UnsupportedTransferSyntax, DecodeError
+        As `decode_frame`; also for a frame number outside the layout and for a file that is
+        shorter than its layout says.
+    OSError
+        The file cannot be opened.
+
+    Notes
+    -----
+    Of a deflated data set everything up to the frame is inflated at every call, in pieces; only
+    the frame's own bytes are kept.
+    """
+    if not 0 <= frame < layout.frames:
+        raise DecodeError(f"frame {frame} was asked of {layout.frames}")
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if layout.encapsulated:
+            payload = _read_fragments(descriptor, layout, frame)
+        else:
+            payload = _read_native(descriptor, layout, frame)
+    finally:
+        os.close(descriptor)
+    return decode_frame(layout, transfer_syntax_uid, payload)
+
+
+def _read_fragments(descriptor: int, layout: PixelLayout, frame: int) -> bytes:
+    table = layout.frame_table
+    if table is None or frame >= len(table):
+        raise DecodeError(f"the file's fragments do not say where frame {frame} lies")
+    return b"".join(_read_exactly(descriptor, offset, length) for offset, length in table[frame])
+
+
+def _read_native(descriptor: int, layout: PixelLayout, frame: int) -> bytes:
+    first_bit = frame * frame_bits(layout)
+    begin = first_bit // 8
+    end = (first_bit + frame_bits(layout) + 7) // 8
+    swapped = _is_swapped(descriptor, layout)
+    if swapped:  # whole words only
+        begin, end = begin - begin % 2, end + end % 2
+    if layout.deflated:
+        payload = _inflate_range(descriptor, layout.offset + begin, end - begin)
+    else:
+        payload = _read_exactly(descriptor, layout.offset + begin, end - begin)
+    if swapped:
+        words = np.frombuffer(payload, np.uint16).byteswap().tobytes()
+        payload = words[first_bit // 8 - begin :]
+    if first_bit % 8 == 0:
+        return payload
+    # PS3.5 8.1.1 and D.2: frames of 1-bit pixels follow each other without padding.
+    bits = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="little")
+    return np.packbits(bits[first_bit % 8 :], bitorder="little").tobytes()
+
+
+def _is_swapped(descriptor: int, layout: PixelLayout) -> bool:
+    """Return whether bytes of up to 8 bits stand in big-endian words (OW, PS3.5 A.3)."""
+    if not layout.big_endian or layout.bits_allocated > 8 or layout.deflated:
+        return False
+    return _read_exactly(descriptor, layout.offset - 8, 2) == b"OW"
+
+
+def _read_exactly(descriptor: int, offset: int, length: int) -> bytes:
+    pieces = []
+    while length > 0:
+        piece = os.pread(descriptor, length, offset)
+        if not piece:
+            raise DecodeError("the file ends within the frame's bytes")
+        pieces.append(piece)
+        offset += len(piece)
+        length -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _inflate_range(descriptor: int, start: int, length: int) -> bytes:
+    """Return `length` bytes from `start` of the inflated data set, keeping no others."""
+    source = read_file_meta(descriptor).data_set_offset
+    inflater = zlib.decompressobj(-15)
+    kept = bytearray()
+    inflated = 0
+    while len(kept) < length and not inflater.eof:
+        deflated = inflater.unconsumed_tail or os.pread(descriptor, _INFLATE_CHUNK, source)
+        if not inflater.unconsumed_tail:
+            source += len(deflated)
+        try:
+            piece = inflater.decompress(deflated, _INFLATE_CHUNK)
+        except zlib.error as error:
+            raise DecodeError("the data set is not a deflate stream") from error
+        if not deflated and not piece:
+            break
+        kept += piece[max(start - inflated, 0) :][: length - len(kept)]
+        inflated += len(piece)
+    if len(kept) < length:
+        raise DecodeError("the deflated data set ends within the frame's bytes")
+    return bytes(kept)

@@ -1,0 +1,183 @@
+"""Which library decodes which transfer syntax: imagecodecs first, pylibjpeg's where it is not."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from openjpeg.utils import decode as openjpeg_decode
+from rle.utils import decode_pixel_data as rle_decode
+
+from noctis_lab.dicom.codestream import CodestreamInfo, parse_jpeg, parse_jpeg2000
+from noctis_lab.dicom.color import from_rgb
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.stored import (
+    frame_bits,
+    frame_shape,
+    to_stored,
+    unpack_bits,
+    unpack_native,
+)
+from noctis_lab.errors import DecodeError
+
+__all__ = ["CODECS", "Codec"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """One library's decoder for some transfer syntaxes; the first available one is used."""
+
+    library: str
+    available: bool
+    decode: Callable[[PixelLayout, bytes], NDArray[Any]]
+
+
+def _check_shape(layout: PixelLayout, info: CodestreamInfo) -> None:
+    stated = (layout.rows, layout.columns, layout.samples_per_pixel)
+    if (info.rows, info.columns, info.samples) != stated:
+        raise DecodeError(
+            f"the codestream holds {info.rows} rows, {info.columns} columns, {info.samples} "
+            f"samples; the header states {stated}"
+        )
+    if info.precision > layout.bits_allocated > 1:
+        raise DecodeError(
+            f"the codestream has {info.precision} bits a sample, BitsAllocated is "
+            f"{layout.bits_allocated}"
+        )
+
+
+def _jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    info = parse_jpeg(payload)
+    _check_shape(layout, info)
+    if info.samples == 1:
+        return to_stored(layout, imagecodecs.jpeg8_decode(payload))
+    photometric = layout.photometric_interpretation
+    if info.colour_transformed is True and photometric == "RGB":
+        # Stated as RGB, yet kept as YCbCr: what an encoder that leaves the header alone makes.
+        words = imagecodecs.jpeg8_decode(payload, colorspace="YCBCR", outcolorspace="RGB")
+        return to_stored(layout, words)
+    # Equal spaces on both sides: libjpeg converts nothing.
+    space = "CMYK" if info.samples == 4 else "RGB"
+    words = imagecodecs.jpeg8_decode(payload, colorspace=space, outcolorspace=space)
+    if info.colour_transformed is False and photometric in ("YBR_FULL", "YBR_FULL_422"):
+        words = from_rgb(words)  # the other way round: stated as YCbCr, kept as RGB
+    return to_stored(layout, words)
+
+
+def _jpegls(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    _check_shape(layout, parse_jpeg(payload))
+    return to_stored(layout, imagecodecs.jpegls_decode(payload))
+
+
+def _jpeg2000(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    info = parse_jpeg2000(payload)
+    _check_shape(layout, info)
+    return _from_jpeg2000(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
+
+
+def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    info = parse_jpeg2000(payload)
+    _check_shape(layout, info)
+    if not info.lossless:
+        # OpenJPH wraps what an irreversible wavelet carries beyond the type's range (256 became
+        # 0 in 657 samples of one file); OpenJPEG clips, at half the speed.
+        return _from_jpeg2000(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
+    return _from_jpeg2000(layout, info, imagecodecs.htj2k_decode(payload))
+
+
+def _openjpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    info = parse_jpeg2000(payload)
+    bare = payload.startswith(b"\xff\x4f")
+    _check_shape(layout, info)
+    return _from_jpeg2000(layout, info, openjpeg_decode(payload, j2k_format=0 if bare else 2))
+
+
+def _from_jpeg2000(layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]) -> NDArray[Any]:
+    # A codestream's own sign bit may disagree with PixelRepresentation, which is DICOM's word;
+    # what has none there is two's complement at the codestream's depth.
+    unsigned_as_signed = layout.pixel_representation == 1 and not info.signed
+    return to_stored(layout, words, bits=info.precision if unsigned_as_signed else None)
+
+
+def _rle(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    dtype = np.dtype(f"<u{max(layout.bits_allocated // 8, 1)}")
+    return _from_rle(layout, bytes(imagecodecs.dicomrle_decode(payload, dtype)))
+
+
+def _pylibjpeg_rle(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    width = max(layout.bits_allocated, 8)
+    pixels = (frame_bits(layout) + 7) // 8 * 8 // width // layout.samples_per_pixel
+    decoded = rle_decode(
+        payload, version=2, rows=1, columns=pixels, bits_allocated=width, byteorder="<"
+    )
+    return _from_rle(layout, bytes(decoded))
+
+
+def _from_rle(layout: PixelLayout, decoded: bytes) -> NDArray[Any]:
+    shape = frame_shape(layout)
+    needed = (frame_bits(layout) + 7) // 8
+    if len(decoded) != needed:
+        raise DecodeError(f"RLE gave {len(decoded)} bytes, {needed} were expected")
+    if layout.bits_allocated == 1:
+        return unpack_bits(decoded, shape)
+    words: NDArray[Any] = np.frombuffer(decoded, f"<u{layout.bits_allocated // 8}")
+    if len(shape) == 3:  # PS3.5 G.2: all segments of a sample come before the next sample's
+        words = np.moveaxis(words.reshape(shape[2], shape[0], shape[1]), 0, 2)
+    return to_stored(layout, np.ascontiguousarray(words.reshape(shape)))
+
+
+def _deflated_frame(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    needed = (frame_bits(layout) + 7) // 8
+    try:
+        inflated = zlib.decompressobj(-15).decompress(payload, needed)
+    except zlib.error as error:
+        raise DecodeError("the frame is not a deflate stream") from error
+    return unpack_native(layout, inflated)
+
+
+_JPEG = (Codec(library="imagecodecs.JPEG8", available=imagecodecs.JPEG8.available, decode=_jpeg),)
+_JPEGLS = (
+    Codec(library="imagecodecs.JPEGLS", available=imagecodecs.JPEGLS.available, decode=_jpegls),
+)
+_OPENJPEG = Codec(library="openjpeg", available=True, decode=_openjpeg)
+_JPEG2000 = (
+    Codec(library="imagecodecs.JPEG2K", available=imagecodecs.JPEG2K.available, decode=_jpeg2000),
+    _OPENJPEG,
+)
+_HTJ2K = (
+    Codec(
+        library="imagecodecs.HTJ2K",
+        available=imagecodecs.HTJ2K.available and imagecodecs.JPEG2K.available,
+        decode=_htj2k,
+    ),
+    _OPENJPEG,
+)
+
+#: Transfer syntax UID → its decoders (PS3.5 annex A); the first available one is used.
+CODECS: dict[str, tuple[Codec, ...]] = {
+    "1.2.840.10008.1.2.4.50": _JPEG,  # JPEG baseline
+    "1.2.840.10008.1.2.4.51": _JPEG,  # JPEG extended, 8 and 12 bits
+    "1.2.840.10008.1.2.4.53": _JPEG,  # spectral selection (retired)
+    "1.2.840.10008.1.2.4.55": _JPEG,  # full progression (retired)
+    "1.2.840.10008.1.2.4.57": _JPEG,  # JPEG lossless, process 14
+    "1.2.840.10008.1.2.4.70": _JPEG,  # JPEG lossless, first-order prediction
+    "1.2.840.10008.1.2.4.80": _JPEGLS,
+    "1.2.840.10008.1.2.4.81": _JPEGLS,  # near-lossless
+    "1.2.840.10008.1.2.4.90": _JPEG2000,  # lossless only
+    "1.2.840.10008.1.2.4.91": _JPEG2000,
+    "1.2.840.10008.1.2.4.201": _HTJ2K,  # lossless only
+    "1.2.840.10008.1.2.4.202": _HTJ2K,  # lossless, RPCL
+    "1.2.840.10008.1.2.4.203": _HTJ2K,
+    "1.2.840.10008.1.2.5": (
+        Codec(
+            library="imagecodecs.DICOMRLE", available=imagecodecs.DICOMRLE.available, decode=_rle
+        ),
+        Codec(library="rle", available=True, decode=_pylibjpeg_rle),
+    ),
+    "1.2.840.10008.1.2.8.1": (Codec(library="zlib", available=True, decode=_deflated_frame),),
+}
