@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IDENTITY", "Rescale", "apply_rescale", "to_float32", "value_dtype"]
+__all__ = ["IDENTITY", "Rescale", "apply_rescale", "to_float32", "value_dtype", "values_units"]
 
 #: Elements at a time: the float64 scratch of a block stays in a core's second-level cache.
 _BLOCK = 1 << 14
@@ -24,6 +24,11 @@ class Rescale:
     slope: float
     intercept: float
     units: str | None  # RescaleType, where stated
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the values are the stored ones."""
+        return self.slope == 1 and self.intercept == 0
 
     @property
     def is_offset(self) -> bool:
@@ -109,6 +114,36 @@ def to_float32(stored: NDArray[Any], rescale: Rescale | None) -> NDArray[np.floa
     out = np.empty(stored.shape, np.float32)
     apply_rescale(stored, rescale or IDENTITY, out)
     return out
+
+
+def values_units(modality: str | None, rescales: Iterable[Rescale | None]) -> str:
+    """Return the unit of a series' modality values.
+
+    Parameters
+    ----------
+    modality
+        Modality of the series.
+    rescales
+        Those of all planes; None where a plane states none.
+
+    Returns
+    -------
+    str
+        RescaleType where all planes state the same one, HU for a rescaled CT that states none,
+        else ``"unspecified"``.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`: US is "Unspecified";
+    :dcm:`PS3.3 C.8.2.1.1.5 <part03/sect_C.8.2.html>`: an original CT without RescaleType is in HU.
+    """
+    found = list(rescales)
+    stated = {None if rescale is None else rescale.units or None for rescale in found}
+    unit = stated.pop() if len(stated) == 1 else None
+    if unit is not None:
+        return "unspecified" if unit == "US" else unit
+    is_rescaled = bool(found) and all(rescale is not None for rescale in found)
+    return "HU" if modality == "CT" and is_rescaled and not stated else "unspecified"
 
 
 def _fits_float32(stored: NDArray[Any], rescale: Rescale) -> bool:

@@ -1,0 +1,406 @@
+"""What a viewer is given: a series described in words and numbers, and its frames as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
+from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.rescale import IDENTITY, values_units
+from noctis_lab.dicom.stored import native_dtype
+from noctis_lab.errors import (
+    FileChanged,
+    InstanceNotFound,
+    InvalidDicom,
+    NoPixels,
+    SeriesNotFound,
+    UnsupportedSeries,
+)
+from noctis_lab.volumes.planes import instance_file, read_plane
+from noctis_lab.volumes.stack import TILT_TOLERANCE_DEG, summarise, view_order
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = [
+    "Corner",
+    "FrameDescription",
+    "NamedWindow",
+    "StackDescription",
+    "describe_stack",
+    "encode_frames",
+    "read_stored",
+]
+
+type Vector = tuple[float, float, float]
+
+_ROW_BYTES = 2048  # what a described frame takes in memory, generously
+_SENT_AS_THEY_ARE = frozenset({"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameDescription:
+    """One frame in the order in which it is shown."""
+
+    SOPInstanceUID: str
+    frame: int  # index within its instance, from 0
+    rows: int
+    columns: int
+    dtype: str  # of the bytes that `encode_frames` gives; "rgb8" is 3 bytes a pixel
+    slope: float
+    intercept: float
+    position_mm: Vector | None  # centre of the first voxel, patient LPS
+    z_mm: float | None  # along the normal
+    InstanceNumber: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedWindow:
+    """A window that the data set proposes, in values."""
+
+    center: float
+    width: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corner:
+    """The lines in three corners of the stage; the fourth is the viewer's own."""
+
+    top_left: tuple[str, ...]  # who
+    top_right: tuple[str, ...]  # where and when
+    bottom_right: tuple[str, ...]  # acquisition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackDescription:
+    """A series as a viewer shows it; no pixels."""
+
+    SeriesInstanceUID: str
+    revision: str  # changes when a frame comes, goes or moves
+    kind: Literal["volume", "slices"]
+    note: str | None  # one sentence where it is not a plain regular volume
+    units: str | None  # None where nothing states one
+    modality: str | None
+    photometric_interpretation: str
+    orientation: tuple[float, float, float, float, float, float] | None  # where all share one
+    pixel_spacing_mm: tuple[float, float] | None  # (row, column), where all share one
+    windows: tuple[NamedWindow, ...]
+    frames: tuple[FrameDescription, ...]
+    corner: Corner
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as what `json.dumps` takes."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """A series' frames in the order in which they are shown."""
+
+    rows: tuple[InstanceRow, ...]
+    frames: tuple[tuple[InstanceRow, int], ...]
+    revision: str
+
+
+def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
+    """Describe a series for a viewer.
+
+    Parameters
+    ----------
+    handle
+        The open archive.
+    SeriesInstanceUID
+        Any series with pixels: a stack, single planes, multi-frame, colour.
+
+    Returns
+    -------
+    StackDescription
+        Windows and corner texts are those of the middle frame's instance.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    NoPixels
+        None of its instances holds pixels.
+    """
+    series, view = _find_view(handle, SeriesInstanceUID)
+    facts = summarise(view.rows)
+    is_plain = bool(facts.is_volume) and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
+    middle, _ = view.frames[len(view.frames) // 2]
+    header = _find_header(handle, middle)
+    first = view.rows[0]
+    assert first.pixels is not None
+    units = values_units(series.Modality, [row.rescale for row in view.rows])
+    return StackDescription(
+        SeriesInstanceUID=SeriesInstanceUID,
+        revision=view.revision,
+        kind="volume" if facts.is_volume else "slices",
+        note=None if is_plain else facts.geometry_note,
+        units=None if units == "unspecified" else units,
+        modality=series.Modality,
+        photometric_interpretation=first.pixels.photometric_interpretation,
+        orientation=_shared_orientation(view.rows),
+        pixel_spacing_mm=_shared_spacing(view.rows),
+        windows=() if header is None else _windows(header),
+        frames=tuple(_describe_frame(row, frame) for row, frame in view.frames),
+        corner=_corner(header, series),
+    )
+
+
+def encode_frames(
+    handle: Handle,
+    SeriesInstanceUID: str,
+    first: int,
+    count: int,
+    *,
+    revision: str | None = None,
+) -> bytes:
+    """Return the stored values of frames as bytes, through the process-wide cache.
+
+    Parameters
+    ----------
+    handle
+        The open archive.
+    SeriesInstanceUID
+        The series.
+    first, count
+        Which frames, by their place in `StackDescription.frames`; the caller bounds `count`.
+    revision
+        The description's. Where the series is another one by now the places are not the same.
+
+    Returns
+    -------
+    bytes
+        Frame after frame, row after row, little endian, in the `dtype` of its description; colours
+        as RGB.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels, FileChanged
+        As `describe_stack`; `FileChanged` also where `revision` is not the present one.
+    InstanceNotFound
+        There are no such frames.
+    UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
+        A frame cannot be decoded or shown.
+    """
+    _, view = _find_view(handle, SeriesInstanceUID)
+    if revision is not None and revision != view.revision:
+        raise FileChanged(
+            f"series {SeriesInstanceUID} has other frames than when it was described; describe it "
+            "again"
+        )
+    if first < 0 or count < 1 or first + count > len(view.frames):
+        raise InstanceNotFound(
+            f"series {SeriesInstanceUID} shows frames 0 to {len(view.frames) - 1}; {count} from "
+            f"{first} on were asked for"
+        )
+    wanted = view.frames[first : first + count]
+    encoded: list[bytes | None] = [handle.frames.find(_key(*key)) for key in wanted]
+    missing = [index for index, found in enumerate(encoded) if found is None]
+    if len(missing) == 1:
+        encoded[missing[0]] = _read_encoded(handle, wanted[missing[0]])
+    elif missing:
+        read = handle.executor.map(lambda index: _read_encoded(handle, wanted[index]), missing)
+        for index, found in zip(missing, read, strict=True):
+            encoded[index] = found
+    return b"".join(found for found in encoded if found is not None)
+
+
+def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
+    """Read one frame without loading its series.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns), or (rows, columns, 3) of uint8
+        Stored values; colours as RGB.
+
+    Raises
+    ------
+    FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
+        As `planes.read_plane`.
+    UnsupportedSeries
+        Pixels of a palette, whose colours are not looked up yet.
+    """
+    stored = read_plane(instance_file(handle.storage, row), row, frame)
+    assert row.pixels is not None
+    if row.pixels.photometric_interpretation == "PALETTE COLOR":
+        raise UnsupportedSeries(
+            row.SeriesInstanceUID, "pixels of a colour palette, which is not looked up yet"
+        )
+    if row.pixels.samples_per_pixel == 1:
+        return stored
+    return to_rgb(stored[..., :3], row.pixels.photometric_interpretation)
+
+
+def _find_view(handle: Handle, SeriesInstanceUID: str) -> tuple[SeriesRow, _View]:
+    series = handle.catalog.find_series(SeriesInstanceUID)
+    if series is None:
+        raise SeriesNotFound(f"series {SeriesInstanceUID} is not in this archive")
+    # A series that got another instance has another count and another time.
+    key = ("view", SeriesInstanceUID, series.instance_count, series.last_received_at)
+    known: _View | None = handle.frames.find(key)
+    if known is not None:
+        return series, known
+    rows = view_order(handle.catalog.instances_of(SeriesInstanceUID))
+    if not rows:
+        raise NoPixels(SeriesInstanceUID, "none of its instances holds pixel data")
+    frames = tuple(
+        (row, frame)
+        for row in rows
+        for frame in range(row.pixels.frames if row.pixels is not None else 0)
+    )
+    digest = hashlib.sha256()
+    for row, frame in frames:
+        digest.update(row.sha256 + frame.to_bytes(4, "little"))
+    view = _View(rows=rows, frames=frames, revision=digest.hexdigest()[:16])
+    handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames) // 16))
+    return series, view
+
+
+def _key(row: InstanceRow, frame: int) -> tuple[str, bytes, int]:
+    return ("frame", row.sha256, frame)
+
+
+def _read_encoded(handle: Handle, key: tuple[InstanceRow, int]) -> bytes:
+    row, frame = key
+    stored = read_stored(handle, row, frame)
+    assert row.pixels is not None
+    sent = np.uint8 if stored.ndim == 3 else np.dtype(_sent_dtype(row.pixels)).newbyteorder("<")
+    encoded = np.ascontiguousarray(stored, sent).tobytes()
+    handle.frames.put(_key(row, frame), encoded, len(encoded))
+    return encoded
+
+
+def _sent_dtype(layout: PixelLayout) -> str:
+    if layout.samples_per_pixel > 1:
+        return "rgb8"
+    native = native_dtype(layout).name
+    return native if native in _SENT_AS_THEY_ARE else "float32"
+
+
+def _describe_frame(row: InstanceRow, frame: int) -> FrameDescription:
+    layout, plane, rescale = row.pixels, row.plane, row.rescale or IDENTITY
+    assert layout is not None
+    # The frames of one instance have places of their own, in its functional groups.
+    position = plane.position_mm if layout.frames == 1 else None
+    along = None
+    if position is not None and plane.orientation is not None:
+        along = position_along_normal_mm(position, plane.orientation)
+    return FrameDescription(
+        SOPInstanceUID=row.SOPInstanceUID,
+        frame=frame,
+        rows=layout.rows,
+        columns=layout.columns,
+        dtype=_sent_dtype(layout),
+        slope=rescale.slope,
+        intercept=rescale.intercept,
+        position_mm=position,
+        z_mm=along,
+        InstanceNumber=row.InstanceNumber,
+    )
+
+
+def _shared_orientation(
+    rows: Sequence[InstanceRow],
+) -> tuple[float, float, float, float, float, float] | None:
+    first = rows[0].plane.orientation
+    if first is None:
+        return None
+    others = (row.plane.orientation for row in rows)
+    shared = all(other is not None and is_same_orientation(first, other) for other in others)
+    return first if shared else None
+
+
+def _shared_spacing(rows: Sequence[InstanceRow]) -> tuple[float, float] | None:
+    spacings = {row.plane.pixel_spacing_mm for row in rows}
+    return spacings.pop() if len(spacings) == 1 else None
+
+
+def _find_header(handle: Handle, row: InstanceRow) -> Header | None:
+    """Return a header for texts and windows; None where the file cannot be read now."""
+    try:
+        return read_header(instance_file(handle.storage, row))
+    except (InvalidDicom, OSError):
+        return None  # its pixels will say so; the rest of the series can still be shown
+
+
+def _windows(header: Header) -> tuple[NamedWindow, ...]:
+    # PS3.3 C.11.2.1.2: pairs of centre and width, each with an explanation where stated.
+    centers = header.numbers("WindowCenter") or ()
+    widths = header.numbers("WindowWidth") or ()
+    names = (header.text("WindowCenterWidthExplanation") or "").split("\\")
+    return tuple(
+        NamedWindow(
+            center=center,
+            width=width,
+            name=(names[index].strip() if index < len(names) else "") or f"Window {index + 1}",
+        )
+        for index, (center, width) in enumerate(zip(centers, widths, strict=False))
+        if width > 0
+    )
+
+
+def _corner(header: Header | None, series: SeriesRow) -> Corner:
+    if header is None:
+        return Corner(top_left=(), top_right=(), bottom_right=())
+
+    def line(*parts: str) -> str:
+        return " ".join(part for part in parts if part)
+
+    def text(keyword: str, unit: str = "") -> str:
+        value = (header.text(keyword) or "").strip()
+        return f"{value} {unit}".strip() if value else ""
+
+    scanned = text("SequenceName") or text("ScanningSequence")
+    echo = line(_prefixed("TR", text("RepetitionTime")), _prefixed("TE", text("EchoTime")))
+    number = f"{series.SeriesNumber}:" if series.SeriesNumber is not None else ""
+    lines = (
+        (
+            _person(text("PatientName")),
+            text("PatientID"),
+            line(text("PatientSex"), text("PatientAge")),
+        ),
+        (
+            text("InstitutionName"),
+            line(_date(text("StudyDate")), _time(text("StudyTime"))),
+            text("StudyDescription"),
+            line(number, text("SeriesDescription")),
+        ),
+        (
+            text("ManufacturerModelName"),
+            line(text("KVP", "kV"), text("XRayTubeCurrent", "mA")),
+            line(scanned, echo),
+            _prefixed("Slice", text("SliceThickness", "mm")),
+        ),
+    )
+    top_left, top_right, bottom_right = (tuple(text for text in part if text) for part in lines)
+    return Corner(top_left=top_left, top_right=top_right, bottom_right=bottom_right)
+
+
+def _person(name: str) -> str:
+    # PS3.5 6.2.1: groups (alphabetic first) by "=", components by "^", family name first.
+    family, _, rest = name.split("=", maxsplit=1)[0].partition("^")
+    return ", ".join(part for part in (family, " ".join(rest.split("^")).strip()) if part)
+
+
+def _prefixed(prefix: str, text: str) -> str:
+    return f"{prefix} {text}" if text else ""
+
+
+def _date(text: str) -> str:
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
+
+
+def _time(text: str) -> str:
+    return f"{text[:2]}:{text[2:4]}" if len(text) >= 4 and text[:4].isdigit() else text

@@ -1,0 +1,192 @@
+"""One instance's pixels at rest: where they lie, whether they still do, and how they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.header import read_header
+from noctis_lab.dicom.stored import to_stored
+from noctis_lab.errors import FileChanged, InvalidDicom, NoPixels, UnsupportedTransferSyntax
+from noctis_lab.storage.files import Storage
+
+__all__ = ["instance_file", "is_plain", "open_plane", "read_plane", "read_plane_into"]
+
+_HASH_CHUNK = 1 << 20
+
+
+def instance_file(storage: Storage, row: InstanceRow) -> Path:
+    """Return the file that holds an instance: ours, or the source that was indexed in place."""
+    if row.in_place is not None:
+        return row.in_place.path
+    return storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
+
+
+def is_plain(layout: PixelLayout) -> bool:
+    """Return whether the file's bytes are the stored values, byte order apart."""
+    return (
+        not layout.encapsulated
+        and not layout.deflated
+        and not layout.word_swapped
+        and layout.samples_per_pixel == 1
+        and layout.bits_allocated in (8, 16, 32, 64)
+    )
+
+
+@contextmanager
+def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
+    """Open an instance's file and say where its pixels lie.
+
+    Yields
+    ------
+    (int, PixelLayout)
+        A file descriptor, and the catalogue's layout, once size (and time, for a source in place)
+        are what was catalogued; where they are not, the file is parsed again.
+
+    Raises
+    ------
+    FileChanged
+        The file is missing, or its data set is another one now.
+    NoPixels
+        The instance has no pixel data.
+    """
+    if row.pixels is None:
+        raise NoPixels(row.SeriesInstanceUID, f"instance {row.SOPInstanceUID} has no pixel data")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FileChanged(
+            f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
+            "'noctis fsck' says what else is missing"
+        ) from error
+    try:
+        found = os.fstat(descriptor)
+        layout = row.pixels
+        if not _is_as_catalogued(row, found):
+            layout = _parse_again(path, descriptor, row, found.st_size)
+        yield descriptor, layout
+    finally:
+        os.close(descriptor)
+
+
+def _is_as_catalogued(row: InstanceRow, found: os.stat_result) -> bool:
+    if row.in_place is not None:
+        return (
+            found.st_size == row.in_place.size_bytes and found.st_mtime_ns == row.in_place.mtime_ns
+        )
+    return found.st_size == row.data_set_offset + row.data_set_length
+
+
+def _parse_again(path: Path, descriptor: int, row: InstanceRow, size_bytes: int) -> PixelLayout:
+    """Return the layout as the file has it now, if its data set is still the catalogued one.
+
+    The size or the time is another one: a copy, a `touch`, or other content. The hash tells.
+    """
+    changed = FileChanged(
+        f"the file of instance {row.SOPInstanceUID} is not what was catalogued; index it again, or "
+        "restore it"
+    )
+    try:
+        header = read_header(path)
+    except InvalidDicom as error:
+        raise changed from error
+    digest = hashlib.sha256()
+    offset = header.data_set_offset
+    while offset < size_bytes:
+        piece = os.pread(descriptor, _HASH_CHUNK, offset)
+        if not piece:
+            break
+        digest.update(piece)
+        offset += len(piece)
+    assert row.pixels is not None
+    if digest.digest() != row.sha256 or header.pixels is None:
+        raise changed
+    return header.pixels
+
+
+def read_plane_into(
+    descriptor: int, layout: PixelLayout, out: NDArray[Any], *, frame: int = 0
+) -> None:
+    """Read one plain frame's stored values straight into an array.
+
+    Parameters
+    ----------
+    descriptor
+        Of the file; not moved.
+    layout
+        For which `is_plain` holds.
+    out
+        ndarray of `native_dtype`, shape (rows, columns), C-contiguous.
+
+    Raises
+    ------
+    FileChanged
+        The file ends before the frame does.
+    """
+    target = memoryview(out).cast("B")
+    offset = layout.offset + frame * len(target)
+    done = 0
+    while done < len(target):
+        count = os.preadv(descriptor, [target[done:]], offset + done)
+        if count == 0:
+            raise FileChanged("a file ended within its pixels; 'noctis fsck' says which")
+        done += count
+    if layout.big_endian:
+        out.byteswap(inplace=True)
+    if _is_dirty(layout, out):
+        out[...] = to_stored(layout, out)
+
+
+def _is_dirty(layout: PixelLayout, stored: NDArray[Any]) -> bool:
+    """Return whether bits outside BitsStored are set, or a sign was not carried into them."""
+    # PS3.5 8.1.1: what stands above HighBit is not pixel data (overlays, in old files).
+    if stored.dtype.kind == "f" or layout.bits_stored == 8 * stored.itemsize:
+        return False
+    if layout.high_bit != layout.bits_stored - 1:
+        return True
+    if stored.dtype.kind == "u":
+        return bool(stored.max() >> layout.bits_stored)
+    limit = 1 << (layout.bits_stored - 1)
+    return bool(stored.min() < -limit or stored.max() >= limit)
+
+
+def read_plane(path: Path, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
+    """Read and decode one frame.
+
+    Parameters
+    ----------
+    path
+        The instance's file.
+    frame
+        Counted from 0.
+
+    Returns
+    -------
+    ndarray of `native_dtype`, shape (rows, columns) or (rows, columns, samples)
+        Stored values, cut to BitsStored and with their sign; colours as they are stored.
+
+    Raises
+    ------
+    FileChanged, NoPixels
+        As `open_plane`.
+    UnsupportedTransferSyntax, DecodeError
+        As `dicom.codecs.read_frame`.
+    """
+    with open_plane(path, row) as (descriptor, layout):
+        if not can_decode(row.transfer_syntax_uid):
+            raise UnsupportedTransferSyntax(row.transfer_syntax_uid)
+        if not is_plain(layout) or not 0 <= frame < layout.frames:
+            return read_frame(path, layout, row.transfer_syntax_uid, frame)
+        stored = np.empty((layout.rows, layout.columns), native_dtype(layout))
+        read_plane_into(descriptor, layout, stored, frame=frame)
+        return stored
