@@ -1,0 +1,284 @@
+"""One admission, one transaction: thin and wide row, rollups, access, event and jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from noctis_lab.catalog.commit_statements import CommitStatements
+from noctis_lab.catalog.connection import Connections
+from noctis_lab.catalog.instants import to_instant
+from noctis_lab.catalog.records import InstanceEntry
+from noctis_lab.catalog.rollups import (
+    instance_number,
+    join_modalities,
+    series_texts,
+    study_texts,
+    top_level,
+)
+from noctis_lab.catalog.rows import (
+    clean_text,
+    format_values,
+    instance_values,
+    origin_values,
+    series_reference,
+)
+from noctis_lab.catalog.wide import encode_elements
+from noctis_lab.dicom.uids import uid_key
+from noctis_lab.errors import CatalogError
+from noctis_lab.events import InstanceStored
+
+__all__ = ["Committer"]
+
+#: Keys of formats and origins remembered as being in the table; rows are never deleted there.
+_MOST_REMEMBERED = 10_000
+_NEW_SERIES_FACTS = dict.fromkeys(
+    (
+        "summarised_at",
+        "is_volume",
+        "is_regular",
+        "slice_spacing_mm",
+        "tilt_deg",
+        "gap_count",
+        "duplicate_count",
+        "geometry_note",
+    )
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Prepared:
+    """Everything of a commit that can be worked out before the lock is taken."""
+
+    study: dict[str, Any]
+    series: dict[str, Any]
+    instance: dict[str, Any]
+    format: dict[str, Any]
+    origin: dict[str, Any]
+    elements: bytes
+    in_place: dict[str, Any] | None
+    event: dict[str, Any]
+    run_after: int
+
+
+class Committer:
+    """Writes instances; holds the statements, compiled once.
+
+    Parameters
+    ----------
+    connections
+        Of the catalogue.
+    quiet
+        After this long without another instance of its series, the series' jobs may run.
+    """
+
+    def __init__(self, connections: Connections, *, quiet: timedelta) -> None:
+        self._connections = connections
+        self._quiet = quiet
+        self._sql = CommitStatements(connections.engine)
+        self._remembered: set[int] = set()
+
+    def commit(self, entry: InstanceEntry, at: datetime) -> bool:
+        """Write one instance with all that follows from it.
+
+        Returns
+        -------
+        bool
+            False where the SOPInstanceUID is known; then nothing was written.
+        """
+        new = self._prepare(entry, at)
+        with self._connections.write() as connection:
+            row = self._sql.find_instance.run(connection, new.instance).fetchone()
+            if row is not None:
+                if row[0] != new.instance["SOPInstanceUID"]:
+                    raise _key_collision("SOPInstanceUID", new.instance["SOPInstanceUID"])
+                return False
+            self._write(connection, new)
+        self._remember(new)
+        return True
+
+    def _prepare(self, entry: InstanceEntry, at: datetime) -> _Prepared:
+        top = top_level(entry.elements)
+        received_at = to_instant(entry.receipt.received_at)
+        study_uid = clean_text(entry.StudyInstanceUID)
+        series_uid = clean_text(entry.SeriesInstanceUID)
+        counts = {
+            "stored_bytes": entry.data_set_length,
+            "first_received_at": received_at,
+            "last_received_at": received_at,
+        }
+        layout, origin = format_values(entry), origin_values(entry.receipt)
+        instance = instance_values(entry, instance_number(top))
+        instance["instance_key"] = uid_key(instance["SOPInstanceUID"])
+        instance["format_key"] = layout["format_key"]
+        instance["origin_key"] = origin["origin_key"]
+        series = series_texts(top)
+        place = entry.in_place
+        fact = InstanceStored(
+            StudyInstanceUID=study_uid,
+            SeriesInstanceUID=series_uid,
+            SOPInstanceUID=instance["SOPInstanceUID"],
+        )
+        return _Prepared(
+            study={
+                "study_key": uid_key(study_uid),
+                "StudyInstanceUID": study_uid,
+                **study_texts(top),
+                "modalities": join_modalities("", series["Modality"]),
+                "series_count": 0,
+                "instance_count": 1,
+                **counts,
+            },
+            series={
+                "SeriesInstanceUID": series_uid,
+                **series,
+                "instance_count": 1,
+                "frame_count": 0 if entry.pixels is None else entry.pixels.frames,
+                "image_count": 0 if entry.pixels is None else 1,
+                "is_dirty": True,
+                **counts,
+                **_NEW_SERIES_FACTS,
+            },
+            instance=instance,
+            format=layout,
+            origin=origin,
+            elements=encode_elements(entry.elements),
+            in_place=None
+            if place is None
+            else {
+                "instance_key": instance["instance_key"],
+                "path": bytes(place.path),
+                "size_bytes": place.size_bytes,
+                "mtime_ns": place.mtime_ns,
+            },
+            event={"kind": fact.kind, "fields": fact.to_json(), "at": to_instant(at)},
+            run_after=to_instant(at + self._quiet),
+        )
+
+    def _write(self, connection: Connection, new: _Prepared) -> None:
+        sql = self._sql
+        facility = new.origin["facility"]
+        study = sql.find_study.run(connection, new.study).fetchone()
+        if study is not None and study.StudyInstanceUID != new.study["StudyInstanceUID"]:
+            raise _key_collision("StudyInstanceUID", new.study["StudyInstanceUID"])
+        access = {"study_key": new.study["study_key"], "facility": facility}
+        has_access = sql.find_access.run(connection, access).fetchone() is not None
+        is_other = study is not None and study.PatientID != new.study["PatientID"]
+        is_withheld = is_other and not has_access
+
+        reference = self._write_series(connection, new, is_withheld=is_withheld)
+        if is_withheld:
+            sql.add_collision.run(connection, {**access, **_collision(new)})
+        else:
+            self._write_study(connection, new, study)
+            if not has_access:
+                sql.add_access.run(connection, access)
+
+        if new.format["format_key"] not in self._remembered:
+            sql.add_format.run(connection, new.format)
+        if new.origin["origin_key"] not in self._remembered:
+            sql.add_origin.run(connection, new.origin)
+            sql.add_facility.run(
+                connection, {"facility": facility, "added_at": new.instance["received_at"]}
+            )
+        new.instance["series_key"] = new.series["series_key"]
+        new.instance["is_other_patient"] = is_other
+        sql.add_instance.run(connection, new.instance)
+        sql.add_wide.run(
+            connection,
+            {
+                "series_key": new.series["series_key"],
+                "instance_key": new.instance["instance_key"],
+                "elements": new.elements,
+            },
+        )
+        if new.in_place is not None:
+            sql.add_in_place.run(connection, new.in_place)
+        sql.add_event.run(connection, new.event)
+        sql.add_jobs.run(connection, {"key": reference, "run_after": new.run_after})
+
+    def _write_series(self, connection: Connection, new: _Prepared, *, is_withheld: bool) -> str:
+        """Insert or add to the series' row; return its reference, set its key."""
+        sql, series = self._sql, new.series
+        series_uid, study_uid = series["SeriesInstanceUID"], new.study["StudyInstanceUID"]
+        series |= {"study_key": new.study["study_key"], "is_withheld": is_withheld}
+        reference = series_reference(series_uid)
+        if is_withheld:
+            reference = series_reference(series_uid, study_uid, new.origin["facility"])
+        row = self._find_series(connection, reference, series)
+        if row is not None and row.study_key != series["study_key"]:
+            reference = series_reference(series_uid, study_uid)
+            row = self._find_series(connection, reference, series)
+        if row is None:
+            sql.add_series.run(connection, series)
+            new.study["series_count"] = 1
+            return reference
+        if series["first_received_at"] < row.first_received_at:
+            sql.describe_series.run(connection, _as_parameters(series))
+        sql.count_series.run(
+            connection,
+            {
+                "b_series_key": series["series_key"],
+                "b_frames": series["frame_count"],
+                "b_images": series["image_count"],
+                "b_bytes": series["stored_bytes"],
+                "b_first": min(row.first_received_at, series["first_received_at"]),
+                "b_last": max(row.last_received_at, series["last_received_at"]),
+            },
+        )
+        return reference
+
+    def _find_series(self, connection: Connection, reference: str, series: dict[str, Any]) -> Any:
+        series["series_key"] = uid_key(reference)
+        row = self._sql.find_series.run(connection, series).fetchone()
+        if row is not None and row.SeriesInstanceUID != series["SeriesInstanceUID"]:
+            raise _key_collision("SeriesInstanceUID", series["SeriesInstanceUID"])
+        return row
+
+    def _write_study(self, connection: Connection, new: _Prepared, row: Any) -> None:
+        sql, study = self._sql, new.study
+        if row is None:
+            sql.add_study.run(connection, study)
+            return
+        if study["first_received_at"] < row.first_received_at:
+            sql.describe_study.run(connection, _as_parameters(study))
+        modalities = join_modalities(row.modalities, new.series["Modality"])
+        if modalities != row.modalities:
+            sql.set_modalities.run(
+                connection, {"b_study_key": study["study_key"], "b_modalities": modalities}
+            )
+        sql.count_study.run(
+            connection,
+            {
+                "b_study_key": study["study_key"],
+                "b_series": study["series_count"],
+                "b_bytes": study["stored_bytes"],
+                "b_first": min(row.first_received_at, study["first_received_at"]),
+                "b_last": max(row.last_received_at, study["last_received_at"]),
+            },
+        )
+
+    def _remember(self, new: _Prepared) -> None:
+        if len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered = set()
+        self._remembered |= {new.format["format_key"], new.origin["origin_key"]}
+
+
+def _as_parameters(values: dict[str, Any]) -> dict[str, Any]:
+    # An UPDATE's parameters must not bear the names of the columns it sets.
+    return {f"b_{name}": value for name, value in values.items()}
+
+
+def _collision(new: _Prepared) -> dict[str, Any]:
+    received_at = new.instance["received_at"]
+    return {"first_at": received_at, "last_at": received_at, "instance_count": 1}
+
+
+def _key_collision(keyword: str, uid: str) -> CatalogError:
+    return CatalogError(
+        f"{keyword} {uid} has the same 64-bit key as another UID of this archive; the instance "
+        "cannot be catalogued here"
+    )

@@ -1,0 +1,151 @@
+"""Who may write: one writer at a time over all threads and processes, on a local disk only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from noctis_lab.errors import CatalogLocked, UnsupportedFilesystem
+
+__all__ = ["WriteLock", "filesystem_of", "require_local_disk"]
+
+#: File systems over which SQLite's shared memory does not reach every process that has the file.
+_NETWORK = frozenset(
+    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "glusterfs", "gpfs", "lustre"}
+    | {"ncpfs", "nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.glusterfs"}
+    | {"fuse.rclone", "fuse.s3fs", "fuse.sshfs"}
+)
+_FIRST_SLEEP_S = 0.000_2
+_LONGEST_SLEEP_S = 0.002
+
+
+class WriteLock:
+    """An exclusive lock on a file, between threads first, then between processes.
+
+    SQLite's own busy timeout starves writers (of three, one came to 2 rows/s), so this is held
+    before a transaction begins. The kernel lets go of it when a process dies, however it dies.
+
+    Parameters
+    ----------
+    path
+        The lock's file; made where it is missing, never removed.
+    timeout_s
+        How long to wait.
+    """
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._threads = threading.Lock()
+        self._fd = -1
+        self._pid = -1
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold the lock for the block.
+
+        Raises
+        ------
+        CatalogLocked
+            Another thread or process held it for the whole of the timeout.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        if self._pid != os.getpid():
+            self._reopen()
+        if not self._threads.acquire(timeout=self._timeout_s):
+            raise self._locked()
+        try:
+            self._lock_file(deadline)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def close(self) -> None:
+        """Close the file; a lock that is held goes with it."""
+        if self._pid == os.getpid() and self._fd >= 0:
+            os.close(self._fd)
+        self._fd = self._pid = -1
+
+    def _reopen(self) -> None:
+        # After a fork the parent's descriptor would share the parent's lock.
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._pid = os.getpid()
+        self._threads = threading.Lock()
+
+    def _lock_file(self, deadline: float) -> None:
+        sleep_s = _FIRST_SLEEP_S
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise self._locked() from None
+            else:
+                return
+            time.sleep(sleep_s * random.uniform(0.5, 1.0))  # noqa: S311
+            sleep_s = min(sleep_s * 1.5, _LONGEST_SLEEP_S)
+
+    def _locked(self) -> CatalogLocked:
+        return CatalogLocked(
+            f"the catalogue's write lock {self._path} was held by another process for "
+            f"{self._timeout_s:g} s; end the process that hangs, the lock goes with it"
+        )
+
+
+def require_local_disk(folder: Path) -> None:
+    """Refuse a folder on a network file system.
+
+    Raises
+    ------
+    UnsupportedFilesystem
+        Names the file system's type.
+    """
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return  # no Linux: nothing to tell by
+    kind = filesystem_of(folder, mounts)
+    if kind in _NETWORK:
+        raise UnsupportedFilesystem(
+            f"{folder} lies on {kind}: the catalogue needs a local disk, since its write-ahead log "
+            "is shared memory between processes; choose a root on one (NOCTIS_ROOT or --root)"
+        )
+
+
+def filesystem_of(folder: Path, mountinfo: str) -> str | None:
+    """Return the type of the file system that holds `folder`.
+
+    Parameters
+    ----------
+    folder
+        Any path; links are followed.
+    mountinfo
+        The text of ``/proc/self/mountinfo`` (see proc(5)).
+
+    Returns
+    -------
+    str or None
+        As the kernel names it, ``ext4``, ``nfs4``; None where no mount holds the path.
+    """
+    path = os.path.realpath(folder)
+    best, kind = -1, None
+    for line in mountinfo.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields = before.split(" ")
+        if not separator or len(fields) < 5:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:  # of two mounts on one point the later covers
+            best, kind = len(point), after.split(" ")[0]
+    return kind

@@ -1,0 +1,62 @@
+"""Make the catalogue's tables, or bring them to this program's schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from noctis_lab.catalog.connection import Connections
+from noctis_lab.catalog.schema import REVISION
+from noctis_lab.errors import SchemaMismatch
+
+__all__ = ["REVISIONS", "ensure_schema", "find_revision", "upgrade"]
+
+#: Every revision there has been, oldest first.
+REVISIONS = ("0001",)
+
+
+def find_revision(connection: Connection) -> str | None:
+    """Return the schema's revision, None where the database has no tables yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def ensure_schema(connections: Connections, *, may_migrate: bool) -> None:
+    """Make an empty catalogue's tables; migrate an older one's where that is allowed.
+
+    Raises
+    ------
+    SchemaMismatch
+        The schema is older (and `may_migrate` is False), or newer than this program's.
+    """
+    with connections.write() as connection:
+        found = find_revision(connection)
+        if found == REVISION:
+            return
+        if found is not None and found not in REVISIONS:
+            raise SchemaMismatch(
+                f"the catalogue's schema {found} is newer than this program's {REVISION}: "
+                "upgrade noctis_lab"
+            )
+        if found is not None and not may_migrate:
+            raise SchemaMismatch(
+                f"the catalogue's schema {found} is older than this program's {REVISION}: "
+                "run `noctis migrate`"
+            )
+        upgrade(connection)
+
+
+def upgrade(connection: Connection, revision: str = REVISION) -> None:
+    """Run the migrations up to `revision` within the connection's transaction."""
+    # Only the few who migrate pay for this import.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    folder = str(Path(__file__).with_name("migrations"))
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,333 @@
+"""The catalogue, held open: what one process sees and writes of the commit tier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Select, bindparam, func, select, update
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.commit import Committer
+from noctis_lab.catalog.connection import Connections, Statement
+from noctis_lab.catalog.instants import from_instant, now, to_instant
+from noctis_lab.catalog.locks import require_local_disk
+from noctis_lab.catalog.migrate import ensure_schema
+from noctis_lab.catalog.records import (
+    Collision,
+    Commit,
+    CommitOutcome,
+    InstanceEntry,
+    InstanceRow,
+    SeriesFacts,
+    SeriesRow,
+    StudyRow,
+)
+from noctis_lab.catalog.rows import clean_text, to_instance_row, to_series_row, to_study_row
+from noctis_lab.dicom.uids import uid_key
+from noctis_lab.errors import SeriesNotFound
+
+__all__ = ["ArchiveCounts", "Catalog", "open_catalog"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveCounts:
+    """How much the archive holds."""
+
+    studies: int
+    series: int
+    instances: int
+    stored_bytes: int
+
+
+def open_catalog(
+    root: Path,
+    *,
+    may_migrate: bool = False,
+    quiet_s: float = 10.0,
+    lock_timeout_s: float = 30.0,
+    clock: Callable[[], datetime] = now,
+) -> Catalog:
+    """Open the catalogue of an archive; an empty root gets its tables first, under the lock.
+
+    Parameters
+    ----------
+    root
+        The archive's folder; made where it is missing.
+    may_migrate
+        Bring an older schema up to this program's.
+    quiet_s
+        A series' jobs may run after this long without another instance; seconds.
+    lock_timeout_s
+        How long a writer waits for the others; seconds.
+    clock
+        Gives the present, aware.
+
+    Raises
+    ------
+    SchemaMismatch
+        The schema is older (without `may_migrate`) or newer; the message names the command.
+    CatalogLocked
+        Another process held the write lock for the whole of the timeout.
+    UnsupportedFilesystem
+        The root lies on a network file system.
+    """
+    folder = root / "catalog"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    require_local_disk(folder)
+    connections = Connections(folder, lock_timeout_s=lock_timeout_s)
+    try:
+        ensure_schema(connections, may_migrate=may_migrate)
+    except BaseException:
+        connections.close()
+        raise
+    return Catalog(root, connections, quiet_s=quiet_s, clock=clock)
+
+
+class Catalog:
+    """The commit tier of one archive; thread-safe, and usable in a forked child.
+
+    Parameters
+    ----------
+    root
+        The archive's folder.
+    connections
+        To a database whose schema is this program's; the catalogue closes them.
+    quiet_s
+        A series' jobs may run after this long without another instance; seconds.
+    clock
+        Gives the present, aware.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        connections: Connections,
+        *,
+        quiet_s: float = 10.0,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.root = root
+        self.connections = connections
+        self.clock = clock
+        self._committer = Committer(connections, quiet=timedelta(seconds=quiet_s))
+        self._find_instance = Statement(
+            _instances().where(schema.instance.c.instance_key == bindparam("instance_key")),
+            connections.engine,
+        )
+        self._find_instances = Statement(
+            _instances().where(schema.instance.c.series_key == bindparam("series_key")),
+            connections.engine,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close this process' connections."""
+        self.connections.close()
+
+    # ------------------------------------------------------------ writing
+
+    def commit_instance(self, entry: InstanceEntry) -> Commit:
+        """Write one instance and all that follows from it, in one durable transaction.
+
+        Returns
+        -------
+        Commit
+            KNOWN with the row that stands, where the SOPInstanceUID is already catalogued; then
+            nothing was written.
+
+        Raises
+        ------
+        CatalogLocked, NoSpace, CatalogError
+            Nothing was written.
+        """
+        if self._committer.commit(entry, self.clock()):
+            return Commit(outcome=CommitOutcome.STORED, known=None)
+        known = self.find_instance(entry.SOPInstanceUID, withheld=True)
+        return Commit(outcome=CommitOutcome.KNOWN, known=known)
+
+    def set_series_facts(self, reference: str, facts: SeriesFacts) -> None:
+        """Write what the worker found out about a series.
+
+        Raises
+        ------
+        SeriesNotFound
+            No such series.
+        """
+        table = schema.series
+        values = {name: getattr(facts, name) for name in SeriesFacts.__dataclass_fields__}
+        with self.connections.write() as connection:
+            changed = connection.execute(
+                update(table)
+                .where(table.c.series_key == uid_key(reference))
+                .values(summarised_at=to_instant(self.clock()), **values)
+            )
+            if not changed.rowcount:
+                raise SeriesNotFound(f"no series {reference} in this archive")
+
+    # ------------------------------------------------------------ reading
+
+    def find_instance(self, SOPInstanceUID: str, *, withheld: bool = False) -> InstanceRow | None:
+        """Return an instance's thin row, None where there is none.
+
+        Parameters
+        ----------
+        withheld
+            Return it also where it is withheld because of a collision (`rows.py`).
+        """
+        uid = clean_text(SOPInstanceUID)
+        with self.connections.read() as connection:
+            result = self._find_instance.run(connection, {"instance_key": uid_key(uid)})
+            row = result.mappings().first()
+        if row is None or row["SOPInstanceUID"] != uid or (row["is_withheld"] and not withheld):
+            return None
+        return to_instance_row(row)
+
+    def instances_of(self, reference: str) -> list[InstanceRow]:
+        """Return the thin rows of a series, by InstanceNumber, then SOPInstanceUID.
+
+        Parameters
+        ----------
+        reference
+            The SeriesInstanceUID, or the series' reference as its jobs carry it (`rows.py`).
+        """
+        with self.connections.read() as connection:
+            result = self._find_instances.run(connection, {"series_key": uid_key(reference)})
+            found = [to_instance_row(row) for row in result.mappings()]
+        return sorted(
+            found,
+            key=lambda row: (
+                row.InstanceNumber is None,
+                row.InstanceNumber or 0,
+                row.SOPInstanceUID,
+            ),
+        )
+
+    def find_series(self, reference: str) -> SeriesRow | None:
+        """Return a series' row by its SeriesInstanceUID or reference, None where there is none."""
+        with self.connections.read() as connection:
+            statement = _series().where(schema.series.c.series_key == uid_key(reference))
+            row = connection.execute(statement).mappings().first()
+        return None if row is None else to_series_row(row)
+
+    def series_of(self, StudyInstanceUID: str, *, withheld: bool = False) -> list[SeriesRow]:
+        """Return the series of a study, by SeriesNumber, then SeriesInstanceUID.
+
+        Parameters
+        ----------
+        withheld
+            Return also those that are withheld because of a collision; for administrators.
+        """
+        table = schema.series
+        statement = _series().where(table.c.study_key == uid_key(clean_text(StudyInstanceUID)))
+        if not withheld:
+            statement = statement.where(table.c.is_withheld.is_(False))
+        statement = statement.order_by(table.c.SeriesNumber, table.c.SeriesInstanceUID)
+        with self.connections.read() as connection:
+            return [to_series_row(row) for row in connection.execute(statement).mappings()]
+
+    def find_study(self, StudyInstanceUID: str) -> StudyRow | None:
+        """Return a study's row, None where there is none."""
+        study_key = uid_key(clean_text(StudyInstanceUID))
+        table = schema.study
+        with self.connections.read() as connection:
+            statement = select(table).where(table.c.study_key == study_key)
+            row = connection.execute(statement).mappings().first()
+            if row is None:
+                return None
+            return to_study_row(row, facilities_by_study(connection, [study_key])[study_key])
+
+    def facilities_of(self, StudyInstanceUID: str) -> frozenset[str]:
+        """Return the facilities that may see a study; empty where there is no such study."""
+        study_key = uid_key(clean_text(StudyInstanceUID))
+        with self.connections.read() as connection:
+            return frozenset(facilities_by_study(connection, [study_key])[study_key])
+
+    def counts(self) -> ArchiveCounts:
+        """Return how much the archive holds, from the rollups; withheld instances do not count."""
+        table = schema.study
+        statement = select(
+            func.count(),
+            func.coalesce(func.sum(table.c.series_count), 0),
+            func.coalesce(func.sum(table.c.instance_count), 0),
+            func.coalesce(func.sum(table.c.stored_bytes), 0),
+        ).select_from(table)
+        with self.connections.read() as connection:
+            studies, series, instances, stored_bytes = connection.execute(statement).one()
+        return ArchiveCounts(
+            studies=studies, series=series, instances=instances, stored_bytes=int(stored_bytes)
+        )
+
+    def collisions(self, *, limit: int = 1000) -> list[Collision]:
+        """Return the studies that came under another PatientID from another facility."""
+        table = schema.collision
+        statement = (
+            select(table, schema.study.c.StudyInstanceUID)
+            .join(schema.study, schema.study.c.study_key == table.c.study_key)
+            .order_by(table.c.last_at.desc())
+            .limit(limit)
+        )
+        with self.connections.read() as connection:
+            rows = connection.execute(statement).mappings().all()
+        return [
+            Collision(
+                StudyInstanceUID=row["StudyInstanceUID"],
+                facility=row["facility"],
+                first_at=from_instant(row["first_at"]),
+                last_at=from_instant(row["last_at"]),
+                instance_count=row["instance_count"],
+            )
+            for row in rows
+        ]
+
+
+def facilities_by_study(connection: Connection, study_keys: Sequence[int]) -> dict[int, list[str]]:
+    """Return the facilities that may see each of some studies."""
+    table = schema.study_access
+    found: dict[int, list[str]] = {key: [] for key in study_keys}
+    statement = select(table.c.study_key, table.c.facility).where(table.c.study_key.in_(study_keys))
+    for study_key, facility in connection.execute(statement):
+        found[study_key].append(facility)
+    return found
+
+
+def _instances() -> Select[Any]:
+    instance, layout, series = schema.instance, schema.instance_format, schema.series
+    study, place = schema.study, schema.in_place
+    return (
+        select(
+            *[column for column in instance.c if column.name not in {"origin_key", "format_key"}],
+            *[column for column in layout.c if column.name != "format_key"],
+            series.c.SeriesInstanceUID,
+            series.c.is_withheld,
+            study.c.StudyInstanceUID,
+            place.c.path,
+            place.c.size_bytes,
+            place.c.mtime_ns,
+        )
+        .join(layout, layout.c.format_key == instance.c.format_key)
+        .join(series, series.c.series_key == instance.c.series_key)
+        .join(study, study.c.study_key == series.c.study_key)
+        .outerjoin(place, place.c.instance_key == instance.c.instance_key)
+    )
+
+
+def _series() -> Select[Any]:
+    study = schema.study
+    return select(schema.series, study.c.StudyInstanceUID).join(
+        study, study.c.study_key == schema.series.c.study_key
+    )
