@@ -1,1 +1,1 @@
-"""The one way in: everything that brings DICOM into the archive. The only home of pynetdicom."""
+"""The one way in: receiver, folders and uploads end in the same pipeline; home of pynetdicom."""

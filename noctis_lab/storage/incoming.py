@@ -41,6 +41,7 @@ class IncomingFile:
         self.path = path
         self.data_set_offset = len(file_meta)
         self.data_set_length = 0
+        self.checked_step = 0
         self._sha256 = hashlib.sha256()
         with storage_errors("writing to incoming/"):
             self._fd = self._open_locked(path)
