@@ -1,0 +1,97 @@
+/** The transport of a notebook: questions and answers over the component's own messages. */
+import { type ElementText, type StackDescription, type Transport, TransportError } from "../ground/transport";
+
+/** Panel's model as a component sees it. */
+export interface ComponentModel {
+  send_msg(data: unknown): void;
+  on(event: string | string[], callback: (event: never) => void): void;
+  off(event: string | string[], callback: (event: never) => void): void;
+}
+
+type Question = { what: "stack" } | { what: "pixels"; first: number; count: number } | { what: "elements"; SOPInstanceUID: string };
+
+interface Answer {
+  kind: "answer";
+  id: string;
+  body?: unknown;
+  error?: string;
+}
+
+interface Pending {
+  resolve(body: unknown): void;
+  reject(error: Error): void;
+  detach(): void;
+}
+
+let viewCount = 0;
+
+export class ChannelTransport implements Transport {
+  readonly #pending = new Map<string, Pending>();
+  // Several views of one object hear each other's answers: an id says whose it is.
+  readonly #prefix = `${Date.now().toString(36)}-${(viewCount += 1)}-`;
+  #count = 0;
+
+  constructor(readonly model: ComponentModel) {
+    model.on("msg:custom", this.#hear as (event: never) => void);
+  }
+
+  stack(SeriesInstanceUID: string, signal?: AbortSignal): Promise<StackDescription> {
+    return this.#ask(SeriesInstanceUID, { what: "stack" }, signal) as Promise<StackDescription>;
+  }
+
+  async pixels(SeriesInstanceUID: string, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(SeriesInstanceUID, { what: "pixels", first, count }, signal));
+  }
+
+  elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
+    return this.#ask("", { what: "elements", SOPInstanceUID }, signal) as Promise<ElementText[]>;
+  }
+
+  /** Give up what is pending and hear no more. */
+  close(): void {
+    this.model.off("msg:custom", this.#hear as (event: never) => void);
+    for (const pending of this.#pending.values()) {
+      pending.detach();
+      pending.reject(new DOMException("the view is closed", "AbortError"));
+    }
+    this.#pending.clear();
+  }
+
+  #ask(SeriesInstanceUID: string, question: Question, signal?: AbortSignal): Promise<unknown> {
+    const id = `${this.#prefix}${(this.#count += 1)}`;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new DOMException("cancelled", "AbortError"));
+        return;
+      }
+      const cancel = (): void => {
+        this.#pending.delete(id);
+        this.model.send_msg({ kind: "cancel", id });
+        reject(new DOMException("cancelled", "AbortError"));
+      };
+      signal?.addEventListener("abort", cancel, { once: true });
+      this.#pending.set(id, { resolve, reject, detach: () => signal?.removeEventListener("abort", cancel) });
+      this.model.send_msg({ kind: "ask", id, SeriesInstanceUID, ...question });
+    });
+  }
+
+  readonly #hear = (event: { data: Answer }): void => {
+    const answer = event.data;
+    if (answer?.kind !== "answer") return;
+    const pending = this.#pending.get(answer.id);
+    if (pending === undefined) return;
+    this.#pending.delete(answer.id);
+    pending.detach();
+    if (answer.error === undefined || answer.error === null) pending.resolve(answer.body);
+    else pending.reject(new TransportError(answer.error));
+  };
+}
+
+/** Panel gives bytes as an ArrayBuffer; some front ends wrap it. */
+function toArrayBuffer(body: unknown): ArrayBuffer {
+  if (body instanceof ArrayBuffer) return body;
+  if (ArrayBuffer.isView(body)) {
+    return body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength) as ArrayBuffer;
+  }
+  throw new TransportError("The kernel answered without pixels.");
+}

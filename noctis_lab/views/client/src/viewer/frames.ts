@@ -1,0 +1,238 @@
+/** The frames of one stack in memory: fetched centre-out from the frame in view, bounded in bytes. */
+import type { StackDescription, Transport } from "../ground/transport";
+import { type Frame, frameBytes, frameOf } from "./renderer";
+
+export interface FrameLimits {
+  /** Frames kept in memory, bytes. */
+  keptBytes: number;
+  /** Requests in flight at one time. */
+  requests: number;
+  /** Frames a request, and their bytes, at most. */
+  batchFrames: number;
+  batchBytes: number;
+}
+
+export const DEFAULT_LIMITS: FrameLimits = {
+  keptBytes: 512 * 1024 ** 2, requests: 5, batchFrames: 8, batchBytes: 8 * 1024 ** 2,
+};
+
+interface Flight {
+  first: number;
+  count: number;
+  abort: AbortController;
+}
+
+export interface FrameEvents {
+  /** Frames first … first + count − 1 are in memory. */
+  onLanded(first: number, count: number): void;
+  /** A frame could not be had; `message` is for people. */
+  onFailed(index: number, message: string): void;
+}
+
+/** Fetches, keeps and lets go of one stack's frames. */
+export class FrameStore {
+  /** In order of use, the least recently used first. */
+  readonly #frames = new Map<number, Frame>();
+  readonly #flights = new Set<Flight>();
+  readonly #failures = new Map<number, string>();
+  /** Batches that failed as a whole are asked for again one frame at a time. */
+  readonly #single = new Set<number>();
+  readonly #sizes: number[];
+  #bytes = 0;
+  #at = 0;
+  #direction: 1 | -1 = 1;
+  #failedInRow = 0;
+  #closed = false;
+
+  constructor(
+    readonly stack: StackDescription, readonly transport: Transport, readonly events: FrameEvents,
+    readonly limits: FrameLimits = DEFAULT_LIMITS,
+  ) {
+    this.#sizes = stack.frames.map(frameBytes);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get count(): number {
+    return this.#frames.size;
+  }
+
+  get total(): number {
+    return this.#sizes.length;
+  }
+
+  get requestsInFlight(): number {
+    return this.#flights.size;
+  }
+
+  has(index: number): boolean {
+    return this.#frames.has(index);
+  }
+
+  /** Return a frame in memory, or null; counts as use. */
+  frame(index: number): Frame | null {
+    const frame = this.#frames.get(index);
+    if (frame === undefined) return null;
+    this.#frames.delete(index);
+    this.#frames.set(index, frame);
+    return frame;
+  }
+
+  failure(index: number): string | null {
+    return this.#failures.get(index) ?? null;
+  }
+
+  /** Ask for a frame first, and then for its neighbours, more of them in the direction of scrolling. */
+  want(index: number, direction: 1 | -1 = this.#direction): void {
+    this.#at = index;
+    this.#direction = direction;
+    this.#failedInRow = 0;
+    this.#pump();
+  }
+
+  /** Ask again for what failed. */
+  retry(): void {
+    this.#failures.clear();
+    this.#single.clear();
+    this.want(this.#at);
+  }
+
+  /** Cancel what is in flight and let all frames go. */
+  close(): void {
+    this.#closed = true;
+    for (const flight of this.#flights) flight.abort.abort();
+    this.#flights.clear();
+    this.#frames.clear();
+    this.#bytes = 0;
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    const isMissing = (index: number): boolean =>
+      !this.#frames.has(index) && !this.#failures.has(index) && !this.#isInFlight(index);
+    if (isMissing(this.#at)) {
+      if (this.#flights.size >= this.limits.requests) this.#cancelFarthest();
+      this.#send(this.#at, 1);
+    }
+    if (this.#failedInRow >= 3) return; // a server that is down is not asked for every frame of the stack
+    for (const index of this.#nearest()) {
+      if (this.#flights.size >= this.limits.requests) return;
+      if (isMissing(index)) this.#send(...this.#batchFrom(index, isMissing));
+    }
+  }
+
+  /** Frames worth having, best first: one behind for every two ahead, within the bound in bytes. */
+  *#nearest(): Generator<number> {
+    const { total } = this;
+    let room = this.limits.keptBytes;
+    let [ahead, behind] = [this.#at, this.#at - this.#direction];
+    for (let turn = 0; ; turn += 1) {
+      const canGoAhead = ahead >= 0 && ahead < total;
+      const canGoBack = behind >= 0 && behind < total;
+      if (!canGoAhead && !canGoBack) return;
+      const goesAhead = canGoAhead && (turn % 3 !== 2 || !canGoBack);
+      const index = goesAhead ? ahead : behind;
+      room -= this.#sizes[index] as number;
+      if (room < 0) return;
+      yield index;
+      if (goesAhead) ahead += this.#direction;
+      else behind -= this.#direction;
+    }
+  }
+
+  /** Return (first, count) of the missing frames next to one, away from the frame in view. */
+  #batchFrom(index: number, isMissing: (index: number) => boolean): [number, number] {
+    if (this.#single.has(index)) return [index, 1];
+    const step = index >= this.#at ? 1 : -1;
+    let bytes = this.#sizes[index] as number;
+    let last = index;
+    for (let count = 1; count < this.limits.batchFrames; count += 1) {
+      const next = last + step;
+      const size = this.#sizes[next];
+      if (size === undefined || !isMissing(next) || this.#single.has(next) || bytes + size > this.limits.batchBytes) break;
+      bytes += size;
+      last = next;
+    }
+    return [Math.min(index, last), Math.abs(last - index) + 1];
+  }
+
+  #isInFlight(index: number): boolean {
+    for (const flight of this.#flights) {
+      if (index >= flight.first && index < flight.first + flight.count) return true;
+    }
+    return false;
+  }
+
+  #cancelFarthest(): void {
+    const distance = (flight: Flight): number => Math.abs(flight.first + flight.count / 2 - this.#at);
+    let farthest: Flight | null = null;
+    for (const flight of this.#flights) {
+      if (farthest === null || distance(flight) > distance(farthest)) farthest = flight;
+    }
+    if (farthest === null) return;
+    this.#flights.delete(farthest);
+    farthest.abort.abort();
+  }
+
+  #send(first: number, count: number): void {
+    const flight: Flight = { first, count, abort: new AbortController() };
+    this.#flights.add(flight);
+    this.transport.pixels(this.stack.SeriesInstanceUID, first, count, flight.abort.signal).then(
+      (bytes) => this.#land(flight, bytes),
+      (error: unknown) => this.#fail(flight, error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  #land(flight: Flight, bytes: ArrayBuffer): void {
+    if (!this.#flights.delete(flight)) return;
+    const { first, count } = flight;
+    const sizes = this.#sizes.slice(first, first + count);
+    const expected = sizes.reduce((sum, size) => sum + size, 0);
+    if (bytes.byteLength !== expected) {
+      this.#note(flight, `The server sent ${bytes.byteLength} bytes where these pixels take ${expected}.`);
+      return;
+    }
+    let offset = 0;
+    sizes.forEach((size, i) => {
+      const description = this.stack.frames[first + i];
+      if (description && !this.#frames.has(first + i)) {
+        this.#frames.set(first + i, frameOf(description, bytes.slice(offset, offset + size)));
+        this.#bytes += size;
+      }
+      offset += size;
+    });
+    this.#failedInRow = 0;
+    this.#trim();
+    this.events.onLanded(first, count);
+    this.#pump();
+  }
+
+  #fail(flight: Flight, message: string): void {
+    if (this.#flights.delete(flight)) this.#note(flight, message); // else it was cancelled
+  }
+
+  #note({ first, count }: Flight, message: string): void {
+    this.#failedInRow += 1;
+    if (count > 1) {
+      for (let i = first; i < first + count; i += 1) this.#single.add(i);
+    } else {
+      this.#failures.set(first, message);
+      this.events.onFailed(first, message);
+    }
+    this.#pump();
+  }
+
+  /** Let go, least recently used first, of frames that are not worth having from where we are. */
+  #trim(): void {
+    if (this.#bytes <= this.limits.keptBytes) return;
+    const worth = new Set(this.#nearest());
+    for (const index of [...this.#frames.keys()]) {
+      if (this.#bytes <= this.limits.keptBytes) return;
+      if (worth.has(index) || index === this.#at) continue;
+      this.#frames.delete(index);
+      this.#bytes -= this.#sizes[index] as number;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** The keys, on one sheet over the stage. */
+import { el } from "../ground/dom";
+import { icon } from "../ground/icons";
+
+const SHEET: [string, [string[], string][]][] = [
+  ["Image", [
+    [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], [["PgUp", "PgDn"], "series before, after"],
+    [["c"], "play, stop"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
+    [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
+  ]],
+  ["Window", [
+    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], "the series' own windows in turn"], [["i"], "invert"],
+  ]],
+  ["Mouse and touch", [
+    [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
+    [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
+  ]],
+  ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
+];
+
+export class HelpSheet {
+  readonly element: HTMLElement;
+  readonly #close = el("button", { class: "ib s", "aria-label": "Close", click: () => this.toggle(false) }, icon("close", "s"));
+
+  constructor(readonly onClosed: () => void) {
+    this.element = el("div", { class: "help pop", role: "dialog", "aria-label": "Keys", hidden: true },
+      el("div", { class: "row" }, el("span", { class: "f14 b grow" }, "Keys"), this.#close),
+      el("div", { class: "sheet" }, ...SHEET.map(([title, lines]) => el("section", {}, el("div", { class: "h" }, title),
+        ...lines.map(([keys, words]) => el("div", { class: "keyline" }, el("span", { class: "row g1" }, ...keys.map((key) => el("span", { class: "kbd" }, key))), el("span", { class: "t2" }, words)))))));
+  }
+
+  get isOpen(): boolean {
+    return !this.element.hidden;
+  }
+
+  toggle(open = !this.isOpen): void {
+    if (open === this.isOpen) return;
+    this.element.hidden = !open;
+    if (open) this.#close.focus();
+    else this.onClosed();
+  }
+}

@@ -1,0 +1,219 @@
+/** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
+import { roundWindow } from "./windowing";
+import type { Viewer } from "./viewer";
+import type { ViewState } from "./state";
+
+export type Tool = "window" | "pan" | "zoom" | "scroll";
+
+export interface InputHost {
+  readonly viewer: Viewer;
+  /** What the left button does. */
+  tool: Tool;
+  /** In a page nothing else scrolls; in a notebook the wheel is the notebook's until the view has focus. */
+  readonly ownsWheel: boolean;
+  onProbe(x: number, y: number): void;
+  onLeave(): void;
+  onSeriesStep(count: 1 | -1): void;
+  onHelp(): void;
+  onSay(words: string): void;
+  /** Close the nearest open thing; false if there is none. */
+  onEscape(): boolean;
+}
+
+interface Drag {
+  tool: Tool;
+  start: ViewState;
+  x: number;
+  y: number;
+  /** Where it began on the canvas, device px. */
+  point: [number, number];
+  /** Fraction of a slice scrolled so far. */
+  rest: number;
+}
+
+const WHEEL_STEP = 40;
+
+export class Input {
+  readonly #stage: HTMLElement;
+  readonly #pointers = new Map<number, { x: number; y: number }>();
+  #drag: Drag | null = null;
+  #pinch: { distance: number; x: number; y: number } | null = null;
+  #wheel = 0;
+
+  constructor(readonly host: InputHost) {
+    this.#stage = host.viewer.stage.element;
+    const stage = this.#stage;
+    stage.addEventListener("pointerdown", (event) => this.#down(event));
+    stage.addEventListener("pointermove", (event) => this.#move(event));
+    stage.addEventListener("pointerup", (event) => this.#up(event));
+    stage.addEventListener("pointercancel", (event) => this.#up(event));
+    stage.addEventListener("pointerleave", () => { if (this.#drag === null) host.onLeave(); });
+    stage.addEventListener("contextmenu", (event) => event.preventDefault());
+    stage.addEventListener("auxclick", (event) => event.preventDefault());
+    stage.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    host.viewer.stage.rail.addEventListener("pointerdown", (event) => this.#onRail(event));
+    host.viewer.stage.rail.addEventListener("pointermove", (event) => { if (event.buttons === 1) this.#onRail(event); });
+    host.viewer.stage.rail.addEventListener("pointerup", () => host.viewer.tell());
+  }
+
+  get isDragging(): boolean {
+    return this.#drag !== null || this.#pinch !== null;
+  }
+
+  #place(event: { clientX: number; clientY: number }): [number, number] {
+    const box = this.#stage.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  #onRail(event: PointerEvent): void {
+    event.stopPropagation();
+    const { viewer } = this.host;
+    this.#stage.focus({ preventScroll: true });
+    viewer.stage.rail.setPointerCapture(event.pointerId);
+    viewer.set({ index: viewer.stage.frameOnRail(event.clientY - viewer.stage.rail.getBoundingClientRect().top) }, "not yet");
+  }
+
+  #down(event: PointerEvent): void {
+    if (event.target instanceof Element && event.target.closest("button, .rail")) return;
+    this.#stage.focus({ preventScroll: true });
+    this.#stage.setPointerCapture(event.pointerId);
+    this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (event.button === 1) event.preventDefault(); // no autoscroll
+    if (this.#pointers.size === 2) {
+      this.#drag = null;
+      this.#pinch = this.#spread();
+      return;
+    }
+    if (this.#pointers.size > 2) return;
+    const tool = event.button === 1 ? "pan" : event.button === 2 ? "zoom" : event.ctrlKey ? "zoom" : this.host.tool;
+    const [x, y] = this.#place(event);
+    this.#drag = {
+      tool, start: { ...this.host.viewer.state, window: this.host.viewer.window }, x: event.clientX, y: event.clientY,
+      point: [x * devicePixelRatio, y * devicePixelRatio], rest: 0,
+    };
+    this.#stage.classList.add("dragging");
+  }
+
+  #move(event: PointerEvent): void {
+    this.host.onProbe(...this.#place(event));
+    const known = this.#pointers.get(event.pointerId);
+    if (known === undefined) return;
+    const [dx, dy] = [event.clientX - known.x, event.clientY - known.y];
+    this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (this.#pinch !== null) this.#onPinch();
+    else if (this.#drag !== null) this.#onDrag(this.#drag, event, dx, dy);
+  }
+
+  #up(event: PointerEvent): void {
+    this.#pointers.delete(event.pointerId);
+    if (this.#pointers.size > 0) return;
+    const wasDragging = this.isDragging;
+    [this.#drag, this.#pinch] = [null, null];
+    this.#stage.classList.remove("dragging");
+    if (wasDragging) this.host.viewer.tell();
+  }
+
+  #onDrag(drag: Drag, event: PointerEvent, dx: number, dy: number): void {
+    const { viewer } = this.host;
+    if (drag.tool === "pan") viewer.panBy(dx, dy, "not yet");
+    else if (drag.tool === "zoom") viewer.zoomTo(drag.start.zoom * Math.exp((drag.y - event.clientY) / 200), "not yet", drag.point);
+    else if (drag.tool === "scroll") {
+      drag.rest += dy / 6;
+      const steps = Math.trunc(drag.rest);
+      drag.rest -= steps;
+      if (steps !== 0) viewer.step(steps, "not yet");
+    } else if (drag.start.window !== null) {
+      // A drag of 300 px doubles the width, or moves the level by one width.
+      const { center, width } = drag.start.window;
+      const rate = Math.max(width, width >= 1 ? 20 : 0) / 300;
+      viewer.setWindow(roundWindow({
+        ...drag.start.window, center: center + (event.clientY - drag.y) * rate,
+        width: Math.max(width + (event.clientX - drag.x) * rate, width >= 1 ? 1 : width / 1000),
+      }), "not yet");
+    }
+  }
+
+  #spread(): { distance: number; x: number; y: number } {
+    const [a, b] = [...this.#pointers.values()] as [{ x: number; y: number }, { x: number; y: number }];
+    return { distance: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+  }
+
+  #onPinch(): void {
+    if (this.#pinch === null || this.#pointers.size !== 2) return;
+    const { viewer } = this.host;
+    const now = this.#spread();
+    const [x, y] = this.#place({ clientX: now.x, clientY: now.y });
+    viewer.panBy(now.x - this.#pinch.x, now.y - this.#pinch.y, "not yet");
+    if (this.#pinch.distance > 0 && now.distance > 0) {
+      viewer.zoomBy(now.distance / this.#pinch.distance, "not yet", [x * devicePixelRatio, y * devicePixelRatio]);
+    }
+    this.#pinch = now;
+  }
+
+  #onWheel(event: WheelEvent): void {
+    const root = this.#stage.getRootNode() as Document | ShadowRoot;
+    if (!this.host.ownsWheel && root.activeElement !== this.#stage) return;
+    event.preventDefault();
+    const { viewer } = this.host;
+    const delta = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
+    if (event.ctrlKey) {
+      const [x, y] = this.#place(event);
+      viewer.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * devicePixelRatio, y * devicePixelRatio]);
+      return;
+    }
+    // A wheel's notch (100 or more at once) is one slice; a trackpad's trickle adds up.
+    if (Math.sign(delta) !== Math.sign(this.#wheel)) this.#wheel = 0;
+    this.#wheel += Math.abs(delta) >= 100 ? Math.sign(delta) * WHEEL_STEP : delta;
+    const steps = Math.trunc(this.#wheel / WHEEL_STEP);
+    this.#wheel -= steps * WHEEL_STEP;
+    if (steps !== 0) viewer.step(steps);
+  }
+
+  /** Handle a key; true if it was ours. */
+  key(event: KeyboardEvent): boolean {
+    if (event.altKey || event.metaKey || event.ctrlKey) return false;
+    const action = this.#actions[event.key];
+    if (action === undefined) return false;
+    return action() !== false;
+  }
+
+  /** Take back the drag in progress. */
+  #cancelDrag(): boolean {
+    if (this.#drag === null) return false;
+    const { start } = this.#drag;
+    this.#drag = null;
+    this.#pointers.clear();
+    this.#stage.classList.remove("dragging");
+    this.host.viewer.set(start, "now");
+    return true;
+  }
+
+  readonly #actions: Record<string, () => boolean | void> = {
+    ArrowUp: () => this.host.viewer.step(-1),
+    ArrowDown: () => this.host.viewer.step(1),
+    Home: () => this.host.viewer.set({ index: 0 }, "rest"),
+    End: () => this.host.viewer.set({ index: Number.MAX_SAFE_INTEGER }, "rest"),
+    PageUp: () => this.host.onSeriesStep(-1),
+    PageDown: () => this.host.onSeriesStep(1),
+    "+": () => this.host.viewer.zoomBy(1.25),
+    "-": () => this.host.viewer.zoomBy(0.8),
+    "=": () => this.host.viewer.fit(),
+    i: () => this.host.viewer.invert(),
+    r: () => this.host.viewer.turn(true),
+    l: () => this.host.viewer.turn(false),
+    h: () => this.host.viewer.mirror("horizontal"),
+    v: () => this.host.viewer.mirror("vertical"),
+    c: () => this.host.viewer.toggleCine(),
+    " ": () => this.host.viewer.reset(),
+    "0": () => this.host.viewer.autoWindow(),
+    d: () => {
+      const name = this.host.viewer.cycleWindows();
+      this.host.onSay(name === null ? "The series states no window" : `Window ${name}`);
+    },
+    "?": () => this.host.onHelp(),
+    Escape: () => this.#cancelDrag() || this.host.onEscape(),
+    ...Object.fromEntries([..."123456789"].map((key) => [key, () => {
+      if (!this.host.viewer.preset(key)) this.host.onSay("Presets are Hounsfield units: this series has none");
+    }])),
+  };
+}

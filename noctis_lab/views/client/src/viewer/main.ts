@@ -1,0 +1,64 @@
+/** The viewer's two doors: `mountViewer` for any page, and the component that Panel renders. */
+import { el } from "../ground/dom";
+import { HttpTransport } from "../ground/transport";
+import { type MountOptions, ViewerApp } from "./app";
+import { ChannelTransport, type ComponentModel } from "./channel";
+import type { ViewState } from "./state";
+
+export { HttpTransport } from "../ground/transport";
+export type { MountOptions } from "./app";
+export type { ViewState } from "./state";
+
+/** Show one series in an element; it runs without Panel. */
+export function mountViewer(element: HTMLElement, options: MountOptions): ViewerApp {
+  const app = new ViewerApp(element, options);
+  // For tests and for the curious: the app behind the element.
+  Object.defineProperty(element, "noctis", { value: app, configurable: true });
+  return app;
+}
+
+/** Panel's model: what `SeriesView` holds. */
+interface SeriesModel extends ComponentModel {
+  view_state: ViewState;
+  mode: "page" | "cell";
+  StudyInstanceUID: string;
+  /** Base path of the pixel routes, or empty: the component's own channel. */
+  api_base: string;
+}
+
+interface RenderArguments {
+  model: SeriesModel;
+  el: HTMLElement;
+}
+
+/** Notebooks hear keys before we do: JupyterLab leaves alone what stands under this attribute. */
+function claimKeys(element: HTMLElement): void {
+  let outermost: Element = element;
+  for (let root = outermost.getRootNode(); root instanceof ShadowRoot; root = outermost.getRootNode()) outermost = root.host;
+  outermost.setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
+function render({ model, el: container }: RenderArguments): HTMLElement {
+  const element = el("div", { class: "noctis-viewer" });
+  const isPage = model.mode === "page";
+  element.style.cssText = `display:block;position:relative;width:100%;height:${isPage ? "100%" : "648px"}`;
+  container.style.cssText += `;width:100%;${isPage ? "height:100%" : ""}`;
+  const http = model.api_base === "" ? null : new HttpTransport(model.api_base);
+  const channel = http === null ? new ChannelTransport(model) : null;
+  const transport = (http ?? channel) as HttpTransport | ChannelTransport;
+  const app = mountViewer(element, {
+    transport, state: { ...model.view_state }, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
+    onReport: (state) => { model.view_state = { ...state }; },
+    onSeriesStep: (count) => model.send_msg({ kind: "series-step", count }),
+  });
+  const apply = (): void => app.apply(model.view_state);
+  model.on("view_state", apply as (event: never) => void);
+  model.on("after_render", (() => claimKeys(element)) as (event: never) => void);
+  model.on("remove", (() => {
+    app.close();
+    channel?.close();
+  }) as (event: never) => void);
+  return element;
+}
+
+export default { render };

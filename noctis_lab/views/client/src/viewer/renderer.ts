@@ -1,0 +1,308 @@
+/** The CPU renderer: stored values to a 2D canvas, interpolated before they are windowed. */
+import type { FrameDescription, FrameDtype } from "../ground/transport";
+import { axesOf, type Placement, type Turn } from "./geometry";
+import { type Ramp, storedRamp } from "./windowing";
+
+export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
+
+/** A frame in memory: stored values row by row, `channels` of them a voxel. */
+export interface Frame extends Pick<FrameDescription, "rows" | "columns" | "slope" | "intercept"> {
+  channels: 1 | 3;
+  stored: Stored;
+}
+
+const VIEWS: Record<FrameDtype, [new (buffer: ArrayBuffer) => Stored, number]> = {
+  uint8: [Uint8Array, 1], int8: [Int8Array, 1], uint16: [Uint16Array, 2], int16: [Int16Array, 2],
+  uint32: [Uint32Array, 4], int32: [Int32Array, 4], float32: [Float32Array, 4], rgb8: [Uint8Array, 3],
+};
+
+/** Return how many bytes a frame takes. */
+export function frameBytes(frame: Pick<FrameDescription, "rows" | "columns" | "dtype">): number {
+  return frame.rows * frame.columns * VIEWS[frame.dtype][1];
+}
+
+/** Return a frame over its bytes (little endian, as every browser's memory is). */
+export function frameOf(description: FrameDescription, bytes: ArrayBuffer): Frame {
+  const { rows, columns, slope, intercept, dtype } = description;
+  return { rows, columns, slope, intercept, channels: dtype === "rgb8" ? 3 : 1, stored: new VIEWS[dtype][0](bytes) };
+}
+
+/** Return a copy with rows and columns exchanged. */
+export function transpose(frame: Frame): Frame {
+  const { rows, columns, channels, stored } = frame;
+  const out = stored.slice();
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1) {
+      for (let channel = 0; channel < channels; channel += 1) {
+        out[(column * rows + row) * channels + channel] = stored[(row * columns + column) * channels + channel] as number;
+      }
+    }
+  }
+  return { ...frame, rows: columns, columns: rows, stored: out };
+}
+
+/** Return the frame at half its size: means of 2 × 2 voxels, the border repeated. */
+export function halve(frame: Frame): Frame {
+  const { rows, columns, channels, stored } = frame;
+  const [halfRows, halfColumns] = [Math.ceil(rows / 2), Math.ceil(columns / 2)];
+  const out = new Float32Array(halfRows * halfColumns * channels);
+  for (let row = 0; row < halfRows; row += 1) {
+    const upper = 2 * row * columns * channels;
+    const lower = Math.min(2 * row + 1, rows - 1) * columns * channels;
+    for (let column = 0; column < halfColumns; column += 1) {
+      const left = 2 * column * channels;
+      const right = Math.min(2 * column + 1, columns - 1) * channels;
+      for (let k = 0; k < channels; k += 1) {
+        out[(row * halfColumns + column) * channels + k] = ((stored[upper + left + k] as number) + (stored[upper + right + k] as number)
+          + (stored[lower + left + k] as number) + (stored[lower + right + k] as number)) / 4;
+      }
+    }
+  }
+  return { ...frame, rows: halfRows, columns: halfColumns, stored: out };
+}
+
+/** For each pixel from `first` to `last` along one axis: the voxel before it, and the next one's share. */
+interface AxisTable {
+  first: number;
+  last: number;
+  index: Int32Array;
+  share: Float32Array;
+}
+
+function axisTable(pixels: number, edge: number, scale: number, count: number, halvings: number, reversed: boolean): AxisTable {
+  const table: AxisTable = { first: pixels, last: 0, index: new Int32Array(pixels), share: new Float32Array(pixels) };
+  const reduced = 2 ** halvings;
+  const last = Math.ceil(count / reduced) - 1;
+  for (let pixel = 0; pixel < pixels; pixel += 1) {
+    // Pixel centres are at +0.5; voxel k's centre is at k, it reaches from k − 0.5 to k + 0.5.
+    let at = (pixel + 0.5 - edge) / scale - 0.5;
+    if (at < -0.5 || at >= count - 0.5) continue;
+    if (reversed) at = count - 1 - at;
+    at = Math.min(Math.max((at + 0.5) / reduced - 0.5, 0), last);
+    const before = Math.max(Math.min(Math.floor(at), last - 1), 0);
+    table.index[pixel] = before;
+    table.share[pixel] = at - before;
+    table.first = Math.min(table.first, pixel);
+    table.last = pixel + 1;
+  }
+  return table;
+}
+
+/** Interpolate between voxels (bilinear) at every pixel that a frame covers; stored units, `channels` a pixel. */
+function resample(frame: Frame, across: AxisTable, along: AxisTable, width: number, out: Float32Array): void {
+  const { columns, rows, channels, stored } = frame;
+  const span = Math.max(across.last - across.first, 0) * channels;
+  let upper = new Float32Array(span);
+  let lower = new Float32Array(span);
+  let [upperRow, lowerRow] = [-1, -1];
+  const next = columns > 1 ? channels : 0;
+  const fill = (line: Float32Array, row: number): void => {
+    const start = row * columns * channels;
+    let to = 0;
+    for (let x = across.first; x < across.last; x += 1) {
+      const from = start + (across.index[x] as number) * channels;
+      const share = across.share[x] as number;
+      for (let k = 0; k < channels; k += 1, to += 1) {
+        const before = stored[from + k] as number;
+        line[to] = before + ((stored[from + next + k] as number) - before) * share;
+      }
+    }
+  };
+  for (let y = along.first; y < along.last; y += 1) {
+    const row = along.index[y] as number;
+    const below = Math.min(row + 1, rows - 1);
+    if (row !== upperRow) {
+      if (row === lowerRow) {
+        [upper, lower] = [lower, upper];
+        [upperRow, lowerRow] = [lowerRow, upperRow];
+      } else {
+        fill(upper, row);
+        upperRow = row;
+      }
+    }
+    if (below !== lowerRow) {
+      fill(lower, below);
+      lowerRow = below;
+    }
+    const share = along.share[y] as number;
+    let to = (y * width + across.first) * channels;
+    for (let i = 0; i < span; i += 1, to += 1) {
+      const above = upper[i] as number;
+      out[to] = above + ((lower[i] as number) - above) * share;
+    }
+  }
+}
+
+const BLACK = 0xff000000;
+
+/** Grey levels 0 … 255 as opaque pixels, or their negatives. */
+function greyPixels(inverted: boolean): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, i) => (BLACK | ((inverted ? 255 - i : i) * 0x010101)) >>> 0);
+}
+
+const GREYS = { plain: greyPixels(false), inverted: greyPixels(true) };
+
+export interface Look {
+  /** Over modality values; unused for colour. */
+  ramp: Ramp;
+  inverted: boolean;
+}
+
+/** Draws frames on one canvas. Only what changed is computed anew: a new window keeps the interpolation. */
+export class Renderer {
+  readonly #context: CanvasRenderingContext2D;
+  #image: ImageData | null = null;
+  #pixels = new Uint32Array(0);
+  #values = new Float32Array(0);
+  #key: unknown[] = [];
+  #across: AxisTable | null = null;
+  #along: AxisTable | null = null;
+  #prepared: { source: Frame; transposed: boolean; halvings: number; frame: Frame } | null = null;
+  #table: { key: string; pixels: Uint32Array } | null = null;
+
+  constructor(readonly canvas: HTMLCanvasElement) {
+    const context = canvas.getContext("2d", { alpha: false });
+    if (context === null) throw new Error("This browser gives no 2D canvas.");
+    this.#context = context;
+  }
+
+  /** Paint the whole canvas black. */
+  clear(width: number, height: number): void {
+    this.#resize(width, height);
+    this.#pixels.fill(BLACK);
+    this.#key = [];
+    if (this.#image) this.#context.putImageData(this.#image, 0, 0);
+  }
+
+  /** Paint a frame; returns the milliseconds it took. */
+  draw(frame: Frame, placement: Placement, turn: Turn, look: Look): number {
+    const start = performance.now();
+    this.#resize(placement.width, placement.height);
+    if (isOneToOne(placement, turn) && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
+      this.#drawExact(frame, placement, look);
+    } else {
+      this.#interpolate(frame, placement, turn);
+      if (frame.channels === 3) this.#paintColour(look.inverted);
+      else this.#paintGrey(storedRamp(look.ramp, frame), look.inverted);
+    }
+    if (this.#image) this.#context.putImageData(this.#image, 0, 0);
+    return performance.now() - start;
+  }
+
+  #resize(width: number, height: number): void {
+    if (this.#image?.width === width && this.#image.height === height) return;
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.#image = new ImageData(width, height);
+    this.#pixels = new Uint32Array(this.#image.data.buffer);
+    this.#pixels.fill(BLACK);
+    this.#key = [];
+  }
+
+  /** 1:1 and unturned: stored values through a table of all there can be, 256 or 65,536. */
+  #drawExact(frame: Frame, { x0, y0, width, height }: Placement, look: Look): void {
+    const key = ["exact", width, height, x0, y0, frame.rows, frame.columns];
+    if (!sameKey(key, this.#key)) {
+      this.#pixels.fill(BLACK);
+      this.#key = key;
+    }
+    const table = this.#lookUpTable(frame, look);
+    const mask = table.length - 1;
+    const [firstX, lastX] = [Math.max(x0, 0), Math.min(x0 + frame.columns, width)];
+    const { stored, columns } = frame;
+    const pixels = this.#pixels;
+    for (let y = Math.max(y0, 0); y < Math.min(y0 + frame.rows, height); y += 1) {
+      let from = (y - y0) * columns + firstX - x0;
+      let to = y * width + firstX;
+      for (let x = firstX; x < lastX; x += 1, from += 1, to += 1) {
+        pixels[to] = table[(stored[from] as number) & mask] as number;
+      }
+    }
+  }
+
+  #lookUpTable(frame: Frame, look: Look): Uint32Array {
+    const ramp = storedRamp(look.ramp, frame);
+    const bits = 8 * frame.stored.BYTES_PER_ELEMENT;
+    const isSigned = frame.stored instanceof Int16Array || frame.stored instanceof Int8Array;
+    const key = [bits, isSigned, ramp.gain, ramp.offset, look.inverted].join();
+    if (this.#table?.key === key) return this.#table.pixels;
+    const count = 2 ** bits;
+    const greys = look.inverted ? GREYS.inverted : GREYS.plain;
+    const pixels = new Uint32Array(count);
+    for (let i = 0; i < count; i += 1) {
+      const grey = (isSigned && i >= count / 2 ? i - count : i) * ramp.gain + ramp.offset;
+      pixels[i] = greys[grey <= 0 ? 0 : grey >= 255 ? 255 : (grey + 0.5) | 0] as number;
+    }
+    this.#table = { key, pixels };
+    return pixels;
+  }
+
+  #interpolate(source: Frame, placement: Placement, turn: Turn): void {
+    const { width, height, x0, y0, sx, sy } = placement;
+    const key = [source, width, height, x0, y0, sx, sy, turn.rotation_deg, turn.flipped];
+    if (sameKey(key, this.#key)) return;
+    const { right, down } = axesOf(turn);
+    // Below half size, means of 2 × 2 (again and again) instead of voxels left out.
+    const halvings = Math.max(0, Math.floor(-Math.log2(Math.max(sx, sy)) + 1e-9));
+    const isTransposed = right[0] === 0;
+    const frame = this.#prepare(source, isTransposed, halvings);
+    const [columns, rows] = isTransposed ? [source.rows, source.columns] : [source.columns, source.rows];
+    const across = axisTable(width, x0, sx, columns, halvings, right[0] + right[1] < 0);
+    const along = axisTable(height, y0, sy, rows, halvings, down[0] + down[1] < 0);
+    const size = width * height * frame.channels;
+    if (this.#values.length < size) this.#values = new Float32Array(size);
+    resample(frame, across, along, width, this.#values);
+    const previous = [this.#across, this.#along].map((table) => [table?.first, table?.last]).join();
+    if (this.#key[0] === "exact" || this.#key.length === 0 || previous !== [across, along].map((table) => [table.first, table.last]).join()) {
+      this.#pixels.fill(BLACK);
+    }
+    this.#across = across;
+    this.#along = along;
+    this.#key = key;
+  }
+
+  #prepare(source: Frame, transposed: boolean, halvings: number): Frame {
+    const known = this.#prepared;
+    if (known?.source === source && known.transposed === transposed && known.halvings === halvings) return known.frame;
+    let frame = transposed ? transpose(source) : source;
+    for (let i = 0; i < halvings; i += 1) frame = halve(frame);
+    this.#prepared = { source, transposed, halvings, frame };
+    return frame;
+  }
+
+  #paintGrey(ramp: Ramp, inverted: boolean): void {
+    const [across, along, width] = [this.#across, this.#along, this.canvas.width];
+    if (across === null || along === null) return;
+    const greys = inverted ? GREYS.inverted : GREYS.plain;
+    const { gain, offset } = ramp;
+    const [values, pixels] = [this.#values, this.#pixels];
+    for (let y = along.first; y < along.last; y += 1) {
+      const end = y * width + across.last;
+      for (let i = y * width + across.first; i < end; i += 1) {
+        const grey = (values[i] as number) * gain + offset;
+        // NaN compares false twice and ends as 0.
+        pixels[i] = greys[grey <= 0 ? 0 : grey >= 255 ? 255 : (grey + 0.5) | 0] as number;
+      }
+    }
+  }
+
+  #paintColour(inverted: boolean): void {
+    const [across, along, width] = [this.#across, this.#along, this.canvas.width];
+    if (across === null || along === null) return;
+    const flip = inverted ? 0xffffff : 0;
+    const [values, pixels] = [this.#values, this.#pixels];
+    for (let y = along.first; y < along.last; y += 1) {
+      for (let x = across.first; x < across.last; x += 1) {
+        const i = (y * width + x) * 3;
+        const colour = (((values[i + 2] as number) + 0.5) | 0) << 16 | (((values[i + 1] as number) + 0.5) | 0) << 8
+          | (((values[i] as number) + 0.5) | 0);
+        pixels[y * width + x] = (BLACK | (colour ^ flip)) >>> 0;
+      }
+    }
+  }
+}
+
+const sameKey = (a: unknown[], b: unknown[]): boolean => a.length === b.length && a.every((part, i) => part === b[i]);
+
+const isOneToOne = ({ sx, sy }: Placement, turn: Turn): boolean =>
+  sx === 1 && sy === 1 && turn.rotation_deg === 0 && !turn.flipped;

@@ -1,0 +1,180 @@
+/** The stage: the canvas, and the ink over it. It draws what it is told and decides nothing. */
+import { el, svg } from "../ground/dom";
+import { icon } from "../ground/icons";
+import { formatNumber } from "../ground/numbers";
+import type { FrameDescription, StackDescription } from "../ground/transport";
+import { axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
+import type { Window } from "./state";
+
+/** What the corner texts and the scale bar say. */
+export interface Caption {
+  stack: StackDescription;
+  index: number;
+  window: Window | null;
+  placement: Placement;
+  turn: Turn;
+  dpr: number;
+}
+
+const SCALE_STEPS_MM = [500, 200, 100, 50, 20, 10];
+
+/** Return the length of a scale bar in whole centimetres, as mm, that fits `room` CSS pixels. */
+export function scaleBarLength(pixelsPerMm: number, room: number): number | null {
+  return SCALE_STEPS_MM.find((length) => length * pixelsPerMm <= room) ?? null;
+}
+
+/** Return where each frame's tick lies on a rail, 0 at the top to 1; true positions where they are known. */
+export function railPositions(frames: readonly FrameDescription[]): number[] {
+  const places = frames.map((frame) => frame.z_mm);
+  const known = places.filter((z): z is number => z !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  if (known.length === frames.length && high > low) return known.map((z) => (high - z) / (high - low));
+  return frames.map((_, index) => (frames.length > 1 ? index / (frames.length - 1) : 0.5));
+}
+
+/** Return how far the nearer neighbour along z is, mm, or null where that is not known. */
+export function neighbourDistance(frames: readonly FrameDescription[], index: number): number | null {
+  const here = frames[index]?.z_mm;
+  if (here === null || here === undefined) return null;
+  const distances = frames.flatMap((frame, i) => (i !== index && frame.z_mm !== null ? [Math.abs(frame.z_mm - here)] : []));
+  return distances.length > 0 ? Math.min(...distances) : null;
+}
+
+export class Stage {
+  readonly canvas = el("canvas", { "aria-hidden": true });
+  readonly rail = svg("svg", { class: "rail", "aria-hidden": true });
+  readonly element: HTMLElement;
+  readonly #corners = {
+    topLeft: el("div", { class: "ct tl" }), topRight: el("div", { class: "ct tr" }),
+    bottomLeft: el("div", { class: "ct bl" }), bottomRight: el("div", { class: "ct br" }),
+  };
+  readonly #letters = {
+    left: el("div", { class: "ol left" }), right: el("div", { class: "ol right" }),
+    top: el("div", { class: "ol top" }), bottom: el("div", { class: "ol bottom" }),
+  };
+  readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
+  readonly #notice = el("div", { class: "notice", hidden: true });
+  #railKey = "";
+  #ticks: number[] = [];
+  #position: SVGRectElement | null = null;
+
+  constructor() {
+    this.element = el("div", { class: "stage", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
+      this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail, this.#notice);
+  }
+
+  /** Right edge of the identity's text, CSS px: no tooltip covers it. */
+  get identityEdge(): number {
+    return this.#corners.topLeft.getBoundingClientRect().right;
+  }
+
+  /** Write the series' own texts: who, where, how. */
+  describe(stack: StackDescription): void {
+    const [first, ...rest] = stack.corner.top_left;
+    this.#corners.topLeft.replaceChildren(...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
+    if (stack.note !== null) {
+      this.#corners.topLeft.append(el("div", { class: "note" },
+        el("span", { class: "badge warn", title: stack.note }, icon(/duplicate/i.test(stack.note) ? "duplicate" : "gap", "xs"), el("span", {}, stack.note))));
+    }
+    this.#corners.topRight.replaceChildren(...stack.corner.top_right.map(line));
+  }
+
+  /** Write what changes with slice, window and zoom. */
+  caption({ stack, index, window, placement, turn, dpr }: Caption): void {
+    const frame = stack.frames[index];
+    if (frame === undefined) return;
+    this.#corners.bottomLeft.replaceChildren(
+      el("div", {}, "Image ", el("b", {}, index + 1), ` of ${stack.frames.length}`), ...placeLine(stack, index, frame),
+      ...(window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatNumber(window.width, 3)), " Level ", el("b", {}, formatNumber(window.center, 3)))]));
+    const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
+    this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
+      el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));
+    const names = edgeLetters(stack.orientation, turn);
+    for (const [edge, element] of Object.entries(this.#letters)) {
+      element.textContent = names?.[edge as keyof typeof names] ?? "";
+    }
+    this.#drawScale(stack, placement, turn, dpr);
+  }
+
+  #drawScale(stack: StackDescription, placement: Placement, turn: Turn, dpr: number): void {
+    const spacing = stack.pixel_spacing_mm;
+    const width = placement.width / dpr;
+    const horizontal_mm = spacing === null ? null : axesOf(turn).right[0] === 0 ? spacing[0] : spacing[1];
+    const pixelsPerMm = horizontal_mm === null ? 0 : placement.sx / dpr / horizontal_mm;
+    const length_mm = horizontal_mm === null ? null : scaleBarLength(pixelsPerMm, Math.min(width * 0.3, 360));
+    this.#scale.replaceChildren();
+    if (length_mm === null) return;
+    const size = length_mm * pixelsPerMm;
+    this.#scale.setAttribute("width", String(size + 80));
+    this.#scale.style.marginLeft = `${-size / 2 - 2}px`;
+    const shape = `M2 6v6h${size}v-6`;
+    this.#scale.append(svg("path", { d: shape, class: "halo" }), svg("path", { d: shape }));
+    const centimetres = length_mm / 10;
+    for (let k = 1; k < centimetres && size / centimetres >= 4; k += 1) {
+      this.#scale.append(svg("path", { d: `M${2 + (k * size) / centimetres} 12v${k * 2 === centimetres ? -6 : -3}`, class: "tick" }));
+    }
+    this.#scale.append(svg("text", { x: size + 10, y: 13 }, `${centimetres} cm`));
+  }
+
+  /** Draw the rail anew where stack or height changed. */
+  drawRail(stack: StackDescription, height: number): void {
+    const key = `${stack.SeriesInstanceUID} ${height}`;
+    if (key === this.#railKey) return;
+    this.#railKey = key;
+    this.rail.replaceChildren();
+    this.#position = null;
+    this.rail.toggleAttribute("hidden", stack.frames.length < 2 || height < 160);
+    const length = height - 152;
+    this.rail.setAttribute("height", String(length + 16));
+    this.#ticks = railPositions(stack.frames).map((place) => 8 + place * length);
+    const duplicates = duplicatesOf(stack.frames);
+    this.rail.append(svg("line", { x1: 12, x2: 12, y1: 8, y2: 8 + length, class: "line" }));
+    const isDense = length / Math.max(stack.frames.length - 1, 1) < 3;
+    this.#ticks.forEach((y, index) => {
+      const isEnd = index === 0 || index === this.#ticks.length - 1;
+      if (isDense && !isEnd && !duplicates.has(index)) return;
+      const isSecond = duplicates.has(index) && this.#ticks.slice(0, index).some((other) => Math.abs(other - y) < 0.5);
+      const at = isSecond ? y - 4 : y;
+      this.rail.append(svg("line", { x1: 7, x2: 17, y1: at, y2: at, class: duplicates.has(index) ? "tick duplicate" : "tick" }));
+    });
+    this.#position = svg("rect", { x: 4, width: 16, height: 10, rx: 3, class: "position" });
+    this.rail.append(this.#position);
+  }
+
+  moveRail(index: number): void {
+    this.#position?.setAttribute("y", String((this.#ticks[index] ?? 0) - 5));
+  }
+
+  /** Return the frame whose tick is nearest to a height on the rail, CSS px from its top. */
+  frameOnRail(y: number): number {
+    let nearest = 0;
+    this.#ticks.forEach((tick, index) => {
+      if (Math.abs(tick - y) < Math.abs((this.#ticks[nearest] as number) - y)) nearest = index;
+    });
+    return nearest;
+  }
+
+  /** Say in words why there is no image, with a way out where there is one; null takes it back. */
+  notice(title: string | null, words = "", retry: (() => void) | null = null): void {
+    this.#notice.hidden = title === null;
+    this.#notice.replaceChildren();
+    if (title === null) return;
+    this.#notice.append(
+      el("div", { class: retry ? "fail-ink" : "t3" }, icon(retry ? "fail" : "unknown")), el("div", { class: "f14 b" }, title), el("div", { class: "t2" }, words),
+      ...(retry ? [el("button", { class: "btn s", click: retry }, icon("refresh", "s"), "Try again")] : []));
+  }
+
+  /** White images take dark ink. */
+  set isInverted(inverted: boolean) {
+    this.element.classList.toggle("inverted", inverted);
+  }
+}
+
+const line = (text: string): HTMLElement => el("div", {}, text);
+
+function placeLine(stack: StackDescription, index: number, frame: FrameDescription): HTMLElement[] {
+  if (frame.z_mm === null) return [];
+  const distance = stack.kind === "volume" ? null : neighbourDistance(stack.frames, index);
+  return [el("div", {}, "z ", el("b", {}, `${formatNumber(frame.z_mm, 1, { fixed: true })} mm`),
+    distance === null ? "" : distance < 1e-3 ? ", another at the same place" : `, neighbours ${formatNumber(distance, 1)} mm away`)];
+}

@@ -1,0 +1,71 @@
+/** The status line: value, voxel and place under the cursor; what is in memory; keys. */
+import { el } from "../ground/dom";
+import { formatBytes, formatNumber } from "../ground/numbers";
+
+/** What lies under the cursor. */
+export interface Probe {
+  /** One number, or three for colour, in modality units. */
+  values: number[];
+  units: string | null;
+  /** Voxel indices: column, row, frame, from 0. */
+  voxel: [number, number, number];
+  /** Patient LPS, mm. */
+  patient_mm: [number, number, number] | null;
+}
+
+const bold = (text: string): HTMLElement => el("b", {}, text);
+
+/** Write a value as precisely as its unit deserves: HU whole when it is whole. */
+export function formatValue(value: number): string {
+  if (Number.isInteger(value)) return formatNumber(value, 0);
+  return formatNumber(value, Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 4);
+}
+
+/** Write a place as the patient's letters with unsigned millimetres: "L 39.1 A 47.8 I 382.5". */
+export function formatPlace(place: readonly [number, number, number]): string {
+  return place.map((part, axis) => {
+    const text = formatNumber(Math.abs(part), 1, { fixed: true });
+    return `${(part < 0 && Number(text) !== 0 ? "RAI" : "LPS")[axis]} ${text}`;
+  }).join(" ");
+}
+
+export class StatusLine {
+  readonly #left = el("span", { class: "row g4" });
+  readonly #dot = el("span", { class: "dot" });
+  readonly #memory = el("span");
+  readonly #bytes = el("span", { class: "wide" });
+  readonly #said = el("span", { role: "status", class: "t1" });
+  readonly element: HTMLElement;
+  #timer = 0;
+
+  constructor(onHelp: () => void) {
+    this.element = el("div", { class: "status" }, this.#left, this.#said, el("span", { class: "grow" }),
+      el("span", { class: "row g2" }, this.#dot, this.#memory), this.#bytes,
+      el("button", { class: "row g2", "aria-label": "Show the keys", click: onHelp }, el("span", { class: "kbd" }, "?"), "keys"));
+  }
+
+  probe(probe: Probe | null, resting: string): void {
+    if (probe === null) {
+      this.#left.replaceChildren(el("span", {}, resting));
+      return;
+    }
+    const value = probe.values.map(formatValue).join(", ");
+    this.#left.replaceChildren(
+      el("span", {}, bold(probe.units === "HU" ? `${value} HU` : value), probe.units === "HU" || probe.units === null ? "" : ` ${probe.units}`),
+      el("span", {}, "voxel ", bold(probe.voxel.join(", "))),
+      ...(probe.patient_mm === null ? [] : [el("span", {}, "patient ", bold(formatPlace(probe.patient_mm)), " mm")]));
+  }
+
+  memory(count: number, total: number, bytes: number): void {
+    this.#dot.className = count === total ? "dot" : "dot live";
+    this.#memory.textContent = count === total ? `${total} of ${total} in memory` : `${count} / ${total} in memory`;
+    this.#bytes.textContent = formatBytes(bytes);
+  }
+
+  /** Say one short thing for four seconds. */
+  say(words: string): void {
+    this.#said.textContent = words;
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => { this.#said.textContent = ""; }, 4000);
+  }
+}

@@ -1,0 +1,436 @@
+/** One view of one series: its state, its frames, and the painting of what is in view. */
+import type { StackDescription, Transport } from "../ground/transport";
+import { FrameStore, type FrameLimits, DEFAULT_LIMITS } from "./frames";
+import { mirrored, patientPosition, placementOf, type Placement, turned, voxelAt, zoomForScale } from "./geometry";
+import { type Frame, Renderer } from "./renderer";
+import { Stage } from "./stage";
+import { defaultState, MAX_ZOOM, MIN_ZOOM, sameState, type ViewState, type Window } from "./state";
+import type { Probe } from "./status";
+import { makeWindow, presetsFor, rampOf, windowFromPixels } from "./windowing";
+
+/** When Python hears of a change: at once, when things have rested, or not (it is in mid-drag). */
+export type Telling = "now" | "rest" | "not yet";
+
+export interface ViewerEvents {
+  /** Everything Python should know; called at the end of a drag, never during it. */
+  onReport(state: ViewState): void;
+  /** A stack came, or could not be had. */
+  onStack(stack: StackDescription | null): void;
+  /** Something of the state changed, by whomever. */
+  onChange(): void;
+  /** What is in memory changed. */
+  onMemory(): void;
+  /** Another frame is on the canvas. */
+  onPainted(): void;
+}
+
+const REST_MS = 150;
+const CINE_MS = 66;
+
+export class Viewer {
+  readonly stage = new Stage();
+  readonly #renderer = new Renderer(this.stage.canvas);
+  #state: ViewState;
+  #reported: ViewState | null = null;
+  #stack: StackDescription | null = null;
+  #store: FrameStore | null = null;
+  #placement: Placement | null = null;
+  /** The frame on the canvas. */
+  #shown: { index: number; frame: Frame } | null = null;
+  #loading: AbortController | null = null;
+  #repaint = 0;
+  #restTimer = 0;
+  #cineTimer = 0;
+  #defaultWindow: Window | null = null;
+  #windowTurn = 0;
+  #paintMs = 0;
+  readonly #resize: ResizeObserver;
+  #size: { width: number; height: number } = { width: 0, height: 0 };
+
+  constructor(
+    readonly transport: Transport, state: Partial<ViewState> & { SeriesInstanceUID: string },
+    readonly events: ViewerEvents, readonly limits: FrameLimits = DEFAULT_LIMITS,
+  ) {
+    this.#state = { ...defaultState(state.SeriesInstanceUID), ...state };
+    this.#resize = new ResizeObserver((entries) => this.#onResize(entries));
+  }
+
+  /** Begin: ask for the stack, and paint whenever the stage's size changes. */
+  start(): void {
+    this.#resize.observe(this.stage.element);
+    void this.#load();
+  }
+
+  get state(): Readonly<ViewState> {
+    return this.#state;
+  }
+
+  get stack(): StackDescription | null {
+    return this.#stack;
+  }
+
+  get store(): FrameStore | null {
+    return this.#store;
+  }
+
+  get placement(): Placement | null {
+    return this.#placement;
+  }
+
+  /** Index of the frame that is on the canvas, or null; it lags behind `state.index` while pixels arrive. */
+  get shownIndex(): number | null {
+    return this.#shown?.index ?? null;
+  }
+
+  get shownFrame(): Frame | null {
+    return this.#shown?.frame ?? null;
+  }
+
+  /** Milliseconds of script that the last painting took. */
+  get paintMs(): number {
+    return this.#paintMs;
+  }
+
+  /** The window in use: the state's, or the series' own, or one from the pixels. */
+  get window(): Window | null {
+    return this.#state.window ?? this.#defaultWindow;
+  }
+
+  get isPlaying(): boolean {
+    return this.#cineTimer !== 0;
+  }
+
+  // -- changes -------------------------------------------------------------------------------
+
+  /** Change the state from this side. */
+  set(change: Partial<ViewState>, telling: Telling = "now"): void {
+    const before = this.#state;
+    const next = { ...before, ...change };
+    next.zoom = Math.min(Math.max(next.zoom, MIN_ZOOM), MAX_ZOOM);
+    if (next.index !== null && this.#stack) next.index = Math.min(Math.max(Math.round(next.index), 0), this.#stack.frames.length - 1);
+    this.#state = next;
+    if (next.index !== before.index && next.index !== null) {
+      this.#store?.want(next.index, next.index >= (before.index ?? 0) ? 1 : -1);
+    }
+    if (!sameState(next, before)) this.#changed();
+    this.#tell(telling);
+  }
+
+  /** Take over a state from Python; says nothing back but what Python does not know yet. */
+  apply(state: Partial<ViewState>): void {
+    const isOther = state.SeriesInstanceUID !== undefined && state.SeriesInstanceUID !== this.#state.SeriesInstanceUID;
+    if (isOther) {
+      this.open(state.SeriesInstanceUID as string, state);
+      return;
+    }
+    this.set(state, "not yet");
+    this.#reported = { ...this.#state };
+  }
+
+  /** Show another series, from its own beginning. */
+  open(SeriesInstanceUID: string, state: Partial<ViewState> = {}): void {
+    this.stopCine();
+    this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
+    this.#changed();
+    void this.#load();
+  }
+
+  step(count: number, telling: Telling = "rest"): void {
+    if (this.#stack && this.#state.index !== null) this.set({ index: this.#state.index + count }, telling);
+  }
+
+  setWindow(window: Window | null, telling: Telling = "now"): void {
+    if (window !== null && !(Number.isFinite(window.center) && Number.isFinite(window.width) && window.width > 0)) return;
+    this.set({ window }, telling);
+  }
+
+  /** Apply the preset of a key 1 … 9; false where this series has none. */
+  preset(key: string): boolean {
+    const preset = this.#stack && presetsFor(this.#stack).find((item) => item.key === key);
+    if (!preset) return false;
+    this.setWindow(makeWindow(preset.center, preset.width));
+    return true;
+  }
+
+  /** Take a window from the pixels of the frame in view. */
+  autoWindow(): void {
+    const frame = this.#shown?.frame;
+    if (frame && frame.channels === 1) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
+  }
+
+  /** Take the next of the windows that the series states. */
+  cycleWindows(): string | null {
+    const windows = this.#stack?.windows ?? [];
+    const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
+    if (next === undefined) return null;
+    this.#windowTurn += 1;
+    this.setWindow(makeWindow(next.center, next.width));
+    return next.name;
+  }
+
+  invert(): void {
+    this.set({ inverted: !this.#state.inverted });
+  }
+
+  turn(clockwise: boolean): void {
+    this.set(turned(this.#state, clockwise));
+  }
+
+  mirror(direction: "horizontal" | "vertical"): void {
+    this.set(mirrored(this.#state, direction));
+  }
+
+  fit(): void {
+    this.set({ zoom: 1, pan: [0, 0] });
+  }
+
+  reset(): void {
+    this.#windowTurn = 0;
+    this.set({ window: this.#defaultWindow, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+  }
+
+  /** Zoom by a factor and keep the voxel under a point (device px of the canvas; its centre without one) in place. */
+  zoomBy(factor: number, telling: Telling = "rest", point?: [number, number]): void {
+    this.zoomTo(this.#state.zoom * factor, telling, point);
+  }
+
+  zoomTo(zoom: number, telling: Telling = "now", point?: [number, number]): void {
+    const shape = this.#shape();
+    const bounded = Math.min(Math.max(zoom, MIN_ZOOM), MAX_ZOOM);
+    if (shape === null || this.#placement === null || point === undefined) {
+      this.set({ zoom: bounded }, telling);
+      return;
+    }
+    const before = voxelAt(...point, this.#placement, this.#state, shape);
+    const after = voxelAt(...point, this.#place({ ...this.#state, zoom: bounded }, shape), this.#state, shape);
+    const [row, column] = this.#state.pan;
+    this.set({ zoom: bounded, pan: [row + before[1] - after[1], column + before[0] - after[0]] }, telling);
+  }
+
+  /** Show one voxel column on so many device pixels: 1 is the values themselves. */
+  setScale(pixels: number): void {
+    const shape = this.#shape();
+    if (shape === null || this.#stack === null) return;
+    const { width, height } = this.#size;
+    this.set({ zoom: zoomForScale(pixels, this.#state, shape, this.#stack.pixel_spacing_mm, width, height) });
+  }
+
+  /** Move the image by CSS pixels on the screen. */
+  panBy(dx: number, dy: number, telling: Telling): void {
+    const shape = this.#shape();
+    if (shape === null || this.#placement === null) return;
+    const from = voxelAt(0, 0, this.#placement, this.#state, shape);
+    const to = voxelAt(dx * devicePixelRatio, dy * devicePixelRatio, this.#placement, this.#state, shape);
+    const [row, column] = this.#state.pan;
+    this.set({ pan: [row - to[1] + from[1], column - to[0] + from[0]] }, telling);
+  }
+
+  toggleCine(): void {
+    if (this.isPlaying) this.stopCine();
+    else if (this.#stack && this.#stack.frames.length > 1) {
+      this.#cineTimer = window.setInterval(() => {
+        const next = ((this.#state.index ?? 0) + 1) % (this.#stack?.frames.length ?? 1);
+        if (this.#store?.has(next)) this.set({ index: next }, "not yet");
+        else this.#store?.want(next, 1);
+      }, CINE_MS);
+      this.events.onChange();
+    }
+  }
+
+  stopCine(): void {
+    if (!this.isPlaying) return;
+    clearInterval(this.#cineTimer);
+    this.#cineTimer = 0;
+    this.#tell("now");
+    this.events.onChange();
+  }
+
+  /** Say what lies under a point of the stage (CSS px from its top left), or null beside the image. */
+  probe(x: number, y: number): Probe | null {
+    const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
+    const description = shown && stack?.frames[shown.index];
+    if (!shown || !stack || !placement || !description) return null;
+    const at = voxelAt(x * devicePixelRatio, y * devicePixelRatio, placement, this.#state, shown.frame);
+    const [column, row] = [Math.round(at[0]), Math.round(at[1])];
+    const { rows, columns, channels, stored, slope, intercept } = shown.frame;
+    if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
+    const first = (row * columns + column) * channels;
+    const raw = Array.from(stored.subarray(first, first + channels));
+    return {
+      values: channels === 3 ? raw : raw.map((value) => Number((value * slope + intercept).toPrecision(12))),
+      units: stack.units, voxel: [column, row, shown.index], patient_mm: patientPosition(at[0], at[1], description, stack),
+    };
+  }
+
+  /** Tell Python now what it has not been told. */
+  tell(): void {
+    this.#tell("now");
+  }
+
+  close(): void {
+    this.stopCine();
+    this.#loading?.abort();
+    this.#store?.close();
+    this.#resize.disconnect();
+    cancelAnimationFrame(this.#repaint);
+    clearTimeout(this.#restTimer);
+  }
+
+  // -- loading -------------------------------------------------------------------------------
+
+  async #load(): Promise<void> {
+    this.#loading?.abort();
+    this.#store?.close();
+    const loading = new AbortController();
+    this.#loading = loading;
+    [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
+    this.stage.notice(null);
+    this.events.onStack(null);
+    this.invalidate();
+    if (this.#state.SeriesInstanceUID === "") {
+      this.stage.notice("No series", "Choose one on the left.");
+      return;
+    }
+    try {
+      const stack = await this.transport.stack(this.#state.SeriesInstanceUID, loading.signal);
+      if (!loading.signal.aborted) this.#begin(stack);
+    } catch (error) {
+      if (loading.signal.aborted) return;
+      this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
+    }
+  }
+
+  #begin(stack: StackDescription): void {
+    this.#stack = stack;
+    const [first] = stack.windows;
+    if (first) this.#defaultWindow = makeWindow(first.center, first.width);
+    this.#windowTurn = first ? 1 : 0;
+    this.events.onStack(stack);
+    this.stage.describe(stack);
+    if (stack.frames.length === 0) {
+      this.stage.notice("No pixels", stack.note ?? "This series holds no images; its elements are under Tags.");
+      return;
+    }
+    this.#store = new FrameStore(stack, this.transport, {
+      onLanded: (from, count) => this.#onLanded(from, count),
+      onFailed: (index) => this.#onFailed(index),
+    }, this.limits);
+    const index = Math.min(Math.max(this.#state.index ?? Math.floor(stack.frames.length / 2), 0), stack.frames.length - 1);
+    this.#state = { ...this.#state, index };
+    this.#store.want(index, 1);
+    this.#changed();
+    this.events.onMemory();
+  }
+
+  #onLanded(first: number, count: number): void {
+    const index = this.#state.index ?? 0;
+    if (index >= first && index < first + count) this.invalidate();
+    this.events.onMemory();
+  }
+
+  #onFailed(index: number): void {
+    if (index === this.#state.index) this.invalidate();
+    this.events.onMemory();
+  }
+
+  // -- telling and painting -------------------------------------------------------------------
+
+  #tell(telling: Telling): void {
+    if (telling === "not yet") return;
+    clearTimeout(this.#restTimer);
+    if (telling === "rest") {
+      this.#restTimer = window.setTimeout(() => this.#tell("now"), REST_MS);
+      return;
+    }
+    const state: ViewState = { ...this.#state, window: this.window };
+    if (this.#stack === null || (this.#reported !== null && sameState(state, this.#reported))) return;
+    this.#reported = state;
+    this.events.onReport(state);
+  }
+
+  #changed(): void {
+    this.invalidate();
+    this.events.onChange();
+  }
+
+  /** Paint at the next frame of the screen. */
+  invalidate(): void {
+    if (this.#repaint === 0) this.#repaint = requestAnimationFrame(() => {
+      this.#repaint = 0;
+      this.#paint();
+    });
+  }
+
+  #onResize(entries: ResizeObserverEntry[]): void {
+    const box = entries.at(-1);
+    if (box === undefined) return;
+    const exact = box.devicePixelContentBoxSize?.[0];
+    const width = exact?.inlineSize ?? Math.round(box.contentRect.width * devicePixelRatio);
+    const height = exact?.blockSize ?? Math.round(box.contentRect.height * devicePixelRatio);
+    if (width === this.#size.width && height === this.#size.height) return;
+    this.#size = { width, height };
+    if (this.#repaint !== 0) cancelAnimationFrame(this.#repaint);
+    this.#repaint = 0;
+    this.#paint(); // at once: the canvas would be stretched for a frame
+  }
+
+  #shape(): { rows: number; columns: number } | null {
+    return this.#shown?.frame ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
+  }
+
+  #place(state: ViewState, shape: { rows: number; columns: number }): Placement {
+    return placementOf(state, shape, this.#stack?.pixel_spacing_mm ?? null, this.#size.width, this.#size.height);
+  }
+
+  #paint(): void {
+    const { width, height } = this.#size;
+    if (width === 0 || height === 0) return;
+    const [stack, store, index] = [this.#stack, this.#store, this.#state.index];
+    const frame = index === null ? null : (store?.frame(index) ?? null);
+    if (frame !== null && index !== null) this.#shown = { index, frame };
+    this.#noticeFailure();
+    if (this.#shown === null || stack === null) {
+      this.#renderer.clear(width, height);
+      return;
+    }
+    this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
+    const window_ = this.window;
+    this.#placement = this.#place(this.#state, this.#shown.frame);
+    const inverted = this.#state.inverted !== (stack.photometric_interpretation === "MONOCHROME1");
+    const ramp = window_ === null ? { gain: 1, offset: 0 } : rampOf(window_);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
+    this.stage.isInverted = this.#state.inverted;
+    this.stage.element.dataset["shown"] = String(this.#shown.index);
+    this.#caption(stack, window_);
+    if (this.#reported === null && frame !== null) this.#tell("now");
+    this.events.onPainted();
+  }
+
+  #windowOf(frame: Frame): Window | null {
+    return frame.channels === 3 ? null : windowFromPixels(frame.stored, frame.slope, frame.intercept);
+  }
+
+  #noticeFailure(): void {
+    const index = this.#state.index;
+    const failure = index === null ? null : (this.#store?.failure(index) ?? null);
+    if (failure !== null && index !== null) {
+      this.#shown = null;
+      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => {
+        this.stage.notice(null);
+        this.#store?.retry();
+      });
+    } else if (this.#store !== null) {
+      this.stage.notice(null);
+    }
+  }
+
+  #caption(stack: StackDescription, window_: Window | null): void {
+    const index = this.#state.index ?? 0;
+    if (this.#placement === null) return;
+    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: devicePixelRatio });
+    this.stage.drawRail(stack, this.#size.height / devicePixelRatio);
+    this.stage.moveRail(index);
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,175 @@
+/** The window panel: the slice's histogram with two handles, width and level (or min and max), presets. */
+import { el, svg } from "../ground/dom";
+import { icon } from "../ground/icons";
+import { formatNumber } from "../ground/numbers";
+import { histogramOf, ticksBetween } from "./histogram";
+import type { Window } from "./state";
+import type { Viewer } from "./viewer";
+import { makeWindow, presetsFor, roundWindow } from "./windowing";
+
+const WIDTH = 312;
+const HEIGHT = 72;
+const BINS = 156;
+
+export class WindowPanel {
+  readonly element = el("section", { "aria-label": "Window" });
+  readonly #chart = svg("svg", { viewBox: `0 0 ${WIDTH} 106`, width: "100%", class: "histogram" });
+  readonly #first = el("input", { inputmode: "decimal", "aria-label": "Width" });
+  readonly #second = el("input", { inputmode: "decimal", "aria-label": "Level" });
+  readonly #names = [el("span", { class: "k" }, "Width"), el("span", { class: "k" }, "Level")] as const;
+  readonly #presets = el("div", { class: "presets", role: "group", "aria-label": "Presets" });
+  readonly #units = el("span", { class: "f12 t3" });
+  /** The chart's range: it rests while a handle is dragged. */
+  #range: [number, number] = [0, 1];
+  #counts: Uint32Array = new Uint32Array(BINS);
+  #asLimits = false;
+  #dragged: "low" | "high" | null = null;
+  #timer = 0;
+
+  constructor(readonly viewer: Viewer) {
+    const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
+    const reset = el("button", { class: "ib s", "aria-label": "The series' own window", title: "The series' own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
+    const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
+    this.element.append(
+      el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
+      el("div", { class: "sec" }, this.#chart,
+        el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset)),
+      el("div", { class: "hr" }), el("div", { class: "ph" }, el("span", { class: "ttl" }, "Presets")), this.#presets, el("div", { class: "hr" }));
+    for (const input of [this.#first, this.#second]) {
+      input.addEventListener("change", () => this.#onTyped());
+      input.addEventListener("keydown", (event) => {
+        event.stopPropagation();
+        if (event.key === "Enter") this.#onTyped();
+        if (event.key === "Escape" || event.key === "Enter") this.viewer.stage.element.focus();
+      });
+    }
+    this.#chart.addEventListener("pointermove", (event) => this.#onDrag(event));
+    this.#chart.addEventListener("pointerup", () => this.#onDrop());
+  }
+
+  /** Another stack: its presets and units. */
+  describe(): void {
+    const { stack } = this.viewer;
+    const choices = stack === null ? [] : [
+      ...presetsFor(stack),
+      ...stack.windows.map((item, i) => ({ ...item, name: item.name || `Stated ${i + 1}`, key: i === 0 ? "d" : "" })),
+    ];
+    const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
+      el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
+    this.#presets.replaceChildren(
+      ...choices.map(({ name, key, width, center }) => button(name, key, `Width ${formatNumber(width, 3)}, level ${formatNumber(center, 3)}`,
+        () => this.viewer.setWindow(makeWindow(center, width)))),
+      button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
+    this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
+    this.element.hidden = stack?.photometric_interpretation === "RGB" || stack?.frames[0]?.dtype === "rgb8" || stack?.frames.length === 0;
+  }
+
+  /** The window changed: numbers and handles now, the curve once things rest. */
+  refresh(): void {
+    const window_ = this.viewer.window;
+    if (window_ === null) return;
+    this.#write(window_);
+    this.#drawChart(window_);
+    if (this.#dragged === null) this.recount();
+  }
+
+  /** Count the slice in view anew, when things have rested. */
+  recount(): void {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => {
+      const [frame, window_] = [this.viewer.shownFrame, this.viewer.window];
+      if (frame === null || window_ === null || frame.channels !== 1 || this.element.offsetParent === null) return;
+      this.#range = [window_.center - 0.85 * window_.width, window_.center + 1.15 * window_.width];
+      this.#counts = histogramOf(frame, ...this.#range, BINS);
+      this.#drawChart(window_);
+    }, 120);
+  }
+
+  #write({ center, width }: Window): void {
+    const root = this.element.getRootNode() as Document | ShadowRoot;
+    const [first, second] = this.#asLimits ? [center - width / 2, center + width / 2] : [width, center];
+    if (root.activeElement !== this.#first) this.#first.value = formatNumber(first, 3);
+    if (root.activeElement !== this.#second) this.#second.value = formatNumber(second, 3);
+  }
+
+  #swap(): void {
+    this.#asLimits = !this.#asLimits;
+    const names = this.#asLimits ? ["Min", "Max"] : ["Width", "Level"];
+    names.forEach((name, i) => { (this.#names[i] as HTMLElement).textContent = name; });
+    this.#first.setAttribute("aria-label", names[0] as string);
+    this.#second.setAttribute("aria-label", names[1] as string);
+    this.refresh();
+  }
+
+  #onTyped(): void {
+    const [first, second] = [this.#first, this.#second].map((input) => Number(input.value.replace(/[\s\u2009]/g, "").replace("−", "-"))) as [number, number];
+    const window_ = this.#asLimits ? makeWindow((first + second) / 2, second - first) : makeWindow(second, first);
+    const isWindow = Number.isFinite(window_.center) && window_.width > 0;
+    for (const input of [this.#first, this.#second]) input.setAttribute("aria-invalid", String(!isWindow));
+    this.element.classList.toggle("invalid", !isWindow);
+    if (isWindow) this.viewer.setWindow(window_);
+  }
+
+  #x(value: number): number {
+    const [low, high] = this.#range;
+    return Math.min(Math.max(((value - low) / (high - low)) * WIDTH, 0), WIDTH);
+  }
+
+  #drawChart({ center, width }: Window): void {
+    const [low, high] = [this.#x(center - width / 2), this.#x(center + width / 2)];
+    const top = Math.max(...this.#counts.subarray(1, BINS - 1), 1);
+    const bin = WIDTH / BINS;
+    const points = [...this.#counts].map((count, i) => {
+      const y = (HEIGHT - Math.min(count / top, 1) * (HEIGHT - 4)).toFixed(1);
+      return `${(i * bin).toFixed(1)},${y} ${((i + 1) * bin).toFixed(1)},${y}`;
+    }).join(" ");
+    const outline = `0,${HEIGHT} ${points} ${WIDTH},${HEIGHT}`;
+    const handle = (x: number, which: "low" | "high"): SVGElement => svg("g", { class: "handle", pointerdown: ((event: PointerEvent) => {
+      this.#dragged = which;
+      this.#chart.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    }) as EventListener },
+    svg("rect", { x: x - 8, y: 0, width: 16, height: 84, fill: "transparent" }),
+    svg("line", { x1: x, x2: x, y1: 0, y2: 84 }), svg("rect", { x: x - 4, y: 27, width: 8, height: 18, rx: 3, class: "grip" }));
+    const [from, to] = this.viewer.state.inverted ? ["#fff", "#000"] : ["#000", "#fff"];
+    this.#chart.replaceChildren(
+      svg("defs", {},
+        svg("linearGradient", { id: "ramp" }, svg("stop", { offset: 0, "stop-color": from }), svg("stop", { offset: 1, "stop-color": to })),
+        svg("clipPath", { id: "inside" }, svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT }))),
+      svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT, class: "inside" }),
+      svg("polygon", { points: outline, class: "outer" }), svg("polygon", { points: outline, class: "inner", "clip-path": "url(#inside)" }),
+      svg("line", { x1: 0, x2: WIDTH, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5, class: "base" }),
+      svg("rect", { x: 0, y: 76, width: WIDTH, height: 8, rx: 2, fill: from, class: "frame" }),
+      svg("rect", { x: low, y: 76, width: Math.max(high - low, 0), height: 8, fill: "url(#ramp)" }),
+      svg("rect", { x: high, y: 76, width: WIDTH - high, height: 8, rx: 2, fill: to }),
+      handle(low, "low"), handle(high, "high"), ...this.#labels(center - width / 2, center + width / 2));
+  }
+
+  #labels(low: number, high: number): SVGElement[] {
+    const strong = [low, high].map((value) => ({ value, x: this.#x(value), class: "strong" }));
+    const [from, to] = this.#range;
+    const weak = ticksBetween(from, to).map((value) => ({ value, x: this.#x(value), class: "" }))
+      .filter((tick) => strong.every((other) => Math.abs(other.x - tick.x) > 44) && tick.x > 20 && tick.x < WIDTH - 20);
+    return [...strong, ...weak].map((tick) =>
+      svg("text", { x: Math.min(Math.max(tick.x, 14), WIDTH - 14), y: 101, "text-anchor": "middle", class: tick.class }, formatNumber(tick.value, to - from > 20 ? 0 : 3)));
+  }
+
+  #onDrag(event: PointerEvent): void {
+    const window_ = this.viewer.window;
+    if (this.#dragged === null || window_ === null) return;
+    const box = this.#chart.getBoundingClientRect();
+    const [from, to] = this.#range;
+    const value = from + ((event.clientX - box.left) / box.width) * (to - from);
+    const [low, high] = [window_.center - window_.width / 2, window_.center + window_.width / 2];
+    const least = (to - from) / WIDTH;
+    const [newLow, newHigh] = this.#dragged === "low" ? [Math.min(value, high - least), high] : [low, Math.max(value, low + least)];
+    this.viewer.setWindow(roundWindow(makeWindow((newLow + newHigh) / 2, newHigh - newLow)), "not yet");
+  }
+
+  #onDrop(): void {
+    if (this.#dragged === null) return;
+    this.#dragged = null;
+    this.viewer.tell();
+    this.recount();
+  }
+}

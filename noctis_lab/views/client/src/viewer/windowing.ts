@@ -1,0 +1,86 @@
+/** VOI windows: PS3.3 C.11.2.1.2 in 8 bits, the presets, and a window from the pixels themselves. */
+import type { FrameDescription, StackDescription } from "../ground/transport";
+import type { Window } from "./state";
+
+/** grey = value · gain + offset, clamped to 0 … 255, then floor(grey + 0.5). */
+export interface Ramp {
+  gain: number;
+  offset: number;
+}
+
+/** Return a window as a ramp over modality values. */
+export function rampOf(window: Window): Ramp {
+  if (window.function === "LINEAR_EXACT") {
+    // PS3.3 C.11.2.1.3.2
+    return { gain: 255 / window.width, offset: 255 * (0.5 - window.center / window.width) };
+  }
+  if (window.width <= 1) {
+    // PS3.3 C.11.2.1.2.1: width 1 is a threshold at center − 0.5; a very steep ramp over it.
+    return { gain: 255e6, offset: -255e6 * (window.center - 0.5) };
+  }
+  const span = window.width - 1;
+  return { gain: 255 / span, offset: 255 * (0.5 - (window.center - 0.5) / span) };
+}
+
+/** Return the same ramp over stored values: the Modality LUT folded in. */
+export function storedRamp(ramp: Ramp, frame: Pick<FrameDescription, "slope" | "intercept">): Ramp {
+  return { gain: ramp.gain * frame.slope, offset: ramp.gain * frame.intercept + ramp.offset };
+}
+
+/** Return the grey level, 0 … 255, of a value under a ramp. */
+export function greyOf(value: number, ramp: Ramp): number {
+  const grey = value * ramp.gain + ramp.offset;
+  return grey <= 0 ? 0 : grey >= 255 ? 255 : Math.floor(grey + 0.5);
+}
+
+export interface Preset {
+  name: string;
+  width: number;
+  center: number;
+  key: string;
+}
+
+export const CT_PRESETS: readonly Preset[] = [
+  { name: "Soft tissue", width: 400, center: 40, key: "1" },
+  { name: "Lung", width: 1500, center: -600, key: "2" },
+  { name: "Liver", width: 150, center: 90, key: "3" },
+  { name: "Bone", width: 2500, center: 480, key: "4" },
+  { name: "Brain", width: 80, center: 40, key: "5" },
+  { name: "Mediastinum", width: 400, center: 80, key: "6" },
+  { name: "Air", width: 1000, center: -426, key: "7" },
+  { name: "Angio", width: 380, center: 120, key: "8" },
+  { name: "Water QA", width: 100, center: 0, key: "9" },
+];
+
+/** Presets are Hounsfield units: only a CT whose values are stated as such has them. */
+export function presetsFor(stack: StackDescription): readonly Preset[] {
+  return stack.modality === "CT" && (stack.units === "HU" || stack.units === null) ? CT_PRESETS : [];
+}
+
+/** Return a window, LINEAR wherever the standard allows it (width ≥ 1). */
+export function makeWindow(center: number, width: number): Window {
+  return { center, width, function: width >= 1 ? "LINEAR" : "LINEAR_EXACT" };
+}
+
+/** Return the window from the 1st to the 99th percentile of at most 65,536 of a frame's values. */
+export function windowFromPixels(stored: ArrayLike<number>, slope: number, intercept: number): Window {
+  const step = Math.max(1, Math.floor(stored.length / 65_536));
+  const sample: number[] = [];
+  for (let i = 0; i < stored.length; i += step) {
+    const value = (stored[i] as number) * slope + intercept;
+    if (Number.isFinite(value)) sample.push(value);
+  }
+  if (sample.length === 0) return makeWindow(0.5, 1);
+  sample.sort((a, b) => a - b);
+  const low = sample[Math.floor((sample.length - 1) * 0.01)] as number;
+  const high = sample[Math.ceil((sample.length - 1) * 0.99)] as number;
+  if (high <= low) return makeWindow(low + 0.5, 1);
+  return roundWindow(makeWindow((low + high) / 2, high - low));
+}
+
+/** Round to what a person would type: whole units from width 20 up, else three digits. */
+export function roundWindow(window: Window): Window {
+  const unit = window.width >= 20 ? 1 : 10 ** (Math.floor(Math.log10(Math.max(window.width, 1e-12))) - 2);
+  const round = (value: number): number => Number((Math.round(value / unit) * unit).toPrecision(12));
+  return makeWindow(round(window.center), Math.max(round(window.width), unit));
+}
