@@ -28,8 +28,8 @@ from noctis_lab.synthetic import ct_series, write_series
 def by_hand(x: float, c: float, w: float, function: str) -> float:
     """PS3.3 C.11.2.1.2.1, C.11.2.1.3.1 and .2 in scalars, ymin 0, ymax 255."""
     if function == "LINEAR":
-        inside = ((x - (c - 0.5)) / (w - 1) + 0.5) * 255
-        return 0 if x <= c - 0.5 - (w - 1) / 2 else 255 if x > c - 0.5 + (w - 1) / 2 else inside
+        low, high = c - 0.5 - (w - 1) / 2, c - 0.5 + (w - 1) / 2
+        return 0 if x <= low else 255 if x > high else ((x - (c - 0.5)) / (w - 1) + 0.5) * 255
     if function == "LINEAR_EXACT":
         return 0 if x <= c - w / 2 else 255 if x > c + w / 2 else ((x - c) / w + 0.5) * 255
     return 255 / (1 + math.exp(-4 * (x - c) / w))
