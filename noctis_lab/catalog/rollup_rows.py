@@ -1,0 +1,128 @@
+"""Rows of the commit tier's rollups and small tables, as `relations.ROLLUPS` types them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.columns import Kind, typed_value
+from noctis_lab.catalog.relations import ROLLUPS
+from noctis_lab.catalog.snapshot import as_timestamp, in_pieces
+
+__all__ = ["read_receipts", "read_series", "read_small_tables", "read_studies"]
+
+type Rows = list[tuple[Any, ...]]
+
+_TIMES = {name for table in ROLLUPS.values() for name in table.names if name.endswith("_at")}
+_DAYS = {"StudyDate", "PatientBirthDate"}
+
+
+def read_studies(connection: Connection, study_keys: Collection[int] | None) -> Rows:
+    """Return rows of `study`; None for all of them."""
+    return _read(connection, "study", select(schema.study), schema.study.c.study_key, study_keys)
+
+
+def read_series(connection: Connection, study_keys: Collection[int] | None) -> Rows:
+    """Return the rows of `series` of some studies; None for all of them."""
+    study, series = schema.study, schema.series
+    statement = select(series, study.c.StudyInstanceUID).join(
+        study, study.c.study_key == series.c.study_key
+    )
+    return _read(connection, "series", statement, series.c.study_key, study_keys)
+
+
+def read_receipts(connection: Connection, known: int, after: int) -> tuple[Rows, int, int]:
+    """Return receipts after the first of each instance, how many there are, and the latest's time.
+
+    Parameters
+    ----------
+    known, after
+        The count and the latest time of the last call. Where the difference explains the count
+        only new rows are returned, else all.
+    """
+    table = schema.receipt
+    count = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    if count == known:
+        return [], count, after
+    instance, series, study = schema.instance, schema.series, schema.study
+    statement = (
+        select(
+            study.c.StudyInstanceUID,
+            series.c.SeriesInstanceUID,
+            instance.c.SOPInstanceUID,
+            schema.origin.c.facility,
+            schema.origin.c.calling_aet,
+            schema.origin.c.called_aet,
+            schema.origin.c.source.label("receipt_source"),
+            table.c.received_at,
+        )
+        .join(instance, instance.c.instance_key == table.c.instance_key)
+        .join(series, series.c.series_key == instance.c.series_key)
+        .join(study, study.c.study_key == series.c.study_key)
+        .join(schema.origin, schema.origin.c.origin_key == table.c.origin_key)
+    )
+    newest = connection.execute(select(func.max(table.c.received_at))).scalar_one() or 0
+    rows = _rows(connection, "receipt", statement.where(table.c.received_at > after))
+    if known + len(rows) != count:
+        rows = _rows(connection, "receipt", statement)
+    return rows, count, newest
+
+
+def read_small_tables(connection: Connection) -> dict[str, Rows]:
+    """Return whole tables that are small: who sends, who may see, what was kept aside."""
+    study, origin, quarantine = schema.study, schema.origin, schema.quarantine
+    access, collision = schema.study_access, schema.collision
+    statements: dict[str, Select[Any]] = {
+        "facilities": select(schema.facility),
+        "senders": select(schema.sender),
+        "unknown_senders": select(schema.unknown_sender),
+        "study_access": select(study.c.StudyInstanceUID, access.c.facility).join(
+            study, study.c.study_key == access.c.study_key
+        ),
+        "collisions": select(study.c.StudyInstanceUID, collision).join(
+            study, study.c.study_key == collision.c.study_key
+        ),
+        "quarantine": select(quarantine, origin.c.facility, origin.c.calling_aet).join(
+            origin, origin.c.origin_key == quarantine.c.origin_key
+        ),
+    }
+    return {name: _rows(connection, name, statement) for name, statement in statements.items()}
+
+
+def _read(
+    connection: Connection,
+    name: str,
+    statement: Select[Any],
+    key: Any,
+    keys: Collection[int] | None,
+) -> Rows:
+    if keys is None:
+        return _rows(connection, name, statement)
+    return [
+        row
+        for piece in in_pieces(sorted(keys))
+        for row in _rows(connection, name, statement.where(key.in_(piece)))
+    ]
+
+
+def _rows(connection: Connection, name: str, statement: Select[Any]) -> Rows:
+    return list(_typed(connection.execute(statement).mappings(), ROLLUPS[name].names))
+
+
+def _typed(rows: Any, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield tuple([_value(row, name) for name in names])
+
+
+def _value(row: RowMapping, name: str) -> Any:
+    value = row[name]
+    if name in _TIMES:
+        return as_timestamp(value)
+    if name in _DAYS:
+        return typed_value(Kind.DATE, value, None)
+    if name == "modalities":
+        return [part for part in value.split("\\") if part]
+    return value

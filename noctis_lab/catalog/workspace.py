@@ -1,0 +1,313 @@
+"""Rows of some series in an in-memory DuckDB: wide rows and Parquet rows merged, elements folded.
+
+Both the flush to Parquet and the live half of a query are made here, by the same statements, so
+that a query answers the same before and after a flush. Folding is a pure function of a series'
+instances: an element that each of them holds exactly once, alike in all its columns, becomes one
+row whose SOPInstanceUID is NULL; every other element keeps one row an instance.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Iterable
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from noctis_lab.catalog.columns import (
+    ELEMENTS,
+    INSTANCES,
+    KEYWORDS,
+    SERIES,
+    tag_text,
+    typed_values,
+)
+from noctis_lab.catalog.snapshot import WideInstance
+from noctis_lab.dicom.uids import uid_key
+
+__all__ = [
+    "add_stored",
+    "add_wide",
+    "create_workspace",
+    "drop_series",
+    "fold_series",
+    "forget_raw",
+    "open_duckdb",
+    "quote",
+    "spill_folder",
+]
+
+_KEYS = pa.schema(
+    [
+        ("instance_key", pa.int64()),
+        ("series_key", pa.int64()),
+        ("StudyInstanceUID", pa.string()),
+        ("SeriesInstanceUID", pa.string()),
+        ("SOPInstanceUID", pa.string()),
+    ]
+)
+_RAW = pa.schema(
+    [
+        ("instance_key", pa.int64()),
+        ("series_key", pa.int64()),
+        ("path", pa.string()),
+        ("tag", pa.string()),
+        ("VR", pa.string()),
+        ("private_creator", pa.string()),
+        ("value", pa.string()),
+        ("number", pa.float64()),
+    ]
+)
+_TABLES = {
+    "live_keys": _KEYS,
+    "live_raw": _RAW,
+    "live_instances": INSTANCES,
+    "live_series": SERIES,
+    "live_elements": ELEMENTS,
+}
+
+
+def quote(text: str) -> str:
+    """Return `text` as a string literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def open_duckdb(*, threads: int, memory_bytes: int, temp_folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database that downloads nothing and keeps within its memory.
+
+    Parameters
+    ----------
+    threads
+        Of this database.
+    memory_bytes
+        What does not fit goes to `temp_folder`; bytes.
+    temp_folder
+        Made when it is needed, and empty again afterwards.
+    """
+    con = duckdb.connect(
+        config={
+            "threads": threads,
+            "memory_limit": f"{memory_bytes // 1024}KiB",
+            "temp_directory": str(temp_folder),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    con.execute("SET GLOBAL parquet_metadata_cache = true")
+    return con
+
+
+def spill_folder(root: Path) -> Path:
+    """Return a folder of this database's own for what does not fit into memory."""
+    return root / "catalog" / "spill" / f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def create_workspace(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the empty tables, in the schema `base`."""
+    con.execute("CREATE SCHEMA IF NOT EXISTS base")
+    for name, schema in _TABLES.items():
+        con.register("fresh", schema.empty_table())
+        con.execute(f"CREATE OR REPLACE TABLE base.{name} AS FROM fresh")
+        con.unregister("fresh")
+
+
+def add_wide(con: duckdb.DuckDBPyConnection, wide: Iterable[WideInstance]) -> set[int]:
+    """Put wide rows in, in place of what was known of the same instances.
+
+    Parameters
+    ----------
+    wide
+        In the order they were written: of two rows of one instance the later holds.
+
+    Returns
+    -------
+    set of int
+        The keys of the series concerned; they are to be folded.
+    """
+    latest = {entry.facts["SOPInstanceUID"]: entry for entry in wide}
+    if not latest:
+        return set()
+    keys, raw, instances = _wide_tables(latest.values())
+    con.register("fresh_keys", keys)
+    con.execute(
+        "DELETE FROM base.live_instances WHERE SOPInstanceUID IN (SELECT k.SOPInstanceUID "
+        "FROM base.live_keys k SEMI JOIN fresh_keys f ON k.instance_key = f.instance_key)"
+    )
+    for name in ("live_raw", "live_keys"):
+        con.execute(
+            f"DELETE FROM base.{name} WHERE instance_key IN (SELECT instance_key FROM fresh_keys)"  # noqa: S608
+        )
+    con.unregister("fresh_keys")
+    _insert(con, "live_keys", keys)
+    _insert(con, "live_raw", raw)
+    _insert(con, "live_instances", instances)
+    return set(keys.column("series_key").to_pylist())
+
+
+def add_stored(con: duckdb.DuckDBPyConnection, stem: Path, series_keys: Collection[int]) -> None:
+    """Put the Parquet rows of some series in, but for instances that are there already.
+
+    Parameters
+    ----------
+    stem
+        The files are ``<stem>.instances.parquet`` and ``<stem>.elements.parquet``.
+    series_keys
+        The series wanted, of those that the files hold.
+    """
+    among = _among(series_keys)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE stored AS "  # noqa: S608
+        f"SELECT i.* FROM read_parquet({quote(f'{stem}.instances.parquet')}) i "
+        "ANTI JOIN base.live_keys k ON i.SOPInstanceUID = k.SOPInstanceUID "
+        f"WHERE i.series_key IN ({among})"
+    )
+    rows = con.execute(
+        "SELECT series_key, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID FROM stored"
+    ).fetchall()
+    columns = [[uid_key(row[3]) for row in rows], *(list(column) for column in zip(*rows))]  # noqa: B905
+    keys = dict(zip(_KEYS.names, columns, strict=True)) if rows else {}
+    con.register("stored_keys", _table(keys, _KEYS))
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE stored_elements AS "  # noqa: S608
+        f"SELECT * FROM read_parquet({quote(f'{stem}.elements.parquet')}) "
+        f"WHERE series_key IN ({among})"
+    )
+    wanted = "k.instance_key, k.series_key, path, tag, VR, private_creator, value, number"
+    con.execute(
+        f"INSERT INTO base.live_raw SELECT {wanted} FROM stored_elements e "  # noqa: S608
+        "JOIN stored_keys k ON e.SOPInstanceUID = k.SOPInstanceUID "
+        f"UNION ALL SELECT {wanted} FROM stored_elements e "
+        "JOIN stored_keys k ON e.series_key = k.series_key WHERE e.SOPInstanceUID IS NULL"
+    )
+    con.execute("INSERT INTO base.live_keys FROM stored_keys")
+    con.execute("INSERT INTO base.live_instances FROM stored")
+    con.execute("DROP TABLE stored")
+    con.execute("DROP TABLE stored_elements")
+    con.unregister("stored_keys")
+
+
+def drop_series(con: duckdb.DuckDBPyConnection, series_keys: Collection[int]) -> None:
+    """Take series out, as they are in Parquet now."""
+    for name in _TABLES:
+        _delete(con, name, series_keys)
+
+
+def forget_raw(con: duckdb.DuckDBPyConnection, series_keys: Collection[int]) -> None:
+    """Drop the unfolded elements of series that will not be folded again soon."""
+    _delete(con, "live_raw", series_keys)
+
+
+def fold_series(con: duckdb.DuckDBPyConnection, series_keys: Collection[int]) -> None:
+    """Make `live_elements` and `live_series` anew for some series."""
+    if not series_keys:
+        return
+    among = _among(series_keys)
+    for name in ("live_series", "live_elements"):
+        _delete(con, name, series_keys)
+    con.execute(_fold_elements(among))
+    con.execute(
+        f"INSERT INTO base.live_series SELECT {_constant_columns()} FROM base.live_instances "  # noqa: S608
+        f"WHERE series_key IN ({among}) GROUP BY series_key"
+    )
+
+
+def _among(series_keys: Collection[int]) -> str:
+    return ",".join(str(int(key)) for key in sorted(series_keys))
+
+
+def _delete(con: duckdb.DuckDBPyConnection, name: str, series_keys: Collection[int]) -> None:
+    if series_keys:
+        con.execute(f"DELETE FROM base.{name} WHERE series_key IN ({_among(series_keys)})")  # noqa: S608
+
+
+def _insert(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    con.register("fresh", table)
+    con.execute(f"INSERT INTO base.{name} FROM fresh")
+    con.unregister("fresh")
+
+
+def _fold_elements(among: str) -> str:
+    return f"""
+    INSERT INTO base.live_elements
+    WITH counted AS (
+        SELECT series_key, count(*) AS n, any_value(StudyInstanceUID) AS StudyInstanceUID,
+            any_value(SeriesInstanceUID) AS SeriesInstanceUID
+        FROM base.live_keys WHERE series_key IN ({among}) GROUP BY series_key
+    ), grouped AS (
+        SELECT series_key, path, tag, VR, private_creator, value, number,
+            list(instance_key) AS holders
+        FROM base.live_raw WHERE series_key IN ({among}) GROUP BY ALL
+    ), marked AS (
+        SELECT g.* EXCLUDE (holders), c.StudyInstanceUID, c.SeriesInstanceUID,
+            CASE WHEN len(holders) = n AND list_unique(holders) = n
+                THEN [NULL::BIGINT] ELSE holders END AS holders
+        FROM grouped g JOIN counted c USING (series_key)
+    ), unfolded AS (
+        SELECT * EXCLUDE (holders), unnest(holders) AS instance_key FROM marked
+    )
+    SELECT u.StudyInstanceUID, u.SeriesInstanceUID, k.SOPInstanceUID, path,
+        list_extract(string_split(path, '.'), -1) AS keyword,
+        tag, VR, private_creator, value, number, u.series_key
+    FROM unfolded u LEFT JOIN base.live_keys k ON u.instance_key = k.instance_key
+    """  # noqa: S608
+
+
+def _constant_columns() -> str:
+    """Each keyword where all instances hold one and the same value, else NULL."""
+    return ", ".join(
+        f"CASE WHEN count({name}) = count(*) AND min({name}) = max({name}) "
+        f"THEN min({name}) END AS {name}"
+        if name in KEYWORDS
+        else name
+        for name in SERIES.names
+    )
+
+
+def _wide_tables(wide: Iterable[WideInstance]) -> tuple[pa.Table, pa.Table, pa.Table]:
+    keys: dict[str, list[Any]] = {name: [] for name in _KEYS.names}
+    raw: dict[str, list[Any]] = {name: [] for name in _RAW.names}
+    instances: dict[str, list[Any]] = {name: [] for name in INSTANCES.names}
+    for entry in wide:
+        facts = entry.facts
+        instance_key = uid_key(facts["SOPInstanceUID"])
+        for name, key in keys.items():
+            key.append(instance_key if name == "instance_key" else facts[name])
+        _append_elements(raw, entry, instance_key)
+        values = typed_values(entry.elements) | facts
+        for name, column in instances.items():
+            column.append(values.get(name))
+    return _table(keys, _KEYS), _table(raw, _RAW), _table(instances, INSTANCES)
+
+
+def _append_elements(raw: dict[str, list[Any]], entry: WideInstance, instance_key: int) -> None:
+    columns = entry.elements
+    raw["instance_key"].extend(repeat(instance_key, len(columns.path)))
+    raw["series_key"].extend(repeat(entry.facts["series_key"], len(columns.path)))
+    raw["path"].extend(columns.path)
+    raw["tag"].extend(map(tag_text, columns.tag))
+    raw["VR"].extend(columns.VR)
+    raw["private_creator"].extend(columns.private_creator)
+    raw["value"].extend(columns.value)
+    raw["number"].extend(columns.number)
+
+
+def _table(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_arrays(
+        [_array(columns.get(field.name, []), field.type) for field in schema], schema=schema
+    )
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:  # a lone surrogate is no text in UTF-8
+        clean = [
+            text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else text
+            for text in values
+        ]
+        return pa.array(clean, kind)
