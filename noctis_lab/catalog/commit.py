@@ -78,6 +78,8 @@ class Committer:
     def __init__(self, connections: Connections, *, quiet: timedelta) -> None:
         self._connections = connections
         self._quiet = quiet
+        # Putting a job off by less is not worth a write with each of a stream of instances.
+        self._slack = quiet // timedelta(microseconds=1) // 20
         self._sql = CommitStatements(connections.engine)
         self._remembered: set[int] = set()
 
@@ -160,12 +162,11 @@ class Committer:
 
     def _write(self, connection: Connection, new: _Prepared) -> None:
         sql = self._sql
-        facility = new.origin["facility"]
-        study = sql.find_study.run(connection, new.study).fetchone()
+        access = {"study_key": new.study["study_key"], "facility": new.origin["facility"]}
+        study = sql.find_study.run(connection, access).fetchone()
         if study is not None and study.StudyInstanceUID != new.study["StudyInstanceUID"]:
             raise _key_collision("StudyInstanceUID", new.study["StudyInstanceUID"])
-        access = {"study_key": new.study["study_key"], "facility": facility}
-        has_access = sql.find_access.run(connection, access).fetchone() is not None
+        has_access = study is not None and bool(study.has_access)
         is_other = study is not None and study.PatientID != new.study["PatientID"]
         is_withheld = is_other and not has_access
 
@@ -182,14 +183,17 @@ class Committer:
         if new.origin["origin_key"] not in self._remembered:
             sql.add_origin.run(connection, new.origin)
             sql.add_facility.run(
-                connection, {"facility": facility, "added_at": new.instance["received_at"]}
+                connection,
+                {"facility": access["facility"], "added_at": new.instance["received_at"]},
             )
         new.instance["series_key"] = new.series["series_key"]
         new.instance["is_other_patient"] = is_other
         sql.add_instance.run(connection, new.instance)
+        (event_id,) = sql.add_event.run(connection, new.event).one()
         sql.add_wide.run(
             connection,
             {
+                "wide_key": event_id,
                 "series_key": new.series["series_key"],
                 "instance_key": new.instance["instance_key"],
                 "elements": new.elements,
@@ -197,8 +201,8 @@ class Committer:
         )
         if new.in_place is not None:
             sql.add_in_place.run(connection, new.in_place)
-        sql.add_event.run(connection, new.event)
-        sql.add_jobs.run(connection, {"key": reference, "run_after": new.run_after})
+        jobs = {"key": reference, "run_after": new.run_after, "slack": self._slack}
+        sql.add_jobs.run(connection, jobs)
 
     def _write_series(self, connection: Connection, new: _Prepared, *, is_withheld: bool) -> str:
         """Insert or add to the series' row; return its reference, set its key."""
@@ -225,7 +229,6 @@ class Committer:
                 "b_frames": series["frame_count"],
                 "b_images": series["image_count"],
                 "b_bytes": series["stored_bytes"],
-                "b_first": min(row.first_received_at, series["first_received_at"]),
                 "b_last": max(row.last_received_at, series["last_received_at"]),
             },
         )
@@ -256,7 +259,6 @@ class Committer:
                 "b_study_key": study["study_key"],
                 "b_series": study["series_count"],
                 "b_bytes": study["stored_bytes"],
-                "b_first": min(row.first_received_at, study["first_received_at"]),
                 "b_last": max(row.last_received_at, study["last_received_at"]),
             },
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, Table, bindparam, case, insert, literal, select, update
+from sqlalchemy import Engine, Table, and_, bindparam, case, insert, literal, or_, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Statement, upsert
@@ -25,42 +25,25 @@ class CommitStatements:
             ),
             engine,
         )
-        self.find_study = Statement(
-            select(
-                study.c.StudyInstanceUID,
-                study.c.PatientID,
-                study.c.modalities,
-                study.c.first_received_at,
-                study.c.last_received_at,
-            ).where(study.c.study_key == bindparam("study_key")),
-            engine,
-        )
+        self.find_study = _find_study(engine)
         self.find_series = Statement(
             select(
-                series.c.study_key,
                 series.c.SeriesInstanceUID,
+                series.c.study_key,
                 series.c.first_received_at,
                 series.c.last_received_at,
             ).where(series.c.series_key == bindparam("series_key")),
             engine,
         )
-        access = schema.study_access
-        self.find_access = Statement(
-            select(access.c.study_key).where(
-                access.c.study_key == bindparam("study_key"),
-                access.c.facility == bindparam("facility"),
-            ),
-            engine,
-        )
         self.add_study = _insert(engine, study)
         self.add_series = _insert(engine, series)
         self.add_instance = _insert(engine, instance)
-        self.add_wide = Statement(
-            insert(schema.wide).inline(), engine, "series_key", "instance_key", "elements"
-        )
+        self.add_wide = _insert(engine, schema.wide)
         self.add_in_place = _insert(engine, schema.in_place)
-        self.add_event = Statement(insert(schema.event).inline(), engine, "kind", "fields", "at")
-        self.add_access = _insert_new(engine, access)
+        self.add_event = Statement(
+            insert(schema.event).returning(schema.event.c.event_id), engine, "kind", "fields", "at"
+        )
+        self.add_access = _insert_new(engine, schema.study_access)
         self.add_format = _insert_new(engine, schema.instance_format)
         self.add_origin = _insert_new(engine, schema.origin)
         self.add_facility = _insert_new(engine, schema.facility)
@@ -73,7 +56,6 @@ class CommitStatements:
                 series_count=study.c.series_count + bindparam("b_series"),
                 instance_count=study.c.instance_count + 1,
                 stored_bytes=study.c.stored_bytes + bindparam("b_bytes"),
-                first_received_at=bindparam("b_first"),
                 last_received_at=bindparam("b_last"),
             ),
             engine,
@@ -84,7 +66,9 @@ class CommitStatements:
             .values(modalities=bindparam("b_modalities")),
             engine,
         )
-        self.describe_study = _describe(engine, study, "study_key", (*STUDY_TEXTS, "search_text"))
+        self.describe_study = _describe(
+            engine, study, "study_key", (*STUDY_TEXTS, "search_text", "first_received_at")
+        )
         self.count_series = Statement(
             update(series)
             .where(series.c.series_key == bindparam("b_series_key"))
@@ -93,15 +77,36 @@ class CommitStatements:
                 frame_count=series.c.frame_count + bindparam("b_frames"),
                 image_count=series.c.image_count + bindparam("b_images"),
                 stored_bytes=series.c.stored_bytes + bindparam("b_bytes"),
-                first_received_at=bindparam("b_first"),
                 last_received_at=bindparam("b_last"),
                 is_dirty=True,
             ),
             engine,
         )
         self.describe_series = _describe(
-            engine, series, "series_key", (*SERIES_TEXTS, "SeriesNumber")
+            engine, series, "series_key", (*SERIES_TEXTS, "SeriesNumber", "first_received_at")
         )
+
+
+def _find_study(engine: Engine) -> Statement:
+    """Find the study's row and whether the facility may see it."""
+    study, access = schema.study, schema.study_access
+    grants = and_(
+        access.c.study_key == study.c.study_key, access.c.facility == bindparam("facility")
+    )
+    return Statement(
+        select(
+            study.c.StudyInstanceUID,
+            study.c.PatientID,
+            study.c.modalities,
+            study.c.first_received_at,
+            study.c.last_received_at,
+            access.c.facility.is_not(None).label("has_access"),
+        )
+        .select_from(study)
+        .outerjoin(access, grants)
+        .where(study.c.study_key == bindparam("study_key")),
+        engine,
+    )
 
 
 def _insert(engine: Engine, table: Table) -> Statement:
@@ -158,6 +163,11 @@ def _add_jobs(engine: Engine) -> Statement:
                 "revision": table.c.revision + 1,
                 "attempts": 0,
             },
+            where=or_(
+                table.c.lease_until.is_not(None),
+                table.c.attempts > 0,
+                table.c.run_after < statement.excluded.run_after - bindparam("slack"),
+            ),
         ),
         engine,
     )

@@ -221,18 +221,17 @@ instance = Table(
     sqlite_with_rowid=False,
 )
 
-#: All elements of an instance, until its series is in Parquet. `wide_key` only ever grows, so a
-#: reader that knows the largest it has seen finds what is new; of two rows of one instance the
-#: larger holds.
+#: All elements of an instance, until its series is in Parquet. `wide_key` is the number of
+#: the event that told of the row, so it only grows: a reader that knows the largest it has seen
+#: finds what is new, and of two rows of one instance the larger holds.
 wide = Table(
     "wide",
     metadata,
-    Column("wide_key", Int64, primary_key=True, autoincrement=True),
+    _key("wide_key", primary_key=True),
     _key("series_key"),
     _key("instance_key"),
     Column("elements", LargeBinary, nullable=False),  # wide.encode_elements
     Index(None, "series_key"),
-    sqlite_autoincrement=True,
 )
 
 #: Registered files that are not ours.
@@ -402,6 +401,7 @@ job = Table(
     Index(None, "run_after"),
 )
 
+#: Numbers are never used again, since the newest row is never pruned.
 event = Table(
     "event",
     metadata,
@@ -409,6 +409,4 @@ event = Table(
     _text("kind"),
     _text("fields"),  # JSON: events.Event.to_json
     _at("at"),
-    Index(None, "at"),
-    sqlite_autoincrement=True,
 )

@@ -155,12 +155,11 @@ def _patients() -> None:
     op.create_index("uq_instance_instance_key", "instance", ["instance_key"], unique=True)
     op.create_table(
         "wide",
-        sa.Column("wide_key", INT64, autoincrement=True, nullable=False),
+        sa.Column("wide_key", INT64, autoincrement=False, nullable=False),
         sa.Column("series_key", INT64, autoincrement=False, nullable=False),
         sa.Column("instance_key", INT64, autoincrement=False, nullable=False),
         sa.Column("elements", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("wide_key", name="pk_wide"),
-        sqlite_autoincrement=True,
     )
     op.create_index("ix_wide_series_key", "wide", ["series_key"], unique=False)
     op.create_table(
@@ -336,6 +335,4 @@ def _work() -> None:
         sa.Column("fields", sa.Text(), nullable=False),
         sa.Column("at", INT64, nullable=False),
         sa.PrimaryKeyConstraint("event_id", name="pk_event"),
-        sqlite_autoincrement=True,
     )
-    op.create_index("ix_event_at", "event", ["at"], unique=False)
