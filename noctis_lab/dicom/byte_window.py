@@ -66,6 +66,9 @@ class FileWindow:
 
     def read(self, position: int, count: int) -> bytes:
         """Read without moving the window; see `ByteWindow`."""
+        start = position - self.base
+        if start >= 0 and start + count <= len(self.buffer):
+            return self.buffer[start : start + count]
         return os.pread(self._fd, max(min(count, self.end - position), 0), position)
 
 

@@ -17,10 +17,18 @@ from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.pixel_layout import build_layout
 from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS, Limits, RawElement, Scan, scan_data_set
-from noctis_lab.dicom.values import parse_numbers, parse_value
+from noctis_lab.dicom.values import PARSERS, parse_numbers
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 
-__all__ = ["Element", "Header", "Limits", "parse_header", "read_header", "scan_file"]
+__all__ = [
+    "Element",
+    "Header",
+    "Limits",
+    "build_header",
+    "parse_header",
+    "read_header",
+    "scan_file",
+]
 
 IMPLICIT_LE = "1.2.840.10008.1.2"
 EXPLICIT_BE = "1.2.840.10008.1.2.2"
@@ -32,7 +40,7 @@ _DEFLATED = frozenset(
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _LARGEST_UID = 1024
 _CHARSET_TAG = 0x00080005
-_REPRESENTATION_TAG = 0x00280103
+_CONTEXT_TAGS = frozenset((_CHARSET_TAG, 0x00280103))  # the second: PixelRepresentation
 _DIRECTORY = ("FileSetID", "DirectoryRecordSequence", "OffsetOfThe")
 # PS3.5 A.1: how an ambiguous dictionary entry is read; "US or SS" alone asks PixelRepresentation.
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
@@ -233,16 +241,36 @@ def parse_header(
         transfer_syntax_uid=transfer_syntax_uid,
         limits=limits,
     )
+    return build_header(
+        scan,
+        window,
+        file_size=file_size,
+        data_set_offset=data_set_offset,
+        transfer_syntax_uid=transfer_syntax_uid,
+    )
+
+
+def build_header(
+    scan: Scan,
+    window: ByteWindow,
+    *,
+    file_size: int,
+    data_set_offset: int,
+    transfer_syntax_uid: str,
+) -> Header:
+    """Turn what `scan_file` found into typed values; see `parse_header`."""
     elements = tuple(_parse_elements(scan.elements))
+    by_path = {element.path: element for element in elements}
     header = Header(
-        **_required_uids(elements),
+        **_required_uids(by_path),
         transfer_syntax_uid=transfer_syntax_uid,
         data_set_offset=data_set_offset,
         data_set_length=file_size - data_set_offset,
         elements=elements,
         pixels=None,
     )
-    pixels = build_layout(
+    header.__dict__["_by_path"] = by_path
+    header.__dict__["pixels"] = build_layout(
         scan,
         integer=header.integer,
         photometric_interpretation=header.text("PhotometricInterpretation") or "",
@@ -250,8 +278,6 @@ def parse_header(
         encapsulated=transfer_syntax_uid not in _NATIVE | _DEFLATED,
         deflated=transfer_syntax_uid in _DEFLATED,
     )
-    if pixels is not None:
-        object.__setattr__(header, "pixels", pixels)
     return header
 
 
@@ -288,19 +314,19 @@ def scan_file(
     return scan, window
 
 
-def _required_uids(elements: tuple[Element, ...]) -> dict[str, str]:
+def _required_uids(by_path: dict[str, Element]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for element in elements:
-        if element.path in _REQUIRED and element.value is not None:
-            found[element.path] = element.value
+    for keyword in _REQUIRED:
+        element = by_path.get(keyword)
+        if element is not None and element.value is not None:
+            found[keyword] = element.value
+            if len(element.value) > _LARGEST_UID:
+                raise DicomTooLarge(f"{keyword} is longer than {_LARGEST_UID} characters")
     missing = [keyword for keyword in _REQUIRED if keyword not in found]
-    if missing and any(element.path.startswith(_DIRECTORY) for element in elements):
+    if missing and any(path.startswith(_DIRECTORY) for path in by_path):
         raise InvalidDicom("a media directory (DICOMDIR) is an index, not an instance")
     if missing:
         raise InvalidDicom(f"the data set has no {', '.join(missing)}")
-    for keyword, uid in found.items():
-        if len(uid) > _LARGEST_UID:
-            raise DicomTooLarge(f"{keyword} is longer than {_LARGEST_UID} characters")
     return found
 
 
@@ -313,23 +339,31 @@ def _inherited[T](known: dict[str, T], prefix: str) -> T:
 
 
 def _parse_elements(raws: list[RawElement]) -> list[Element]:
+    # Once per element received: look-ups are local names, and calls only those needed.
     charsets: dict[str, Charset] = {"": DEFAULT_CHARSET}
     signed: dict[str, bool] = {"": False}
     charset, current = DEFAULT_CHARSET, ""
     elements: list[Element] = []
-    append, keywords, new = elements.append, KEYWORDS.get, tuple.__new__
+    append, parsers, new = elements.append, PARSERS.get, tuple.__new__
+    names, keywords = dict[int, str](), KEYWORDS.get
     for prefix, tag, VR, _, length, raw, creator, big in raws:
         if prefix != current:
             current, charset = prefix, _inherited(charsets, prefix)
-        if len(VR) > 2:
+        parse = parsers(VR)
+        if parse is None and len(VR) > 2:
             VR = _AMBIGUOUS.get(VR) or ("SS" if _inherited(signed, prefix) else "US")
-        name = keywords(tag) or element_name(tag)
-        value, number = (
-            parse_value(VR, raw, big_endian=big, charset=charset) if raw else (None, None)
-        )
-        if tag == _CHARSET_TAG:
-            charset = charsets[prefix] = parse_charset(value or "")
-        elif tag == _REPRESENTATION_TAG:
-            signed[prefix] = number == 1
+            parse = parsers(VR)
+        name = keywords(tag) or names.get(tag)
+        if name is None:
+            name = names[tag] = element_name(tag)
+        if raw and parse is not None:
+            value, number = parse(raw, big, charset)
+        else:
+            value = number = None
+        if tag in _CONTEXT_TAGS:
+            if tag == _CHARSET_TAG:
+                charset = charsets[prefix] = parse_charset(value or "")
+            else:
+                signed[prefix] = number == 1
         append(new(Element, (prefix + name, tag, VR, creator, value, number, length)))
     return elements

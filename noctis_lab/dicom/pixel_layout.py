@@ -56,10 +56,10 @@ def build_layout(
     InvalidDicom
         The statements contradict each other, or fragments cannot be assigned to frames.
     """
-    pixels = scan.pixels
-    if pixels is None:
+    if scan.pixels is None:
         return None
-    keyword = _KEYWORDS[pixels.tag]
+    _, tag, VR, offset, length, _, _, big_endian = scan.pixels
+    keyword = _KEYWORDS[tag]
     stated = _Stated.read(integer, photometric_interpretation, keyword)
     if stated is None:
         return None
@@ -68,15 +68,15 @@ def build_layout(
         expected = "encapsulated" if encapsulated else "native"
         raise InvalidDicom(
             f"the transfer syntax has {expected} pixel data, the element is not",
-            offset=pixels.offset,
+            offset=offset,
         )
     table: FrameTable | None = None
     if fragments is None:
         needed = stated.native_bytes()
-        if pixels.length < needed:
+        if length < needed:
             raise TruncatedDicom(
-                f"{keyword} holds {pixels.length} bytes where its attributes need {needed}",
-                offset=pixels.offset,
+                f"{keyword} holds {length} bytes where its attributes need {needed}",
+                offset=offset,
             )
     else:
         table = build_frame_table(
@@ -97,13 +97,13 @@ def build_layout(
         high_bit=stated.high_bit,
         pixel_representation=integer("PixelRepresentation") or 0,
         planar_configuration=integer("PlanarConfiguration") or 0,
-        big_endian=pixels.big_endian,
+        big_endian=big_endian,
         encapsulated=encapsulated,
         deflated=deflated,
-        offset=pixels.offset,
-        length=pixels.length,
+        offset=offset,
+        length=length,
         frame_table=table,
-        word_swapped=pixels.big_endian and pixels.VR == "OW" and stated.bits_allocated <= 8,
+        word_swapped=big_endian and VR == "OW" and stated.bits_allocated <= 8,
     )
 
 
@@ -155,7 +155,7 @@ class _Stated:
 
 
 def _find_extended_offsets(scan: Scan) -> bytes | None:
-    for element in reversed(scan.elements):
-        if element.tag == _EXTENDED_OFFSET_TABLE and not element.prefix:
-            return element.raw
+    for prefix, tag, _, _, _, raw, _, _ in reversed(scan.elements):
+        if tag == _EXTENDED_OFFSET_TABLE and not prefix:
+            return raw
     return None

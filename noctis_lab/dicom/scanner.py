@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import NamedTuple
 
 from noctis_lab.dicom.byte_window import ByteWindow
 from noctis_lab.dicom.dictionary import STANDARD_VRS, element_name, find_vr
@@ -60,17 +59,12 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-class RawElement(NamedTuple):
-    """One leaf as it lies in the file; a NamedTuple, since one is made per element received."""
-
-    prefix: str  # "" at the top level, "Sequence[0]." and so on within items
-    tag: int
-    VR: str  # as written; the dictionary's (also "US or SS") where the syntax is implicit
-    offset: int  # of the value, from the window's origin
-    length: int  # bytes of the value
-    raw: bytes | None  # None: longer than Limits.max_value_bytes, encapsulated, or pixel data
-    private_creator: str | None
-    big_endian: bool
+#: One leaf as it lies in the file; a plain tuple, since one is made per element received:
+#: prefix ("" at the top level, "Sequence[0]." and so on within items); tag; VR, as written, or the
+#: dictionary's (also "US or SS") where the syntax is implicit; offset of the value, from the
+#: window's origin; its length; its bytes, None where longer than `Limits.max_value_bytes`,
+#: encapsulated or pixel data; private creator; big endian or not.
+type RawElement = tuple[str, int, str, int, int, bytes | None, str | None, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +83,7 @@ class Scan:
     """What the structure of one data set is."""
 
     elements: list[RawElement]
+    sequences: list[tuple[str, int]]  # path of every sequence, and how many items it holds
     pixels: RawElement | None  # the top level's pixel data element
     fragments: Fragments | None  # where these are encapsulated
 
@@ -104,6 +99,7 @@ class _Level:
     implicit: bool
     big_endian: bool
     start: int
+    tag: int = 0  # a sequence's own
     count: int = 0  # items so far
     creators: dict[int, str] = field(default_factory=dict)
 
@@ -155,8 +151,10 @@ class _Scanner:
         self._at = start
         self._filled = 0
         self._path_characters = 0
+        self._structures = 0
         self._levels: list[_Level] = []
         self._elements: list[RawElement] = []
+        self._sequences: list[tuple[str, int]] = []
         self._pixels: RawElement | None = None
         self._fragments: Fragments | None = None
 
@@ -190,7 +188,12 @@ class _Scanner:
                 raise TruncatedDicom("an item's delimiter is missing", offset=self._at)
             else:
                 levels.pop()
-        return Scan(elements=self._elements, pixels=self._pixels, fragments=self._fragments)
+        return Scan(
+            elements=self._elements,
+            sequences=self._sequences,
+            pixels=self._pixels,
+            fragments=self._fragments,
+        )
 
     # The two loops below run once per element received: local names, no calls but the needed.
 
@@ -198,7 +201,7 @@ class _Scanner:
         """Take plain leaves in Explicit VR, up to the first thing that is not one."""
         window, end, prefix, big = self._window, level.end, level.name, level.big_endian
         unpack, unpack_length, largest = _EXPLICIT[big], _LENGTH[big], self._limits.max_value_bytes
-        append, leaves, new = self._elements.append, _LEAVES.get, tuple.__new__
+        append, leaves = self._elements.append, _LEAVES.get
         buffer, base = window.buffer, window.base
         at, size = self._at - base, len(buffer)
         while base + at < end:
@@ -227,7 +230,7 @@ class _Scanner:
                 continue
             raw = buffer[start:stop]
             creator = self._creator(level, tag, raw) if group & 1 else None
-            append(new(RawElement, (prefix, tag, leaf[0], base + start, length, raw, creator, big)))
+            append((prefix, tag, leaf[0], base + start, length, raw, creator, big))
             at = stop
         self._at = base + at
 
@@ -235,7 +238,7 @@ class _Scanner:
         """Take plain leaves in Implicit VR, up to the first thing that is not one."""
         window, end, prefix, big = self._window, level.end, level.name, level.big_endian
         unpack, largest = _IMPLICIT[big], self._limits.max_value_bytes
-        append, standard, new = self._elements.append, STANDARD_VRS.get, tuple.__new__
+        append, standard = self._elements.append, STANDARD_VRS.get
         buffer, base = window.buffer, window.base
         at, size = self._at - base, len(buffer)
         while base + at < end:
@@ -259,7 +262,7 @@ class _Scanner:
             VR = standard(tag) or find_vr(tag, creator)
             if VR is None or VR == "SQ":
                 break
-            append(new(RawElement, (prefix, tag, VR, base + start, length, raw, creator, big)))
+            append((prefix, tag, VR, base + start, length, raw, creator, big))
             at = stop
         self._at = base + at
 
@@ -272,7 +275,7 @@ class _Scanner:
 
     def _check_bounds(self) -> None:
         limits = self._limits
-        if len(self._elements) > limits.max_elements:
+        if max(len(self._elements), self._structures) > limits.max_elements:
             raise DicomTooLarge(f"more than {limits.max_elements} elements", offset=self._at)
         # Twice: windows overlap, and hostile nesting makes paths longer than the file.
         if max(self._filled, self._path_characters) > 2 * limits.max_header_bytes:
@@ -294,7 +297,7 @@ class _Scanner:
         """Step into a sequence's next item, or out of the sequence."""
         at = self._at
         if at >= level.end and not level.is_open:
-            self._levels.pop()
+            self._leave_sequence(level)
             return
         head = self._window.read(at, 8) if at + 8 <= level.end else b""
         if len(head) < 8:
@@ -303,20 +306,25 @@ class _Scanner:
         tag = group << 16 | element
         self._at = at + 8
         if tag == _SEQUENCE_END:
-            self._levels.pop()
+            self._leave_sequence(level)
             return
         if tag != _ITEM:
             raise InvalidDicom(
                 f"a sequence's item was expected, ({tag >> 16:04X},{tag & 0xFFFF:04X}) came",
                 offset=at,
             )
+        level.count += 1
+        self._structures += 1
+        if not length:
+            self._check_bounds()
+            return
         is_open = length == _UNDEFINED
         if not is_open and at + 8 + length > level.end:
             raise TruncatedDicom("an item is longer than its sequence", offset=at)
         self._push(
             _Level(
                 is_sequence=False,
-                name=f"{level.name}[{level.count}].",
+                name=f"{level.name}[{level.count - 1}].",
                 end=level.end if is_open else at + 8 + length,
                 is_open=is_open,
                 implicit=level.implicit,
@@ -324,7 +332,12 @@ class _Scanner:
                 start=at + 8,
             )
         )
-        level.count += 1
+
+    def _leave_sequence(self, level: _Level) -> None:
+        self._sequences.append((level.name, level.count))
+        self._levels.pop()
+        if not level.count:  # without items it is a leaf, however its length is written
+            self._leaf(self._levels[-1], level.tag, "SQ", self._at, 0, level.big_endian)
 
     def _push(self, level: _Level) -> None:
         # The bound is on items within items; each is two levels here.
@@ -365,7 +378,9 @@ class _Scanner:
             in_un = VR == "UN"
             self._sequence(level, tag, start, start + length, is_un=in_un)
         else:
-            self._leaf(level, tag, known or "UN", start, length)
+            # PS3.5 6.2: UN is insensitive to byte order; what it holds came from little endian.
+            big_endian = level.big_endian and VR != "UN"
+            self._leaf(level, tag, known or "UN", start, length, big_endian)
 
     def _element_head(
         self, level: _Level, head: bytes, implicit_length: int
@@ -426,9 +441,6 @@ class _Scanner:
         self, level: _Level, tag: int, start: int, stop: int | None, *, is_un: bool
     ) -> None:
         name = level.name + element_name(tag)
-        if start == stop:
-            self._leaf(level, tag, "SQ", start, 0)
-            return
         self._at = start
         self._path_characters += len(name)
         self._push(
@@ -441,6 +453,7 @@ class _Scanner:
                 implicit=level.implicit or is_un,
                 big_endian=level.big_endian and not is_un,
                 start=start,
+                tag=tag,
             )
         )
 
@@ -459,7 +472,9 @@ class _Scanner:
             at += 8 + item_length
         return at == length
 
-    def _leaf(self, level: _Level, tag: int, VR: str, start: int, length: int) -> None:
+    def _leaf(
+        self, level: _Level, tag: int, VR: str, start: int, length: int, big_endian: bool
+    ) -> None:
         creator = None
         raw: bytes | None = None
         is_pixels = tag in PIXEL_TAGS and len(self._levels) == 1
@@ -469,7 +484,7 @@ class _Scanner:
                 raise TruncatedDicom("the file ends within a value", offset=start)
         if tag & 0x10000:
             creator = self._creator(level, tag, raw or b"")
-        leaf = RawElement(level.name, tag, VR, start, length, raw, creator, level.big_endian)
+        leaf = (level.name, tag, VR, start, length, raw, creator, big_endian)
         self._elements.append(leaf)
         if is_pixels:
             self._pixels = leaf
@@ -498,7 +513,7 @@ class _Scanner:
             if len(items) > self._limits.max_elements:
                 raise DicomTooLarge(f"more than {self._limits.max_elements} fragments", offset=at)
         creator = level.creators.get(tag >> 8) if tag & 0x10000 else None
-        leaf = RawElement(level.name, tag, VR, start, at - start, None, creator, level.big_endian)
+        leaf = (level.name, tag, VR, start, at - start, None, creator, level.big_endian)
         self._elements.append(leaf)
         self._at = at
         if tag in PIXEL_TAGS and len(self._levels) == 1:

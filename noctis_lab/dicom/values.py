@@ -10,22 +10,29 @@ import numpy as np
 
 from noctis_lab.dicom.charsets import Charset
 
-__all__ = ["NUMERIC_VRS", "TEXT_VRS", "parse_number", "parse_numbers", "parse_value"]
+__all__ = [
+    "BINARY_SIZES",
+    "MULTIPLE_VRS",
+    "NUMERIC_VRS",
+    "PARSERS",
+    "TEXT_VRS",
+    "parse_number",
+    "parse_numbers",
+    "parse_value",
+]
+
+type _Parsed = tuple[str | None, float | None]
+type _Parser = Callable[[bytes, bool, Charset], _Parsed]
 
 # PS3.5 6.2: multiple values, each padded by itself; or one value in which a backslash is text.
-_MULTIPLE = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UC", "UI")
+_MULTIPLE = ("AE", "AS", "CS", "DA", "DT", "LO", "PN", "SH", "TM", "UC", "UI")
 _SINGLE = ("LT", "ST", "UR", "UT")
-TEXT_VRS = frozenset((*_MULTIPLE, *_SINGLE))
-_DECIMAL = frozenset(("DS", "IS"))
+_DECIMAL = ("DS", "IS")
 _BINARY = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+BINARY_SIZES = {VR: struct.calcsize(f"<{code}") for VR, code in _BINARY.items()}
+MULTIPLE_VRS = frozenset((*_MULTIPLE, *_DECIMAL))
+TEXT_VRS = frozenset((*MULTIPLE_VRS, *_SINGLE))
 NUMERIC_VRS = frozenset((*_DECIMAL, *_BINARY))
-_SINGLE_VRS = frozenset(_SINGLE)
-_MULTIPLE_VRS = frozenset(_MULTIPLE)
-_UNPACK: dict[tuple[str, bool], tuple[Callable[[bytes], tuple[float, ...]], int]] = {
-    (vr, big): ((one := struct.Struct((">" if big else "<") + code)).unpack, one.size)
-    for vr, code in _BINARY.items()
-    for big in (False, True)
-}
 
 
 def parse_value(
@@ -56,21 +63,8 @@ def parse_value(
     ----------
     :dcm:`PS3.5 6.2 <part05/sect_6.2.html>`
     """
-    if VR in _MULTIPLE_VRS:
-        text = _decode(raw, charset)
-        if "\\" in text:
-            text = "\\".join([part.strip(" ") for part in text.split("\\")])
-        if VR in _DECIMAL:
-            return text or None, parse_number(text)
-        return text or None, None
-    unpack = _UNPACK.get((VR, big_endian))
-    if unpack is not None:
-        return _parse_binary(VR, raw, unpack, big_endian=big_endian)
-    if VR in _SINGLE_VRS:
-        return _decode(raw, charset) or None, None
-    if VR == "AT":
-        return _parse_tags(raw, big_endian=big_endian), None
-    return None, None
+    parse = PARSERS.get(VR)
+    return (None, None) if parse is None else parse(raw, big_endian, charset)
 
 
 def parse_number(text: str) -> float | None:
@@ -115,32 +109,56 @@ def _decode(raw: bytes, charset: Charset) -> str:
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
-def _parse_binary(
-    VR: str,
-    raw: bytes,
-    unpack: tuple[Callable[[bytes], tuple[float, ...]], int],
-    *,
-    big_endian: bool,
-) -> tuple[str | None, float | None]:
-    unpack_one, size = unpack
-    if len(raw) == size and VR != "FL":
-        (number,) = unpack_one(raw)
-        return str(number), number if math.isfinite(number) else None
-    if len(raw) < size:
-        return None, None
-    code = ("f" if VR in ("FL", "FD") else "u" if VR[0] == "U" else "i") + str(size)
-    values = np.frombuffer(raw, (">" if big_endian else "<") + code, len(raw) // size)
-    # str of a float32 is the shortest text that gives it back.
-    text = "\\".join([str(value) for value in values])
-    first = float(values[0])
-    return text, first if math.isfinite(first) else None
+def _parse_texts(raw: bytes, big_endian: bool, charset: Charset) -> _Parsed:  # noqa: ARG001
+    text = _decode(raw, charset)
+    if "\\" in text:
+        text = "\\".join([part.strip(" ") for part in text.split("\\")])
+    return text or None, None
 
 
-def _parse_tags(raw: bytes, *, big_endian: bool) -> str | None:
+def _parse_text(raw: bytes, big_endian: bool, charset: Charset) -> _Parsed:  # noqa: ARG001
+    return _decode(raw, charset) or None, None
+
+
+def _parse_decimals(raw: bytes, big_endian: bool, charset: Charset) -> _Parsed:
+    text, _ = _parse_texts(raw, big_endian, charset)
+    return text, None if text is None else parse_number(text)
+
+
+def _parse_tags(raw: bytes, big_endian: bool, charset: Charset) -> _Parsed:  # noqa: ARG001
     count = len(raw) // 4
     halves = struct.unpack_from(f"{'>' if big_endian else '<'}{2 * count}H", raw)
-    tags = [
-        f"{group:04X},{element:04X}"
-        for group, element in zip(halves[::2], halves[1::2], strict=True)
-    ]
-    return "\\".join(tags) or None
+    pairs = zip(halves[::2], halves[1::2], strict=True)
+    return "\\".join([f"{group:04X},{element:04X}" for group, element in pairs]) or None, None
+
+
+def _binary_parser(code: str) -> _Parser:
+    ones = {False: struct.Struct(f"<{code}").unpack, True: struct.Struct(f">{code}").unpack}
+    size = struct.calcsize(f"<{code}")
+    # str of a float32 is the shortest text that gives it back.
+    to_text: Callable[[float], str] = (
+        (lambda number: str(np.float32(number))) if code == "f" else str
+    )
+
+    def parse(raw: bytes, big_endian: bool, charset: Charset) -> _Parsed:  # noqa: ARG001
+        if len(raw) == size:
+            (first,) = ones[big_endian](raw)
+            return to_text(first), float(first) if math.isfinite(first) else None
+        count = len(raw) // size
+        if not count:
+            return None, None
+        numbers = struct.unpack_from(f"{'>' if big_endian else '<'}{count}{code}", raw)
+        first = float(numbers[0])
+        return "\\".join(map(to_text, numbers)), first if math.isfinite(first) else None
+
+    return parse
+
+
+#: By VR: ``parse(raw, big_endian, charset)`` gives what `parse_value` gives.
+PARSERS: dict[str, _Parser] = {
+    **dict.fromkeys(_MULTIPLE, _parse_texts),
+    **dict.fromkeys(_SINGLE, _parse_text),
+    **dict.fromkeys(_DECIMAL, _parse_decimals),
+    **{VR: _binary_parser(code) for VR, code in _BINARY.items()},
+    "AT": _parse_tags,
+}
