@@ -1,0 +1,200 @@
+"""Small pictures of single frames, for lists: PNG, in the image's true proportions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.dicom.codecs import read_frame
+from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.rescale import Rescale
+from noctis_lab.dicom.voi import Window, apply_window, find_windows, window_of_values
+from noctis_lab.errors import DecodeError
+
+__all__ = ["read_thumbnail", "shrink", "thumbnail_png"]
+
+_LARGEST_PX = 1024
+
+
+def thumbnail_png(
+    stored: NDArray[Any],
+    *,
+    photometric_interpretation: str = "MONOCHROME2",
+    rescale: Rescale | None = None,
+    window: Window | None = None,
+    pixel_spacing_mm: tuple[float, float] | None = None,
+    size_px: int = 128,
+) -> bytes:
+    """Render one frame as a PNG.
+
+    Parameters
+    ----------
+    stored
+        Stored values, shape (rows, columns), or (rows, columns, 3) for colours.
+    photometric_interpretation
+        As stored. MONOCHROME1 is shown inverted; PALETTE COLOR as grey levels of its indices.
+    rescale
+        Modality LUT of the frame; None is the identity.
+    window
+        In modality values; None takes one from the frame (`window_of_values`). Not for colours.
+    pixel_spacing_mm
+        (row, column), whose ratio gives the proportions; None is square pixels.
+    size_px
+        The longer side, 1..1024.
+
+    Returns
+    -------
+    bytes
+        A PNG of 8-bit grey levels or RGB; equal arguments give equal bytes.
+
+    Raises
+    ------
+    DecodeError
+        The colours cannot be shown as RGB.
+    ValueError
+        The size is out of range, or the frame is empty.
+
+    Notes
+    -----
+    Values are averaged before they are windowed, never after.
+    """
+    if not 1 <= size_px <= _LARGEST_PX:
+        raise ValueError(f"size_px is 1..{_LARGEST_PX}, not {size_px}")
+    small = shrink(stored, _thumbnail_shape(stored.shape, pixel_spacing_mm, size_px))
+    if stored.ndim == 3:
+        rounded = np.rint(small).astype(stored.dtype)
+        return _encode_png(to_rgb(rounded, photometric_interpretation))
+    values = small if rescale is None else small * rescale.slope + rescale.intercept
+    chosen = window_of_values(values) if window is None else window
+    display = apply_window(
+        values, center=chosen.center, width=chosen.width, function=chosen.function
+    )
+    if photometric_interpretation == "MONOCHROME1":  # PS3.3 C.7.6.3.1.2: the least value is white
+        display = 255 - display
+    return _encode_png(display)
+
+
+def read_thumbnail(
+    path: Path, *, header: Header | None = None, frame: int | None = None, size_px: int = 128
+) -> bytes:
+    """Render one frame of a file as a PNG, in the window that its header states first.
+
+    Parameters
+    ----------
+    path
+        A DICOM file.
+    header
+        The file's, where it was read already.
+    frame
+        From 0; None is the middle one.
+    size_px
+        The longer side, 1..1024.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+
+    Raises
+    ------
+    DecodeError
+        The data set holds no pixels, or they do not decode.
+    UnsupportedTransferSyntax
+        No decoder is installed.
+    InvalidDicom, OSError
+        The file is no DICOM or cannot be read.
+
+    Notes
+    -----
+    Windows and rescaling in per-frame functional groups and VOI LUT sequences are not looked at.
+    """
+    header = read_header(path) if header is None else header
+    layout = header.pixels
+    if layout is None:
+        raise DecodeError(f"instance {header.SOPInstanceUID} holds no pixels")
+    number = layout.frames // 2 if frame is None else frame
+    stored = read_frame(path, layout, header.transfer_syntax_uid, number)
+    windows = find_windows(header)
+    return thumbnail_png(
+        stored,
+        photometric_interpretation=layout.photometric_interpretation,
+        rescale=header.rescale(),
+        window=windows[0] if windows else None,
+        pixel_spacing_mm=_find_spacing(header),
+        size_px=size_px,
+    )
+
+
+def shrink(stored: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Average blocks of whole pixels down to a shape; what is larger repeats pixels.
+
+    Parameters
+    ----------
+    stored
+        Shape (rows, columns, ...), any real type; what is not finite counts as 0.
+    shape
+        (rows, columns) of the result.
+
+    Returns
+    -------
+    ndarray of float64, shape (*shape, ...)
+
+    Raises
+    ------
+    ValueError
+        Either has no pixels.
+
+    Examples
+    --------
+    >>> shrink(np.array([[1, 3, 10], [5, 7, 20]]), (1, 2)).tolist()
+    [[3.0, 10.0]]
+    """
+    if min(*stored.shape[:2], *shape) < 1:
+        raise ValueError(f"{stored.shape} cannot be shrunk to {shape}")
+    if stored.dtype.kind == "f":
+        stored = np.nan_to_num(stored, nan=0.0, posinf=0.0, neginf=0.0)
+    return _average(_average(stored, shape[0], 0), shape[1], 1)
+
+
+def _average(pixels: NDArray[Any], count: int, axis: int) -> NDArray[np.float64]:
+    length = pixels.shape[axis]
+    starts = np.arange(count) * length // count
+    if count >= length:
+        repeated: NDArray[np.float64] = pixels.take(starts, axis).astype(np.float64, copy=False)
+        return repeated
+    sums: NDArray[np.float64] = np.add.reduceat(pixels, starts, axis, np.float64)
+    sizes = np.diff(starts, append=length)
+    sums /= sizes.reshape([-1 if each == axis else 1 for each in range(pixels.ndim)])
+    return sums
+
+
+def _thumbnail_shape(
+    shape: tuple[int, ...], pixel_spacing_mm: tuple[float, float] | None, size_px: int
+) -> tuple[int, int]:
+    row_mm, column_mm = (1.0, 1.0) if pixel_spacing_mm is None else pixel_spacing_mm
+    if not (_is_length(row_mm) and _is_length(column_mm)):
+        row_mm = column_mm = 1.0
+    height, width = shape[0] * row_mm, shape[1] * column_mm
+    scale = size_px / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _is_length(number: float) -> bool:
+    return math.isfinite(number) and 1e-9 < number < 1e9
+
+
+def _find_spacing(header: Header) -> tuple[float, float] | None:
+    spacing: tuple[float, ...] | None = header.plane().pixel_spacing_mm
+    for keyword in ("ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
+        spacing = header.numbers(keyword) if spacing is None else spacing
+    return None if spacing is None or len(spacing) != 2 else (spacing[0], spacing[1])
+
+
+def _encode_png(display: NDArray[np.uint8]) -> bytes:
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(display), level=6))
