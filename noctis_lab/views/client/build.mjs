@@ -12,7 +12,14 @@ const fonts = [
   "ibm-plex-mono/files/ibm-plex-mono-latin-400-normal.woff2",
   "ibm-plex-mono/files/ibm-plex-mono-latin-500-normal.woff2",
 ];
-const sources = { viewer: "src/viewer/main.ts", worklist: "src/worklist/main.ts", page: "src/page/page.css" };
+const sources = {
+  viewer: "src/viewer/main.ts",
+  worklist: "src/worklist/main.ts",
+  page: "src/page/page.css",
+  shell: "src/page/shell.ts",
+  login: "src/page/login.ts",
+  theme: "src/page/theme.ts",
+};
 const entries = Object.fromEntries(Object.entries(sources).filter(([, source]) => existsSync(source)));
 
 await rm(out, { recursive: true, force: true });
@@ -23,6 +30,8 @@ for (const font of fonts) {
 for (const name of ["inter", "ibm-plex-mono"]) {
   await cp(`node_modules/@fontsource/${name}/LICENSE`, `${out}/fonts/${name}-LICENSE.txt`);
 }
+
+await cp("src/page/icon.svg", `${out}/icon.svg`);
 
 // A stylesheet imported by a script is text: the component adopts it inside its own shadow root.
 const cssAsText = {

@@ -1,0 +1,80 @@
+"""Facts about series, as the few words that the worklist and the viewer show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from noctis_lab.catalog.records import SeriesRow
+
+__all__ = ["Badge", "badges_of_series", "badges_of_study"]
+
+# Below a tenth of a degree a gantry's tilt is a rounding of its direction cosines.
+_TILT_SHOWN_DEG = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Badge:
+    """A fact in at most three words and a number, and the sentence behind it."""
+
+    kind: Literal["pass", "warn", "fail", "info", "none", "live"]
+    icon: str
+    text: str
+    sentence: str
+
+
+def badges_of_series(row: SeriesRow) -> tuple[Badge, ...]:
+    """Return what there is to say of one series; nothing while its facts are not known."""
+    if row.image_count == 0:
+        text = f"{row.Modality or 'Series'}, no pixels"
+        return (Badge(kind="none", icon="unknown", text=text, sentence=_NO_PIXELS),)
+    exceptions = tuple(_exceptions(row))
+    if exceptions or not (row.facts.is_volume and row.facts.is_regular):
+        return exceptions
+    return (Badge(kind="pass", icon="pass", text="Geometry", sentence=_REGULAR),)
+
+
+def badges_of_study(rows: Iterable[SeriesRow]) -> tuple[Badge, ...]:
+    """Return what there is to say of a study: its series' exceptions, or that there are none.
+
+    Of several tilts the largest is named, of equal words one.
+    """
+    found: dict[str, tuple[float, Badge]] = {}
+    passes: list[Badge] = []
+    for row in rows:
+        tilt_deg = abs(row.facts.tilt_deg or 0.0)
+        for badge in badges_of_series(row):
+            if badge.kind == "pass":
+                passes.append(badge)
+            elif badge.kind != "none":
+                key = badge.icon if badge.icon == "tilt" else badge.text
+                if key not in found or tilt_deg > found[key][0]:
+                    found[key] = (tilt_deg, badge)
+    return tuple(badge for _, badge in found.values()) or tuple(passes[:1])
+
+
+def _exceptions(row: SeriesRow) -> Iterator[Badge]:
+    facts, note = row.facts, row.facts.geometry_note
+    if facts.tilt_deg is not None and abs(facts.tilt_deg) >= _TILT_SHOWN_DEG:
+        text = f"Tilt {abs(facts.tilt_deg):.1f}°"
+        yield Badge(kind="warn", icon="tilt", text=text, sentence=note or _TILTED)
+    if facts.duplicate_count:
+        text = _counted(facts.duplicate_count, "duplicate")
+        yield Badge(kind="warn", icon="duplicate", text=text, sentence=note or _DUPLICATES)
+    if facts.gap_count:
+        text = _counted(facts.gap_count, "gap")
+        yield Badge(kind="warn", icon="gap", text=text, sentence=note or _GAPS)
+    if facts.is_volume is False and not facts.duplicate_count and note:
+        yield Badge(kind="info", icon="layers", text="Slices", sentence=note)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+_NO_PIXELS = "This series holds no pixel data; its header can be read."
+_REGULAR = "Every plane lies at its place: one regular volume."
+_TILTED = "The planes are sheared against their normal; the affine keeps the tilt."
+_DUPLICATES = "Several images lie at one position; none is left out."
+_GAPS = "Planes are missing: distances between neighbours differ."

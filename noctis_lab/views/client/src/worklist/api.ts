@@ -1,0 +1,167 @@
+/** What the worklist asks of the archive, over HTTP, same origin; names travel in bodies only. */
+import { request } from "../ground/transport";
+
+export type BadgeKind = "pass" | "warn" | "fail" | "info" | "none" | "live";
+
+export interface Badge {
+  kind: BadgeKind;
+  icon: string;
+  text: string;
+  sentence: string;
+}
+
+export interface Study {
+  StudyInstanceUID: string;
+  PatientID: string | null;
+  PatientName: string | null;
+  StudyDate: string | null;
+  StudyDescription: string | null;
+  modalities: string[];
+  facilities: string[];
+  series_count: number;
+  instance_count: number;
+  last_received_at: string;
+  is_dirty: boolean;
+  badges: Badge[];
+  thumbnail_series: string | null;
+}
+
+export interface Series {
+  SeriesInstanceUID: string;
+  StudyInstanceUID: string;
+  Modality: string | null;
+  SeriesNumber: number | null;
+  SeriesDescription: string | null;
+  instance_count: number;
+  image_count: number;
+  is_dirty: boolean;
+  last_received_at: string;
+  badges: Badge[];
+}
+
+export interface Filters {
+  modalities: string[];
+  facilities: string[];
+  received_days: number | null;
+}
+
+export interface Query {
+  text: string;
+  filters: Filters;
+  sort: string;
+}
+
+export interface SearchAnswer {
+  total: number;
+  offset: number;
+  elapsed_ms: number;
+  sql: string;
+  now: string;
+  quiet_s: number;
+  studies: Study[];
+}
+
+export interface Facets {
+  modalities: Record<string, number>;
+  facilities: Record<string, number>;
+}
+
+export interface UnknownSender {
+  aet: string;
+  address: string;
+  attempts: number;
+  last_at: string;
+}
+
+export interface Senders {
+  unknown: UnknownSender[];
+  facilities: string[];
+}
+
+export interface Status {
+  receiver: { aet: string; host: string; port: number; listening: boolean };
+  studies: number;
+  series: number | null;
+  instances: number | null;
+  stored_bytes: number | null;
+  free_bytes: number;
+}
+
+/** What happened, as the archive says it. */
+export interface Happening {
+  kind: string;
+  StudyInstanceUID: string | null;
+  SeriesInstanceUID: string | null;
+  instance_count: number;
+}
+
+const BASE = "/api/v1/dicom";
+const KINDS = [
+  "instance-stored", "instance-conflict", "instance-rejected", "sender-refused",
+  "series-summarised", "series-flushed", "child-restarted", "missed",
+];
+
+async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await request(BASE + path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Noctis": "1" },
+    body: JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  });
+  return (await response.json()) as T;
+}
+
+async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await request(BASE + path, signal ? { signal } : {})).json()) as T;
+}
+
+export const thumbnailPath = (seriesUID: string): string => `${BASE}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
+
+export class Api {
+  search(query: Query, offset: number, limit: number, signal?: AbortSignal): Promise<SearchAnswer> {
+    return post("/studies/search", { ...query, offset, limit }, signal);
+  }
+
+  facets(query: Query, signal?: AbortSignal): Promise<Facets> {
+    return post("/studies/facets", { text: query.text, filters: query.filters }, signal);
+  }
+
+  series(studyUID: string, signal?: AbortSignal): Promise<Series[]> {
+    return read(`/studies/${encodeURIComponent(studyUID)}/series`, signal);
+  }
+
+  status(): Promise<Status> {
+    return read("/status");
+  }
+
+  senders(): Promise<Senders> {
+    return read("/senders");
+  }
+
+  approve(aet: string, address: string, facility: string): Promise<Senders> {
+    return post("/senders/approve", { aet, address, facility });
+  }
+
+  block(aet: string, address: string): Promise<Senders> {
+    return post("/senders/block", { aet, address });
+  }
+
+  /** Follow what happens; the browser reconnects with the last event's number by itself. */
+  follow(happened: (what: Happening) => void, connected: (isConnected: boolean) => void): () => void {
+    const source = new EventSource(`${BASE}/notifications/stream`);
+    source.addEventListener("open", () => connected(true));
+    source.addEventListener("error", () => connected(false));
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (event) => {
+        const fields = JSON.parse((event as MessageEvent<string>).data) as Partial<Happening>;
+        happened({
+          kind,
+          StudyInstanceUID: fields.StudyInstanceUID ?? null,
+          SeriesInstanceUID: fields.SeriesInstanceUID ?? null,
+          instance_count: fields.instance_count ?? 0,
+        });
+      });
+    }
+    return () => source.close();
+  }
+}

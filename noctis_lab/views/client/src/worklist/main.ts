@@ -1,0 +1,355 @@
+/** The worklist: search, table, arrivals. Panel renders it through `render`; it needs no Panel itself. */
+import baseCss from "../ground/base.css";
+import { adoptStyles, el } from "../ground/dom";
+import { icon } from "../ground/icons";
+import { formatBytes, formatNumber } from "../ground/numbers";
+import { followTheme } from "../viewer/theme";
+import { Api, type Facets, type Filters, type Happening, type Query, type SearchAnswer, type Status } from "./api";
+import { Arrivals } from "./arrivals";
+import { firstRunOf, noticeOf } from "./empty";
+import { FacetColumn } from "./facets";
+import { copyButton, key } from "./parts";
+import { fromFragment, isNarrowed, nextSort, pythonOf, toFragment } from "./query";
+import { Table, WINDOW_ROWS } from "./table";
+import { tokensOf } from "./words";
+import css from "./worklist.css";
+
+const TYPING_MS = 120;
+const LIVE_MS = 250;
+const TICK_MS = 5000;
+const ARRIVALS: Query = { text: "", filters: { modalities: [], facilities: [], received_days: null }, sort: "-last_received_at" };
+
+const KEYS: [string[], string][] = [
+  [["↑", "↓"], "select a study"], [["→", "←"], "unfold, its series, fold"], [["↵"], "open in the viewer"],
+  [["Home", "End"], "first, last"], [["/"], "search"], [["Esc"], "close, clear the search"], [["?"], "these keys"],
+];
+
+export interface WorklistOptions {
+  isAdmin: boolean;
+}
+
+class Worklist {
+  private readonly api = new Api();
+  private query: Query = fromFragment(location.hash);
+  private readonly input = el("input", {
+    type: "search", placeholder: "Name, ID, accession number, description or UID", "aria-label": "Search studies", maxlength: 200,
+    autocomplete: "off", spellcheck: "false",
+  });
+  private readonly chips = el("span", { class: "chips row g1" });
+  private readonly sqlText = el("span", { class: "code" });
+  private readonly count = el("span", { class: "f12 nowrap", role: "status" });
+  private readonly offline = el("span", { class: "offline", hidden: true }, el("span", { class: "dot fail" }), "Not connected; trying again");
+  private readonly archive = el("span", { class: "row g4" });
+  private readonly table: Table;
+  private readonly facets: FacetColumn;
+  private readonly arrivals: Arrivals;
+  private readonly middle = el("div", { class: "middle" });
+  private readonly root: HTMLElement;
+  private readonly keys = this.keysPopover();
+  private sql = "";
+  private searching: AbortController | null = null;
+  private typing = 0;
+  private changed = new Set<string>();
+  private refreshing: ReturnType<typeof setTimeout> | 0 = 0;
+  private isRefreshing = false;
+  private isEmptyArchive = false;
+  private lastFacets: Facets = { modalities: {}, facilities: {} };
+  private readonly ends: (() => void)[] = [];
+
+  constructor(private readonly options: WorklistOptions) {
+    this.table = new Table({
+      sort: (column) => this.ask({ ...this.query, sort: nextSort(this.query.sort, column) }),
+      need: (window) => void this.fetchWindow(window, false),
+      open: (study, series) => this.open(study, series),
+      unfold: (study) => this.api.series(study),
+    });
+    this.facets = new FacetColumn((filters) => this.ask({ ...this.query, filters }));
+    this.arrivals = new Arrivals(this.api, { isAdmin: options.isAdmin, open: (study) => this.open(study, null) });
+    this.root = this.layout();
+    this.input.value = this.query.text;
+  }
+
+  mount(host: HTMLElement): () => void {
+    host.append(this.root);
+    this.ends.push(followTheme(this.root));
+    this.listen();
+    this.search();
+    void this.loadArrivals();
+    void this.loadStatus();
+    return () => {
+      for (const end of this.ends) end();
+      this.root.remove();
+    };
+  }
+
+  private layout(): HTMLElement {
+    const filtersButton = el("button", { type: "button", class: "btn filters", "aria-expanded": "false" }, icon("filter"), "Filters");
+    const root = el("div", { class: "nl wlroot" },
+      el("div", { class: "wl" },
+        this.facets.element,
+        el("section", { class: "main", "aria-label": "Worklist" },
+          el("div", { class: "q row g3" },
+            el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), filtersButton),
+          el("div", { class: "sql" }, icon("database", "s"), this.sqlText, this.count,
+            copyButton("Copy SQL", () => this.sql, { class: "lnk" }),
+            copyButton("Copy as Python", () => pythonOf(this.sql), { class: "lnk" })),
+          this.middle),
+        this.arrivals.element),
+      el("footer", { class: "status" },
+        ...this.hints(), el("span", { class: "grow" }), this.offline, this.archive),
+      this.keys);
+    this.middle.append(this.table.element);
+    filtersButton.addEventListener("click", () => {
+      const isShown = root.classList.toggle("filtering");
+      filtersButton.setAttribute("aria-expanded", String(isShown));
+    });
+    return root;
+  }
+
+  private hints(): HTMLElement[] {
+    const hints: [string[], string][] = [[["↑", "↓"], "select"], [["→"], "unfold"], [["↵"], "open"], [["/"], "search"], [["?"], "all keys"]];
+    return hints.map(([keys, words]) => el("span", { class: "row g2" }, ...keys.map(key), words));
+  }
+
+  private keysPopover(): HTMLElement {
+    return el("div", { class: "pop keys", popover: "auto", role: "dialog", "aria-label": "Keys" },
+      el("div", { class: "b" }, "Keys"),
+      ...KEYS.map(([keys, words]) => el("div", { class: "row g2" }, el("span", { class: "row g1 ks" }, ...keys.map(key)), words)));
+  }
+
+  private listen(): void {
+    const on = <T extends EventTarget>(target: T, name: string, act: (event: Event) => void): void => {
+      target.addEventListener(name, act);
+      this.ends.push(() => target.removeEventListener(name, act));
+    };
+    this.input.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = window.setTimeout(() => this.ask({ ...this.query, text: this.input.value.trim() }), TYPING_MS);
+    });
+    this.input.addEventListener("keydown", (event) => this.onSearchKey(event));
+    on(document, "keydown", (event) => this.onPageKey(event as KeyboardEvent));
+    on(document, "noctis-keys", () => this.keys.togglePopover());
+    on(window, "hashchange", () => {
+      this.query = fromFragment(location.hash);
+      this.input.value = this.query.text;
+      this.search();
+    });
+    this.ends.push(this.api.follow((what) => this.happened(what), (isConnected) => this.connected(isConnected)));
+    const tick = setInterval(() => this.tick(), TICK_MS);
+    const rate = setInterval(() => this.arrivals.drawRate(), 1000);
+    this.ends.push(() => { clearInterval(tick); clearInterval(rate); });
+  }
+
+  private onSearchKey(event: KeyboardEvent): void {
+    if (event.key === "Escape" && this.input.value !== "") {
+      this.input.value = "";
+      this.ask({ ...this.query, text: "" });
+    } else if (event.key === "ArrowDown" || event.key === "Escape" || event.key === "Enter") {
+      this.table.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  private onPageKey(event: KeyboardEvent): void {
+    const target = event.composedPath()[0];
+    const isTyping = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") this.input.focus();
+    else if (event.key === "?") this.keys.togglePopover();
+    else if (event.key === "ArrowDown" && target === document.body) this.table.focus();
+    else return;
+    event.preventDefault();
+  }
+
+  private ask(query: Query): void {
+    this.query = query;
+    const fragment = toFragment(query);
+    history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname);
+    this.search();
+  }
+
+  private open(study: string, series: string | null): void {
+    location.assign(`/viewer/${encodeURIComponent(study)}${series ? `?series=${encodeURIComponent(series)}` : ""}`);
+  }
+
+  private search(): void {
+    this.searching?.abort();
+    this.searching = new AbortController();
+    this.drawChips();
+    void this.fetchFirst(this.searching.signal);
+    void this.loadFacets(this.searching.signal);
+  }
+
+  private async fetchFirst(signal: AbortSignal): Promise<void> {
+    try {
+      const answer = await this.api.search(this.query, 0, WINDOW_ROWS, signal);
+      this.table.reset(this.query.sort);
+      this.take(0, answer, false);
+    } catch (error) {
+      if (!signal.aborted) this.fail(error);
+    }
+  }
+
+  private async fetchWindow(window: number, isLive: boolean): Promise<void> {
+    const signal = this.searching?.signal;
+    try {
+      const answer = await this.api.search(this.query, window * WINDOW_ROWS, WINDOW_ROWS, signal);
+      if (!signal?.aborted) this.take(window, answer, isLive);
+    } catch (error) {
+      if (!signal?.aborted) this.fail(error);
+    }
+  }
+
+  private take(window: number, answer: SearchAnswer, isLive: boolean): void {
+    this.sql = answer.sql;
+    this.sqlText.replaceChildren(...tokensOf(answer.sql.replace(/\s+/g, " ")).map(([kind, text]) =>
+      kind === "" ? document.createTextNode(text) : el("span", { class: { keyword: "kw", text: "st", number: "nu" }[kind] }, text)));
+    this.sqlText.title = answer.sql;
+    this.count.replaceChildren(el("span", { class: "t1 m" }, formatNumber(answer.total, 0)), answer.total === 1 ? " study " : " studies ",
+      el("span", { class: "t3" }, `in ${formatNumber(answer.elapsed_ms, answer.elapsed_ms < 10 ? 1 : 0)} ms`));
+    this.table.take(window, answer.studies, answer.total, new Date(answer.now), answer.quiet_s, isLive);
+    if (answer.total > 0) this.show(this.table.element);
+    else if (isNarrowed(this.query)) {
+      this.show(noticeOf("Nothing matches", "No study that you may see fits this search and these filters.", "Clear the search", () => {
+        this.input.value = "";
+        this.ask({ ...ARRIVALS, sort: this.query.sort });
+      }));
+    } else void this.showFirstRun();
+  }
+
+  private fail(error: unknown): void {
+    const words = error instanceof Error ? error.message : "The worklist could not be read.";
+    this.show(noticeOf("The worklist could not be read", words, "Try again", () => this.search()));
+  }
+
+  private show(element: HTMLElement): void {
+    this.isEmptyArchive = false;
+    this.root.classList.remove("empty");
+    if (this.middle.firstElementChild !== element) this.middle.replaceChildren(element);
+  }
+
+  private async showFirstRun(): Promise<void> {
+    if (this.isEmptyArchive) return;
+    this.isEmptyArchive = true;
+    try {
+      const status = await this.api.status();
+      if (!this.isEmptyArchive) return;
+      this.middle.replaceChildren(firstRunOf(status, this.options.isAdmin));
+      this.root.classList.add("empty");
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private drawChips(): void {
+    const { received_days, modalities, facilities } = this.query.filters;
+    const chip = (name: string, value: string, without: Partial<Filters>): HTMLElement =>
+      el("span", { class: "chip" }, el("span", { class: "k" }, name), value,
+        el("button", { type: "button", class: "x", "aria-label": `Remove ${name} ${value}`,
+          click: () => this.ask({ ...this.query, filters: { ...this.query.filters, ...without } }) }, icon("close", "xs")));
+    this.chips.replaceChildren(
+      ...(received_days === null ? [] : [chip("arrived", received_days === 1 ? "last 24 hours" : `last ${received_days} days`, { received_days: null })]),
+      ...modalities.map((m) => chip("modality", m, { modalities: modalities.filter((each) => each !== m) })),
+      ...facilities.map((f) => chip("facility", f, { facilities: facilities.filter((each) => each !== f) })));
+    this.facets.draw(this.query.filters, this.lastFacets);
+  }
+
+  private async loadFacets(signal?: AbortSignal): Promise<void> {
+    try {
+      this.lastFacets = await this.api.facets(this.query, signal);
+    } catch {
+      return;
+    }
+    this.facets.draw(this.query.filters, this.lastFacets);
+  }
+
+  private async loadArrivals(): Promise<void> {
+    try {
+      const answer = await this.api.search(ARRIVALS, 0, 20);
+      this.arrivals.take(answer.studies, new Date(answer.now), answer.quiet_s);
+    } catch {
+      // the table says what is wrong
+    }
+  }
+
+  private async loadStatus(): Promise<void> {
+    try {
+      this.showStatus(await this.api.status());
+    } catch {
+      // the bar at the top says that the server is away
+    }
+  }
+
+  private showStatus(status: Status): void {
+    this.archive.replaceChildren(
+      el("span", { class: "wide" }, "Archive ", el("b", {}, `${formatNumber(status.studies, 0)} ${status.studies === 1 ? "study" : "studies"}`)),
+      ...(status.series === null || status.instances === null ? [] : [
+        el("span", { class: "wide" }, el("b", {}, formatNumber(status.series, 0)), " series"),
+        el("span", { class: "wide" }, el("b", {}, formatNumber(status.instances, 0)), " images")]),
+      el("span", {}, status.stored_bytes === null ? null : el("b", {}, formatBytes(status.stored_bytes)),
+        `${status.stored_bytes === null ? "" : " · "}${formatBytes(status.free_bytes)} free`));
+  }
+
+  private happened(what: Happening): void {
+    this.arrivals.happened(what);
+    if (this.arrivals.isPaused) return;
+    if (what.StudyInstanceUID) this.changed.add(what.StudyInstanceUID);
+    if (["instance-stored", "series-summarised", "missed"].includes(what.kind)) this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.refreshing || this.isRefreshing) return;
+    this.refreshing = setTimeout(() => {
+      this.refreshing = 0;
+      void this.refresh();
+    }, LIVE_MS);
+  }
+
+  private async refresh(): Promise<void> {
+    this.isRefreshing = true;
+    const changed = [...this.changed];
+    this.changed.clear();
+    this.table.forgetHidden();
+    await Promise.all([
+      ...this.table.visibleWindows().map((window) => this.fetchWindow(window, true)),
+      ...changed.map((uid) => this.table.refreshSeries(uid)),
+      this.loadArrivals(), this.loadStatus(), this.loadFacets(),
+    ]);
+    this.isRefreshing = false;
+    if (this.changed.size > 0) this.schedule();
+  }
+
+  private connected(isConnected: boolean): void {
+    const wasAway = !this.offline.hidden;
+    this.offline.hidden = isConnected;
+    if (isConnected && wasAway) this.schedule();
+  }
+
+  private tick(): void {
+    if (document.hidden) return;
+    this.table.tick();
+    void this.loadArrivals();
+  }
+}
+
+/** Show the worklist in an element; the function returned takes it away again. */
+export function mountWorklist(host: HTMLElement, options: WorklistOptions): () => void {
+  const root = host.getRootNode();
+  if (root instanceof ShadowRoot || root instanceof Document) adoptStyles(root, baseCss, css);
+  return new Worklist(options).mount(host);
+}
+
+interface Model {
+  is_admin: boolean;
+  on(name: "remove", act: () => void): void;
+}
+
+/** What Panel calls. */
+export function render({ model, el: host }: { model: Model; el: HTMLElement }): void {
+  const end = mountWorklist(host, { isAdmin: model.is_admin });
+  model.on("remove", end);
+}
+
+export default { render };

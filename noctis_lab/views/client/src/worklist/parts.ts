@@ -1,0 +1,50 @@
+/** Small pieces that the worklist's parts share. */
+import { el } from "../ground/dom";
+import { icon } from "../ground/icons";
+import { type Badge, thumbnailPath } from "./api";
+import { copyText } from "./words";
+
+type IconName = Parameters<typeof icon>[0];
+
+const ICONS: Record<string, IconName> = {
+  pass: "pass", tilt: "tilt", duplicate: "duplicate", gap: "gap", layers: "stack", unknown: "unknown", arriving: "arriving",
+};
+
+/** A badge; the sentence behind it is its tooltip and its text for screen readers. */
+export function badgeOf(badge: Badge): HTMLElement {
+  return el("span", { class: `badge ${badge.kind}`, title: badge.sentence },
+    icon(ICONS[badge.icon] ?? "info", "xs"), el("span", {}, badge.text));
+}
+
+export function modalityTag(modality: string): HTMLElement {
+  return el("span", { class: "mod" }, modality);
+}
+
+/** A series' picture, asked for only when it comes near the screen; a word where there is none. */
+export function thumbnailOf(seriesUID: string | null, size: number): HTMLElement {
+  const empty = (): HTMLElement => el("span", { class: "nothumb" }, icon("document", size > 60 ? "" : "s"));
+  if (seriesUID === null) return empty();
+  const image = el("img", {
+    src: thumbnailPath(seriesUID), alt: "", loading: "lazy", decoding: "async", width: size, height: size, draggable: "false",
+  });
+  image.addEventListener("error", () => image.replaceWith(empty()), { once: true });
+  return image;
+}
+
+/** A button that copies and says so in its own words for a moment. */
+export function copyButton(label: string, textOf: () => string, attributes: Record<string, string> = {}): HTMLButtonElement {
+  const words = el("span", { class: "lbl" }, label);
+  const button = el("button", { type: "button", "aria-label": label, title: label, ...attributes }, icon("copy", "s"), words);
+  button.addEventListener("click", (event) => {
+    event.stopPropagation();
+    void copyText(textOf()).then((isCopied) => {
+      words.textContent = isCopied ? "Copied" : "Select and copy by hand";
+      setTimeout(() => { words.textContent = label; }, 1500);
+    });
+  });
+  return button;
+}
+
+export function key(text: string): HTMLElement {
+  return el("span", { class: "kbd" }, text);
+}

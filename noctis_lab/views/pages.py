@@ -1,0 +1,180 @@
+"""The pages: our own shell around Panel documents, mounted on a FastAPI application."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, Template
+from markupsafe import Markup
+from panel.io.fastapi import add_applications
+from panel.viewable import Viewable
+
+from noctis_lab.access import Action, Principal, may
+
+if TYPE_CHECKING:
+    from noctis_lab.lab import Lab
+
+__all__ = [
+    "API_PATH",
+    "ASSETS_PATH",
+    "VIEWER_PATH",
+    "Visit",
+    "mount_pages",
+    "render_login",
+    "render_notice",
+]
+
+#: Panel matches such a template itself: the document's path and its websocket's alike.
+VIEWER_PATH = "/viewer/{StudyInstanceUID}"
+ASSETS_PATH = "/assets"
+#: Where the components ask; the web floor mounts its routes there.
+API_PATH = "/api/v1/dicom"
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPT_TAG = re.compile(r"<script(?=[\s>])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """Who asks for a page, and the nonce that the answer's Content-Security-Policy carries."""
+
+    principal: Principal
+    nonce: str
+
+
+def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
+    """Serve the pages and what they load, from this server alone.
+
+    Parameters
+    ----------
+    app
+        The application; its caller has to guard every path and websocket, ours included.
+    lab
+        The archive that the pages show.
+    visit
+        Returns who asks, called in the request's own context.
+
+    Notes
+    -----
+    Bokeh's session tokens stand in the page, so neither cookies nor headers go into them, and
+    they are signed by a key of this process: a session belongs to the process that made it.
+    """
+    environment = _environment()
+    shell = environment.get_template("page.html")
+
+    def worklist() -> Viewable:
+        from noctis_lab.views.worklist import Worklist
+
+        visitor = visit()
+        _dress(shell, lab, visitor, page="worklist")
+        is_admin = may(visitor.principal, Action.ADMINISTER)
+        return Worklist(is_admin=is_admin, sizing_mode="stretch_both", margin=0)
+
+    def viewer() -> Viewable:
+        StudyInstanceUID = pn.state.route_params["StudyInstanceUID"]
+        _dress(shell, lab, visit(), page="viewer", identity=_identity(lab, StudyInstanceUID))
+        return _viewer_body(lab, StudyInstanceUID, _asked_series())
+
+    app.mount(ASSETS_PATH, StaticFiles(directory=_STATIC), name="assets")
+    add_applications(
+        {"/": worklist, VIEWER_PATH: viewer},
+        app=app,
+        title={"/": "Worklist · noctis_lab", VIEWER_PATH: "Viewer · noctis_lab"},
+        location=False,
+        ico_path="none",
+        websocket_origin="*",  # the guard in front compares Origin with Host, and refuses without
+        secret_key=secrets.token_bytes(32),
+        sign_sessions=True,
+        include_cookies=[],
+        include_headers=[],
+    )
+
+
+def render_login(*, machine: str, address: str, problem: str = "") -> str:
+    """Return the sign-in page; `problem` says why the last attempt failed and what to do."""
+    template = _environment().get_template("login.html")
+    return template.render(machine=machine, host=address, problem=problem)
+
+
+def render_notice(*, title: str, text: str) -> str:
+    """Return a page that says one thing, such as that there is nothing at an address."""
+    return _environment().get_template("notice.html").render(title=title, text=text)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("noctis_lab.views", "shell"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["with_nonce"] = _with_nonce
+    return environment
+
+
+def _with_nonce(scripts: str, nonce: str) -> Markup:
+    # Bokeh's own markup, which holds no text of ours.
+    return Markup(_SCRIPT_TAG.sub(f'<script nonce="{nonce}"', scripts))  # noqa: S704
+
+
+def _dress(
+    shell: Template, lab: Lab, visit: Visit, *, page: str, identity: tuple[str, ...] = ()
+) -> None:
+    principal = visit.principal
+    facilities = principal.facilities
+    document = pn.state.curdoc
+    document.template = shell
+    variables: dict[str, Any] = {
+        "nonce": visit.nonce,
+        "page": page,
+        "identity": identity,
+        "principal": principal,
+        "initials": principal.name[:2].upper(),
+        "facilities": "every facility" if facilities is None else ", ".join(sorted(facilities)),
+        "aet": lab.settings.dicom_aet,
+        "dicom_port": lab.settings.dicom_port,
+    }
+    document.template_variables.update(variables)
+
+
+def _asked_series() -> str | None:
+    values = pn.state.session_args.get("series")
+    return values[-1].decode("ascii", "replace") if values else None
+
+
+def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
+    study = lab.catalog.find_study(StudyInstanceUID)
+    if study is None:
+        return ()
+    date = study.StudyDate or ""
+    if len(date) == 8 and date.isdigit():
+        date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
+    words = (study.PatientName, study.PatientID, study.StudyDescription, date)
+    return tuple(word for word in words if word) or ("no name",)
+
+
+def _viewer_body(lab: Lab, StudyInstanceUID: str, asked: str | None) -> Viewable:
+    from noctis_lab.views.state import ViewerState
+    from noctis_lab.views.viewer import SeriesView
+
+    rows = lab.catalog.series_of(StudyInstanceUID)
+    # The strip is the client's, from the API; a series of another study is not taken over.
+    shown = [row.SeriesInstanceUID for row in rows if row.image_count]
+    known = {row.SeriesInstanceUID for row in rows}
+    first = asked if asked in known else next(iter(shown), "")
+    return SeriesView(
+        ViewerState(SeriesInstanceUID=first),
+        mode="page",
+        StudyInstanceUID=StudyInstanceUID,
+        api_base=API_PATH,
+        sizing_mode="stretch_both",
+        margin=0,
+    )
