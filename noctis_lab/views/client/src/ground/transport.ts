@@ -29,6 +29,8 @@ export interface NamedWindow {
 /** What a series is, as `volumes/pixels.describe_stack` says it; no pixels. */
 export interface StackDescription {
   SeriesInstanceUID: string;
+  /** Changes when a frame comes, goes or moves: places are those of this revision. */
+  revision?: string;
   kind: "volume" | "slices";
   /** One sentence on the geometry where it is not a regular volume. */
   note: string | null;
@@ -66,8 +68,8 @@ export interface SeriesSummary {
 /** The seam between the viewer and where its pixels come from. */
 export interface Transport {
   stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription>;
-  /** Stored values of frames first … first + count − 1, little endian, back to back. */
-  pixels(seriesUID: string, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer>;
+  /** Stored values of frames first … first + count − 1 of a described stack, little endian, back to back. */
+  pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer>;
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]>;
 }
 
@@ -121,8 +123,9 @@ export class HttpTransport implements Transport {
     return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as StackDescription;
   }
 
-  async pixels(seriesUID: string, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
-    const path = `${this.base}/series/${encodeURIComponent(seriesUID)}/pixels?first=${first}&count=${count}`;
+  async pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
+    const path = `${this.base}/series/${encodeURIComponent(stack.SeriesInstanceUID)}/pixels?first=${first}&count=${count}${revision}`;
     return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
   }
 

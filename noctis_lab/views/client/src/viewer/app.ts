@@ -143,7 +143,7 @@ export class ViewerApp implements InputHost, ToolbarHost {
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
     const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=(${window_.center}, ${window_.width})`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    void copyText(`lab.series(SeriesInstanceUID="${state.SeriesInstanceUID}").one().view(${parts.join(", ")})`)
+    void copyText(`lab.series(SeriesInstanceUID="${state.SeriesInstanceUID}").one().view().at(${parts.join(", ")})`)
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 

@@ -8,7 +8,7 @@ export interface ComponentModel {
   off(event: string | string[], callback: (event: never) => void): void;
 }
 
-type Question = { what: "stack" } | { what: "pixels"; first: number; count: number } | { what: "elements"; SOPInstanceUID: string };
+type Question = { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
 
 interface Answer {
   kind: "answer";
@@ -39,8 +39,9 @@ export class ChannelTransport implements Transport {
     return this.#ask(SeriesInstanceUID, { what: "stack" }, signal) as Promise<StackDescription>;
   }
 
-  async pixels(SeriesInstanceUID: string, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
-    return toArrayBuffer(await this.#ask(SeriesInstanceUID, { what: "pixels", first, count }, signal));
+  async pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const question: Question = { what: "pixels", first, count, revision: stack.revision ?? null };
+    return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
   }
 
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {

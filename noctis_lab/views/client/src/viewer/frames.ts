@@ -179,7 +179,7 @@ export class FrameStore {
   #send(first: number, count: number): void {
     const flight: Flight = { first, count, abort: new AbortController() };
     this.#flights.add(flight);
-    this.transport.pixels(this.stack.SeriesInstanceUID, first, count, flight.abort.signal).then(
+    this.transport.pixels(this.stack, first, count, flight.abort.signal).then(
       (bytes) => this.#land(flight, bytes),
       (error: unknown) => this.#fail(flight, error instanceof Error ? error.message : String(error)),
     );

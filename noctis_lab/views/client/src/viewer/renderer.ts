@@ -1,7 +1,7 @@
 /** The CPU renderer: stored values to a 2D canvas, interpolated before they are windowed. */
 import type { FrameDescription, FrameDtype } from "../ground/transport";
 import { axesOf, type Placement, type Turn } from "./geometry";
-import { type Ramp, storedRamp } from "./windowing";
+import { greyOf, type Ramp, storedRamp } from "./windowing";
 
 export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
 
@@ -88,48 +88,62 @@ function axisTable(pixels: number, edge: number, scale: number, count: number, h
   return table;
 }
 
+/** Interpolate one row of voxels at every pixel across it. */
+function resampleRow(stored: Stored, start: number, across: AxisTable, next: number, line: Float32Array): void {
+  const { index, share, first, last } = across;
+  for (let x = first, to = 0; x < last; x += 1, to += 1) {
+    const from = start + (index[x] as number);
+    const before = stored[from] as number;
+    line[to] = before + ((stored[from + next] as number) - before) * (share[x] as number);
+  }
+}
+
+/** The same for three channels a voxel. */
+function resampleColourRow(stored: Stored, start: number, across: AxisTable, next: number, line: Float32Array): void {
+  for (let x = across.first, to = 0; x < across.last; x += 1) {
+    const from = start + (across.index[x] as number) * 3;
+    const share = across.share[x] as number;
+    for (let k = 0; k < 3; k += 1, to += 1) {
+      const before = stored[from + k] as number;
+      line[to] = before + ((stored[from + 3 * next + k] as number) - before) * share;
+    }
+  }
+}
+
+/** Mix two rows. */
+function mixRows(above: Float32Array, below: Float32Array, share: number, out: Float32Array, start: number): void {
+  const count = above.length;
+  for (let i = 0, to = start; i < count; i += 1, to += 1) {
+    const value = above[i] as number;
+    out[to] = value + ((below[i] as number) - value) * share;
+  }
+}
+
 /** Interpolate between voxels (bilinear) at every pixel that a frame covers; stored units, `channels` a pixel. */
 function resample(frame: Frame, across: AxisTable, along: AxisTable, width: number, out: Float32Array): void {
   const { columns, rows, channels, stored } = frame;
   const span = Math.max(across.last - across.first, 0) * channels;
-  let upper = new Float32Array(span);
-  let lower = new Float32Array(span);
-  let [upperRow, lowerRow] = [-1, -1];
-  const next = columns > 1 ? channels : 0;
-  const fill = (line: Float32Array, row: number): void => {
-    const start = row * columns * channels;
-    let to = 0;
-    for (let x = across.first; x < across.last; x += 1) {
-      const from = start + (across.index[x] as number) * channels;
-      const share = across.share[x] as number;
-      for (let k = 0; k < channels; k += 1, to += 1) {
-        const before = stored[from + k] as number;
-        line[to] = before + ((stored[from + next + k] as number) - before) * share;
-      }
-    }
-  };
+  const next = columns > 1 ? 1 : 0;
+  const fill = channels === 3 ? resampleColourRow : resampleRow;
+  let above = new Float32Array(span);
+  let below = new Float32Array(span);
+  let [aboveRow, belowRow] = [-1, -1];
   for (let y = along.first; y < along.last; y += 1) {
     const row = along.index[y] as number;
-    const below = Math.min(row + 1, rows - 1);
-    if (row !== upperRow) {
-      if (row === lowerRow) {
-        [upper, lower] = [lower, upper];
-        [upperRow, lowerRow] = [lowerRow, upperRow];
-      } else {
-        fill(upper, row);
-        upperRow = row;
-      }
+    const following = Math.min(row + 1, rows - 1);
+    if (row === belowRow || following === aboveRow) {
+      [above, below] = [below, above];
+      [aboveRow, belowRow] = [belowRow, aboveRow];
     }
-    if (below !== lowerRow) {
-      fill(lower, below);
-      lowerRow = below;
+    if (row !== aboveRow) {
+      fill(stored, row * columns * channels, across, next, above);
+      aboveRow = row;
     }
-    const share = along.share[y] as number;
-    let to = (y * width + across.first) * channels;
-    for (let i = 0; i < span; i += 1, to += 1) {
-      const above = upper[i] as number;
-      out[to] = above + ((lower[i] as number) - above) * share;
+    if (following !== belowRow) {
+      fill(stored, following * columns * channels, across, next, below);
+      belowRow = following;
     }
+    mixRows(above, below, along.share[y] as number, out, (y * width + across.first) * channels);
   }
 }
 
@@ -159,9 +173,13 @@ export class Renderer {
   #along: AxisTable | null = null;
   #prepared: { source: Frame; transposed: boolean; halvings: number; frame: Frame } | null = null;
   #table: { key: string; pixels: Uint32Array } | null = null;
+  /** The part of the canvas that the frame covers. */
+  #covered = { left: 0, top: 0, right: 0, bottom: 0 };
+  /** The whole canvas has to be put out. */
+  #isWhole = true;
 
   constructor(readonly canvas: HTMLCanvasElement) {
-    const context = canvas.getContext("2d", { alpha: false });
+    const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
     if (context === null) throw new Error("This browser gives no 2D canvas.");
     this.#context = context;
   }
@@ -169,9 +187,9 @@ export class Renderer {
   /** Paint the whole canvas black. */
   clear(width: number, height: number): void {
     this.#resize(width, height);
-    this.#pixels.fill(BLACK);
+    this.#blacken();
     this.#key = [];
-    if (this.#image) this.#context.putImageData(this.#image, 0, 0);
+    this.#show();
   }
 
   /** Paint a frame; returns the milliseconds it took. */
@@ -185,8 +203,22 @@ export class Renderer {
       if (frame.channels === 3) this.#paintColour(look.inverted);
       else this.#paintGrey(storedRamp(look.ramp, frame), look.inverted);
     }
-    if (this.#image) this.#context.putImageData(this.#image, 0, 0);
+    this.#show();
     return performance.now() - start;
+  }
+
+  /** Put on the canvas what may have changed: all of it once, then only what the frame covers. */
+  #show(): void {
+    if (this.#image === null) return;
+    const { left, top, right, bottom } = this.#covered;
+    if (this.#isWhole) this.#context.putImageData(this.#image, 0, 0);
+    else if (right > left && bottom > top) this.#context.putImageData(this.#image, 0, 0, left, top, right - left, bottom - top);
+    this.#isWhole = false;
+  }
+
+  #blacken(): void {
+    this.#pixels.fill(BLACK);
+    this.#isWhole = true;
   }
 
   #resize(width: number, height: number): void {
@@ -195,7 +227,7 @@ export class Renderer {
     this.canvas.height = height;
     this.#image = new ImageData(width, height);
     this.#pixels = new Uint32Array(this.#image.data.buffer);
-    this.#pixels.fill(BLACK);
+    this.#blacken();
     this.#key = [];
   }
 
@@ -203,15 +235,17 @@ export class Renderer {
   #drawExact(frame: Frame, { x0, y0, width, height }: Placement, look: Look): void {
     const key = ["exact", width, height, x0, y0, frame.rows, frame.columns];
     if (!sameKey(key, this.#key)) {
-      this.#pixels.fill(BLACK);
+      this.#blacken();
       this.#key = key;
     }
     const table = this.#lookUpTable(frame, look);
     const mask = table.length - 1;
     const [firstX, lastX] = [Math.max(x0, 0), Math.min(x0 + frame.columns, width)];
+    const [firstY, lastY] = [Math.max(y0, 0), Math.min(y0 + frame.rows, height)];
+    this.#covered = { left: firstX, top: firstY, right: lastX, bottom: lastY };
     const { stored, columns } = frame;
     const pixels = this.#pixels;
-    for (let y = Math.max(y0, 0); y < Math.min(y0 + frame.rows, height); y += 1) {
+    for (let y = firstY; y < lastY; y += 1) {
       let from = (y - y0) * columns + firstX - x0;
       let to = y * width + firstX;
       for (let x = firstX; x < lastX; x += 1, from += 1, to += 1) {
@@ -224,14 +258,13 @@ export class Renderer {
     const ramp = storedRamp(look.ramp, frame);
     const bits = 8 * frame.stored.BYTES_PER_ELEMENT;
     const isSigned = frame.stored instanceof Int16Array || frame.stored instanceof Int8Array;
-    const key = [bits, isSigned, ramp.gain, ramp.offset, look.inverted].join();
+    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, look.inverted].join();
     if (this.#table?.key === key) return this.#table.pixels;
     const count = 2 ** bits;
     const greys = look.inverted ? GREYS.inverted : GREYS.plain;
     const pixels = new Uint32Array(count);
     for (let i = 0; i < count; i += 1) {
-      const grey = (isSigned && i >= count / 2 ? i - count : i) * ramp.gain + ramp.offset;
-      pixels[i] = greys[grey <= 0 ? 0 : grey >= 255 ? 255 : (grey + 0.5) | 0] as number;
+      pixels[i] = greys[greyOf(isSigned && i >= count / 2 ? i - count : i, ramp)] as number;
     }
     this.#table = { key, pixels };
     return pixels;
@@ -252,10 +285,12 @@ export class Renderer {
     const size = width * height * frame.channels;
     if (this.#values.length < size) this.#values = new Float32Array(size);
     resample(frame, across, along, width, this.#values);
-    const previous = [this.#across, this.#along].map((table) => [table?.first, table?.last]).join();
-    if (this.#key[0] === "exact" || this.#key.length === 0 || previous !== [across, along].map((table) => [table.first, table.last]).join()) {
-      this.#pixels.fill(BLACK);
-    }
+    const covered = { left: across.first, top: along.first, right: across.last, bottom: along.last };
+    const isSame = this.#key.length > 1 && this.#key[0] !== "exact"
+      && covered.left === this.#covered.left && covered.top === this.#covered.top
+      && covered.right === this.#covered.right && covered.bottom === this.#covered.bottom;
+    if (!isSame) this.#blacken();
+    this.#covered = covered;
     this.#across = across;
     this.#along = along;
     this.#key = key;
@@ -278,6 +313,10 @@ export class Renderer {
     const [values, pixels] = [this.#values, this.#pixels];
     for (let y = along.first; y < along.last; y += 1) {
       const end = y * width + across.last;
+      if (ramp.isSigmoid) {
+        for (let i = y * width + across.first; i < end; i += 1) pixels[i] = greys[greyOf(values[i] as number, ramp)] as number;
+        continue;
+      }
       for (let i = y * width + across.first; i < end; i += 1) {
         const grey = (values[i] as number) * gain + offset;
         // NaN compares false twice and ends as 0.

@@ -1,6 +1,6 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
 
-export type WindowFunction = "LINEAR" | "LINEAR_EXACT";
+export type WindowFunction = "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
 
 /** A VOI window in modality units, centre first as in DICOM. */
 export interface Window {

@@ -397,7 +397,7 @@ export class Viewer {
     const window_ = this.window;
     this.#placement = this.#place(this.#state, this.#shown.frame);
     const inverted = this.#state.inverted !== (stack.photometric_interpretation === "MONOCHROME1");
-    const ramp = window_ === null ? { gain: 1, offset: 0 } : rampOf(window_);
+    const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
     this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
     this.stage.isInverted = this.#state.inverted;
     this.stage.element.dataset["shown"] = String(this.#shown.index);

@@ -2,34 +2,40 @@
 import type { FrameDescription, StackDescription } from "../ground/transport";
 import type { Window } from "./state";
 
-/** grey = value · gain + offset, clamped to 0 … 255, then floor(grey + 0.5). */
+/** grey = value · gain + offset, or 255 / (1 + exp(−that)) for a sigmoid; clamped to 0 … 255, then floor(grey + 0.5). */
 export interface Ramp {
   gain: number;
   offset: number;
+  isSigmoid: boolean;
 }
 
 /** Return a window as a ramp over modality values. */
 export function rampOf(window: Window): Ramp {
   if (window.function === "LINEAR_EXACT") {
     // PS3.3 C.11.2.1.3.2
-    return { gain: 255 / window.width, offset: 255 * (0.5 - window.center / window.width) };
+    return { gain: 255 / window.width, offset: 255 * (0.5 - window.center / window.width), isSigmoid: false };
+  }
+  if (window.function === "SIGMOID") {
+    // PS3.3 C.11.2.1.3.1
+    return { gain: 4 / window.width, offset: (-4 * window.center) / window.width, isSigmoid: true };
   }
   if (window.width <= 1) {
     // PS3.3 C.11.2.1.2.1: width 1 is a threshold at center − 0.5; a very steep ramp over it.
-    return { gain: 255e6, offset: -255e6 * (window.center - 0.5) };
+    return { gain: 255e6, offset: -255e6 * (window.center - 0.5), isSigmoid: false };
   }
   const span = window.width - 1;
-  return { gain: 255 / span, offset: 255 * (0.5 - (window.center - 0.5) / span) };
+  return { gain: 255 / span, offset: 255 * (0.5 - (window.center - 0.5) / span), isSigmoid: false };
 }
 
 /** Return the same ramp over stored values: the Modality LUT folded in. */
 export function storedRamp(ramp: Ramp, frame: Pick<FrameDescription, "slope" | "intercept">): Ramp {
-  return { gain: ramp.gain * frame.slope, offset: ramp.gain * frame.intercept + ramp.offset };
+  return { ...ramp, gain: ramp.gain * frame.slope, offset: ramp.gain * frame.intercept + ramp.offset };
 }
 
 /** Return the grey level, 0 … 255, of a value under a ramp. */
 export function greyOf(value: number, ramp: Ramp): number {
-  const grey = value * ramp.gain + ramp.offset;
+  const line = value * ramp.gain + ramp.offset;
+  const grey = ramp.isSigmoid ? 255 / (1 + Math.exp(-line)) : line;
   return grey <= 0 ? 0 : grey >= 255 ? 255 : Math.floor(grey + 0.5);
 }
 
@@ -82,5 +88,6 @@ export function windowFromPixels(stored: ArrayLike<number>, slope: number, inter
 export function roundWindow(window: Window): Window {
   const unit = window.width >= 20 ? 1 : 10 ** (Math.floor(Math.log10(Math.max(window.width, 1e-12))) - 2);
   const round = (value: number): number => Number((Math.round(value / unit) * unit).toPrecision(12));
-  return makeWindow(round(window.center), Math.max(round(window.width), unit));
+  const rounded = makeWindow(round(window.center), Math.max(round(window.width), unit));
+  return window.function === "SIGMOID" ? { ...rounded, function: "SIGMOID" } : rounded;
 }

@@ -1,0 +1,126 @@
+"""The viewer as a Panel component: state and a series' UID, never pixels."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import param
+from panel.custom import JSComponent
+
+from noctis_lab.dicom.voi import Window
+from noctis_lab.views.channel import Channel
+from noctis_lab.views.notebook import load_notebook_once
+from noctis_lab.views.state import ViewerState
+
+if TYPE_CHECKING:
+    from noctis_lab.lab import Lab
+
+__all__ = ["SeriesView", "view_series"]
+
+logger = logging.getLogger(__name__)
+
+_CELL_HEIGHT_PX = 648  # toolbar, a stage of 576, status line
+
+
+class SeriesView(JSComponent):
+    """One series on the screen: window, scroll, zoom and pan happen in the browser.
+
+    Parameters
+    ----------
+    state
+        What it shows. Several views may share one.
+    """
+
+    view_state = param.Dict(default={}, doc="The state as the client knows it.")
+    mode: Any = param.Selector(
+        default="cell", objects=["page", "cell"],
+        doc="A page's viewer has the strip of series and the side panel, a cell's has not.",
+    )  # fmt: skip
+    StudyInstanceUID = param.String(default="", doc="The study whose series stand in the strip.")
+    api_base = param.String(
+        default="", doc="Path of the pixel routes; empty asks the component's own channel."
+    )
+
+    _bundle = Path(__file__).parent / "static" / "viewer.js"
+
+    def __init__(self, state: ViewerState | None = None, **params: Any) -> None:
+        self.state = ViewerState() if state is None else state
+        self._channel: Channel | None = None
+        said = self.state.to_dict()
+        super().__init__(view_state=said, **params)  # type: ignore[no-untyped-call]
+        self.param.watch(self._on_client, "view_state")
+        self.state.param.watch(self._on_state, _NAMES)
+
+    def at(
+        self,
+        *,
+        index: int | None = None,
+        window: tuple[float, float] | None = None,
+        inverted: bool | None = None,
+    ) -> Self:
+        """Move the view and return it.
+
+        Parameters
+        ----------
+        index
+            Frame, from 0 in the stack's order.
+        window
+            (center, width) in values.
+        inverted
+            Whether white and black are exchanged.
+        """
+        changes: dict[str, Any] = {"index": index, "inverted": inverted}
+        if window is not None:
+            changes["window"] = Window(center=window[0], width=window[1])
+        self.state.param.update(
+            **{name: value for name, value in changes.items() if value is not None}
+        )
+        return self
+
+    def answer_from(self, lab: Lab) -> Self:
+        """Let the component's own channel answer for this view's series, from an archive."""
+        self._channel = Channel(lab.handle, self.state.SeriesInstanceUID, self._send_msg)
+        return self
+
+    def _handle_msg(self, data: Any) -> None:
+        if self._channel is not None:
+            self._channel.hear(data)
+
+    def _on_client(self, event: param.parameterized.Event) -> None:
+        if event.new == self.state.to_dict():
+            return
+        try:
+            self.state.update_from(event.new)
+        except (ValueError, TypeError):
+            # An outer door: what a browser says may be anything.
+            logger.warning("a view's state was refused")
+            self.view_state = self.state.to_dict()
+
+    def _on_state(self, *_: param.parameterized.Event) -> None:
+        self.view_state = self.state.to_dict()
+
+
+_NAMES = [name for name in ViewerState.param if name != "name"]
+
+
+def view_series(lab: Lab, SeriesInstanceUID: str) -> SeriesView:
+    """Return the viewer of a series, for a notebook's cell.
+
+    Parameters
+    ----------
+    lab
+        The archive; it has to stay open as long as the view is used.
+    SeriesInstanceUID
+        The series.
+
+    Raises
+    ------
+    SeriesNotFound
+        It is not in this archive.
+    """
+    load_notebook_once()
+    state = ViewerState(SeriesInstanceUID=SeriesInstanceUID)
+    view = SeriesView(state, mode="cell", height=_CELL_HEIGHT_PX, sizing_mode="stretch_width")
+    return view.answer_from(lab)
