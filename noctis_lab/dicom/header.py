@@ -40,7 +40,7 @@ _DEFLATED = frozenset(
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _LARGEST_UID = 1024
 _CHARSET_TAG = 0x00080005
-_CONTEXT_TAGS = frozenset((_CHARSET_TAG, 0x00280103))  # the second: PixelRepresentation
+_REPRESENTATION_TAG = 0x00280103
 _DIRECTORY = ("FileSetID", "DirectoryRecordSequence", "OffsetOfThe")
 # PS3.5 A.1: how an ambiguous dictionary entry is read; "US or SS" alone asks PixelRepresentation.
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
@@ -338,10 +338,19 @@ def _inherited[T](known: dict[str, T], prefix: str) -> T:
     return known[prefix]
 
 
+def _find_signed(raws: list[RawElement]) -> dict[str, bool]:
+    """Return where PixelRepresentation says two's complement; it may come after a sequence."""
+    signed = {"": False}
+    for prefix, tag, _, _, _, raw, _, _ in raws:
+        if tag == _REPRESENTATION_TAG:
+            signed[prefix] = bool(raw) and any(raw or b"")
+    return signed
+
+
 def _parse_elements(raws: list[RawElement]) -> list[Element]:
     # Once per element received: look-ups are local names, and calls only those needed.
     charsets: dict[str, Charset] = {"": DEFAULT_CHARSET}
-    signed: dict[str, bool] = {"": False}
+    signed: dict[str, bool] | None = None
     charset, current = DEFAULT_CHARSET, ""
     elements: list[Element] = []
     append, parsers, new = elements.append, PARSERS.get, tuple.__new__
@@ -351,6 +360,7 @@ def _parse_elements(raws: list[RawElement]) -> list[Element]:
             current, charset = prefix, _inherited(charsets, prefix)
         parse = parsers(VR)
         if parse is None and len(VR) > 2:
+            signed = _find_signed(raws) if signed is None else signed
             VR = _AMBIGUOUS.get(VR) or ("SS" if _inherited(signed, prefix) else "US")
             parse = parsers(VR)
         name = keywords(tag) or names.get(tag)
@@ -360,10 +370,7 @@ def _parse_elements(raws: list[RawElement]) -> list[Element]:
             value, number = parse(raw, big, charset)
         else:
             value = number = None
-        if tag in _CONTEXT_TAGS:
-            if tag == _CHARSET_TAG:
-                charset = charsets[prefix] = parse_charset(value or "")
-            else:
-                signed[prefix] = number == 1
+        if tag == _CHARSET_TAG:
+            charset = charsets[prefix] = parse_charset(value or "")
         append(new(Element, (prefix + name, tag, VR, creator, value, number, length)))
     return elements

@@ -290,7 +290,7 @@ class _Scanner:
         if element >= 0x1000:
             return level.creators.get(tag >> 8)
         if 0x10 <= element <= 0xFF:
-            level.creators[tag] = raw.decode("latin-1").strip(" \0")[:64]
+            level.creators[tag >> 16 << 8 | element] = raw.decode("latin-1").strip(" \0")[:64]
         return None
 
     def _next_item(self, level: _Level) -> None:
