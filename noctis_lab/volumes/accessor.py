@@ -150,7 +150,10 @@ class DicomAccessor:
     def _along(self, axis: str) -> NDArray[np.float64]:
         if axis not in self._volume.coords:
             raise NoGeometry(self._uid(), f"the array has no coordinate '{axis}' any more")
-        return np.atleast_1d(np.asarray(self._volume.coords[axis], dtype=np.float64))
+        along = np.atleast_1d(np.asarray(self._volume.coords[axis], dtype=np.float64))
+        if not along.size:
+            raise NoGeometry(self._uid(), f"axis '{axis}' is empty")
+        return along
 
     def _firsts(self) -> NDArray[np.float64]:
         return np.array([self._along(axis)[0] for axis in AXES])

@@ -132,7 +132,13 @@ class Handle:
             if not self._query:
                 from noctis_lab.catalog.query import Query
 
-                self._query.append(Query(self.catalog, settings=self.settings))
+                self._query.append(
+                    Query(
+                        self.catalog,
+                        threads=self.settings.threads,
+                        memory_bytes=self.settings.query_memory_bytes,
+                    )
+                )
             return self._query[0]
 
     @property

@@ -360,6 +360,8 @@ def _corner(header: Header | None, series: SeriesRow) -> Corner:
 
     def text(keyword: str, unit: str = "") -> str:
         value = (header.text(keyword) or "").strip()
+        number = header.number(keyword)
+        value = f"{number:g}" if value and unit and number is not None else value
         return f"{value} {unit}".strip() if value else ""
 
     scanned = text("SequenceName") or text("ScanningSequence")
@@ -391,7 +393,9 @@ def _corner(header: Header | None, series: SeriesRow) -> Corner:
 def _person(name: str) -> str:
     # PS3.5 6.2.1: groups (alphabetic first) by "=", components by "^", family name first.
     family, _, rest = name.split("=", maxsplit=1)[0].partition("^")
-    return ", ".join(part for part in (family, " ".join(rest.split("^")).strip()) if part)
+    return ", ".join(
+        part for part in (family, " ".join(part for part in rest.split("^") if part)) if part
+    )
 
 
 def _prefixed(prefix: str, text: str) -> str:

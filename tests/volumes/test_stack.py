@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noctis_lab.errors import (
@@ -33,6 +33,7 @@ def test_planes_are_sorted_by_position_whatever_their_number() -> None:
     assert stack.origin_mm == (0.0, 0.0, 10.0)
 
 
+@settings(deadline=None)
 @given(order=st.permutations(range(7)))
 def test_a_plan_does_not_depend_on_the_order_of_its_rows(order: list[int]) -> None:
     rows = [row((0, 0, 2.5 * z), z) for z in range(7)]
@@ -159,6 +160,7 @@ def test_one_plane_has_no_slice_spacing() -> None:
     assert summarise(stack.rows).is_volume is False
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

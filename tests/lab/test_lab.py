@@ -1,0 +1,252 @@
+"""What a notebook or a script holds: selections, objects, and one open archive."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pickle
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import noctis_lab as nl
+from noctis_lab.config import open_settings
+from noctis_lab.errors import NotUnique, QueryError, SeriesNotFound, SettingsError
+from noctis_lab.lab import Lab, open_lab
+from noctis_lab.synthetic import ct_series
+
+from .filling import fill
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Open an archive of two patients with three CT series."""
+    folder = tmp_path_factory.mktemp("lab")
+    with nl.open_lab(folder / "archive") as opened:
+        one = ct_series(planes=3, rows=8, columns=8, seed="one", PatientID="20260102")
+        two = ct_series(
+            planes=2, rows=8, columns=8, seed="one", PatientID="20260102", SeriesNumber=2
+        )
+        three = ct_series(
+            planes=4,
+            rows=8,
+            columns=8,
+            seed="three",
+            PatientID="B",
+            StudyDate="20260201",
+            elements={"SeriesDescription": EVIL},
+        )
+        fill(opened, [*one, *two, *three], folder / "in")
+        yield opened
+
+
+def test_selections_count_iterate_and_index(lab: Lab) -> None:
+    assert len(lab.series()) == 3
+    assert len(lab.studies()) == 2
+    assert len(lab.instances()) == 9
+    assert [series.row.SeriesNumber for series in lab.series(PatientID="20260102")] == [1, 2]
+    assert lab.series()[0].row.Modality == "CT"
+    assert len(lab.series()[1:]) == 2
+
+
+def test_studies_come_newest_first(lab: Lab) -> None:
+    assert [study.row.StudyDate for study in lab.studies()] == ["20260201", "20260102"]
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ({"Modality": "CT"}, 3),
+        ({"Modality": "MR"}, 0),
+        ({"Modality": ["MR", "CT"], "SeriesNumber": 2}, 1),
+        ({"SeriesNumber": np.int64(1)}, 2),
+        ({"ProtocolName": None}, 3),
+        ({"Modality": []}, 0),
+        ({"StudyDate": "20260201"}, 1),
+        ({"StudyDate": datetime.date(2026, 2, 1)}, 1),
+        ({"KVP": 120}, 3),
+        ({"SeriesDescription": "'; DROP TABLE series; --"}, 0),
+    ],
+)
+def test_conditions_are_columns_and_their_values(
+    lab: Lab, where: dict[str, Any], count: int
+) -> None:
+    assert len(lab.series(**where)) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("modality", "did you mean Modality"), ("PatientId", "PatientID"), ("xyzzy", "df()")],
+)
+def test_an_unknown_column_is_refused_with_a_hint(lab: Lab, name: str, hint: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        len(lab.series(**{name: "CT"}))
+    assert hint in str(refused.value)
+
+
+def test_one_says_how_many_there_are(lab: Lab) -> None:
+    with pytest.raises(NotUnique, match="3 series") as several:
+        lab.series(Modality="CT").one()
+    assert several.value.count == 3
+    with pytest.raises(NotUnique, match="no series") as none:
+        lab.series(Modality="MR").one()
+    assert none.value.count == 0
+    with pytest.raises(NotUnique, match="no series"):
+        lab.series(SeriesInstanceUID="1.2.3").one()
+
+
+def test_a_uid_finds_its_object(lab: Lab) -> None:
+    uid = lab.series()[0].SeriesInstanceUID
+    assert lab.series(SeriesInstanceUID=uid).one().SeriesInstanceUID == uid
+
+
+def test_a_series_loads(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    planes = ct_series(planes=4, rows=8, columns=8, seed="three")
+    np.testing.assert_array_equal(
+        series.load().values, np.stack([plane.pixel_array for plane in planes])
+    )
+
+
+def test_studies_hold_series_and_series_instances(lab: Lab) -> None:
+    study = lab.studies(PatientID="20260102").one()
+    assert len(study.series) == 2
+    first = study.series[0]
+    assert [instance.row.InstanceNumber for instance in first.instances] == [1, 2, 3]
+    assert first.instances[0].stored().shape == (8, 8)
+    assert first.instances[0].path.is_file()
+
+
+def test_facts_are_there_without_a_worker(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    assert series.row.facts.is_volume is None
+    assert series.facts.is_volume is True
+    frame = lab.series().df()
+    assert frame["is_volume"].tolist() == [True, True, True]
+    assert frame["slice_spacing_mm"].tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_data_frame_has_the_order_of_its_selection(lab: Lab) -> None:
+    selection = lab.instances(PatientID="B")
+    frame = selection.df()
+    assert frame["SOPInstanceUID"].tolist() == [i.SOPInstanceUID for i in selection]
+    assert {"InstanceNumber", "KVP", "transfer_syntax_uid"} <= set(frame.columns)
+
+
+def test_map_gives_results_in_order_and_names_what_failed(lab: Lab) -> None:
+    assert lab.series().map(lambda series: series.row.instance_count) == [
+        series.row.instance_count for series in lab.series()
+    ]
+
+    def fail(series: nl.Series) -> None:
+        raise ArithmeticError(series.SeriesInstanceUID)
+
+    with pytest.raises(ArithmeticError) as failed:
+        lab.series().map(fail)
+    assert failed.value.__notes__ == [f"SeriesInstanceUID {lab.series()[0].SeriesInstanceUID}"]
+
+
+def test_tags_are_all_elements(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    tags = series.tags()
+    constant = tags[tags["SOPInstanceUID"].isna()].set_index("path")["value"]
+    assert constant["Modality"] == "CT"
+    assert len(tags[tags["path"] == "InstanceNumber"]) == 4
+    own = series.instances[0].tags().set_index("path")
+    assert own.loc["InstanceNumber", "value"] == "1"
+    assert own.loc["Rows", "tag"] == "0028,0010"
+
+
+def test_html_of_a_selection_is_escaped(lab: Lab) -> None:
+    html = lab.series()._repr_html_()
+    assert "3 series" in html
+    assert EVIL not in html
+    assert "&lt;img" in html
+    assert EVIL not in lab.series(SeriesDescription=EVIL)._repr_html_()
+
+
+def test_text_of_a_selection_says_how_many(lab: Lab) -> None:
+    assert repr(lab.series(Modality="CT")).startswith("3 series where Modality='CT'\n")
+    assert repr(lab.series(Modality="MR")) == "0 series where Modality='MR'"
+    assert "CT, 4 instances" in repr(lab.series(PatientID="B").one())
+    assert "CT, 2 series" in repr(lab.studies(PatientID="20260102").one())
+
+
+def test_sql_takes_parameters(lab: Lab) -> None:
+    result = lab.sql("SELECT count(*) FROM instances WHERE PatientID = ?", ["B"])
+    assert result.fetchone() == (4,)
+
+
+def test_an_object_that_is_not_there_says_so(lab: Lab) -> None:
+    with pytest.raises(SeriesNotFound):
+        _ = nl.Series(lab, "1.2.3").row
+
+
+def test_labs_of_one_root_share_the_archive(tmp_path: Path) -> None:
+    with open_lab(tmp_path) as one, open_lab(tmp_path) as other:
+        assert one.handle is other.handle
+        one.close()
+        assert len(other.series()) == 0
+
+
+def test_a_closed_lab_says_so(tmp_path: Path) -> None:
+    opened = open_lab(tmp_path)
+    opened.close()
+    opened.close()
+    assert "closed" in repr(opened)
+    with pytest.raises(QueryError, match="closed"):
+        opened.sql("SELECT 1")
+
+
+def test_a_pickled_lab_is_a_lab_again(lab: Lab) -> None:
+    with pickle.loads(pickle.dumps(lab)) as back:
+        assert len(back.series()) == 3
+
+
+def test_settings_come_whole_or_one_by_one(tmp_path: Path) -> None:
+    with open_lab(tmp_path, threads=3) as opened:
+        assert opened.settings.threads == 3
+    settings = open_settings({"root": tmp_path})
+    with open_lab(settings=settings) as opened:
+        assert opened.settings is settings
+    with pytest.raises(SettingsError, match="not both"):
+        open_lab(tmp_path, settings=settings, threads=3)
+    with pytest.raises(SettingsError, match="thread"):
+        open_lab(tmp_path, thread=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_lab_opens_its_own_archive(lab: Lab) -> None:
+    lab.sql("SELECT 1")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # no assertion, no pytest in here: only an answer
+        answer = b"failed"
+        try:
+            same = lab.handle.pid == os.getpid() and len(lab.series()) == 3
+            answer = b"own" if same else b"shared"
+        finally:
+            os.write(writing, answer)
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 10) == b"own"
+    os.close(reading)
+    os.close(writing)
+    assert len(lab.series()) == 3
+
+
+def test_view_asks_the_viewer_by_name(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("noctis_lab.views.viewer")
+    import noctis_lab.views.viewer as viewer
+
+    assert isinstance(viewer, types.ModuleType)
+    shown = lab.series(PatientID="B").one().view()
+    assert type(shown).__module__.startswith("noctis_lab.views")
+    assert "noctis_lab.views.viewer" in sys.modules

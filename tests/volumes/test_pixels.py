@@ -1,0 +1,169 @@
+"""What a viewer is given of a series: description, bytes, and no more memory than allowed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from noctis_lab.config import open_settings
+from noctis_lab.errors import FileChanged, InstanceNotFound, SeriesNotFound
+from noctis_lab.synthetic import ct_series, formula_stored
+from noctis_lab.volumes.cache import Handle, open_handle
+from noctis_lab.volumes.load import load
+from noctis_lab.volumes.pixels import describe_stack, encode_frames
+
+from .archive import admit
+
+
+def test_a_stack_is_described_in_the_order_of_its_z(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(
+        planes=4,
+        instance_numbers=(4, 3, 2, 1),
+        rescale_intercept=-1024,
+        windows=((40, 400), (-600, 1500)),
+    )
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    described = describe_stack(handle, uid)
+    volume = load(handle, uid)
+    assert described.kind == "volume"
+    assert described.note is None
+    assert described.units == "HU"
+    assert described.modality == "CT"
+    assert described.orientation == (1, 0, 0, 0, 1, 0)
+    assert described.pixel_spacing_mm == (0.5, 0.5)
+    assert [f.SOPInstanceUID for f in described.frames] == volume.SOPInstanceUID.values.tolist()
+    assert [f.z_mm for f in described.frames] == [100, 102, 104, 106]
+    assert [(w.center, w.width) for w in described.windows] == [(40, 400), (-600, 1500)]
+    assert {(f.slope, f.intercept, f.dtype) for f in described.frames} == {(1, -1024, "int16")}
+    json.dumps(described.to_dict())
+
+
+def test_corner_texts_say_who_where_and_how(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=1, PatientName="Phantom^Head^^Dr")
+    admit(handle, planes, tmp_path / "in")
+    corner = describe_stack(handle, planes[0].SeriesInstanceUID).corner
+    assert corner.top_left[:2] == ("Phantom, Head Dr", "NOCTIS-FORMULA")
+    assert "2026-01-02 03:04" in corner.top_right
+    assert "1: Formula" in corner.top_right
+    assert "120 kV 200 mA" in corner.bottom_right
+
+
+def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=3, gantry_tilt_deg=12)
+    admit(handle, planes, tmp_path / "in")
+    described = describe_stack(handle, planes[0].SeriesInstanceUID)
+    assert described.kind == "volume"
+    assert "12.0°" in (described.note or "")
+
+
+@pytest.mark.parametrize("transfer_syntax_uid", [ExplicitVRLittleEndian, RLELossless])
+@pytest.mark.parametrize("signed", [True, False])
+def test_bytes_are_the_stored_values_little_endian(
+    handle: Handle, tmp_path: Path, transfer_syntax_uid: str, signed: bool
+) -> None:
+    planes = ct_series(
+        planes=5, rows=6, columns=7, signed=signed, transfer_syntax_uid=transfer_syntax_uid
+    )
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    sent = encode_frames(handle, uid, 1, 3)
+    expected = formula_stored(5, 6, 7, signed=signed)[1:4]
+    np.testing.assert_array_equal(
+        np.frombuffer(sent, "<i2" if signed else "<u2").reshape(3, 6, 7), expected
+    )
+    assert encode_frames(handle, uid, 1, 3) == sent
+
+
+def _as_multi_frame(planes: list[Dataset]) -> Dataset:
+    plane = planes[0]
+    plane.NumberOfFrames = len(planes)
+    plane.PixelData = b"".join(part.PixelData for part in planes)
+    return plane
+
+
+def test_frames_of_a_multi_frame_instance_are_sent_one_by_one(
+    handle: Handle, tmp_path: Path
+) -> None:
+    instance = _as_multi_frame(ct_series(planes=3, rows=4, columns=5))
+    admit(handle, [instance], tmp_path / "in")
+    uid = instance.SeriesInstanceUID
+    described = describe_stack(handle, uid)
+    assert described.kind == "slices"
+    assert [frame.frame for frame in described.frames] == [0, 1, 2]
+    np.testing.assert_array_equal(
+        np.frombuffer(encode_frames(handle, uid, 2, 1), "<i2").reshape(4, 5),
+        formula_stored(3, 4, 5)[2],
+    )
+
+
+def test_colours_are_sent_as_rgb(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, rows=2, columns=2)[0]
+    colours = np.arange(12, dtype=np.uint8)
+    plane.SamplesPerPixel, plane.PhotometricInterpretation = 3, "RGB"
+    plane.PlanarConfiguration, plane.PixelRepresentation = 0, 0
+    plane.BitsAllocated = plane.BitsStored = 8
+    plane.HighBit = 7
+    plane.PixelData = colours.tobytes()
+    plane["PixelData"].VR = "OB"
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    assert describe_stack(handle, uid).frames[0].dtype == "rgb8"
+    assert encode_frames(handle, uid, 0, 1) == colours.tobytes()
+
+
+@pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 0), (0, 4), (3, 1), (1, 3)])
+def test_frames_that_are_not_there_are_refused(
+    handle: Handle, tmp_path: Path, first: int, count: int
+) -> None:
+    planes = ct_series(planes=3)
+    admit(handle, planes, tmp_path / "in")
+    with pytest.raises(InstanceNotFound, match="frames 0 to 2"):
+        encode_frames(handle, planes[0].SeriesInstanceUID, first, count)
+
+
+def test_a_series_that_grew_is_not_mistaken_for_the_described_one(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(planes=3)
+    uid = planes[0].SeriesInstanceUID
+    admit(handle, planes[1:], tmp_path / "in")
+    described = describe_stack(handle, uid)
+    assert encode_frames(handle, uid, 0, 1, revision=described.revision)
+    admit(handle, planes[:1], tmp_path / "late")
+    with pytest.raises(FileChanged, match="describe it again"):
+        encode_frames(handle, uid, 0, 1, revision=described.revision)
+    assert len(describe_stack(handle, uid).frames) == 3
+
+
+def test_an_unknown_series_is_not_found(handle: Handle) -> None:
+    with pytest.raises(SeriesNotFound):
+        describe_stack(handle, "1.2.3")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Handle]:
+    """Open an archive whose cache holds hardly three planes of 64² int16."""
+    settings = open_settings({"root": tmp_path / "small", "cache_bytes": 3 * 8192 + 5000})
+    with open_handle(settings) as opened:
+        yield opened
+
+
+def test_the_cache_keeps_its_bound_while_a_series_is_read_through_it(
+    small: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(planes=12)
+    admit(small, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    largest = 0
+    for first in range(10):
+        encode_frames(small, uid, first, 3)
+        largest = max(largest, small.frames.size_bytes)
+        assert small.frames.size_bytes <= small.frames.limit_bytes
+    assert largest >= 3 * 8192  # the bound was reached
