@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.commit import Committer
-from noctis_lab.catalog.connection import Connections, Statement
+from noctis_lab.catalog.connection import Connections, Statement, upsert
+from noctis_lab.catalog.events import append_event, last_event_id, poll_events
+from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import from_instant, now, to_instant
 from noctis_lab.catalog.locks import require_local_disk
 from noctis_lab.catalog.migrate import ensure_schema
+from noctis_lab.catalog.receipts import (
+    list_quarantine,
+    write_quarantine,
+    write_receipt,
+    write_refusal,
+)
 from noctis_lab.catalog.records import (
     Collision,
     Commit,
     CommitOutcome,
     InstanceEntry,
     InstanceRow,
+    QuarantineRow,
+    Receipt,
     SeriesFacts,
     SeriesRow,
     StudyRow,
@@ -30,6 +40,7 @@ from noctis_lab.catalog.records import (
 from noctis_lab.catalog.rows import clean_text, to_instance_row, to_series_row, to_study_row
 from noctis_lab.dicom.uids import uid_key
 from noctis_lab.errors import SeriesNotFound
+from noctis_lab.events import Event
 
 __all__ = ["ArchiveCounts", "Catalog", "open_catalog"]
 
@@ -160,6 +171,52 @@ class Catalog:
         known = self.find_instance(entry.SOPInstanceUID, withheld=True)
         return Commit(outcome=CommitOutcome.KNOWN, known=known)
 
+    def commit_receipt(self, SOPInstanceUID: str, receipt: Receipt) -> None:
+        """Record that a catalogued instance came again; its facility is granted the study.
+
+        Raises
+        ------
+        InstanceNotFound
+            No such instance.
+        """
+        write_receipt(self.connections, SOPInstanceUID, receipt)
+
+    def record_quarantine(self, row: QuarantineRow) -> None:
+        """Record bytes that are kept aside; a known `quarantine_id` changes nothing."""
+        write_quarantine(self.connections, row, to_instant(self.clock()))
+
+    def register_refusal(self, aet: str, address: str, *, at: datetime | None = None) -> None:
+        """List a sender that was refused, or count it once more."""
+        write_refusal(self.connections, aet, address, to_instant(at or self.clock()))
+
+    def record_audit(
+        self, record_id: str, *, principal: str, action: str, subject: str, at: datetime
+    ) -> None:
+        """Record who did what to which UID or title; a known `record_id` changes nothing."""
+        row = {
+            "record_id": record_id,
+            "at": to_instant(at),
+            "principal": clean_text(principal),
+            "action": clean_text(action),
+            "subject": clean_text(subject),
+        }
+        with self.connections.write() as connection:
+            connection.execute(
+                upsert(schema.audit, self.connections.engine).values(row).on_conflict_do_nothing()
+            )
+
+    def write_note(self, name: str, value: str) -> None:
+        """Note something of the catalogue itself, under a name."""
+        statement = upsert(schema.meta, self.connections.engine).values(name=name, value=value)
+        with self.connections.write() as connection:
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
+            )
+
+    def append_event(self, event: Event) -> None:
+        """Tell the other processes a fact."""
+        append_event(self.connections, event, self.clock())
+
     def set_series_facts(self, reference: str, facts: SeriesFacts) -> None:
         """Write what the worker found out about a series.
 
@@ -180,6 +237,26 @@ class Catalog:
                 raise SeriesNotFound(f"no series {reference} in this archive")
 
     # ------------------------------------------------------------ reading
+
+    def poll_events(self, after: int, *, limit: int = 1_000) -> list[tuple[int, Event]]:
+        """Return the events after a number, oldest first, each with its own."""
+        return poll_events(self.connections, after, limit=limit)
+
+    def last_event_id(self) -> int:
+        """Return the number of the newest event, 0 where there was none yet."""
+        return last_event_id(self.connections)
+
+    def find_note(self, name: str) -> str | None:
+        """Return what `write_note` wrote, None where there is nothing."""
+        table = schema.meta
+        with self.connections.read() as connection:
+            return connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
+
+    def list_quarantine(
+        self, *, offset: int = 0, limit: int = 100
+    ) -> tuple[int, list[QuarantineRow]]:
+        """Return how many are kept aside, and a window of them, newest first."""
+        return list_quarantine(self.connections, offset=offset, limit=limit)
 
     def find_instance(self, SOPInstanceUID: str, *, withheld: bool = False) -> InstanceRow | None:
         """Return an instance's thin row, None where there is none.
@@ -293,16 +370,6 @@ class Catalog:
             )
             for row in rows
         ]
-
-
-def facilities_by_study(connection: Connection, study_keys: Sequence[int]) -> dict[int, list[str]]:
-    """Return the facilities that may see each of some studies."""
-    table = schema.study_access
-    found: dict[int, list[str]] = {key: [] for key in study_keys}
-    statement = select(table.c.study_key, table.c.facility).where(table.c.study_key.in_(study_keys))
-    for study_key, facility in connection.execute(statement):
-        found[study_key].append(facility)
-    return found
 
 
 def _instances() -> Select[Any]:

@@ -261,7 +261,7 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("aet", "address", name="pk_unknown_sender"),
     )
     op.create_index("ix_unknown_sender_last_at", "unknown_sender", ["last_at"], unique=False)
-    op.create_table(
+    principal = op.create_table(
         "principal",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -302,6 +302,10 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("record_id", name="pk_audit"),
     )
     op.create_index("ix_audit_at", "audit", ["at"], unique=False)
+    # The archive's own administrator, there from the beginning; 0 makes it alike in a rebuilt one.
+    op.bulk_insert(
+        principal, [{"name": "admin", "role": "admin", "has_all_facilities": True, "added_at": 0}]
+    )
 
 
 def _work() -> None:

@@ -1,0 +1,224 @@
+"""The jobs: enqueued in an act's own transaction, claimed by lease, run at least once.
+
+A handler is idempotent. A job that is enqueued again while it runs is run again; one whose worker
+dies is claimed by another when its lease is over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select, update
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.connection import upsert
+from noctis_lab.catalog.instants import from_instant, to_instant
+from noctis_lab.catalog.rows import clean_text
+from noctis_lab.catalog.store import Catalog
+
+__all__ = [
+    "Job",
+    "cancel",
+    "claim",
+    "complete",
+    "enqueue",
+    "extend",
+    "fail",
+    "list_jobs",
+    "next_run_after",
+]
+
+_FIRST_BACKOFF = timedelta(seconds=5)
+_LONGEST_BACKOFF = timedelta(hours=1)
+_MOST_DOUBLINGS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A piece of work; `kind` and `key` name it.
+
+    `attempts` counts the runs that began, this one included.
+    """
+
+    job_id: int
+    kind: str
+    key: str
+    payload: dict[str, Any]
+    run_after: datetime
+    lease_until: datetime | None
+    lease_owner: str | None
+    attempts: int
+    revision: int
+    last_error: str | None
+
+
+def enqueue(
+    catalog: Catalog,
+    kind: str,
+    key: str,
+    *,
+    payload: Mapping[str, Any] | None = None,
+    run_after: datetime | None = None,
+) -> None:
+    """Ask for a job; one of that kind and key that waits takes the new time and payload."""
+    table = schema.job
+    statement = upsert(table, catalog.connections.engine).values(
+        kind=kind,
+        key=key,
+        payload=json.dumps(dict(payload or {}), separators=(",", ":")),
+        run_after=to_instant(run_after or catalog.clock()),
+        attempts=0,
+        revision=1,
+    )
+    new = statement.excluded
+    with catalog.connections.write() as connection:
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["kind", "key"],
+                set_={
+                    "run_after": new.run_after,
+                    "payload": new.payload,
+                    "revision": table.c.revision + 1,
+                    "attempts": 0,
+                },
+            )
+        )
+
+
+def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
+    """Take the job that is due the longest, None where none is.
+
+    Parameters
+    ----------
+    owner
+        Names the worker.
+    lease_s
+        Nobody else may claim it this long; seconds. `extend` makes it longer.
+    """
+    now = catalog.clock()
+    table = schema.job
+    due = (
+        select(table.c.job_id)
+        .where(
+            table.c.run_after <= to_instant(now),
+            or_(table.c.lease_until.is_(None), table.c.lease_until < to_instant(now)),
+        )
+        .order_by(table.c.run_after, table.c.job_id)
+        .limit(1)
+    )
+    with catalog.connections.read() as connection:  # an idle worker takes no lock
+        if connection.execute(due).first() is None:
+            return None
+    taken = (
+        update(table)
+        .where(table.c.job_id == due.scalar_subquery())
+        .values(
+            lease_until=to_instant(now + timedelta(seconds=lease_s)),
+            lease_owner=owner,
+            attempts=table.c.attempts + 1,
+        )
+        .returning(table)
+    )
+    with catalog.connections.write() as connection:
+        row = connection.execute(taken).one_or_none()
+    return None if row is None else _to_job(row)
+
+
+def extend(catalog: Catalog, job: Job, *, lease_s: float) -> bool:
+    """Make the lease of a claimed job last from now on; False where it is no longer ours."""
+    until = to_instant(catalog.clock() + timedelta(seconds=lease_s))
+    return _change(catalog, job, lease_until=until)
+
+
+def complete(catalog: Catalog, job: Job) -> None:
+    """Take a job off the queue; one that was enqueued again meanwhile stays, to be run again."""
+    table = schema.job
+    with catalog.connections.write() as connection:
+        gone = connection.execute(
+            delete(table).where(_is_ours(job), table.c.revision == job.revision)
+        )
+        if not gone.rowcount:
+            connection.execute(
+                update(table)
+                .where(_is_ours(job))
+                .values(lease_until=None, lease_owner=None, attempts=0, last_error=None)
+            )
+
+
+def fail(catalog: Catalog, job: Job, error: str) -> None:
+    """Put a job back with what went wrong, later with each attempt: 5 s, doubled, at most 1 h.
+
+    Parameters
+    ----------
+    error
+        For administrators: no patient's name or identifier.
+    """
+    doublings = min(max(job.attempts - 1, 0), _MOST_DOUBLINGS)
+    later = catalog.clock() + min(_FIRST_BACKOFF * 2**doublings, _LONGEST_BACKOFF)
+    _change(
+        catalog,
+        job,
+        lease_until=None,
+        lease_owner=None,
+        run_after=to_instant(later),
+        last_error=clean_text(error),
+    )
+
+
+def cancel(catalog: Catalog, kind: str, key: str) -> bool:
+    """Take a job off the queue, also one that runs: its end changes nothing then."""
+    table = schema.job
+    with catalog.connections.write() as connection:
+        gone = connection.execute(delete(table).where(table.c.kind == kind, table.c.key == key))
+        return gone.rowcount > 0
+
+
+def list_jobs(catalog: Catalog, *, limit: int = 1_000) -> list[Job]:
+    """Return the jobs that wait or run, those due first in front."""
+    table = schema.job
+    statement = select(table).order_by(table.c.run_after, table.c.job_id).limit(limit)
+    with catalog.connections.read() as connection:
+        return [_to_job(row) for row in connection.execute(statement)]
+
+
+def next_run_after(catalog: Catalog) -> datetime | None:
+    """Return when the next unclaimed job is due, None where there is none."""
+    table = schema.job
+    statement = select(func.min(table.c.run_after)).where(table.c.lease_until.is_(None))
+    with catalog.connections.read() as connection:
+        instant = connection.execute(statement).scalar()
+    return None if instant is None else from_instant(instant)
+
+
+def _change(catalog: Catalog, job: Job, **values: object) -> bool:
+    statement = update(schema.job).where(_is_ours(job)).values(**values)
+    with catalog.connections.write() as connection:
+        return connection.execute(statement).rowcount > 0
+
+
+def _is_ours(job: Job) -> Any:
+    table = schema.job
+    return and_(
+        table.c.kind == job.kind,
+        table.c.key == job.key,
+        table.c.lease_owner == job.lease_owner,
+    )
+
+
+def _to_job(row: Any) -> Job:
+    return Job(
+        job_id=row.job_id,
+        kind=row.kind,
+        key=row.key,
+        payload=json.loads(row.payload),
+        run_after=from_instant(row.run_after),
+        lease_until=None if row.lease_until is None else from_instant(row.lease_until),
+        lease_owner=row.lease_owner,
+        attempts=row.attempts,
+        revision=row.revision,
+        last_error=row.last_error,
+    )

@@ -1,0 +1,270 @@
+"""What comes in beside new instances: the same again, what is kept aside, who was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, delete, func, select
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.connection import Connections, upsert
+from noctis_lab.catalog.instants import from_instant, to_instant
+from noctis_lab.catalog.records import QuarantineRow, Receipt, ReceiptSource
+from noctis_lab.catalog.rows import clean_text, origin_values
+from noctis_lab.dicom.uids import uid_key
+from noctis_lab.errors import InstanceNotFound
+from noctis_lab.events import InstanceConflict, InstanceRejected, SenderRefused
+
+__all__ = [
+    "MOST_UNKNOWN_SENDERS",
+    "list_quarantine",
+    "remove_quarantine",
+    "write_facility",
+    "write_quarantine",
+    "write_receipt",
+    "write_refusal",
+]
+
+#: Any stranger can cause a row of these; beyond this many the longest silent give way.
+MOST_UNKNOWN_SENDERS = 1_000
+_LONGEST_NAME = 64
+_CONFLICT = "conflict"
+
+
+def write_receipt(connections: Connections, SOPInstanceUID: str, receipt: Receipt) -> None:
+    """Record that a catalogued instance came again, and grant its facility the study.
+
+    Twice the same receipt is one row. A facility that brings an instance of a patient who is not
+    its study's is granted nothing: it is listed as a collision.
+
+    Raises
+    ------
+    InstanceNotFound
+        No such instance.
+    """
+    uid = clean_text(SOPInstanceUID)
+    origin = origin_values(receipt)
+    received_at = to_instant(receipt.received_at)
+    with connections.write() as connection:
+        row = connection.execute(_instance(uid)).one_or_none()
+        if row is None or row.SOPInstanceUID != uid:
+            raise InstanceNotFound(f"no instance {uid} in this archive")
+        _write_origin(connection, connections, origin, received_at)
+        again = {
+            "instance_key": uid_key(uid),
+            "received_at": received_at,
+            "origin_key": origin["origin_key"],
+        }
+        table = schema.receipt
+        added = connection.execute(
+            upsert(table, connections.engine).values(again).on_conflict_do_nothing()
+        )
+        if added.rowcount:
+            _grant(connection, connections, row, origin["facility"], received_at)
+
+
+def _instance(uid: str) -> Select[Any]:
+    instance, series = schema.instance, schema.series
+    return (
+        select(
+            instance.c.SOPInstanceUID,
+            instance.c.is_other_patient,
+            series.c.is_withheld,
+            series.c.study_key,
+        )
+        .join(series, series.c.series_key == instance.c.series_key)
+        .where(instance.c.instance_key == uid_key(uid))
+    )
+
+
+def _grant(
+    connection: Connection, connections: Connections, row: Any, facility: str, received_at: int
+) -> None:
+    table = schema.study_access
+    access = {"study_key": row.study_key, "facility": facility}
+    if not (row.is_other_patient or row.is_withheld):
+        connection.execute(
+            upsert(table, connections.engine).values(access).on_conflict_do_nothing()
+        )
+        return
+    has_access = connection.execute(select(table).filter_by(**access)).first() is not None
+    if not has_access:
+        _write_collision(connection, connections, {**access, "at": received_at, "count": 0})
+
+
+def _write_collision(
+    connection: Connection, connections: Connections, values: dict[str, Any]
+) -> None:
+    """List a collision, or widen its row: `study_key`, `facility`, `at`, instances `count`."""
+    table = schema.collision
+    statement = upsert(table, connections.engine).values(
+        study_key=values["study_key"],
+        facility=values["facility"],
+        first_at=values["at"],
+        last_at=values["at"],
+        instance_count=values["count"],
+    )
+    new = statement.excluded
+    first = case((new.first_at < table.c.first_at, new.first_at), else_=table.c.first_at)
+    last = case((new.last_at > table.c.last_at, new.last_at), else_=table.c.last_at)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["study_key", "facility"],
+            set_={
+                "first_at": first,
+                "last_at": last,
+                "instance_count": table.c.instance_count + new.instance_count,
+            },
+        )
+    )
+
+
+def _write_origin(
+    connection: Connection, connections: Connections, origin: dict[str, Any], at: int
+) -> None:
+    """Make the rows of an origin and its facility where they are not there yet."""
+    engine = connections.engine
+    connection.execute(upsert(schema.origin, engine).values(origin).on_conflict_do_nothing())
+    write_facility(connection, connections, origin["facility"], at)
+
+
+def write_facility(
+    connection: Connection, connections: Connections, facility: str, at: int
+) -> None:
+    """Make a facility's row where it is not there yet; the earliest mention is its beginning."""
+    table = schema.facility
+    statement = upsert(table, connections.engine).values(facility=facility, added_at=at)
+    earlier = statement.excluded.added_at < table.c.added_at
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["facility"],
+            set_={"added_at": statement.excluded.added_at},
+            where=earlier,
+        )
+    )
+
+
+# ---------------------------------------------------------------- quarantine
+
+
+def write_quarantine(connections: Connections, row: QuarantineRow, at: int) -> None:
+    """Record bytes that are kept aside; a known `quarantine_id` changes nothing."""
+    origin = origin_values(row.receipt)
+    received_at = to_instant(row.receipt.received_at)
+    study_uid = None if row.StudyInstanceUID is None else clean_text(row.StudyInstanceUID)
+    sop_uid = None if row.SOPInstanceUID is None else clean_text(row.SOPInstanceUID)
+    with connections.write() as connection:
+        _write_origin(connection, connections, origin, received_at)
+        added = connection.execute(
+            upsert(schema.quarantine, connections.engine)
+            .values(
+                quarantine_id=row.quarantine_id,
+                kind=row.kind,
+                reason=clean_text(row.reason),
+                SOPInstanceUID=sop_uid,
+                StudyInstanceUID=study_uid,
+                sha256=row.sha256,
+                size_bytes=row.size_bytes,
+                origin_key=origin["origin_key"],
+                received_at=received_at,
+            )
+            .on_conflict_do_nothing()
+        )
+        if not added.rowcount:
+            return
+        fact: InstanceConflict | InstanceRejected = InstanceRejected(
+            quarantine_id=row.quarantine_id, reason=clean_text(row.reason)
+        )
+        if row.kind == _CONFLICT:
+            fact = InstanceConflict(
+                StudyInstanceUID=study_uid or "",
+                SOPInstanceUID=sop_uid or "",
+                quarantine_id=row.quarantine_id,
+            )
+        connection.execute(
+            schema.event.insert().values(kind=fact.kind, fields=fact.to_json(), at=at)
+        )
+
+
+def remove_quarantine(connections: Connections, quarantine_id: str) -> None:
+    """Forget bytes that were kept aside; an unknown id changes nothing."""
+    table = schema.quarantine
+    with connections.write() as connection:
+        connection.execute(delete(table).where(table.c.quarantine_id == quarantine_id))
+
+
+def list_quarantine(
+    connections: Connections, *, offset: int = 0, limit: int = 100
+) -> tuple[int, list[QuarantineRow]]:
+    """Return how many there are, and a window of them, newest first."""
+    table, origin = schema.quarantine, schema.origin
+    statement = (
+        select(
+            table,
+            origin.c.source,
+            origin.c.facility,
+            origin.c.calling_aet,
+            origin.c.called_aet,
+        )
+        .join(origin, origin.c.origin_key == table.c.origin_key)
+        .order_by(table.c.received_at.desc(), table.c.quarantine_id)
+        .offset(offset)
+        .limit(limit)
+    )
+    with connections.read() as connection:
+        total = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        rows = connection.execute(statement).mappings().all()
+    return total, [
+        QuarantineRow(
+            quarantine_id=row["quarantine_id"],
+            reason=row["reason"],
+            kind=row["kind"],
+            SOPInstanceUID=row["SOPInstanceUID"],
+            StudyInstanceUID=row["StudyInstanceUID"],
+            sha256=bytes(row["sha256"]),
+            size_bytes=row["size_bytes"],
+            receipt=Receipt(
+                source=ReceiptSource(row["source"]),
+                facility=row["facility"],
+                calling_aet=row["calling_aet"],
+                called_aet=row["called_aet"],
+                received_at=from_instant(row["received_at"]),
+            ),
+        )
+        for row in rows
+    ]
+
+
+# ---------------------------------------------------------------- who was refused
+
+
+def write_refusal(connections: Connections, aet: str, address: str, at: int) -> None:
+    """List a sender that was refused, or count it once more."""
+    table = schema.unknown_sender
+    statement = upsert(table, connections.engine).values(
+        aet=clean_text(aet)[:_LONGEST_NAME],
+        address=clean_text(address)[:_LONGEST_NAME],
+        attempts=1,
+        first_at=at,
+        last_at=at,
+    )
+    fact = SenderRefused(
+        calling_aet=clean_text(aet)[:_LONGEST_NAME], address=clean_text(address)[:_LONGEST_NAME]
+    )
+    with connections.write() as connection:
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["aet", "address"],
+                set_={"attempts": table.c.attempts + 1, "last_at": at},
+            )
+        )
+        connection.execute(
+            schema.event.insert().values(kind=fact.kind, fields=fact.to_json(), at=at)
+        )
+        count = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        if count > MOST_UNKNOWN_SENDERS:
+            silent = select(table.c.aet, table.c.address).order_by(table.c.last_at)
+            for row in connection.execute(silent.limit(count - MOST_UNKNOWN_SENDERS)).all():
+                connection.execute(
+                    delete(table).where(table.c.aet == row.aet, table.c.address == row.address)
+                )
