@@ -42,7 +42,7 @@ from noctis_lab.ingest.wire.stream import (
     p_data,
 )
 
-__all__ = ["SendReport", "Sent", "echo", "send"]
+__all__ = ["Outgoing", "Peer", "SendReport", "Sent", "echo", "send"]
 
 type Context = tuple[str, str]
 """(SOP class, transfer syntax)"""
@@ -87,7 +87,9 @@ class SendReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
+class Outgoing:
+    """One file's data set, and as what it is announced."""
+
     path: Path
     SOPInstanceUID: str
     context: Context
@@ -156,9 +158,9 @@ def send(
     return SendReport(results=tuple(results[path] for path in paths))
 
 
-def _batches(paths: Sequence[Path], note: Callable[[Sent], None]) -> Iterator[list[_Ready]]:
+def _batches(paths: Sequence[Path], note: Callable[[Sent], None]) -> Iterator[list[Outgoing]]:
     """Yield files in their order, as many as one association's contexts are enough for."""
-    batch: list[_Ready] = []
+    batch: list[Outgoing] = []
     contexts: set[Context] = set()
     for path in paths:
         try:
@@ -171,7 +173,7 @@ def _batches(paths: Sequence[Path], note: Callable[[Sent], None]) -> Iterator[li
             yield batch
             batch, contexts = [], set()
         contexts.add(context)
-        ready = _Ready(
+        ready = Outgoing(
             path=path,
             SOPInstanceUID=header.SOPInstanceUID,
             context=context,
@@ -182,7 +184,7 @@ def _batches(paths: Sequence[Path], note: Callable[[Sent], None]) -> Iterator[li
         yield batch
 
 
-def _send_one(association: RequestedAssociation, ready: _Ready) -> Sent:
+def _send_one(association: RequestedAssociation, ready: Outgoing) -> Sent:
     status: int | None = None
     reason: str | None = None
     if association.is_lost:
@@ -331,7 +333,7 @@ class RequestedAssociation:
         self._stream.write(p_data(context_id, 0x03, command))
         return self._read_answer()
 
-    def store(self, ready: _Ready) -> Answer:
+    def store(self, ready: Outgoing) -> Answer:
         """Send a C-STORE-RQ with a file's data set and return the answer."""
         context_id = self.contexts[ready.context]
         command = encode_request(
@@ -344,9 +346,9 @@ class RequestedAssociation:
         with ready.path.open("rb") as file:
             left = os.fstat(file.fileno()).st_size - ready.data_set_offset
             file.seek(ready.data_set_offset)
-            while left:
+            while left or head:
                 fragment = file.read(min(left, self._fragment_bytes))
-                if not fragment:
+                if left and not fragment:
                     raise OSError("the file became shorter while it was sent")
                 left -= len(fragment)
                 # The command goes out with the first fragment: fewer, fuller segments.

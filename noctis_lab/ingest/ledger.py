@@ -1,0 +1,263 @@
+"""Every act that is not in the files: the journal first, then the catalogue's row of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from noctis_lab.catalog import senders
+from noctis_lab.catalog.records import Commit, InstanceEntry, Receipt
+from noctis_lab.catalog.store import Catalog
+from noctis_lab.dicom.header import Limits
+from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
+from noctis_lab.ingest.admission import read_entry_in_place
+from noctis_lab.ingest.sidecar import parse_quarantine, parse_receipt, receipt_fields
+from noctis_lab.storage.durable import write_file
+from noctis_lab.storage.files import Quarantined
+from noctis_lab.storage.journal import Journal, JournalPosition, JournalRecord, JsonValue
+from noctis_lab.storage.layout import CATALOG
+
+__all__ = ["Ledger"]
+
+logger = logging.getLogger(__name__)
+
+_POSITION: Final = "journal-position.json"
+
+type Fields = dict[str, JsonValue]
+
+
+class Ledger:
+    """Writes acts to the journal and the catalogue, and rolls the catalogue forward from it.
+
+    An act is acknowledged once both have it. After a crash in between, `replay` applies it: to
+    apply a record twice does no harm, since each row holds the record's own instant.
+    """
+
+    def __init__(self, journal: Journal, catalog: Catalog) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._kinds: dict[str, Callable[[JournalRecord], object]] = {
+            "receipt": self._apply_receipt,
+            "in-place": self._apply_in_place,
+            "refusal": self._apply_refusal,
+            "facility-added": self._apply_facility,
+            "sender-added": self._apply_sender,
+            "sender-approved": self._apply_approval,
+            "sender-blocked": self._apply_block,
+            "sender-removed": self._apply_removal,
+            "audit": self._apply_audit,
+        }
+
+    def _act(self, kind: str, fields: Fields) -> None:
+        record = JournalRecord(kind=kind, fields=fields)
+        self._journal.append(record)
+        self._kinds[kind](record)
+
+    # What comes in
+
+    def receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
+        """Record that a known instance came again with the same content."""
+        self._act("receipt", {"SOPInstanceUID": SOPInstanceUID, **receipt_fields(receipt)})
+
+    def register_in_place(self, entry: InstanceEntry) -> Commit:
+        """Catalogue a file that stays where it is; nothing in the archive's folder tells of it."""
+        assert entry.in_place is not None
+        fields: Fields = {
+            "path": os.fspath(entry.in_place.path),
+            "size_bytes": entry.in_place.size_bytes,
+            "mtime_ns": entry.in_place.mtime_ns,
+            **receipt_fields(entry.receipt),
+        }
+        self._journal.append(JournalRecord(kind="in-place", fields=fields))
+        return self._catalog.commit_instance(entry)
+
+    def quarantine(self, kept: Quarantined) -> None:
+        """Catalogue a file in quarantine; its facts lie beside it, so the journal needs none."""
+        self._catalog.record_quarantine(parse_quarantine(kept.facts))
+
+    # Who sends
+
+    def refuse(self, aet: str, address: str) -> None:
+        """List a sender that was refused, for approval."""
+        self._act("refusal", {"aet": aet, "address": address})
+
+    def add_facility(self, facility: str) -> None:
+        """Make a facility; a known one stays.
+
+        Raises
+        ------
+        ValueError
+            Its name is empty or too long; then nothing was written.
+        """
+        _require_facility(facility)
+        self._act("facility-added", {"facility": facility})
+
+    def add_sender(self, aet: str, address: str | None, facility: str) -> None:
+        """Accept a calling AE title into a facility, from one address or, None, from anywhere.
+
+        Raises
+        ------
+        ValueError
+            The title or the facility's name is empty or too long; then nothing was written.
+        """
+        self._act_on_sender("sender-added", aet, address, facility)
+
+    def approve_sender(self, aet: str, address: str | None, facility: str) -> None:
+        """Accept a sender that was refused or blocked; as `add_sender`."""
+        self._act_on_sender("sender-approved", aet, address, facility)
+
+    def block_sender(self, aet: str, address: str | None) -> None:
+        """Refuse a calling AE title from now on, at one address or, None, at every one.
+
+        Raises
+        ------
+        ValueError
+            The title is empty or too long; then nothing was written.
+        """
+        _require_aet(aet)
+        self._act("sender-blocked", {"aet": aet, "address": address})
+
+    def remove_sender(self, aet: str, address: str | None) -> None:
+        """Forget a sender, at one address or, None, at all; it is unknown again."""
+        self._act("sender-removed", {"aet": aet, "address": address})
+
+    def _act_on_sender(self, kind: str, aet: str, address: str | None, facility: str) -> None:
+        _require_aet(aet)
+        _require_facility(facility)
+        self._act(kind, {"aet": aet, "address": address, "facility": facility})
+
+    # Who did what
+
+    def audit(self, *, principal: str, action: str, subject: str) -> None:
+        """Record what somebody did to a UID or a title; never a patient's name or identifier."""
+        self._act("audit", {"principal": principal, "action": action, "subject": subject})
+
+    # From the journal to the catalogue
+
+    def _apply_receipt(self, record: JournalRecord) -> None:
+        uid = str(record.fields["SOPInstanceUID"])
+        self._catalog.commit_receipt(uid, parse_receipt(record.fields))
+
+    def _apply_in_place(self, record: JournalRecord) -> None:
+        fields = record.fields
+        path = Path(str(fields["path"]))
+        entry = read_entry_in_place(path, parse_receipt(fields), limits=Limits())
+        stated = (fields["size_bytes"], fields["mtime_ns"])
+        assert entry.in_place is not None
+        if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
+            raise FileChanged(f"{path} is not what was registered: index it again")
+        self._catalog.commit_instance(entry)
+
+    def _apply_refusal(self, record: JournalRecord) -> None:
+        aet, address = str(record.fields["aet"]), str(record.fields["address"])
+        self._catalog.register_refusal(aet, address, at=record.at)
+
+    def _apply_facility(self, record: JournalRecord) -> None:
+        senders.add_facility(self._catalog, str(record.fields["facility"]), at=record.at)
+
+    def _apply_sender(self, record: JournalRecord) -> None:
+        aet, address = _sender(record.fields)
+        facility = str(record.fields["facility"])
+        senders.add_sender(self._catalog, aet, address, facility, at=record.at)
+
+    def _apply_approval(self, record: JournalRecord) -> None:
+        aet, address = _sender(record.fields)
+        facility = str(record.fields["facility"])
+        senders.approve_sender(self._catalog, aet, address, facility, at=record.at)
+
+    def _apply_block(self, record: JournalRecord) -> None:
+        senders.block_sender(self._catalog, *_sender(record.fields), at=record.at)
+
+    def _apply_removal(self, record: JournalRecord) -> None:
+        senders.remove_sender(self._catalog, *_sender(record.fields))
+
+    def _apply_audit(self, record: JournalRecord) -> None:
+        self._catalog.record_audit(
+            record.record_id,
+            principal=str(record.fields["principal"]),
+            action=str(record.fields["action"]),
+            subject=str(record.fields["subject"]),
+            at=record.at,
+        )
+
+    def replay(self) -> int:
+        """Apply the records since the last replay of this catalogue; return how many.
+
+        A record whose instance or file is no more is passed over with a warning; `fsck` names
+        them.
+
+        Raises
+        ------
+        StorageError
+            The journal is damaged, or holds a kind that this program does not know.
+        """
+        position = self._read_position()
+        replayed = 0
+        for end, record in self._journal.iter_records(after=position):
+            self._replay_one(record)
+            position = end
+            replayed += 1
+        if replayed:
+            self._write_position(position)
+        return replayed
+
+    def _replay_one(self, record: JournalRecord) -> None:
+        apply = self._kinds.get(record.kind)
+        if apply is None:
+            raise StorageError(
+                f"the journal's record {record.record_id} is of the unknown kind '{record.kind}': "
+                "it was written by a newer noctis_lab; use that one"
+            )
+        try:
+            apply(record)
+        except (InstanceNotFound, FileChanged, FileNotFoundError, InvalidDicom) as error:
+            logger.warning(
+                "a record of the journal could not be applied",
+                extra={"record_id": record.record_id, "kind": record.kind, "why": str(error)},
+            )
+
+    # How far this catalogue has come. A file, since it is no row of the archive's: without it,
+    # all is replayed.
+
+    def _read_position(self) -> JournalPosition:
+        folder = self._catalog.root / CATALOG
+        try:
+            noted = json.loads((folder / _POSITION).read_bytes())
+            if noted["catalog_inode"] != _inode(folder):
+                return JournalPosition()
+            return JournalPosition(file=noted["file"], offset=noted["offset"])
+        except (OSError, ValueError, KeyError):
+            return JournalPosition()
+
+    def _write_position(self, position: JournalPosition) -> None:
+        folder = self._catalog.root / CATALOG
+        noted = {
+            "catalog_inode": _inode(folder),
+            "file": position.file,
+            "offset": position.offset,
+        }
+        write_file(folder / _POSITION, json.dumps(noted).encode())
+
+
+def _require_aet(aet: str) -> None:
+    # Before the journal has it: a record that the catalogue refuses would be refused for ever.
+    if not 1 <= len(aet.strip()) <= 16 or not aet.isprintable():
+        raise ValueError("an AE title has 1 to 16 printable characters (PS3.5 6.2)")
+
+
+def _require_facility(facility: str) -> None:
+    if not 1 <= len(facility.strip()) <= 64 or not facility.isprintable():
+        raise ValueError("a facility's name has 1 to 64 printable characters")
+
+
+def _inode(folder: Path) -> int:
+    return (folder / "catalog.sqlite").stat().st_ino
+
+
+def _sender(fields: Mapping[str, JsonValue]) -> tuple[str, str | None]:
+    address = fields["address"]
+    return str(fields["aet"]), None if address is None else str(address)

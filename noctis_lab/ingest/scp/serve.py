@@ -1,0 +1,53 @@
+"""Run the receiver over an archive until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from noctis_lab.config import Settings
+from noctis_lab.ingest.archive import open_archive
+from noctis_lab.ingest.scp.base import BaseServer
+from noctis_lab.ingest.scp.senders import SenderCheck
+from noctis_lab.ingest.scp.server import Server
+
+__all__ = ["serve_scp"]
+
+logger = logging.getLogger(__name__)
+
+
+def serve_scp(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    ready: Callable[[str, int], object] = lambda _host, _port: None,
+) -> None:
+    """Receive until `stop` is set.
+
+    Parameters
+    ----------
+    ready
+        Called once with the address and port listened on; port 0 in the settings takes any.
+
+    Raises
+    ------
+    OSError
+        The address is taken, or is not ours.
+    StorageError, CatalogError
+        The archive cannot be opened.
+    """
+    with open_archive(settings, may_migrate=True) as archive:
+        identify = SenderCheck(
+            archive.catalog, archive.ledger, accept_loopback=settings.accept_loopback
+        )
+        server_class = BaseServer if settings.base_receiver else Server
+        with server_class(settings, pipeline=archive.pipeline, identify=identify) as server:
+            host, port = server.address
+            logger.info(
+                "receiver listening",
+                extra={"address": host, "port": port, "aet": settings.dicom_aet},
+            )
+            ready(host, port)
+            stop.wait()
+    logger.info("receiver ended")
