@@ -76,7 +76,7 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
         visitor = visit()
         _dress(shell, lab, visitor, page="worklist")
         is_admin = may(visitor.principal, Action.ADMINISTER)
-        return Worklist(is_admin=is_admin, sizing_mode="stretch_both", margin=0)
+        return Worklist(is_admin=is_admin, is_served=True, sizing_mode="stretch_both", margin=0)
 
     def viewer() -> Viewable:
         StudyInstanceUID = pn.state.route_params["StudyInstanceUID"]
@@ -131,6 +131,7 @@ def _dress(
     principal = visit.principal
     facilities = principal.facilities
     document = pn.state.curdoc
+    assert document is not None
     document.template = shell
     variables: dict[str, Any] = {
         "nonce": visit.nonce,

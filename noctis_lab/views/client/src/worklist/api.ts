@@ -115,9 +115,22 @@ async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await request(BASE + path, signal ? { signal } : {})).json()) as T;
 }
 
-export const thumbnailPath = (seriesUID: string): string => `${BASE}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
+/** Where the worklist learns what it shows: the API where it is served, the component's channel elsewhere. */
+export interface Source {
+  search(query: Query, offset: number, limit: number, signal?: AbortSignal): Promise<SearchAnswer>;
+  facets(query: Query, signal?: AbortSignal): Promise<Facets>;
+  series(studyUID: string, signal?: AbortSignal): Promise<Series[]>;
+  status(): Promise<Status>;
+  /** Show a series' picture in an image; it fails as images fail. */
+  picture(image: HTMLImageElement, seriesUID: string): void;
+  senders(): Promise<Senders>;
+  approve(aet: string, address: string, facility: string): Promise<Senders>;
+  block(aet: string, address: string): Promise<Senders>;
+  /** Follow what happens; the function returned ends it. */
+  follow(happened: (what: Happening) => void, connected: (isConnected: boolean) => void): () => void;
+}
 
-export class Api {
+export class HttpSource implements Source {
   search(query: Query, offset: number, limit: number, signal?: AbortSignal): Promise<SearchAnswer> {
     return post("/studies/search", { ...query, offset, limit }, signal);
   }
@@ -134,6 +147,10 @@ export class Api {
     return read("/status");
   }
 
+  picture(image: HTMLImageElement, seriesUID: string): void {
+    image.src = `${BASE}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
+  }
+
   senders(): Promise<Senders> {
     return read("/senders");
   }
@@ -146,7 +163,7 @@ export class Api {
     return post("/senders/block", { aet, address });
   }
 
-  /** Follow what happens; the browser reconnects with the last event's number by itself. */
+  /** The browser reconnects with the last event's number by itself. */
   follow(happened: (what: Happening) => void, connected: (isConnected: boolean) => void): () => void {
     const source = new EventSource(`${BASE}/notifications/stream`);
     source.addEventListener("open", () => connected(true));

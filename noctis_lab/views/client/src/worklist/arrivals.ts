@@ -1,7 +1,7 @@
 /** The column at the right: who asks to send, what arrives now, what arrived last. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
-import type { Api, Happening, Senders, Study, UnknownSender } from "./api";
+import type { Happening, Senders, Source, Study, UnknownSender } from "./api";
 import { thumbnailOf } from "./parts";
 import { formatArrival, formatCount } from "./words";
 
@@ -24,7 +24,7 @@ export class Arrivals {
   private shown = "";
   isPaused = false;
 
-  constructor(private readonly api: Api, private readonly options: ArrivalsOptions) {
+  constructor(private readonly source: Source, private readonly options: ArrivalsOptions) {
     this.element = el("aside", { class: "panel feed", "aria-label": "Arrivals" },
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Arrivals"), el("span", { class: "grow" }), this.rate, this.pauseButton),
       this.asking, this.list);
@@ -75,7 +75,7 @@ export class Arrivals {
     return el("button", {
       type: "button", class: `ev ${isArriving ? "on" : ""}`, click: () => this.options.open(study.StudyInstanceUID),
     },
-      thumbnailOf(study.thumbnail_series, 40),
+      thumbnailOf(this.source, study.thumbnail_series, 40),
       el("span", { class: "who" }, el("span", { class: "m ell" }, study.PatientName ?? "no name"), el("span", { class: "f12 t2 ell" }, words)),
       el("span", { class: `f12 when ${isArriving ? "live" : "t3"}` }, isArriving ? String(study.instance_count) : formatArrival(arrived, now)),
       isArriving ? el("span", { class: "bar moving" }, el("i")) : null);
@@ -83,7 +83,7 @@ export class Arrivals {
 
   private async loadSenders(): Promise<void> {
     try {
-      this.showSenders(await this.api.senders());
+      this.showSenders(await this.source.senders());
     } catch {
       this.asking.replaceChildren();
     }
@@ -113,11 +113,11 @@ export class Arrivals {
       el("span", { class: "input s" }, facility), el("button", { type: "submit", class: "btn s p" }, "Accept"));
     const buttons = el("div", { class: "row g2" },
       el("button", { type: "button", class: "btn s p", click: () => { buttons.hidden = true; choice.hidden = false; facility.focus(); } }, "Approve"),
-      el("button", { type: "button", class: "btn s", click: () => { void act(this.api.block(sender.aet, sender.address)); } }, "Block"),
+      el("button", { type: "button", class: "btn s", click: () => { void act(this.source.block(sender.aet, sender.address)); } }, "Block"),
       el("span", { class: "grow" }), el("span", { class: "f12 t3" }, formatCount(sender.attempts, "attempt")));
     choice.addEventListener("submit", (event) => {
       event.preventDefault();
-      void act(this.api.approve(sender.aet, sender.address, facility.value.trim()));
+      void act(this.source.approve(sender.aet, sender.address, facility.value.trim()));
     });
     choice.addEventListener("keydown", (event) => {
       if (event.key === "Escape") { choice.hidden = true; buttons.hidden = false; event.stopPropagation(); }

@@ -4,8 +4,10 @@ import { adoptStyles, el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import { followTheme } from "../viewer/theme";
-import { Api, type Facets, type Filters, type Happening, type Query, type SearchAnswer, type Status } from "./api";
+import { type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
+import type { ComponentModel } from "../viewer/channel";
 import { Arrivals } from "./arrivals";
+import { ChannelSource } from "./channel";
 import { firstRunOf, noticeOf } from "./empty";
 import { FacetColumn } from "./facets";
 import { copyButton, key } from "./parts";
@@ -25,14 +27,16 @@ const KEYS: [string[], string][] = [
 ];
 
 export interface WorklistOptions {
+  source: Source;
   isAdmin: boolean;
+  /** Address of the viewer, in which "{study}" and "{series}" stand for UIDs. */
+  viewerAddress: string;
 }
 
 class Worklist {
-  private readonly api = new Api();
   private query: Query = fromFragment(location.hash);
   private readonly input = el("input", {
-    type: "search", placeholder: "Name, ID, accession number, description or UID", "aria-label": "Search studies", maxlength: 200,
+    type: "search", placeholder: "Name, ID, accession number, description, physician or date", "aria-label": "Search studies", maxlength: 200,
     autocomplete: "off", spellcheck: "false",
   });
   private readonly chips = el("span", { class: "chips row g1" });
@@ -56,15 +60,18 @@ class Worklist {
   private lastFacets: Facets = { modalities: {}, facilities: {} };
   private readonly ends: (() => void)[] = [];
 
+  private readonly source: Source;
+
   constructor(private readonly options: WorklistOptions) {
-    this.table = new Table({
+    this.source = options.source;
+    this.table = new Table(this.source, {
       sort: (column) => this.ask({ ...this.query, sort: nextSort(this.query.sort, column) }),
       need: (window) => void this.fetchWindow(window, false),
       open: (study, series) => this.open(study, series),
-      unfold: (study) => this.api.series(study),
+      unfold: (study) => this.source.series(study),
     });
     this.facets = new FacetColumn((filters) => this.ask({ ...this.query, filters }));
-    this.arrivals = new Arrivals(this.api, { isAdmin: options.isAdmin, open: (study) => this.open(study, null) });
+    this.arrivals = new Arrivals(this.source, { isAdmin: options.isAdmin, open: (study) => this.open(study, null) });
     this.root = this.layout();
     this.input.value = this.query.text;
   }
@@ -134,7 +141,7 @@ class Worklist {
       this.input.value = this.query.text;
       this.search();
     });
-    this.ends.push(this.api.follow((what) => this.happened(what), (isConnected) => this.connected(isConnected)));
+    this.ends.push(this.source.follow((what) => this.happened(what), (isConnected) => this.connected(isConnected)));
     const tick = setInterval(() => this.tick(), TICK_MS);
     const rate = setInterval(() => this.arrivals.drawRate(), 1000);
     this.ends.push(() => { clearInterval(tick); clearInterval(rate); });
@@ -171,7 +178,9 @@ class Worklist {
   }
 
   private open(study: string, series: string | null): void {
-    location.assign(`/viewer/${encodeURIComponent(study)}${series ? `?series=${encodeURIComponent(series)}` : ""}`);
+    const address = this.options.viewerAddress
+      .replace("{study}", encodeURIComponent(study)).replace("{series}", encodeURIComponent(series ?? ""));
+    location.assign(address.replace(/[?&]series=$/, ""));
   }
 
   private search(): void {
@@ -184,7 +193,7 @@ class Worklist {
 
   private async fetchFirst(signal: AbortSignal): Promise<void> {
     try {
-      const answer = await this.api.search(this.query, 0, WINDOW_ROWS, signal);
+      const answer = await this.source.search(this.query, 0, WINDOW_ROWS, signal);
       this.table.reset(this.query.sort);
       this.take(0, answer, false);
     } catch (error) {
@@ -195,7 +204,7 @@ class Worklist {
   private async fetchWindow(window: number, isLive: boolean): Promise<void> {
     const signal = this.searching?.signal;
     try {
-      const answer = await this.api.search(this.query, window * WINDOW_ROWS, WINDOW_ROWS, signal);
+      const answer = await this.source.search(this.query, window * WINDOW_ROWS, WINDOW_ROWS, signal);
       if (!signal?.aborted) this.take(window, answer, isLive);
     } catch (error) {
       if (!signal?.aborted) this.fail(error);
@@ -203,10 +212,10 @@ class Worklist {
   }
 
   private take(window: number, answer: SearchAnswer, isLive: boolean): void {
-    this.sql = answer.sql;
-    this.sqlText.replaceChildren(...tokensOf(answer.sql.replace(/\s+/g, " ")).map(([kind, text]) =>
+    this.sql = answer.sql.replace(/\s+LIMIT \d+(?: OFFSET \d+)?\s*$/, "");
+    this.sqlText.replaceChildren(...tokensOf(this.sql.replace(/\s+/g, " ")).map(([kind, text]) =>
       kind === "" ? document.createTextNode(text) : el("span", { class: { keyword: "kw", text: "st", number: "nu" }[kind] }, text)));
-    this.sqlText.title = answer.sql;
+    this.sqlText.title = this.sql;
     this.count.replaceChildren(el("span", { class: "t1 m" }, formatNumber(answer.total, 0)), answer.total === 1 ? " study " : " studies ",
       el("span", { class: "t3" }, `in ${formatNumber(answer.elapsed_ms, answer.elapsed_ms < 10 ? 1 : 0)} ms`));
     this.table.take(window, answer.studies, answer.total, new Date(answer.now), answer.quiet_s, isLive);
@@ -234,7 +243,7 @@ class Worklist {
     if (this.isEmptyArchive) return;
     this.isEmptyArchive = true;
     try {
-      const status = await this.api.status();
+      const status = await this.source.status();
       if (!this.isEmptyArchive) return;
       this.middle.replaceChildren(firstRunOf(status, this.options.isAdmin));
       this.root.classList.add("empty");
@@ -258,7 +267,7 @@ class Worklist {
 
   private async loadFacets(signal?: AbortSignal): Promise<void> {
     try {
-      this.lastFacets = await this.api.facets(this.query, signal);
+      this.lastFacets = await this.source.facets(this.query, signal);
     } catch {
       return;
     }
@@ -267,7 +276,7 @@ class Worklist {
 
   private async loadArrivals(): Promise<void> {
     try {
-      const answer = await this.api.search(ARRIVALS, 0, 20);
+      const answer = await this.source.search(ARRIVALS, 0, 20);
       this.arrivals.take(answer.studies, new Date(answer.now), answer.quiet_s);
     } catch {
       // the table says what is wrong
@@ -276,7 +285,7 @@ class Worklist {
 
   private async loadStatus(): Promise<void> {
     try {
-      this.showStatus(await this.api.status());
+      this.showStatus(await this.source.status());
     } catch {
       // the bar at the top says that the server is away
     }
@@ -341,15 +350,19 @@ export function mountWorklist(host: HTMLElement, options: WorklistOptions): () =
   return new Worklist(options).mount(host);
 }
 
-interface Model {
+interface Model extends ComponentModel {
   is_admin: boolean;
-  on(name: "remove", act: () => void): void;
+  is_served: boolean;
+  viewer_address: string;
 }
 
 /** What Panel calls. */
 export function render({ model, el: host }: { model: Model; el: HTMLElement }): void {
-  const end = mountWorklist(host, { isAdmin: model.is_admin });
-  model.on("remove", end);
+  const end = mountWorklist(host, {
+    source: model.is_served ? new HttpSource() : new ChannelSource(model),
+    isAdmin: model.is_admin, viewerAddress: model.viewer_address,
+  });
+  model.on("remove", end as (event: never) => void);
 }
 
 export default { render };

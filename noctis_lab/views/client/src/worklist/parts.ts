@@ -1,7 +1,7 @@
 /** Small pieces that the worklist's parts share. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
-import { type Badge, thumbnailPath } from "./api";
+import type { Badge, Source } from "./api";
 import { copyText } from "./words";
 
 type IconName = Parameters<typeof icon>[0];
@@ -21,13 +21,14 @@ export function modalityTag(modality: string): HTMLElement {
 }
 
 /** A series' picture, asked for only when it comes near the screen; a word where there is none. */
-export function thumbnailOf(seriesUID: string | null, size: number): HTMLElement {
+export function thumbnailOf(source: Source, seriesUID: string | null, size: number): HTMLElement {
   const empty = (): HTMLElement => el("span", { class: "nothumb" }, icon("document", size > 60 ? "" : "s"));
   if (seriesUID === null) return empty();
   const image = el("img", {
-    src: thumbnailPath(seriesUID), alt: "", loading: "lazy", decoding: "async", width: size, height: size, draggable: "false",
+    alt: "", loading: "lazy", decoding: "async", width: size, height: size, draggable: "false",
   });
   image.addEventListener("error", () => image.replaceWith(empty()), { once: true });
+  source.picture(image, seriesUID);
   return image;
 }
 

@@ -2,7 +2,7 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatDate, formatNumber } from "../ground/numbers";
-import type { Series, Study } from "./api";
+import type { Series, Source, Study } from "./api";
 import { badgeOf, modalityTag } from "./parts";
 import { UNFOLDED_PX, unfoldedOf } from "./unfolded";
 import { formatArrival } from "./words";
@@ -61,7 +61,7 @@ export class Table {
   private skew_ms = 0;
   private frame = 0;
 
-  constructor(private readonly events: TableEvents) {
+  constructor(private readonly source: Source, private readonly events: TableEvents) {
     this.element = el("div", { class: "grid" }, this.head, this.scroller);
     this.scroller.append(this.body);
     this.scroller.addEventListener("scroll", () => this.draw());
@@ -237,7 +237,7 @@ export class Table {
     holder.append(this.studyRow(study, index, isUnfolded));
     if (isUnfolded && this.unfolded) {
       const { uid } = this.unfolded;
-      holder.append(unfoldedOf(this.unfolded.series, this.unfolded.selected, {
+      holder.append(unfoldedOf(this.source, this.unfolded.series, this.unfolded.selected, {
         open: (seriesUID) => this.events.open(uid, seriesUID),
         select: (at) => this.selectSeries(at),
       }));

@@ -1,7 +1,7 @@
 /** The unfolded part of a row: the study's series, what is to be said of the one selected. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
-import type { Series } from "./api";
+import type { Series, Source } from "./api";
 import { badgeOf, copyButton, thumbnailOf } from "./parts";
 import { pythonOfSeries } from "./query";
 import { formatCount } from "./words";
@@ -13,7 +13,7 @@ export interface UnfoldedEvents {
   select(index: number): void;
 }
 
-function card(series: Series, index: number, isSelected: boolean, events: UnfoldedEvents): HTMLElement {
+function card(source: Source, series: Series, index: number, isSelected: boolean, events: UnfoldedEvents): HTMLElement {
   const hasPixels = series.image_count > 0;
   const name = series.SeriesDescription || `Series ${series.SeriesNumber ?? ""}`.trim();
   return el("button", {
@@ -21,7 +21,7 @@ function card(series: Series, index: number, isSelected: boolean, events: Unfold
     "aria-pressed": String(isSelected), "data-series": series.SeriesInstanceUID,
     click: () => events.select(index), dblclick: () => events.open(series.SeriesInstanceUID),
   },
-    el("span", { class: "img" }, thumbnailOf(hasPixels ? series.SeriesInstanceUID : null, 120),
+    el("span", { class: "img" }, thumbnailOf(source, hasPixels ? series.SeriesInstanceUID : null, 120),
       el("span", { class: "nn" }, series.SeriesNumber ?? ""), el("span", { class: "nr" }, series.instance_count)),
     el("span", { class: "cap" },
       el("span", { class: "m f12 ell", title: name }, name),
@@ -41,7 +41,7 @@ function words(series: Series): [string, string] {
 }
 
 /** Draw the series strip. */
-export function unfoldedOf(all: Series[] | Error | null, selected: number, events: UnfoldedEvents): HTMLElement {
+export function unfoldedOf(source: Source, all: Series[] | Error | null, selected: number, events: UnfoldedEvents): HTMLElement {
   const part = el("div", { class: "un", role: "group", "aria-label": "Series" });
   if (all === null) {
     part.append(el("div", { class: "skeletons" }, ...[1, 2].map(() => el("i", { class: "skeleton" }))));
@@ -49,7 +49,7 @@ export function unfoldedOf(all: Series[] | Error | null, selected: number, event
     part.append(el("p", { class: "t2" }, all.message));
   } else {
     const series = all[selected] ?? all[0];
-    part.append(el("div", { class: "cards" }, ...all.map((each, index) => card(each, index, each === series, events))));
+    part.append(el("div", { class: "cards" }, ...all.map((each, index) => card(source, each, index, each === series, events))));
     if (series) {
       const [title, sentence] = words(series);
       part.append(el("div", { class: "say" },

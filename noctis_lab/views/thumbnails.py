@@ -1,0 +1,54 @@
+"""A series' picture for lists: the worker's where there is one, else made now and remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from noctis_lab.dicom.render import read_thumbnail
+from noctis_lab.errors import NoPixels, SeriesNotFound
+from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.stack import view_order
+
+if TYPE_CHECKING:
+    from noctis_lab.lab import Lab
+
+__all__ = ["DERIVED_KIND", "find_thumbnail"]
+
+DERIVED_KIND = "thumbnails"
+
+
+def find_thumbnail(lab: Lab, SeriesInstanceUID: str) -> bytes:
+    """Return a PNG of a series' middle image.
+
+    Parameters
+    ----------
+    lab
+        The open archive.
+    SeriesInstanceUID
+        The series.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    NoPixels
+        None of its instances holds pixels.
+    DecodeError, UnsupportedTransferSyntax, InvalidDicom, OSError
+        The image cannot be read.
+    """
+    made = lab.storage.find_derived(DERIVED_KIND, SeriesInstanceUID, ".png")
+    if made is not None:
+        return made.read_bytes()
+    series = lab.catalog.find_series(SeriesInstanceUID)
+    if series is None:
+        raise SeriesNotFound(f"series {SeriesInstanceUID} is not in this archive")
+    key = ("thumbnail", SeriesInstanceUID, series.instance_count)
+    known: bytes | None = lab.handle.frames.find(key)
+    if known is not None:
+        return known
+    rows = view_order(lab.catalog.instances_of(SeriesInstanceUID))
+    if not rows:
+        raise NoPixels(SeriesInstanceUID, "none of its instances holds pixel data")
+    picture = read_thumbnail(instance_file(lab.storage, rows[len(rows) // 2]))
+    lab.handle.frames.put(key, picture, len(picture))
+    return picture

@@ -1,0 +1,199 @@
+"""The web process: API and pages in one application, behind one guard, on one uvicorn worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from noctis_lab.config import Settings
+from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError
+from noctis_lab.lab import Lab, open_lab
+from noctis_lab.views.pages import API_PATH, mount_pages
+from noctis_lab.web.auth import Gate, current_visit
+from noctis_lab.web.guard import Guard
+from noctis_lab.web.limits import Limits
+from noctis_lab.web.live import LiveFeed
+from noctis_lab.web.problems import Problem
+from noctis_lab.web.routes import live, senders, series, sign_in, status, studies
+from noctis_lab.web.schemas import ProblemAnswer
+
+__all__ = ["create_app", "serve_web"]
+
+logger = logging.getLogger(__name__)
+
+_SHUTDOWN_S = 3
+_THUMBNAILS_AT_ONCE = 2  # a strip asks for many at once; pixels come first
+_MESSAGE_BYTES = 1024 * 1024  # of a websocket: pages send state, never pixels
+
+
+def create_app(lab: Lab) -> Guard:
+    """Return the ASGI application that serves an archive.
+
+    Parameters
+    ----------
+    lab
+        The open archive; the caller closes it after the application has shut down.
+    """
+    feed = LiveFeed(poll=lab.catalog.poll_events, last_event_id=lab.catalog.last_event_id)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        polling = asyncio.create_task(feed.run())
+        try:
+            yield
+        finally:
+            feed.close()
+            polling.cancel()
+            with suppress(asyncio.CancelledError):
+                await polling
+
+    app = FastAPI(
+        title="noctis_lab",
+        summary="A research lab's imaging archive",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page would load scripts from another host
+        redoc_url=None,
+        lifespan=lifespan,
+        responses={"4XX": {"model": ProblemAnswer}, "5XX": {"model": ProblemAnswer}},
+    )
+    gate, limits = Gate(lab), Limits()
+    app.state.lab, app.state.gate, app.state.limits = lab, gate, limits
+    app.state.feed, app.state.receiver = feed, status.ReceiverProbe(lab.settings)
+    app.state.rendering = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
+    app.include_router(status.health)
+    app.include_router(sign_in.router)
+    for routes in (studies, series, live, senders, status):
+        app.include_router(routes.router, prefix=API_PATH)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(NoctisError, _failed)
+    app.add_exception_handler(Exception, _broke)
+    mount_pages(app, lab, visit=current_visit)
+    return Guard(app, gate, limits, on_close=feed.close)
+
+
+def serve_web(
+    settings: Settings, *, stop: threading.Event, ready: Callable[[str, int], None]
+) -> None:
+    """Serve pages and API until told to stop.
+
+    Parameters
+    ----------
+    settings
+        Where, and which archive.
+    stop
+        Ends the serving; open streams and websockets are closed.
+    ready
+        Called with host and port once connections are accepted.
+    """
+    lab = open_lab(settings.root, settings=settings)
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((settings.host, settings.port))
+            asyncio.run(_serve(create_app(lab), listener, stop, ready))
+    finally:
+        lab.close()
+
+
+async def _serve(
+    app: Guard,
+    listener: socket.socket,
+    stop: threading.Event,
+    ready: Callable[[str, int], None],
+) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # the guard logs, without query strings
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        ws="websockets-sansio",
+        ws_max_size=_MESSAGE_BYTES,
+        lifespan="on",
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    if server.started:
+        host, port = listener.getsockname()[:2]
+        ready(host, port)
+    while not stop.is_set() and not serving.done():
+        await asyncio.sleep(0.1)
+    server.should_exit = True
+    app.close()
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the process's own door."""
+
+    def install_signal_handlers(self) -> None:
+        """Do nothing."""
+
+
+async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # Where and what, but not the input: it may hold a name.
+    places = "; ".join(
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+    )
+    return _answer(
+        Problem(
+            status=422,
+            expected="a request as /api/v1/openapi.json describes it",
+            came=places,
+            what_to_do="Correct what is named and ask again.",
+        )
+    )
+
+
+async def _failed(_request: Request, error: Exception) -> JSONResponse:
+    return _answer(
+        Problem(
+            status=_status_of(error),
+            expected="an answer of the archive",
+            came=str(error),
+            what_to_do="The message says what stands against it.",
+        )
+    )
+
+
+async def _broke(request: Request, error: Exception) -> JSONResponse:
+    route = getattr(request.scope.get("route"), "path", "(unknown)")
+    logger.error("a route broke", extra={"route": route}, exc_info=error)
+    return _answer(
+        Problem(
+            status=500,
+            expected="an answer",
+            came="an error of ours",
+            what_to_do="It is in the log; `noctis doctor` may say more.",
+        )
+    )
+
+
+def _status_of(error: Exception) -> int:
+    if isinstance(error, LookupError):
+        return 404
+    if isinstance(error, AccessDenied):
+        return 403
+    if isinstance(error, CatalogLocked):
+        return 503
+    if isinstance(error, NotImplementedError):
+        return 501
+    return 422 if isinstance(error, ValueError) else 500
+
+
+def _answer(problem: Problem) -> JSONResponse:
+    return JSONResponse(problem.as_json(), status_code=problem.status, headers=problem.headers)

@@ -1,0 +1,156 @@
+"""What the API takes, and gives where no value object says it: the border where JSON is typed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from noctis_lab.catalog.records import SenderRow, UnknownSenderRow
+from noctis_lab.views.listing import StudyQuery
+
+__all__ = [
+    "AddSender",
+    "CountStudies",
+    "ElementAnswer",
+    "ProblemAnswer",
+    "ReceiverState",
+    "SearchStudies",
+    "SenderName",
+    "SendersAnswer",
+    "SignIn",
+    "SignedIn",
+    "StatusAnswer",
+    "StudyFilters",
+]
+
+#: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
+AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
+FacilityName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w .-]+$")]
+Address = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-fA-F.:]*$")]
+Modality = Annotated[str, Field(max_length=16)]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class StudyFilters(_Asked):
+    """What the worklist is narrowed to; empty means all."""
+
+    modalities: tuple[Modality, ...] = Field((), max_length=32)
+    facilities: tuple[FacilityName, ...] = Field((), max_length=64)
+    received_days: int | None = Field(None, ge=1, le=36_500)
+
+
+class CountStudies(_Asked):
+    """A search whose studies are counted."""
+
+    text: str = Field("", max_length=200)
+    filters: StudyFilters = StudyFilters()
+
+    def to_query(self) -> StudyQuery:
+        """Return the search."""
+        return StudyQuery(text=self.text, **self.filters.model_dump())
+
+
+class SearchStudies(CountStudies):
+    """A search over studies; `sort` is a column, with a minus for descending."""
+
+    sort: str = Field("-last_received_at", max_length=64, pattern=r"^-?[A-Za-z_]+$")
+    offset: int = Field(0, ge=0, le=10_000_000)
+    limit: int = Field(50, ge=1, le=200)
+
+    def to_query(self) -> StudyQuery:
+        """Return the search."""
+        return StudyQuery(
+            text=self.text,
+            sort=self.sort,
+            offset=self.offset,
+            limit=self.limit,
+            **self.filters.model_dump(),
+        )
+
+
+class ElementAnswer(_Given):
+    """One element of an instance's header, as text."""
+
+    path: str
+    tag: str
+    VR: str
+    value: str | None
+
+
+class ReceiverState(_Given):
+    """Where modalities send to, and whether somebody listens there."""
+
+    aet: str
+    host: str
+    port: int
+    listening: bool
+
+
+class StatusAnswer(_Given):
+    """What the archive holds and how it is.
+
+    `studies` counts what the principal may see; the others are null for those who do not see all.
+    """
+
+    receiver: ReceiverState
+    studies: int
+    series: int | None
+    instances: int | None
+    stored_bytes: int | None
+    free_bytes: int
+    version: str
+
+
+class SendersAnswer(_Given):
+    """Who sends, who asked to, and the facilities there are."""
+
+    known: tuple[SenderRow, ...]
+    unknown: tuple[UnknownSenderRow, ...]
+    facilities: tuple[str, ...]
+
+
+class AddSender(_Asked):
+    """Accept a calling AE title into a facility, from one address or (empty) from anywhere."""
+
+    aet: AeTitle
+    address: Address = ""
+    facility: FacilityName
+
+
+class SenderName(_Asked):
+    """A calling AE title, at one address or (empty) at any."""
+
+    aet: AeTitle
+    address: Address = ""
+
+
+class SignIn(_Asked):
+    """A start token, or a name and its password."""
+
+    token: str | None = Field(None, max_length=512)
+    name: str | None = Field(None, max_length=64)
+    password: str | None = Field(None, max_length=1024)
+
+
+class SignedIn(_Given):
+    """Who is signed in."""
+
+    name: str
+
+
+class ProblemAnswer(_Given):
+    """What every refusal and failure looks like."""
+
+    status: int
+    detail: str
+    expected: str
+    came: str
+    what_to_do: str

@@ -1,0 +1,111 @@
+"""What a path is about: which study, series or image, and what is done to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from noctis_lab.access import Action
+
+__all__ = ["Kind", "Target", "find_target"]
+
+
+class Kind(StrEnum):
+    """What a path names."""
+
+    NOTHING = "nothing"  # no address of ours: answered 404 by the guard itself
+    PUBLIC = "public"  # what a sign-in page needs, and whether the server lives
+    PLACE = "place"  # any other page, script or route; its action is about no study
+    STUDY = "study"
+    SERIES = "series"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a request is about.
+
+    `template` is the path with UIDs taken out, as the access log shows it. `UID` is the study's,
+    series' or image's, by `kind`; None otherwise. `is_viewing` marks what counts as having seen
+    the study, for the audit.
+    """
+
+    kind: Kind
+    template: str
+    action: Action = Action.SEE
+    UID: str | None = None
+    is_viewing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    pattern: re.Pattern[str]
+    kind: Kind
+    template: str
+    action: Action = Action.SEE
+    is_viewing: bool = False
+
+
+_UID = r"(?P<UID>[0-9.]{1,64})"
+_API = "/api/v1/dicom"
+
+
+def _rule(path: str, kind: Kind, *, action: Action = Action.SEE, is_viewing: bool = False) -> _Rule:
+    source = re.escape(path).replace(r"\{uid\}", _UID)
+    return _Rule(re.compile(source), kind, path, action, is_viewing)
+
+
+# First match wins. PS3.5 9.1: a UID is at most 64 characters of digits and dots.
+_RULES: tuple[_Rule, ...] = (
+    _rule("/login", Kind.PUBLIC),
+    _rule("/health", Kind.PUBLIC),
+    _rule("/favicon.ico", Kind.PUBLIC),
+    _rule("/api/v1/session", Kind.PUBLIC),
+    _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
+    _rule("/viewer/{uid}/ws", Kind.STUDY),
+    _rule(f"{_API}/studies/search", Kind.PLACE),
+    _rule(f"{_API}/studies/facets", Kind.PLACE),
+    _rule(f"{_API}/studies/{{uid}}", Kind.STUDY),
+    _rule(f"{_API}/studies/{{uid}}/series", Kind.STUDY),
+    _rule(f"{_API}/series/{{uid}}", Kind.SERIES),
+    _rule(f"{_API}/series/{{uid}}/stack", Kind.SERIES, is_viewing=True),
+    _rule(f"{_API}/series/{{uid}}/pixels", Kind.SERIES),
+    _rule(f"{_API}/series/{{uid}}/thumbnail", Kind.SERIES),
+    _rule(f"{_API}/image/{{uid}}/metadata", Kind.IMAGE, is_viewing=True),
+)
+#: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
+_CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/series", f"{_API}/image", "/autoload.js")
+_PUBLIC_PREFIX = "/assets/"
+_ADMIN_PREFIXES = (f"{_API}/senders", f"{_API}/facilities")
+_SHORTENED = ("/static/", "/components/")
+
+
+def find_target(path: str) -> Target:
+    """Return what a decoded path is about.
+
+    Parameters
+    ----------
+    path
+        The request's path, percent-decoded, as routers see it.
+    """
+    for rule in _RULES:
+        if (match := rule.pattern.fullmatch(path)) is not None:
+            return Target(
+                kind=rule.kind,
+                template=rule.template,
+                action=rule.action,
+                UID=match.groupdict().get("UID"),
+                is_viewing=rule.is_viewing,
+            )
+    if path.startswith(_PUBLIC_PREFIX):
+        return Target(kind=Kind.PUBLIC, template=_PUBLIC_PREFIX + "…")
+    if path == "/metadata" or path.startswith(_CLOSED):
+        return Target(kind=Kind.NOTHING, template="(unknown)")
+    if path.startswith(_ADMIN_PREFIXES):
+        return Target(kind=Kind.PLACE, template=_ADMIN_PREFIXES[0], action=Action.ADMINISTER)
+    for prefix in _SHORTENED:
+        if path.startswith(prefix):
+            return Target(kind=Kind.PLACE, template=prefix + "…")
+    known = path in {"/", "/ws", "/openapi.json"} or path.startswith("/api/v1/")
+    return Target(kind=Kind.PLACE, template=path if known else "(unknown)")

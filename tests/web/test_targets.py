@@ -1,0 +1,72 @@
+"""What a path is about decides who may go there: so every path has to be about the right thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from noctis_lab.access import Action
+from noctis_lab.web.targets import Kind, find_target
+
+API = "/api/v1/dicom"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/viewer/1.2.3", Kind.STUDY),
+        ("/viewer/1.2.3/ws", Kind.STUDY),
+        (f"{API}/studies/1.2.3", Kind.STUDY),
+        (f"{API}/studies/1.2.3/series", Kind.STUDY),
+        (f"{API}/series/1.2.3/stack", Kind.SERIES),
+        (f"{API}/series/1.2.3/pixels", Kind.SERIES),
+        (f"{API}/series/1.2.3/thumbnail", Kind.SERIES),
+        (f"{API}/image/1.2.3/metadata", Kind.IMAGE),
+    ],
+)
+def test_a_path_with_a_uid_is_about_what_it_names(path: str, kind: Kind) -> None:
+    target = find_target(path)
+    assert (target.kind, target.UID) == (kind, "1.2.3")
+    assert "1.2.3" not in target.template
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/viewer/1.2.3/autoload.js",
+        "/viewer/1.2.3/metadata",
+        "/viewer/1.2.3/static/x.js",
+        "/viewer/1.2.3/",
+        "/viewer",
+        "/viewer/../secret_key",
+        "/viewer/1.2.3\n",
+        f"/viewer/{'1' * 65}",
+        "/autoload.js",
+        "/metadata",
+        f"{API}/series/1.2.3/anything-new",
+        f"{API}/series/abc/pixels",
+        f"{API}/image/1.2.3",
+    ],
+)
+def test_under_a_study_only_what_is_named_exists(path: str) -> None:
+    assert find_target(path).kind is Kind.NOTHING
+
+
+@pytest.mark.parametrize("path", ["/login", "/health", "/assets/page.css", "/api/v1/session"])
+def test_only_the_way_in_is_public(path: str) -> None:
+    assert find_target(path).kind is Kind.PUBLIC
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/ws", "/loginx", "/healthz", "/assets", "/static/js/bokeh.js", f"{API}/status"]
+)
+def test_everything_else_needs_a_principal(path: str) -> None:
+    assert find_target(path).kind is Kind.PLACE
+
+
+def test_senders_are_for_administrators() -> None:
+    for path in (f"{API}/senders", f"{API}/senders/approve", f"{API}/senders/block"):
+        assert find_target(path).action is Action.ADMINISTER
+
+
+def test_a_template_never_holds_what_somebody_typed() -> None:
+    assert find_target("/DOE^JANE").template == "(unknown)"
