@@ -23,6 +23,8 @@ _FLOATS: dict[str, np.dtype[Any]] = {
     "FloatPixelData": np.dtype(np.float32),
     "DoubleFloatPixelData": np.dtype(np.float64),
 }
+#: A compressed frame of a few bytes may state 65 535² pixels: decoders are not asked for more.
+_LARGEST_FRAME_BYTES = 1 << 30
 _INTEGER_BITS = (1, 8, 16, 32, 64)
 #: Two luminances share a pair of chrominances (PS3.3 C.7.6.3.1.2).
 _SUBSAMPLED = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
@@ -57,11 +59,14 @@ def frame_shape(layout: PixelLayout) -> tuple[int, ...]:
     Raises
     ------
     DecodeError
-        Rows and Columns are not 1..65535, or SamplesPerPixel not 1, 3 or 4.
+        Rows and Columns are not 1..65535, SamplesPerPixel is not 1, 3 or 4, or a frame takes
+        more than 1 GiB.
     """
     rows, columns, samples = layout.rows, layout.columns, layout.samples_per_pixel
     if not (1 <= rows <= 0xFFFF and 1 <= columns <= 0xFFFF) or samples not in (1, 3, 4):
         raise DecodeError(f"{rows} rows, {columns} columns, {samples} samples are not an image")
+    if rows * columns * samples * max(layout.bits_allocated // 8, 1) > _LARGEST_FRAME_BYTES:
+        raise DecodeError(f"a frame of {rows} × {columns} pixels takes more than 1 GiB")
     return (rows, columns) if samples == 1 else (rows, columns, samples)
 
 
@@ -97,6 +102,8 @@ def unpack_native(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     """
     shape = frame_shape(layout)
     dtype = native_dtype(layout)
+    if layout.photometric_interpretation == "YBR_PARTIAL_420":
+        raise DecodeError("native YBR_PARTIAL_420 pixels are not supported")
     needed = (frame_bits(layout) + 7) // 8
     if len(payload) < needed:
         raise DecodeError(f"a frame of {needed} bytes was expected, {len(payload)} came")

@@ -360,6 +360,8 @@ def test_noise_is_a_decode_error(syntax: str) -> None:
         {"rows": 0},
         {"columns": 70_000},
         {"samples_per_pixel": 2},
+        {"rows": 40_000, "columns": 40_000},
+        {"samples_per_pixel": 3, "photometric_interpretation": "YBR_PARTIAL_420"},
     ],
 )
 def test_layouts_that_are_none_are_refused(changes: dict[str, int]) -> None:
