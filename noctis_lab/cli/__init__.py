@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from noctis_lab.cli import network, people, query, services, upkeep
+from noctis_lab.cli import network, query, senders, services
 
 __all__ = ["app", "main"]
 
@@ -18,8 +18,7 @@ app = typer.Typer(
 services.register(app)
 query.register(app)
 network.register(app)
-people.register(app)
-upkeep.register(app)
+senders.register(app)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import signal
 import subprocess
@@ -221,6 +222,6 @@ def run_supervised(
 
 
 def _end_with_standard_input(stop: threading.Event) -> None:
-    while sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     stop.set()
