@@ -303,14 +303,15 @@ def typed_value(
 
 
 def typed_values(elements: ElementColumns) -> dict[str, Any]:
-    """Return the typed columns that a data set's top level fills; the first of a kind wins."""
+    """Return the typed columns that a data set's top level fills; of a repeated one the first."""
+    indices = range(len(elements.path) - 1, -1, -1)
+    first = dict(zip(reversed(elements.path), indices, strict=True))
     values: dict[str, Any] = {}
-    for index, path in enumerate(elements.path):
-        kind = KEYWORDS.get(path)
-        if kind is not None and path not in values:
-            value = typed_value(kind, elements.value[index], elements.number[index])
-            if value is not None:
-                values[path] = value
+    for keyword in KEYWORDS.keys() & first.keys():
+        index = first[keyword]
+        values[keyword] = typed_value(
+            KEYWORDS[keyword], elements.value[index], elements.number[index]
+        )
     return values
 
 

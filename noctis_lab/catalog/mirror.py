@@ -243,7 +243,9 @@ class Mirror:
             self._con.register("fresh", pa.Table.from_pylist(named))
             self._con.execute("INSERT INTO base.held FROM fresh")
             self._con.unregister("fresh")
-        views = columnar_views(self._folder, clean, partly) | rollup_views()
+        views = (
+            columnar_views(self._folder, clean, partly, has_live=bool(new.live)) | rollup_views()
+        )
         for name, statement in views.items():
             if old.views.get(name) != statement:
                 self._con.execute(f"CREATE OR REPLACE VIEW {name} AS {statement}")

@@ -10,14 +10,11 @@ import math
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 __all__ = ["Result", "write_result"]
 
@@ -56,10 +53,9 @@ class Result:
         """Return the first row, None where there is none; the same row each time."""
         return next(self._iter_rows(self._table.slice(0, 1)), None)
 
-    def df(self) -> DataFrame:
-        """Return a pandas DataFrame; dates are datetime64."""
-        frame: DataFrame = self._table.to_pandas(date_as_object=False)
-        return frame
+    def df(self) -> Any:
+        """Return a `pandas.DataFrame`; dates are datetime64."""
+        return self._table.to_pandas(date_as_object=False)
 
     def to_arrow_table(self) -> pa.Table:
         """Return a pyarrow Table, without a copy."""

@@ -32,8 +32,7 @@ class WideInstance:
     facts: dict[str, Any]
     blob: bytes  # wide.encode_elements
 
-    @property
-    def elements(self) -> ElementColumns:
+    def decode_elements(self) -> ElementColumns:
         """Decode the elements; once the snapshot is closed, for this is most of the time."""
         return decode_columns(self.blob)
 

@@ -24,9 +24,11 @@ from noctis_lab.catalog.columns import (
     KEYWORDS,
     SERIES,
     tag_text,
+    typed_value,
     typed_values,
 )
 from noctis_lab.catalog.snapshot import WideInstance
+from noctis_lab.catalog.wide import ElementColumns
 from noctis_lab.dicom.uids import uid_key
 
 __all__ = [
@@ -210,10 +212,7 @@ def fold_series(con: duckdb.DuckDBPyConnection, series_keys: Collection[int]) ->
     for name in ("live_series", "live_elements"):
         _delete(con, name, series_keys)
     con.execute(_fold_elements(among))
-    con.execute(
-        f"INSERT INTO base.live_series SELECT {_constant_columns()} FROM base.live_instances "  # noqa: S608
-        f"WHERE series_key IN ({among}) GROUP BY series_key"
-    )
+    _insert(con, "live_series", _constant_keywords(con, among))
 
 
 def _among(series_keys: Collection[int]) -> str:
@@ -257,43 +256,63 @@ def _fold_elements(among: str) -> str:
     """  # noqa: S608
 
 
-def _constant_columns() -> str:
-    """Each keyword where all instances hold one and the same value, else NULL."""
-    return ", ".join(
-        f"CASE WHEN count({name}) = count(*) AND min({name}) = max({name}) "
-        f"THEN min({name}) END AS {name}"
-        if name in KEYWORDS
-        else name
-        for name in SERIES.names
-    )
+def _constant_keywords(con: duckdb.DuckDBPyConnection, among: str) -> pa.Table:
+    """Type what was found constant; aggregates over 140 columns would take 50 times as long."""
+    series = con.execute(
+        "SELECT series_key, any_value(StudyInstanceUID), any_value(SeriesInstanceUID) "  # noqa: S608
+        f"FROM base.live_keys WHERE series_key IN ({among}) GROUP BY series_key"
+    ).fetchall()
+    found: dict[int, dict[str, Any]] = {key: {} for key, _, _ in series}
+    constant = con.execute(
+        "SELECT series_key, path, any_value(value), any_value(number) FROM base.live_elements "  # noqa: S608
+        f"WHERE series_key IN ({among}) AND SOPInstanceUID IS NULL AND path = keyword "
+        "GROUP BY series_key, path HAVING count(*) = 1"
+    ).fetchall()
+    for key, path, value, number in constant:
+        if path in KEYWORDS:
+            found[key][path] = typed_value(KEYWORDS[path], value, number)
+    for key, study_uid, series_uid in series:
+        found[key] |= {
+            "StudyInstanceUID": study_uid,
+            "SeriesInstanceUID": series_uid,
+            "series_key": key,
+        }
+    columns = {name: [values.get(name) for values in found.values()] for name in SERIES.names}
+    return _table(columns, SERIES)
 
 
 def _wide_tables(wide: Iterable[WideInstance]) -> tuple[pa.Table, pa.Table, pa.Table]:
     keys: dict[str, list[Any]] = {name: [] for name in _KEYS.names}
     raw: dict[str, list[Any]] = {name: [] for name in _RAW.names}
     instances: dict[str, list[Any]] = {name: [] for name in INSTANCES.names}
+    tags: dict[int, str] = {}
     for entry in wide:
         facts = entry.facts
         instance_key = uid_key(facts["SOPInstanceUID"])
         for name, key in keys.items():
             key.append(instance_key if name == "instance_key" else facts[name])
-        _append_elements(raw, entry, instance_key)
-        values = typed_values(entry.elements) | facts
+        elements = entry.decode_elements()
+        _append_elements(raw, elements, tags)
+        raw["instance_key"].extend(repeat(instance_key, len(elements.path)))
+        raw["series_key"].extend(repeat(facts["series_key"], len(elements.path)))
+        values = typed_values(elements) | facts
         for name, column in instances.items():
             column.append(values.get(name))
     return _table(keys, _KEYS), _table(raw, _RAW), _table(instances, INSTANCES)
 
 
-def _append_elements(raw: dict[str, list[Any]], entry: WideInstance, instance_key: int) -> None:
-    columns = entry.elements
-    raw["instance_key"].extend(repeat(instance_key, len(columns.path)))
-    raw["series_key"].extend(repeat(entry.facts["series_key"], len(columns.path)))
-    raw["path"].extend(columns.path)
-    raw["tag"].extend(map(tag_text, columns.tag))
-    raw["VR"].extend(columns.VR)
-    raw["private_creator"].extend(columns.private_creator)
-    raw["value"].extend(columns.value)
-    raw["number"].extend(columns.number)
+def _append_elements(
+    raw: dict[str, list[Any]], elements: ElementColumns, tags: dict[int, str]
+) -> None:
+    for tag in elements.tag:
+        if tag not in tags:
+            tags[tag] = tag_text(tag)
+    raw["path"].extend(elements.path)
+    raw["tag"].extend(map(tags.__getitem__, elements.tag))
+    raw["VR"].extend(elements.VR)
+    raw["private_creator"].extend(elements.private_creator)
+    raw["value"].extend(elements.value)
+    raw["number"].extend(elements.number)
 
 
 def _table(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:

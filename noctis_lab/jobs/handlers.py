@@ -1,0 +1,117 @@
+"""What the worker does for each kind of job; every handler may run twice and do no harm."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from noctis_lab.catalog.columnar import compact, flush_series, quiet_series, sweep
+from noctis_lab.catalog.events import append_event, prune_events
+from noctis_lab.catalog.queue import Job, enqueue
+from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.catalog.store import Catalog
+from noctis_lab.config import Settings
+from noctis_lab.dicom.render import read_thumbnail
+from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSyntax
+from noctis_lab.events import SeriesSummarised
+from noctis_lab.storage.files import Storage
+from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.stack import summarise, view_order
+
+__all__ = ["HANDLERS", "HOUSEKEEPING", "THUMBNAILS", "Handler", "Workshop"]
+
+logger = logging.getLogger(__name__)
+
+#: The kind, and the key of the one job of that kind.
+HOUSEKEEPING = "housekeeping"
+#: Kind of the derived files that hold a series' picture.
+THUMBNAILS = "thumbnails"
+
+#: A flush takes other quiet series along until it holds this many instances: few, large files.
+_FLUSHED_TOGETHER = 5_000
+_HOUSEKEEPING_EVERY = timedelta(seconds=60)
+_EVENTS_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What a handler works with; one that runs long looks at `stop` between its steps."""
+
+    settings: Settings
+    storage: Storage
+    catalog: Catalog
+    stop: threading.Event
+
+
+type Handler = Callable[[Workshop, Job], None]
+
+
+def _flush_series(workshop: Workshop, job: Job) -> None:
+    """Write a quiet series to Parquet, and others that wait for the same."""
+    others = quiet_series(
+        workshop.catalog,
+        quiet_s=workshop.settings.quiet_s,
+        limit_instances=_FLUSHED_TOGETHER,
+    )
+    flush_series(workshop.catalog, job.key, *others)
+
+
+def _summarise_series(workshop: Workshop, job: Job) -> None:
+    """Write a series' geometry facts and its picture, then tell so."""
+    catalog = workshop.catalog
+    series = catalog.find_series(job.key)
+    if series is None:
+        return
+    rows = catalog.instances_of(job.key)
+    catalog.set_series_facts(job.key, summarise(rows))
+    try:
+        # A series that goes by a longer reference (`catalog.rows`) shares its UID with another,
+        # whose picture it must not replace.
+        if job.key == series.SeriesInstanceUID:
+            _write_thumbnail(workshop, series.SeriesInstanceUID, rows)
+    finally:
+        append_event(
+            catalog.connections,
+            SeriesSummarised(
+                StudyInstanceUID=series.StudyInstanceUID,
+                SeriesInstanceUID=series.SeriesInstanceUID,
+            ),
+            catalog.clock(),
+        )
+
+
+def _write_thumbnail(workshop: Workshop, SeriesInstanceUID: str, rows: list[InstanceRow]) -> None:
+    images = view_order(rows)
+    if not images:
+        return
+    middle = images[len(images) // 2]
+    try:
+        picture = read_thumbnail(instance_file(workshop.storage, middle))
+    except (DecodeError, InvalidDicom, OSError, UnsupportedTransferSyntax) as error:
+        logger.warning(
+            "no thumbnail",
+            extra={"SOPInstanceUID": middle.SOPInstanceUID, "error": type(error).__name__},
+        )
+        return
+    workshop.storage.write_derived(THUMBNAILS, SeriesInstanceUID, ".png", picture)
+
+
+def _keep_house(workshop: Workshop, job: Job) -> None:
+    """Merge small Parquet files, delete replaced ones, forget old events; then again later."""
+    catalog = workshop.catalog
+    while not workshop.stop.is_set() and compact(catalog):
+        pass
+    sweep(catalog, grace_s=workshop.settings.parquet_grace_s)
+    prune_events(catalog.connections, catalog.clock() - _EVENTS_KEPT)
+    enqueue(catalog, job.kind, job.key, run_after=catalog.clock() + _HOUSEKEEPING_EVERY)
+
+
+#: Kind of job → what does it.
+HANDLERS: Mapping[str, Handler] = {
+    "flush-series": _flush_series,
+    "summarise-series": _summarise_series,
+    HOUSEKEEPING: _keep_house,
+}
