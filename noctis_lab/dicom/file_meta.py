@@ -238,7 +238,7 @@ def _parse_receipt(values: dict[int, bytes]) -> dict[str, str]:
         return {}
     try:
         receipt = json.loads(values.get(0x0102, b"").rstrip(b" \0"))
-    except ValueError:
+    except (ValueError, RecursionError):  # the second: "[" five thousand times
         return {}
     if not isinstance(receipt, dict):
         return {}
