@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from noctis_lab.catalog import senders
+from noctis_lab.access import ADMIN, Role
+from noctis_lab.catalog import people, senders
 from noctis_lab.catalog.records import Commit, InstanceEntry, Receipt
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Limits
@@ -34,7 +35,8 @@ class Ledger:
     """Writes acts to the journal and the catalogue, and rolls the catalogue forward from it.
 
     An act is acknowledged once both have it. After a crash in between, `replay` applies it: to
-    apply a record twice does no harm, since each row holds the record's own instant.
+    apply a record twice does no harm, since each row holds the record's own instant. The journal
+    is held while a record is applied, so that no process applies an older act after a newer one.
     """
 
     def __init__(self, journal: Journal, catalog: Catalog) -> None:
@@ -49,13 +51,20 @@ class Ledger:
             "sender-approved": self._apply_approval,
             "sender-blocked": self._apply_block,
             "sender-removed": self._apply_removal,
+            "principal-added": self._apply_principal,
+            "principal-removed": self._apply_principal_removal,
+            "role-set": self._apply_role,
+            "facility-granted": self._apply_grant,
+            "facility-revoked": self._apply_revocation,
+            "password-set": self._apply_password,
             "audit": self._apply_audit,
         }
 
     def _act(self, kind: str, fields: Fields) -> None:
         record = JournalRecord(kind=kind, fields=fields)
-        self._journal.append(record)
-        self._kinds[kind](record)
+        with self._journal.writing() as append:
+            append(record)
+            self._kinds[kind](record)
 
     # What comes in
 
@@ -72,8 +81,9 @@ class Ledger:
             "mtime_ns": entry.in_place.mtime_ns,
             **receipt_fields(entry.receipt),
         }
-        self._journal.append(JournalRecord(kind="in-place", fields=fields))
-        return self._catalog.commit_instance(entry)
+        with self._journal.writing() as append:
+            append(JournalRecord(kind="in-place", fields=fields))
+            return self._catalog.commit_instance(entry)
 
     def quarantine(self, kept: Quarantined) -> None:
         """Catalogue a file in quarantine; its facts lie beside it, so the journal needs none."""
@@ -130,6 +140,61 @@ class Ledger:
         _require_facility(facility)
         self._act(kind, {"aet": aet, "address": address, "facility": facility})
 
+    # Who may come in
+
+    def add_principal(self, name: str, role: Role, facilities: Collection[str] | None) -> None:
+        """Make a principal, or set role and facilities of a known one; None is every facility.
+
+        Raises
+        ------
+        ValueError
+            The name is empty, too long, or holds what cannot be printed; nothing was written.
+        """
+        _require_name(name)
+        listed: JsonValue = None if facilities is None else [*sorted(set(facilities))]
+        self._act("principal-added", {"name": name, "role": role.value, "facilities": listed})
+
+    def remove_principal(self, name: str) -> None:
+        """Forget a principal with all sessions; one that is not known changes nothing.
+
+        Raises
+        ------
+        ValueError
+            It is the archive's own administrator.
+        """
+        if name == ADMIN:
+            raise ValueError(f"'{ADMIN}' came with the archive and stays")
+        self._act("principal-removed", {"name": name})
+
+    def set_role(self, name: str, role: Role) -> None:
+        """Give a principal another role; one that is not known changes nothing."""
+        self._act("role-set", {"name": name, "role": role.value})
+
+    def grant_facility(self, name: str, facility: str) -> None:
+        """Let a principal see a facility's studies."""
+        _require_name(name)
+        _require_facility(facility)
+        self._act("facility-granted", {"name": name, "facility": facility})
+
+    def revoke_facility(self, name: str, facility: str) -> None:
+        """Let a principal no longer see a facility's studies; open sessions feel it at once."""
+        self._act("facility-revoked", {"name": name, "facility": facility})
+
+    def set_password(self, name: str, password: str | None) -> None:
+        """Set a password, or None: no password; every session of theirs ends.
+
+        Raises
+        ------
+        ValueError
+            It is too short or too long; nothing was written.
+
+        Notes
+        -----
+        The journal holds its argon2id hash, as the catalogue does.
+        """
+        hashed = None if password is None else people.hash_password(password)
+        self._act("password-set", {"name": name, "password_hash": hashed})
+
     # Who did what
 
     def audit(self, *, principal: str, action: str, subject: str) -> None:
@@ -175,6 +240,39 @@ class Ledger:
     def _apply_removal(self, record: JournalRecord) -> None:
         senders.remove_sender(self._catalog, *_sender(record.fields))
 
+    def _apply_principal(self, record: JournalRecord) -> None:
+        fields = record.fields
+        listed = fields["facilities"]
+        people.add_principal(
+            self._catalog,
+            str(fields["name"]),
+            Role(str(fields["role"])),
+            [str(facility) for facility in listed] if isinstance(listed, list) else None,
+            at=record.at,
+        )
+
+    def _apply_principal_removal(self, record: JournalRecord) -> None:
+        people.remove_principal(self._catalog, str(record.fields["name"]))
+
+    def _apply_role(self, record: JournalRecord) -> None:
+        people.set_role(self._catalog, str(record.fields["name"]), Role(str(record.fields["role"])))
+
+    def _apply_grant(self, record: JournalRecord) -> None:
+        people.grant_facility(
+            self._catalog, str(record.fields["name"]), str(record.fields["facility"])
+        )
+
+    def _apply_revocation(self, record: JournalRecord) -> None:
+        people.revoke_facility(
+            self._catalog, str(record.fields["name"]), str(record.fields["facility"])
+        )
+
+    def _apply_password(self, record: JournalRecord) -> None:
+        hashed = record.fields["password_hash"]
+        people.set_password_hash(
+            self._catalog, str(record.fields["name"]), None if hashed is None else str(hashed)
+        )
+
     def _apply_audit(self, record: JournalRecord) -> None:
         self._catalog.record_audit(
             record.record_id,
@@ -195,14 +293,15 @@ class Ledger:
         StorageError
             The journal is damaged, or holds a kind that this program does not know.
         """
-        position = self._read_position()
         replayed = 0
-        for end, record in self._journal.iter_records(after=position):
-            self._replay_one(record)
-            position = end
-            replayed += 1
-        if replayed:
-            self._write_position(position)
+        with self._journal.writing():
+            position = self._read_position()
+            for end, record in self._journal.iter_records(after=position):
+                self._replay_one(record)
+                position = end
+                replayed += 1
+            if replayed:
+                self._write_position(position)
         return replayed
 
     def _replay_one(self, record: JournalRecord) -> None:
@@ -252,6 +351,11 @@ def _require_aet(aet: str) -> None:
 def _require_facility(facility: str) -> None:
     if not 1 <= len(facility.strip()) <= 64 or not facility.isprintable():
         raise ValueError("a facility's name has 1 to 64 printable characters")
+
+
+def _require_name(name: str) -> None:
+    if not 1 <= len(name) <= 64 or not name.isprintable() or name != name.strip():
+        raise ValueError("a principal's name has 1 to 64 printable characters")
 
 
 def _inode(folder: Path) -> int:

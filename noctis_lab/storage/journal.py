@@ -6,7 +6,8 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,16 +104,27 @@ class Journal:
         NoSpace, StorageError
             It is not durable; then it is not there, or is torn and will be taken away.
         """
-        line = record.to_json().encode() + b"\n"
-        with self._lock, storage_errors("writing to the journal"):
-            return self._append(line)
+        with self.writing() as append:
+            return append(record)
 
-    def _append(self, line: bytes) -> JournalPosition:
-        # The lock of the folder is held while the month's file is chosen: a record can never be
-        # written to an older file than one that was written before it.
-        folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder_fd, fcntl.LOCK_EX)
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[JournalRecord], JournalPosition]]:
+        """Hold the journal against every other writer; gives the function that appends.
+
+        Whoever applies records to something else does it within the block: then all apply them
+        in the order in which they were written.
+        """
+        with self._lock:
+            folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(folder_fd, fcntl.LOCK_EX)
+                yield lambda record: self._append(record, folder_fd)
+            finally:
+                os.close(folder_fd)
+
+    def _append(self, record: JournalRecord, folder_fd: int) -> JournalPosition:
+        line = record.to_json().encode() + b"\n"
+        with storage_errors("writing to the journal"):
             path = self._current()
             is_new = not path.exists()
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -130,8 +142,6 @@ class Journal:
             if is_new:
                 os.fsync(folder_fd)
             return JournalPosition(file=path.name, offset=end + len(line))
-        finally:
-            os.close(folder_fd)
 
     def _current(self) -> Path:
         month = datetime.now(UTC).strftime("%Y-%m.jsonl")
