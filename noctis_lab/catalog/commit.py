@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -64,6 +64,26 @@ class _Prepared:
     run_after: int
 
 
+class _StudyNow(NamedTuple):
+    """The columns of `find_study`."""
+
+    StudyInstanceUID: str
+    PatientID: str | None
+    modalities: str
+    first_received_at: int
+    last_received_at: int
+    has_access: bool
+
+
+class _SeriesNow(NamedTuple):
+    """The columns of `find_series`."""
+
+    SeriesInstanceUID: str
+    study_key: int
+    first_received_at: int
+    last_received_at: int
+
+
 class Committer:
     """Writes instances; holds the statements, compiled once.
 
@@ -93,9 +113,9 @@ class Committer:
         """
         new = self._prepare(entry, at)
         with self._connections.write() as connection:
-            row = self._sql.find_instance.run(connection, new.instance).fetchone()
-            if row is not None:
-                if row[0] != new.instance["SOPInstanceUID"]:
+            known = self._sql.find_instance.run(connection, new.instance)
+            if known:
+                if known[0][0] != new.instance["SOPInstanceUID"]:
                     raise _key_collision("SOPInstanceUID", new.instance["SOPInstanceUID"])
                 return False
             self._write(connection, new)
@@ -163,10 +183,11 @@ class Committer:
     def _write(self, connection: Connection, new: _Prepared) -> None:
         sql = self._sql
         access = {"study_key": new.study["study_key"], "facility": new.origin["facility"]}
-        study = sql.find_study.run(connection, access).fetchone()
+        found = sql.find_study.run(connection, access)
+        study = _StudyNow(*found[0]) if found else None
         if study is not None and study.StudyInstanceUID != new.study["StudyInstanceUID"]:
             raise _key_collision("StudyInstanceUID", new.study["StudyInstanceUID"])
-        has_access = study is not None and bool(study.has_access)
+        has_access = study is not None and study.has_access
         is_other = study is not None and study.PatientID != new.study["PatientID"]
         is_withheld = is_other and not has_access
 
@@ -189,7 +210,7 @@ class Committer:
         new.instance["series_key"] = new.series["series_key"]
         new.instance["is_other_patient"] = is_other
         sql.add_instance.run(connection, new.instance)
-        (event_id,) = sql.add_event.run(connection, new.event).one()
+        ((event_id,),) = sql.add_event.run(connection, new.event)
         sql.add_wide.run(
             connection,
             {
@@ -234,14 +255,17 @@ class Committer:
         )
         return reference
 
-    def _find_series(self, connection: Connection, reference: str, series: dict[str, Any]) -> Any:
+    def _find_series(
+        self, connection: Connection, reference: str, series: dict[str, Any]
+    ) -> _SeriesNow | None:
         series["series_key"] = uid_key(reference)
-        row = self._sql.find_series.run(connection, series).fetchone()
+        found = self._sql.find_series.run(connection, series)
+        row = _SeriesNow(*found[0]) if found else None
         if row is not None and row.SeriesInstanceUID != series["SeriesInstanceUID"]:
             raise _key_collision("SeriesInstanceUID", series["SeriesInstanceUID"])
         return row
 
-    def _write_study(self, connection: Connection, new: _Prepared, row: Any) -> None:
+    def _write_study(self, connection: Connection, new: _Prepared, row: _StudyNow | None) -> None:
         sql, study = self._sql, new.study
         if row is None:
             sql.add_study.run(connection, study)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
@@ -27,16 +27,16 @@ _CHECKPOINT_PAGES = 4_000
 
 
 class Statement:
-    """A statement of SQLAlchemy Core, compiled once and run by the driver.
+    """A statement of SQLAlchemy Core, compiled once and run by the driver's own cursor.
 
-    Core's own execution of a statement costs about half the rate of one-row commits.
+    Nine statements of a commit cost 500 µs of one core through `exec_driver_sql`, 265 µs so.
 
     Parameters
     ----------
     clause
         Any Core statement whose parameters are named.
-    dialect
-        Of the engine that runs it.
+    engine
+        Of the connections that run it.
     columns
         For an insert: the columns to set.
     """
@@ -44,20 +44,36 @@ class Statement:
     def __init__(self, clause: ClauseElement, engine: Engine, *columns: str) -> None:
         compiled = clause.compile(dialect=engine.dialect, column_keys=list(columns) or None)
         self._sql = str(compiled)
-        self._names: tuple[str, ...] | None = None
-        names = getattr(compiled, "positiontup", None)
-        if names is not None:
-            self._names = tuple(names)
-        self._defaults = dict(compiled.params)
+        positions = getattr(compiled, "positiontup", None)
+        self._names: tuple[str, ...] | None = None if positions is None else tuple(positions)
+        fixed = dict(compiled.params) if compiled.params else {}
+        self._fixed = {k: v for k, v in fixed.items() if v is not None and k not in columns}
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it with every parameter that is not fixed in the statement taken from `values`."""
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run it and return all rows, as the driver gives them: a boolean may be 0 or 1.
+
+        Parameters
+        ----------
+        values
+            Every parameter that the statement does not fix itself; more does no harm.
+        """
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._sql, self._bind(values))
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            cursor.close()
+
+    def run_mapped(self, connection: Connection, values: Mapping[str, Any]) -> list[RowMapping]:
+        """Run it and return all rows by column name; slower by what that costs."""
+        result = connection.exec_driver_sql(self._sql, self._bind(values))
+        return list(result.mappings())
+
+    def _bind(self, values: Mapping[str, Any]) -> Any:
+        fixed = self._fixed
         if self._names is None:
-            return connection.exec_driver_sql(self._sql, {**self._defaults, **values})
-        bound = tuple(
-            [values[name] if name in values else self._defaults[name] for name in self._names]
-        )
-        return connection.exec_driver_sql(self._sql, bound)
+            return {**fixed, **values}
+        return tuple([fixed[name] if name in fixed else values[name] for name in self._names])
 
 
 class Connections:
@@ -79,6 +95,8 @@ class Connections:
         self._readers = _create_engine(self._url, _pragmas_of_readers)
         self._writers = _create_engine(self._url, _pragmas_of_writers)
         self._writer: Connection | None = None
+        driver: Any = self._writers.dialect.loaded_dbapi
+        self._driver_error: type[Exception] = driver.Error
         self._note_process()
 
     @property
@@ -116,6 +134,8 @@ class Connections:
                 with self._writer.begin():
                     yield self._writer
             except DBAPIError as error:
+                raise _refused(error.orig) from error
+            except self._driver_error as error:
                 raise _refused(error) from error
 
     def close(self) -> None:
@@ -185,8 +205,8 @@ _pragmas_of_writers = (
 )
 
 
-def _refused(error: DBAPIError) -> Exception:
-    words = str(error.orig)
+def _refused(error: BaseException | None) -> Exception:
+    words = str(error)
     if "disk is full" in words:
         return NoSpace("the catalogue's disk is full; nothing was written, free some space")
     return CatalogError(f"the catalogue's database refused: {words}")

@@ -268,8 +268,8 @@ class Catalog:
         """
         uid = clean_text(SOPInstanceUID)
         with self.connections.read() as connection:
-            result = self._find_instance.run(connection, {"instance_key": uid_key(uid)})
-            row = result.mappings().first()
+            found = self._find_instance.run_mapped(connection, {"instance_key": uid_key(uid)})
+        row = found[0] if found else None
         if row is None or row["SOPInstanceUID"] != uid or (row["is_withheld"] and not withheld):
             return None
         return to_instance_row(row)
@@ -283,10 +283,9 @@ class Catalog:
             The SeriesInstanceUID, or the series' reference as its jobs carry it (`rows.py`).
         """
         with self.connections.read() as connection:
-            result = self._find_instances.run(connection, {"series_key": uid_key(reference)})
-            found = [to_instance_row(row) for row in result.mappings()]
+            rows = self._find_instances.run_mapped(connection, {"series_key": uid_key(reference)})
         return sorted(
-            found,
+            [to_instance_row(row) for row in rows],
             key=lambda row: (
                 row.InstanceNumber is None,
                 row.InstanceNumber or 0,

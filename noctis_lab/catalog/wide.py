@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from noctis_lab.dicom.header import Element
@@ -12,6 +14,9 @@ from noctis_lab.dicom.header import Element
 __all__ = ["ElementColumns", "decode_columns", "decode_elements", "encode_elements"]
 
 _LEVEL = 1
+_LAYOUTS = 64
+_LENGTH = struct.Struct("<I")
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class ElementColumns(NamedTuple):
@@ -33,25 +38,42 @@ def encode_elements(elements: Sequence[Element]) -> bytes:
     ----------
     elements
         In the data set's order; lone surrogates in values are kept.
+
+    Notes
+    -----
+    Paths, tags and VRs are alike over most of a series and are most of the bytes, so they are
+    compressed by themselves and remembered.
     """
-    columns = (
-        [element.path for element in elements],
-        [element.tag for element in elements],
-        [element.VR for element in elements],
-        [element.private_creator for element in elements],
-        [element.value for element in elements],
-        [element.number for element in elements],
-        [element.length for element in elements],
+    layout = _encode_layout(
+        tuple([element.path for element in elements]),
+        tuple([element.tag for element in elements]),
+        tuple([element.VR for element in elements]),
+        tuple([element.private_creator for element in elements]),
     )
-    return zlib.compress(json.dumps(columns, separators=(",", ":")).encode("ascii"), _LEVEL)
+    varying = _ENCODER.encode(
+        (
+            [element.value for element in elements],
+            [element.number for element in elements],
+            [element.length for element in elements],
+        )
+    )
+    return layout + zlib.compress(varying.encode("ascii"), _LEVEL)
 
 
-def decode_elements(blob: bytes) -> tuple[Element, ...]:
-    """Return what `encode_elements` was given."""
-    columns = json.loads(zlib.decompress(blob))
-    return tuple(Element(*fields) for fields in zip(*columns, strict=True))
+@lru_cache(maxsize=_LAYOUTS)
+def _encode_layout(*columns: tuple[object, ...]) -> bytes:
+    packed = zlib.compress(_ENCODER.encode(columns).encode("ascii"), _LEVEL)
+    return _LENGTH.pack(len(packed)) + packed
 
 
 def decode_columns(blob: bytes) -> ElementColumns:
     """Return what `encode_elements` was given, column by column: a third of the time of rows."""
-    return ElementColumns(*json.loads(zlib.decompress(blob)))
+    end = _LENGTH.size + _LENGTH.unpack_from(blob)[0]
+    path, tag, VR, creator = json.loads(zlib.decompress(blob[_LENGTH.size : end]))
+    values, numbers, lengths = json.loads(zlib.decompress(blob[end:]))
+    return ElementColumns(path, tag, VR, creator, values, numbers, lengths)
+
+
+def decode_elements(blob: bytes) -> tuple[Element, ...]:
+    """Return what `encode_elements` was given."""
+    return tuple(Element(*fields) for fields in zip(*decode_columns(blob), strict=True))
