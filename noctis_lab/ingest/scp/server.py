@@ -134,7 +134,11 @@ class Server:
 
     def _handle(self, connection: socket.socket, address: str) -> None:
         try:
-            stream = Stream(connection, timeout_s=self._settings.network_timeout_s)
+            stream = Stream(
+                connection,
+                timeout_s=self._settings.network_timeout_s,
+                idle_s=self._settings.idle_timeout_s,
+            )
             try:
                 self._converse(stream, address)
             finally:

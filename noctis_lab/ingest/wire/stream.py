@@ -37,7 +37,6 @@ A_ABORT: Final = 0x07
 PDV_HEADER: Final = struct.Struct(">IBB")
 
 _BUFFER_BYTES: Final = 256 * 1024
-_POLL_S: Final = 1.0
 _HEADER: Final = struct.Struct(">BxI")
 
 
@@ -64,9 +63,13 @@ class Stream:
     timeout_s
         How long the peer may be silent while bytes are due, in seconds; also the longest that a
         write may take.
+    idle_s
+        The shortest time that `wait` is asked to wait, in seconds; None is `timeout_s`.
     """
 
-    def __init__(self, connection: socket.socket, *, timeout_s: float) -> None:
+    def __init__(
+        self, connection: socket.socket, *, timeout_s: float, idle_s: float | None = None
+    ) -> None:
         self._connection = connection
         self._timeout_s = timeout_s
         self._buffer = bytearray(_BUFFER_BYTES)
@@ -75,8 +78,10 @@ class Stream:
         self._end = 0
         connection.setblocking(True)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # The kernel's own timeouts: Python's cost a poll before every recv.
-        self._set_timeout(socket.SO_RCVTIMEO, min(_POLL_S, timeout_s))
+        # The kernel's own timeouts: Python's cost a poll before every recv. Half of the shortest
+        # time asked for: a silent connection wakes its thread once in some seconds.
+        shortest_s = timeout_s if idle_s is None else min(timeout_s, idle_s)
+        self._set_timeout(socket.SO_RCVTIMEO, shortest_s / 2)
         self._set_timeout(socket.SO_SNDTIMEO, timeout_s)
 
     @property
