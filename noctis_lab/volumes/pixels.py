@@ -15,15 +15,18 @@ from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
-from noctis_lab.dicom.rescale import IDENTITY, values_units
+from noctis_lab.dicom.rescale import IDENTITY, to_float32, values_units
 from noctis_lab.dicom.stored import native_dtype
+from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.errors import (
+    DecodeError,
     FileChanged,
     InstanceNotFound,
     InvalidDicom,
     NoPixels,
     SeriesNotFound,
     UnsupportedSeries,
+    UnsupportedTransferSyntax,
 )
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.stack import TILT_TOLERANCE_DEG, summarise, view_order
@@ -65,11 +68,12 @@ class FrameDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedWindow:
-    """A window that the data set proposes, in values."""
+    """A window that the data set proposes, or one computed for it, in modality values."""
 
     center: float
     width: float
     name: str
+    function: str  # VOILUTFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +141,8 @@ def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
     series, view = _find_view(handle, SeriesInstanceUID)
     facts = summarise(view.rows)
     is_plain = bool(facts.is_volume) and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
-    middle, _ = view.frames[len(view.frames) // 2]
-    header = _find_header(handle, middle)
+    middle = view.frames[len(view.frames) // 2]
+    header = _find_header(handle, middle[0])
     first = view.rows[0]
     assert first.pixels is not None
     units = values_units(series.Modality, [row.rescale for row in view.rows])
@@ -152,7 +156,7 @@ def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
         photometric_interpretation=first.pixels.photometric_interpretation,
         orientation=_shared_orientation(view.rows),
         pixel_spacing_mm=_shared_spacing(view.rows),
-        windows=() if header is None else _windows(header),
+        windows=_windows(handle, header, middle),
         frames=tuple(_describe_frame(row, frame) for row, frame in view.frames),
         corner=_corner(header, series),
     )
@@ -335,19 +339,29 @@ def _find_header(handle: Handle, row: InstanceRow) -> Header | None:
         return None  # its pixels will say so; the rest of the series can still be shown
 
 
-def _windows(header: Header) -> tuple[NamedWindow, ...]:
-    # PS3.3 C.11.2.1.2: pairs of centre and width, each with an explanation where stated.
-    centers = header.numbers("WindowCenter") or ()
-    widths = header.numbers("WindowWidth") or ()
-    names = (header.text("WindowCenterWidthExplanation") or "").split("\\")
-    return tuple(
-        NamedWindow(
-            center=center,
-            width=width,
-            name=(names[index].strip() if index < len(names) else "") or f"Window {index + 1}",
+def _windows(
+    handle: Handle, header: Header | None, middle: tuple[InstanceRow, int]
+) -> tuple[NamedWindow, ...]:
+    """Return the windows that the data set states, or one computed from the middle frame."""
+    stated = () if header is None else find_windows(header)
+    if stated:
+        return tuple(
+            _named(window, window.explanation or f"Window {number}")
+            for number, window in enumerate(stated, start=1)
         )
-        for index, (center, width) in enumerate(zip(centers, widths, strict=False))
-        if width > 0
+    row, frame = middle
+    if row.pixels is None or row.pixels.samples_per_pixel > 1:
+        return ()
+    try:
+        stored = read_stored(handle, row, frame)
+    except (FileChanged, DecodeError, UnsupportedTransferSyntax, UnsupportedSeries):
+        return ()  # asking for the frame itself says why
+    return (_named(window_of_values(to_float32(stored, row.rescale)), "Computed"),)
+
+
+def _named(window: Window, name: str) -> NamedWindow:
+    return NamedWindow(
+        center=window.center, width=window.width, name=name, function=window.function.value
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from noctis_lab.dicom.geometry import (
     is_orthonormal,
     is_same_orientation,
     plane_normal,
-    position_along_normal_mm,
     stack_directions,
     to_affine,
 )
@@ -217,9 +216,11 @@ def _number_key(row: InstanceRow) -> tuple[bool, int, str]:
 def _sorted_along(
     images: Sequence[InstanceRow], orientation: Orientation
 ) -> tuple[InstanceRow, ...]:
+    normal = plane_normal(orientation)
+
     def key(row: InstanceRow) -> tuple[float, tuple[bool, int, str]]:
         assert row.plane.position_mm is not None
-        along_mm = position_along_normal_mm(row.plane.position_mm, orientation)
+        along_mm = math.sumprod(row.plane.position_mm, normal)
         # Planes at one place may differ in the last bit: then InstanceNumber orders them.
         return round(along_mm / SAME_POSITION_MM), _number_key(row)
 
@@ -259,7 +260,9 @@ def _unsupported(pixels: PixelLayout) -> str | None:
 
 def _common_geometry(images: Sequence[InstanceRow]) -> tuple[Orientation, tuple[float, float]]:
     uid = images[0].SeriesInstanceUID
-    bare = tuple(row.SOPInstanceUID for row in images if not _has_geometry(row))
+    stated = {row.plane.orientation for row in images if row.plane.orientation is not None}
+    sound = {orientation for orientation in stated if is_orthonormal(orientation)}
+    bare = tuple(row.SOPInstanceUID for row in images if not _has_geometry(row, sound))
     if bare:
         raise NoGeometry(
             uid,
@@ -285,14 +288,13 @@ def _common_geometry(images: Sequence[InstanceRow]) -> tuple[Orientation, tuple[
     return orientation, spacing_mm
 
 
-def _has_geometry(row: InstanceRow) -> bool:
-    plane = row.plane
-    if plane.position_mm is None or plane.orientation is None or plane.pixel_spacing_mm is None:
-        return False
+def _has_geometry(row: InstanceRow, sound: Collection[Orientation]) -> bool:
+    spacing_mm = row.plane.pixel_spacing_mm
     return (
-        _has_place(row)
-        and all(0 < value < _FARTHEST_MM for value in plane.pixel_spacing_mm)
-        and is_orthonormal(plane.orientation)
+        row.plane.orientation in sound
+        and _has_place(row)
+        and spacing_mm is not None
+        and all(0 < value < _FARTHEST_MM for value in spacing_mm)
     )
 
 
@@ -306,6 +308,7 @@ def _other_orientation(images: Sequence[InstanceRow], orientation: Orientation) 
         row.SOPInstanceUID
         for row in images
         if row.plane.orientation is not None
+        and row.plane.orientation != orientation
         and not is_same_orientation(row.plane.orientation, orientation)
     )
 
@@ -317,6 +320,7 @@ def _other_spacing(
         row.SOPInstanceUID
         for row in images
         if row.plane.pixel_spacing_mm is not None
+        and row.plane.pixel_spacing_mm != spacing_mm
         and any(
             not math.isclose(one, other, rel_tol=_SPACING_TOLERANCE)
             for one, other in zip(row.plane.pixel_spacing_mm, spacing_mm, strict=True)
@@ -333,13 +337,9 @@ def _other_matrix(images: Sequence[InstanceRow]) -> tuple[str, ...]:
 
 def _spread(images: Sequence[InstanceRow], orientation: Orientation) -> _Spread:
     rows = _sorted_along(images, orientation)
-    along_mm = np.array(
-        [
-            position_along_normal_mm(row.plane.position_mm, orientation)
-            for row in rows
-            if row.plane.position_mm is not None
-        ]
-    )
+    normal = plane_normal(orientation)
+    places = [row.plane.position_mm for row in rows if row.plane.position_mm is not None]
+    along_mm = np.array([math.sumprod(place, normal) for place in places])
     apart_mm = np.diff(along_mm)
     distinct = apart_mm[apart_mm > SAME_POSITION_MM]
     typical_mm = float(np.median(distinct)) if distinct.size else math.nan

@@ -12,8 +12,10 @@ import pytest
 import noctis_lab
 from noctis_lab import errors
 
-HEAVY = """numpy pandas xarray panel holoviews bokeh param duckdb pyarrow sqlalchemy alembic pydicom
-pynetdicom fastapi imagecodecs pydantic""".split()
+HEAVY = [
+    *("numpy", "pandas", "xarray", "panel", "holoviews", "bokeh", "param", "duckdb", "pyarrow"),
+    *("sqlalchemy", "alembic", "pydicom", "pynetdicom", "fastapi", "imagecodecs", "pydantic"),
+]
 
 
 def modules_after(statement: str) -> set[str]:

@@ -55,6 +55,18 @@ def test_corner_texts_say_who_where_and_how(handle: Handle, tmp_path: Path) -> N
     assert "120 kV 200 mA" in corner.bottom_right
 
 
+def test_a_series_without_windows_gets_a_computed_one(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=1, windows=(), rescale_slope=2)
+    admit(handle, planes, tmp_path / "in")
+    (window,) = describe_stack(handle, planes[0].SeriesInstanceUID).windows
+    values = 2 * planes[0].pixel_array.astype(float)
+    assert window.name == "Computed"
+    # It shows the bulk: from the first to the last percent of the values, edges included.
+    low, high = np.percentile(values[values > values.min()], [1, 99])
+    assert window.center - 0.5 == pytest.approx((low + high) / 2)
+    assert window.width - 1 == pytest.approx(high - low)
+
+
 def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:
     planes = ct_series(planes=3, gantry_tilt_deg=12)
     admit(handle, planes, tmp_path / "in")
