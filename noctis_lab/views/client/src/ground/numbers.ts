@@ -1,7 +1,7 @@
 /** How numbers are written: minus sign U+2212, thin space in thousands, no trailing noise. */
 
-const THIN_SPACE = " ";
-const MINUS = "−";
+const THIN_SPACE = "\u2009";
+const MINUS = "\u2212";
 
 /** Write a number with at most `digits` decimals, trailing zeros dropped unless `fixed`. */
 export function formatNumber(value: number, digits = 1, { fixed = false } = {}): string {

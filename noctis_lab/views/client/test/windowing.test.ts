@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import type { StackDescription } from "../src/ground/transport";
+import { CT_PRESETS, greyOf, makeWindow, presetsFor, rampOf, roundWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
+
+/** PS3.3 C.11.2.1.2.1, as the standard's pseudo-code has it, in 0 … 255. */
+function linear(x: number, center: number, width: number): number {
+  if (x <= center - 0.5 - (width - 1) / 2) return 0;
+  if (x > center - 0.5 + (width - 1) / 2) return 255;
+  return ((x - (center - 0.5)) / (width - 1) + 0.5) * 255;
+}
+
+/** PS3.3 C.11.2.1.3.2. */
+function linearExact(x: number, center: number, width: number): number {
+  if (x <= center - width / 2) return 0;
+  if (x > center + width / 2) return 255;
+  return ((x - center) / width + 0.5) * 255;
+}
+
+describe("a window", () => {
+  it.each([[40, 400], [-600, 1500], [0, 100], [2048, 4096], [0.5, 1], [128, 2]])("LINEAR %d/%d follows the standard's formula", (center, width) => {
+    const ramp = rampOf({ center, width, function: "LINEAR" });
+    for (let x = -2000; x <= 4200; x += 1) {
+      expect(greyOf(x, ramp), `value ${x}`).toBe(Math.floor(linear(x, center, width) + 0.5));
+    }
+  });
+
+  it.each([[0.5, 1], [0.25, 0.1], [40, 400]])("LINEAR_EXACT %d/%d follows the standard's formula", (center, width) => {
+    const ramp = rampOf({ center, width, function: "LINEAR_EXACT" });
+    for (let i = -100; i <= 200; i += 1) {
+      const x = center + (i / 100) * width;
+      expect(Math.abs(greyOf(x, ramp) - Math.floor(linearExact(x, center, width) + 0.5))).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("SIGMOID follows the standard's formula", () => {
+    const ramp = rampOf({ center: 40, width: 400, function: "SIGMOID" });
+    for (let x = -1000; x <= 1000; x += 7) {
+      expect(greyOf(x, ramp)).toBe(Math.floor(255 / (1 + Math.exp((-4 * (x - 40)) / 400)) + 0.5));
+    }
+  });
+
+  it("over stored values is the same as over modality values", () => {
+    const ramp = rampOf(makeWindow(40, 400));
+    const stored = storedRamp(ramp, { slope: 2, intercept: -1024 });
+    for (let x = 0; x < 1200; x += 1) expect(greyOf(x, stored)).toBe(greyOf(2 * x - 1024, ramp));
+  });
+
+  it("below width 1 is LINEAR_EXACT, since LINEAR is not defined there", () => {
+    expect(makeWindow(0.5, 0.4).function).toBe("LINEAR_EXACT");
+    expect(makeWindow(0.5, 1).function).toBe("LINEAR");
+  });
+
+  it("of a ramp of pixels spans the 1st to the 99th percentile", () => {
+    const stored = Int16Array.from({ length: 1001 }, (_, i) => i);
+    expect(windowFromPixels(stored, 1, -500)).toEqual({ center: 0, width: 980, function: "LINEAR" });
+  });
+
+  it("of flat or unreal pixels still has a width", () => {
+    expect(windowFromPixels(new Float32Array([7, 7, 7]), 1, 0).width).toBe(1);
+    expect(windowFromPixels(new Float32Array([NaN, NaN]), 1, 0).width).toBe(1);
+  });
+
+  it("is rounded to whole units where it is wide, to three digits where it is narrow", () => {
+    expect(roundWindow(makeWindow(40.4, 399.7))).toEqual({ center: 40, width: 400, function: "LINEAR" });
+    expect(roundWindow(makeWindow(0.12341, 0.023456))).toEqual({ center: 0.1234, width: 0.0235, function: "LINEAR_EXACT" });
+    expect(roundWindow(makeWindow(5, 0.4)).width).toBeGreaterThan(0);
+  });
+});
+
+describe("presets", () => {
+  const stack = (modality: string, units: string | null): StackDescription => ({ modality, units }) as StackDescription;
+
+  it("stand under the keys 1 to 9", () => {
+    expect(CT_PRESETS.map((preset) => preset.key).join("")).toBe("123456789");
+  });
+
+  it("are Hounsfield units: only a CT has them", () => {
+    expect(presetsFor(stack("CT", "HU"))).toHaveLength(9);
+    expect(presetsFor(stack("MR", null))).toHaveLength(0);
+    expect(presetsFor(stack("CT", "BQML"))).toHaveLength(0);
+  });
+});
