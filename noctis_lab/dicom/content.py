@@ -16,7 +16,7 @@ from noctis_lab.dicom.dictionary import element_name
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.header import build_header, scan_file
-from noctis_lab.dicom.pixel_comparison import compare_decoded
+from noctis_lab.dicom.pixel_comparison import EncodedPixels, compare_decoded
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS, RawElement, Scan
 from noctis_lab.dicom.values import BINARY_SIZES, MULTIPLE_VRS, TEXT_VRS
 from noctis_lab.errors import InvalidDicom
@@ -242,7 +242,8 @@ def _pixel_difference(a: _Side, b: _Side, *, timeout_s: float, memory_bytes: int
         is_same = _is_same_encapsulated(a, pixels_a, b, pixels_b)
         return None if is_same else "compressed pixels differ"
     return compare_decoded(
-        (a.path, b.path),
+        EncodedPixels(path=a.path, layout=pixels_a, transfer_syntax_uid=a.syntax),
+        EncodedPixels(path=b.path, layout=pixels_b, transfer_syntax_uid=b.syntax),
         timeout_s=timeout_s,
         memory_bytes=memory_bytes,
     )

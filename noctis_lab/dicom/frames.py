@@ -6,9 +6,12 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from noctis_lab.dicom.scanner import Fragments
 from noctis_lab.errors import InvalidDicom
+
+if TYPE_CHECKING:  # the scanner brings pydicom's dictionary: too slow for a process that decodes
+    from noctis_lab.dicom.scanner import Fragments
 
 __all__ = ["FrameTable", "PixelLayout", "build_frame_table"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def make_dataset() -> Callable[..., Dataset]:
         ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
         ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
         ds.PixelRepresentation = 0
-        ds.PixelData = bytes(range(24))
+        ds.PixelData = struct.pack("<12H", *range(0, 12 * 300, 300))
         ds["PixelData"].VR = "OW"
         for keyword, value in attributes.items():
             setattr(ds, keyword, value)
