@@ -39,7 +39,7 @@ def series_folder(root: Path, StudyInstanceUID: str, SeriesInstanceUID: str) -> 
         Any strings, hostile ones included: only their hashes reach the path.
     """
     study = uid_hash(StudyInstanceUID)
-    return root / INSTANCES / study[:2] / study / uid_hash(SeriesInstanceUID)
+    return root.joinpath(INSTANCES, study[:2], study, uid_hash(SeriesInstanceUID))
 
 
 def instance_path(root: Path, StudyInstanceUID: str, SeriesInstanceUID: str, sha256: bytes) -> Path:
@@ -50,7 +50,10 @@ def instance_path(root: Path, StudyInstanceUID: str, SeriesInstanceUID: str, sha
     sha256
         32 bytes: the hash of the data set's bytes, file meta excluded.
     """
-    return series_folder(root, StudyInstanceUID, SeriesInstanceUID) / f"{sha256.hex()}.dcm"
+    # One joinpath: a loaded series asks this once a plane, and every "/" makes a Path.
+    study = uid_hash(StudyInstanceUID)
+    name = f"{sha256.hex()}.dcm"
+    return root.joinpath(INSTANCES, study[:2], study, uid_hash(SeriesInstanceUID), name)
 
 
 def derived_path(root: Path, kind: str, UID: str, suffix: str) -> Path:
