@@ -6,8 +6,8 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -115,6 +115,7 @@ async def _serve(
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="warning",  # at INFO uvicorn logs addresses of websockets, query strings included
         access_log=False,  # the guard logs, without query strings
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
@@ -139,8 +140,10 @@ async def _serve(
 class _Server(uvicorn.Server):
     """Leaves the signals to the process's own door."""
 
-    def install_signal_handlers(self) -> None:
-        """Do nothing."""
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
 
 
 async def _not_understood(_request: Request, error: Exception) -> JSONResponse:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from noctis_lab.catalog.records import SenderRow, UnknownSenderRow
+from noctis_lab.catalog.worklist import SORTS
 from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
@@ -61,9 +62,16 @@ class CountStudies(_Asked):
 class SearchStudies(CountStudies):
     """A search over studies; `sort` is a column, with a minus for descending."""
 
-    sort: str = Field("-last_received_at", max_length=64, pattern=r"^-?[A-Za-z_]+$")
+    sort: str = Field("-last_received_at", max_length=64)
     offset: int = Field(0, ge=0, le=10_000_000)
     limit: int = Field(50, ge=1, le=200)
+
+    @field_validator("sort")
+    @classmethod
+    def _sorts_by_a_column(cls, sort: str) -> str:
+        if sort.removeprefix("-") not in SORTS:
+            raise ValueError(f"one of {', '.join(SORTS)}, with a minus for descending")
+        return sort
 
     def to_query(self) -> StudyQuery:
         """Return the search."""

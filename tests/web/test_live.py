@@ -9,9 +9,7 @@ from noctis_lab.web.live import LiveFeed, Notification, Subscription, condense
 
 
 def stored(series: str, instance: str) -> InstanceStored:
-    return InstanceStored(
-        StudyInstanceUID="1.2", SeriesInstanceUID=series, SOPInstanceUID=instance
-    )
+    return InstanceStored(StudyInstanceUID="1.2", SeriesInstanceUID=series, SOPInstanceUID=instance)
 
 
 class Events:

@@ -6,7 +6,7 @@ import { badgeOf, copyButton, thumbnailOf } from "./parts";
 import { pythonOfSeries } from "./query";
 import { formatCount } from "./words";
 
-export const UNFOLDED_PX = 216;
+export const UNFOLDED_PX = 208;
 
 export interface UnfoldedEvents {
   open(seriesUID: string): void;

@@ -1,0 +1,244 @@
+"""The worklist in a real browser: rows arrive, search, sort, keyboard, hostile names, no other host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served import HOSTILE_NAME, Site, named_series, running
+
+from noctis_lab.access import ADMIN
+from noctis_lab.catalog import people
+from noctis_lab.config import open_settings
+from noctis_lab.ingest.archive import open_archive
+
+pytestmark = pytest.mark.browser
+
+_SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(require_program: Callable[[str], str]) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=require_program("chromium"), args=_SWITCHES
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    root, folder = tmp_path / "root", tmp_path / "sent"
+    folder.mkdir()
+    settings = open_settings({"root": root, "port": 0, "dicom_port": 1, "min_free_bytes": 0})
+    with open_archive(settings, may_migrate=True) as archive, running(settings) as base:
+        yield Site(settings, archive, base, folder)
+
+
+class Watched:
+    """A page of the signed-in administrator, and what it did that it should not."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append("dialog " + dialog.message))
+        page.on("console", self._on_console)
+        host = urlsplit(site.base).netloc
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if urlsplit(request.url).netloc in ("", host)
+                else self.foreign.append(request.url)
+            ),
+        )
+        token = people.create_login_token(site.catalog, ADMIN)
+        page.goto(f"{site.base}/login?token={token}")
+
+    def _on_console(self, message: object) -> None:
+        if getattr(message, "type", "") == "error":
+            self.complaints.append(str(getattr(message, "text", "")))
+
+    @property
+    def names(self) -> list[str]:
+        return self.page.locator(".tb .tr .pn").all_inner_texts()
+
+
+@pytest.fixture
+def watched(browser: Browser, site: Site) -> Iterator[Watched]:
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        yield Watched(context.new_page(), site)
+
+
+def test_a_study_that_arrives_appears_within_two_seconds_without_reload(
+    watched: Watched, site: Site
+) -> None:
+    page = watched.page
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    expect(page.get_by_text("NOCTIS_SCP").first).to_be_visible()
+    page.evaluate("window.isSamePage = true")
+    site.admit(named_series("FIRST^ONE"), "local")
+    admitted_s = time.monotonic()
+    expect(page.locator(".tb .tr .pn")).to_have_text(["FIRST^ONE"], timeout=2000)
+    appeared_s = time.monotonic() - admitted_s
+    site.admit(named_series("SECOND^TWO"), "local")
+    expect(page.locator(".tb .tr .pn")).to_have_text(["SECOND^TWO", "FIRST^ONE"], timeout=2000)
+    expect(page.locator(".feed .ev")).to_have_count(2)
+    expect(page.locator(".tb .badge.live").first).to_contain_text("Arriving 3")
+    assert appeared_s <= 2
+    assert page.evaluate("window.isSamePage") is True
+    assert watched.complaints == []
+    assert watched.foreign == []
+
+
+def test_names_are_text_whatever_they_hold(watched: Watched, site: Site) -> None:
+    seen = site.admit(named_series(HOSTILE_NAME), "local")
+    page = watched.page
+    expect(page.locator(".tb .tr .pn")).to_have_text([HOSTILE_NAME], timeout=5000)
+    expect(page.locator(".feed .ev .m")).to_have_text([HOSTILE_NAME])
+    page.locator(".tb .tr").dblclick()
+    page.wait_for_url(f"**/viewer/{seen.study}")
+    expect(page.locator(".identity b")).to_have_text(HOSTILE_NAME)
+    page.wait_for_timeout(500)
+    assert page.locator("img[src='x']").count() == 0
+    assert watched.complaints == []
+
+
+def test_search_answers_as_one_types_and_stands_in_the_fragment(
+    watched: Watched, site: Site
+) -> None:
+    for name in ("MÜLLER^EVA", "SMITH^JO", "SMYTHE^ANN"):
+        site.admit(named_series(name, planes=1), "local")
+    page = watched.page
+    expect(page.locator(".tb .tr .pn")).to_have_count(3, timeout=5000)
+    page.keyboard.press("/")
+    page.keyboard.type("muller")
+    typed_s = time.monotonic()
+    expect(page.locator(".tb .tr .pn")).to_have_text(["MÜLLER^EVA"])
+    assert time.monotonic() - typed_s <= 0.5
+    assert urlsplit(page.url).fragment == "q=muller"
+    assert urlsplit(page.url).query == ""
+    expect(page.locator(".sql .code")).to_contain_text("muller")
+    page.reload()
+    expect(page.locator(".tb .tr .pn")).to_have_text(["MÜLLER^EVA"])
+    page.locator("input[type=search]").fill("nobody at all")
+    page.get_by_role("button", name="Clear the search").click()
+    expect(page.locator(".tb .tr .pn")).to_have_count(3)
+    assert watched.complaints == []
+
+
+def test_a_click_on_a_head_sorts_and_says_so(watched: Watched, site: Site) -> None:
+    for name in ("BETA^B", "ALPHA^A", "GAMMA^C"):
+        site.admit(named_series(name, planes=1), "local")
+    page = watched.page
+    expect(page.locator(".tb .tr .pn")).to_have_count(3, timeout=5000)
+    head = page.get_by_role("columnheader", name="Patient")
+    head.get_by_role("button").click()
+    expect(page.locator(".tb .tr .pn")).to_have_text(["ALPHA^A", "BETA^B", "GAMMA^C"])
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    head.get_by_role("button").click()
+    expect(page.locator(".tb .tr .pn")).to_have_text(["GAMMA^C", "BETA^B", "ALPHA^A"])
+    expect(head).to_have_attribute("aria-sort", "descending")
+
+
+def test_the_keyboard_alone_unfolds_and_opens_a_series(watched: Watched, site: Site) -> None:
+    seen = site.admit(named_series("KEY^BOARD"), "local")
+    page = watched.page
+    expect(page.locator(".tb .tr .pn")).to_have_count(1, timeout=5000)
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".tb .tr")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".un .sc")).to_have_count(1)
+    picture = page.locator(".un .sc img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/viewer/{seen.study}?series={seen.series}")
+    assert watched.complaints == []
+    assert watched.foreign == []
+
+
+def test_only_a_window_of_many_rows_is_fetched_and_drawn(watched: Watched, site: Site) -> None:
+    for number in range(130):
+        site.admit(named_series(f"MANY^{number:03d}", planes=1), "local")
+    page = watched.page
+    page.goto(f"{site.base}/#sort=PatientName")
+    page.reload()
+    expect(page.locator(".tb .tr .pn").first).to_have_text("MANY^000")
+    assert len(watched.names) < 60
+    page.locator(".tb").press("End")
+    expect(page.locator(".tb .tr .pn").last).to_have_text("MANY^129")
+    assert len(watched.names) < 60
+
+
+def test_an_unknown_sender_is_approved_into_a_facility_or_blocked(
+    watched: Watched, site: Site
+) -> None:
+    page = watched.page
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    site.admit(named_series("ANY^ONE"), "local")
+    expect(page.locator(".tb .tr .pn")).to_have_count(1, timeout=5000)
+    site.archive.ledger.refuse("CT_ICU_2", "10.4.7.31")
+    card = page.locator(".unk")
+    expect(card).to_contain_text("CT_ICU_2", timeout=3000)
+    card.get_by_role("button", name="Approve").click()
+    card.get_by_role("combobox").fill("icu")
+    card.get_by_role("button", name="Accept").click()
+    expect(card).to_have_count(0)
+    from noctis_lab.catalog.senders import list_senders
+
+    known = [(row.aet, row.address, row.facility) for row in list_senders(site.catalog)]
+    assert known == [("CT_ICU_2", "10.4.7.31", "icu")]
+    assert watched.complaints == []
+
+
+def test_the_sign_in_page_takes_a_name_and_says_what_was_wrong(
+    browser: Browser, site: Site
+) -> None:
+    from noctis_lab.access import Role
+
+    people.add_principal(site.catalog, "eve", Role.VIEWER, ["local"])
+    people.set_password_hash(site.catalog, "eve", people.hash_password("long enough"))
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{site.base}/viewer/1.2.3")
+        assert urlsplit(page.url).path == "/login"
+        page.get_by_role("button", name="Sign in with an account").click()
+        page.get_by_label("Name").fill("eve")
+        page.get_by_label("Password").fill("not that one")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("a name and its password")
+        page.get_by_label("Password").fill("long enough")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.get_by_text("Nothing here")).to_be_visible()
+        page.get_by_role("link", name="Open the worklist").click()
+        page.locator("#avatar").click()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/login")
+        page.goto(site.base)
+        assert urlsplit(page.url).path == "/login"
+
+
+def test_light_stays_chosen(watched: Watched, site: Site) -> None:
+    page = watched.page
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Light or dark").click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(245, 246, 248)"
