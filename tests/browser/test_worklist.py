@@ -1,4 +1,4 @@
-"""The worklist in a real browser: rows arrive, search, sort, keyboard, hostile names, no other host."""
+"""The worklist in a real browser: live rows, search, keyboard, hostile names, no other host."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from served import HOSTILE_NAME, Site, named_series, running
 
 from noctis_lab.access import ADMIN
 from noctis_lab.catalog import people
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
+from tests.served import HOSTILE_NAME, Site, named_series, running
 
 pytestmark = pytest.mark.browser
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import PASSWORD, Site, running
 
 from noctis_lab.access import Role
 from noctis_lab.catalog import people
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
+from tests.served import PASSWORD, Site, running
 
 
 @pytest.fixture

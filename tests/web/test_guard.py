@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import websockets
-from served import HOSTILE_NAME, PASSWORD, Seen, Site, named_series
 
 from noctis_lab.web.auth import cookie_name
+from tests.served import HOSTILE_NAME, PASSWORD, Seen, Site, named_series
 
 API = "/api/v1/dicom"
 
