@@ -252,12 +252,15 @@ def write_refusal(connections: Connections, aet: str, address: str, at: int) -> 
         calling_aet=clean_text(aet)[:_LONGEST_NAME], address=clean_text(address)[:_LONGEST_NAME]
     )
     with connections.write() as connection:
-        connection.execute(
+        counted = connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["aet", "address"],
                 set_={"attempts": table.c.attempts + 1, "last_at": at},
+                where=statement.excluded.last_at > table.c.last_at,
             )
         )
+        if not counted.rowcount:
+            return  # the journal's record was applied before
         connection.execute(
             schema.event.insert().values(kind=fact.kind, fields=fact.to_json(), at=at)
         )

@@ -297,14 +297,15 @@ class Ledger:
         with self._journal.writing():
             position = self._read_position()
             for end, record in self._journal.iter_records(after=position):
-                self._replay_one(record)
+                self.replay_record(record)
                 position = end
                 replayed += 1
             if replayed:
-                self._write_position(position)
+                self.note_position(position)
         return replayed
 
-    def _replay_one(self, record: JournalRecord) -> None:
+    def replay_record(self, record: JournalRecord) -> None:
+        """Apply one record of the journal; see `replay`."""
         apply = self._kinds.get(record.kind)
         if apply is None:
             raise StorageError(
@@ -332,7 +333,8 @@ class Ledger:
         except (OSError, ValueError, KeyError):
             return JournalPosition()
 
-    def _write_position(self, position: JournalPosition) -> None:
+    def note_position(self, position: JournalPosition) -> None:
+        """Note that this catalogue has all records up to `position`."""
         folder = self._catalog.root / CATALOG
         noted = {
             "catalog_inode": _inode(folder),

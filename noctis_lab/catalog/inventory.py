@@ -1,0 +1,104 @@
+"""The whole catalogue at once, for upkeep: where what lies, and whether others have it open."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.records import InPlace
+from noctis_lab.catalog.store import Catalog
+from noctis_lab.errors import CatalogLocked
+
+__all__ = ["Location", "held_alone", "iter_locations"]
+
+_PAGE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where an instance's bytes are, and what their hash is."""
+
+    SOPInstanceUID: str
+    SeriesInstanceUID: str
+    StudyInstanceUID: str
+    sha256: bytes
+    in_place: InPlace | None
+
+
+def iter_locations(catalog: Catalog) -> Iterator[Location]:
+    """Yield every instance's location, withheld ones too; in pages, so that no snapshot is long."""
+    instance, series = schema.instance, schema.series
+    study, place = schema.study, schema.in_place
+    statement = (
+        select(
+            instance.c.instance_key,
+            instance.c.SOPInstanceUID,
+            series.c.SeriesInstanceUID,
+            study.c.StudyInstanceUID,
+            instance.c.sha256,
+            place.c.path,
+            place.c.size_bytes,
+            place.c.mtime_ns,
+        )
+        .join(series, series.c.series_key == instance.c.series_key)
+        .join(study, study.c.study_key == series.c.study_key)
+        .outerjoin(place, place.c.instance_key == instance.c.instance_key)
+        .order_by(instance.c.instance_key)
+        .limit(_PAGE)
+    )
+    after: int | None = None
+    while True:
+        page = statement if after is None else statement.where(instance.c.instance_key > after)
+        with catalog.connections.read() as connection:
+            rows = connection.execute(page).all()
+        for row in rows:
+            yield Location(
+                SOPInstanceUID=row.SOPInstanceUID,
+                SeriesInstanceUID=row.SeriesInstanceUID,
+                StudyInstanceUID=row.StudyInstanceUID,
+                sha256=bytes(row.sha256),
+                in_place=None
+                if row.path is None
+                else InPlace(
+                    path=Path(bytes(row.path).decode("utf-8", "surrogateescape")),
+                    size_bytes=row.size_bytes,
+                    mtime_ns=row.mtime_ns,
+                ),
+            )
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].instance_key
+
+
+@contextmanager
+def held_alone(root: Path) -> Iterator[None]:
+    """Hold an archive's catalogue so that nobody else has it open; where there is none, do nothing.
+
+    Raises
+    ------
+    CatalogLocked
+        Another process has it open.
+    """
+    path = root / "catalog" / "catalog.sqlite"
+    if not path.exists():
+        yield
+        return
+    with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
+        try:
+            # Every connection in WAL mode holds the file shared for as long as it is open.
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            database.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise CatalogLocked(
+                f"{path} is open in another process: stop `noctis serve`, notebooks and scripts "
+                "that use this archive, then try again"
+            ) from error
+        except sqlite3.DatabaseError:
+            pass  # damaged: nobody works with it, and a rebuild is what it needs
+        yield
