@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
@@ -48,6 +48,11 @@ class Statement:
         self._names: tuple[str, ...] | None = None if positions is None else tuple(positions)
         fixed = dict(compiled.params) if compiled.params else {}
         self._fixed = {k: v for k, v in fixed.items() if v is not None and k not in columns}
+
+    @property
+    def text(self) -> str:
+        """The SQL, with the driver's placeholders."""
+        return self._sql
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run it and return all rows, as the driver gives them: a boolean may be 0 or 1.
@@ -159,11 +164,13 @@ class Connections:
             self._pid = os.getpid()
 
 
-def upsert(table: Table, engine: Engine) -> sqlite.Insert:  # noqa: ARG001
+def upsert(table: Table, engine: Engine) -> sqlite.Insert | postgresql.Insert:
     """Return an insert that has ``on_conflict_…``, in the dialect of the engine.
 
     SQLite's and PostgreSQL's are spelled alike; this is the one place where they part.
     """
+    if engine.dialect.name == "postgresql":
+        return postgresql.insert(table)
     return sqlite.insert(table)
 
 

@@ -22,6 +22,7 @@ _NETWORK = frozenset(
     | {"ncpfs", "nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.glusterfs"}
     | {"fuse.rclone", "fuse.s3fs", "fuse.sshfs"}
 )
+_MOUNTINFO = Path("/proc/self/mountinfo")
 _FIRST_SLEEP_S = 0.000_2
 _LONGEST_SLEEP_S = 0.002
 
@@ -102,8 +103,15 @@ class WriteLock:
         )
 
 
-def require_local_disk(folder: Path) -> None:
+def require_local_disk(folder: Path, *, mountinfo: Path = _MOUNTINFO) -> None:
     """Refuse a folder on a network file system.
+
+    Parameters
+    ----------
+    folder
+        Any path; links are followed.
+    mountinfo
+        The kernel's list of mounts (see proc(5)); where there is none, nothing is refused.
 
     Raises
     ------
@@ -111,9 +119,9 @@ def require_local_disk(folder: Path) -> None:
         Names the file system's type.
     """
     try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        mounts = mountinfo.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return  # no Linux: nothing to tell by
+        return
     kind = filesystem_of(folder, mounts)
     if kind in _NETWORK:
         raise UnsupportedFilesystem(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
 from noctis_lab.catalog.connection import Connections
-from noctis_lab.catalog.schema import REVISION
 from noctis_lab.errors import SchemaMismatch
 
 __all__ = ["REVISIONS", "ensure_schema", "find_revision", "upgrade"]
@@ -24,32 +24,40 @@ def find_revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def ensure_schema(connections: Connections, *, may_migrate: bool) -> None:
+def ensure_schema(
+    connections: Connections, *, may_migrate: bool, revisions: Sequence[str] = REVISIONS
+) -> None:
     """Make an empty catalogue's tables; migrate an older one's where that is allowed.
+
+    Parameters
+    ----------
+    revisions
+        Every revision there has been, oldest first; the last is the one wanted.
 
     Raises
     ------
     SchemaMismatch
         The schema is older (and `may_migrate` is False), or newer than this program's.
     """
+    wanted = revisions[-1]
     with connections.write() as connection:
         found = find_revision(connection)
-        if found == REVISION:
+        if found == wanted:
             return
-        if found is not None and found not in REVISIONS:
+        if found is not None and found not in revisions:
             raise SchemaMismatch(
-                f"the catalogue's schema {found} is newer than this program's {REVISION}: "
+                f"the catalogue's schema {found} is newer than this program's {wanted}: "
                 "upgrade noctis_lab"
             )
         if found is not None and not may_migrate:
             raise SchemaMismatch(
-                f"the catalogue's schema {found} is older than this program's {REVISION}: "
+                f"the catalogue's schema {found} is older than this program's {wanted}: "
                 "run `noctis migrate`"
             )
-        upgrade(connection)
+        upgrade(connection, wanted)
 
 
-def upgrade(connection: Connection, revision: str = REVISION) -> None:
+def upgrade(connection: Connection, revision: str) -> None:
     """Run the migrations up to `revision` within the connection's transaction."""
     # Only the few who migrate pay for this import.
     from alembic import command

@@ -1,0 +1,102 @@
+"""The schema: made once, brought up step by step, refused where it is not this program's."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_mock_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from noctis_lab.catalog import migrate, schema
+from noctis_lab.catalog.commit_statements import CommitStatements
+from noctis_lab.catalog.connection import Connections, Statement
+from noctis_lab.catalog.migrate import REVISIONS, ensure_schema
+from noctis_lab.catalog.store import open_catalog
+from noctis_lab.errors import SchemaMismatch
+
+from .entries import entry
+
+
+def set_revision(root: Path, revision: str) -> None:
+    with sqlite3.connect(root / "catalog" / "catalog.sqlite") as connection:
+        connection.execute("update alembic_version set version_num = ?", (revision,))
+    connection.close()
+
+
+def test_an_empty_root_is_initialised_by_whoever_comes_first(tmp_path: Path) -> None:
+    with open_catalog(tmp_path / "new" / "root") as catalog:
+        assert catalog.counts().instances == 0
+    with sqlite3.connect(tmp_path / "new" / "root" / "catalog" / "catalog.sqlite") as connection:
+        assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+        assert connection.execute("select * from alembic_version").fetchall() == [("0001",)]
+    connection.close()
+
+
+def test_an_empty_file_is_initialised_too(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "catalog.sqlite").touch()
+
+    with open_catalog(tmp_path) as catalog:
+        catalog.commit_instance(entry(1))
+        assert catalog.counts().instances == 1
+
+
+def test_the_migrations_make_what_the_schema_says(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog, catalog.connections.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        made = connection.exec_driver_sql(
+            "select name, sql from sqlite_master where type = 'table'"
+        ).all()
+    clustered = {name for name, sql in made if "WITHOUT ROWID" in sql}
+    assert clustered == {"instance", "receipt", "study_access"}
+
+
+def test_the_revisions_named_are_those_there_are() -> None:
+    folder = Path(migrate.__file__).with_name("migrations")
+    scripts = ScriptDirectory(str(folder))
+
+    assert tuple(s.revision for s in reversed(list(scripts.walk_revisions()))) == REVISIONS
+    assert scripts.get_current_head() == schema.REVISION == REVISIONS[-1]
+
+
+def test_a_newer_schema_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    open_catalog(tmp_path).close()
+    set_revision(tmp_path, "9999")
+
+    for may_migrate in (False, True):
+        with pytest.raises(SchemaMismatch, match="upgrade noctis_lab"):
+            open_catalog(tmp_path, may_migrate=may_migrate)
+
+
+def test_an_older_schema_is_refused_with_the_command(tmp_path: Path) -> None:
+    open_catalog(tmp_path).close()
+    connections = Connections(tmp_path / "catalog", lock_timeout_s=5)
+    try:
+        with pytest.raises(SchemaMismatch, match="noctis migrate"):
+            ensure_schema(connections, may_migrate=False, revisions=("0001", "0002"))
+    finally:
+        connections.close()
+
+
+def test_the_schema_and_the_hot_statements_are_postgresqls_too() -> None:
+    engine = create_mock_engine("postgresql+psycopg://", lambda *_: None)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+    made = [
+        str(CreateTable(table).compile(dialect=dialect))
+        for table in schema.metadata.tables.values()
+    ]
+    hot = vars(CommitStatements(engine))  # type: ignore[arg-type]
+
+    assert all("ROWID" not in text and "AUTOINCREMENT" not in text for text in made)
+    assert any("BIGSERIAL" in text for text in made)
+    assert all(isinstance(statement, Statement) for statement in hot.values())
+    assert "ON CONFLICT (kind, key) DO UPDATE" in hot["add_jobs"].text
+    assert "%(SOPInstanceUID)s" in hot["add_instance"].text
