@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -25,8 +27,13 @@ def real_data() -> Path:
 def require_program() -> Callable[[str], str]:
     """Return a function that finds a program, or skips (in CI: fails) where it is missing."""
 
+    # pynetdicom puts programs of DCMTK's names into our own environment.
+    own = Path(sys.prefix, "bin")
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    elsewhere = os.pathsep.join(folder for folder in folders if Path(folder) != own)
+
     def find(name: str) -> str:
-        path = shutil.which(name)
+        path = shutil.which(name, path=elsewhere)
         if path is None and os.environ.get("NOCTIS_CI") == "1":
             pytest.fail(f"{name} is not installed, and CI allows no skip for it")
         if path is None:
@@ -34,6 +41,14 @@ def require_program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """Return a TCP port of the loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from noctis_lab.cli import network, query, senders, services
+from noctis_lab.cli import network, query, senders, services, upkeep
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ services.register(app)
 query.register(app)
 network.register(app)
 senders.register(app)
+upkeep.register(app)
 
 
 def main() -> None:

@@ -8,11 +8,9 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from noctis_lab.cli.options import opened_settings, outer_door
+from noctis_lab.cli.options import PARTLY_DONE, opened_settings, outer_door
 
 __all__ = ["register"]
-
-PARTLY_DONE = 3
 
 Peer = Annotated[str, typer.Argument(help="Address of the receiver.")]
 PeerPort = Annotated[int, typer.Argument(help="TCP port of the receiver.")]

@@ -15,9 +15,11 @@ from noctis_lab.cli.logs import configure_logging
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import NoctisError
 
-__all__ = ["AET", "Debug", "Host", "Port", "Root", "opened_settings", "outer_door"]
+__all__ = ["AET", "PARTLY_DONE", "Debug", "Host", "Port", "Root", "opened_settings", "outer_door"]
 
 logger = logging.getLogger(__name__)
+
+PARTLY_DONE = 3  #: exit code: what failed was listed
 
 Root = Annotated[
     Path | None, typer.Option("--root", help="The archive's folder.  [NOCTIS_ROOT, ~/noctis]")
@@ -39,13 +41,19 @@ def outer_door() -> Iterator[None]:
     """
     try:
         yield
-    except NoctisError as error:
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except (NoctisError, OSError) as error:
         logger.debug("command failed", exc_info=True)
         print(f"noctis: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
-    except OSError as error:
+    except Exception as error:
         logger.debug("command failed", exc_info=True)
-        print(f"noctis: {error}", file=sys.stderr)
+        print(
+            f"noctis: unexpected {type(error).__name__}; NOCTIS_LOG_LEVEL=DEBUG shows where it "
+            "comes from, please report it",
+            file=sys.stderr,
+        )
         raise typer.Exit(1) from None
 
 

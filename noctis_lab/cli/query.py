@@ -48,4 +48,4 @@ def sql(
                 rows = write_result(result, output)
                 print(f"{rows} rows written to {output}", file=sys.stderr)
             else:
-                sys.stdout.write(result.to_text(format.value))
+                print(result.to_text(format.value).rstrip("\n"))

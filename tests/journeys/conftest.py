@@ -1,0 +1,121 @@
+"""A whole archive for a journey: `noctis serve` as people start it, on ports of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SENDERS_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running `noctis serve`."""
+
+    root: Path
+    process: subprocess.Popen[str]
+    dicom_port: int
+    url: str  # the token URL, which signs in
+    printed: list[str]
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the pages."""
+        return self.url.split("/login")[0]
+
+
+def noctis(*arguments: str, root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one `noctis` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "noctis_lab", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SENDERS_TIMEOUT_S,
+        env=os.environ | {"NOCTIS_ROOT": str(root)} | environment,
+        check=False,
+    )
+
+
+def send(program: str, served: Served, folder: Path) -> None:
+    """Push a folder with a stock DCMTK sender; fails where the sender says so."""
+    switches = {"storescu": ["+sd", "+r", "-R"], "dcmsend": ["+sd", "+r"]}[Path(program).name]
+    subprocess.run(
+        [
+            program,
+            *switches,
+            "-aec",
+            "NOCTIS_SCP",
+            "127.0.0.1",
+            str(served.dicom_port),
+            str(folder),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=SENDERS_TIMEOUT_S,
+    )
+
+
+def start(*command: str, root: Path, **environment: str) -> Served:
+    """Start `noctis serve` or `demo` and wait until it has announced itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "noctis_lab", *command, "--root", str(root)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"NOCTIS_QUIET_S": "1"} | environment,
+        start_new_session=True,
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    printed: list[str] = []
+    threading.Thread(target=_follow, args=(process, lines, printed), daemon=True).start()
+    dicom_port, url = None, None
+    while url is None or dicom_port is None:
+        line = lines.get(timeout=60)
+        if not line:
+            pytest.fail("noctis ended before it had announced itself")
+        if receiver := re.search(r"receiver .* at \S+:(\d+)", line):
+            dicom_port = int(receiver[1])
+        if page := re.search(r"page +(http\S+)", line):
+            url = page[1]
+    return Served(root, process, dicom_port, url, printed)
+
+
+def _follow(process: subprocess.Popen[str], lines: queue.Queue[str], printed: list[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        printed.append(line)
+        lines.put(line)
+    lines.put("")
+
+
+def stop(served: Served) -> int:
+    """End it as Ctrl-C does; returns its exit code."""
+    served.process.send_signal(signal.SIGINT)
+    code = served.process.wait(timeout=30)
+    assert served.process.stdout is not None
+    served.process.stdout.close()
+    return code
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Serve an empty archive for one test."""
+    archive = start("serve", "--port", "0", "--dicom-port", "0", root=tmp_path / "archive")
+    yield archive
+    if archive.process.poll() is None:
+        stop(archive)
+
+
+@pytest.fixture
+def dcmtk(require_program: Callable[[str], str]) -> dict[str, str]:
+    """Return the paths of the DCMTK programs that journeys use."""
+    return {name: require_program(name) for name in ("storescu", "dcmsend", "storescp", "echoscu")}

@@ -1,0 +1,93 @@
+"""`noctis serve` keeps its three processes running and ends them as one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from noctis_lab.catalog.store import open_catalog
+from noctis_lab.events import ChildRestarted
+from tests.journeys.conftest import Served, noctis, start, stop
+
+pytestmark = pytest.mark.slow
+
+
+def _children(served: Served) -> dict[str, psutil.Process]:
+    found = psutil.Process(served.process.pid).children()
+    return {next(w for w in p.cmdline() if w in ("receive", "web", "worker")): p for p in found}
+
+
+def test_one_interrupt_ends_all_processes_and_leaves_no_debris(served: Served) -> None:
+    children = _children(served)
+    assert sorted(children) == ["receive", "web", "worker"]
+
+    assert stop(served) == 0
+
+    assert not [name for name, process in children.items() if process.is_running()]
+    assert list((served.root / "incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["receive", "web", "worker"])
+def test_a_dead_child_is_restarted_and_reported(
+    served: Served, dcmtk: dict[str, str], name: str
+) -> None:
+    before = _children(served)[name]
+    os.kill(before.pid, signal.SIGKILL)
+
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        again = _children(served).get(name)
+        if again is not None and again.pid != before.pid and _answers(served, dcmtk):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail(f"{name} did not come back")
+    with open_catalog(served.root) as catalog:
+        told = [
+            event for _, event in catalog.poll_events(after=0) if isinstance(event, ChildRestarted)
+        ]
+    assert told == [ChildRestarted(process=name, exit_code=-signal.SIGKILL)]
+
+
+def test_the_supervisors_death_ends_its_children(tmp_path: Path) -> None:
+    served = start("serve", "--port", "0", "--dicom-port", "0", root=tmp_path / "archive")
+    children = _children(served)
+    served.process.kill()
+    served.process.wait()
+    assert served.process.stdout is not None
+    served.process.stdout.close()
+
+    _, alive = psutil.wait_procs(children.values(), timeout=20)
+
+    assert alive == []
+
+
+def test_a_taken_port_ends_serve_with_a_remedy(served: Served, tmp_path: Path) -> None:
+    second = noctis(
+        "serve", "--port", "0", "--dicom-port", str(served.dicom_port), root=tmp_path / "second"
+    )
+
+    assert second.returncode == 1
+    assert str(served.dicom_port) in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def _answers(served: Served, dcmtk: dict[str, str]) -> bool:
+    echo = subprocess.run(
+        [dcmtk["echoscu"], "-aec", "NOCTIS_SCP", "127.0.0.1", str(served.dicom_port)],
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    try:
+        page = httpx.get(f"{served.origin}/health").status_code
+    except httpx.TransportError:
+        return False
+    return echo.returncode == 0 and page == 200
