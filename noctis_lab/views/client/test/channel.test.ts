@@ -15,7 +15,7 @@ class KeptModel implements ComponentModel {
     this.hears.delete(callback);
   }
   say(data: unknown): void {
-    for (const hear of this.hears) hear({ data } as never);
+    for (const hear of this.hears) hear(data as never);
   }
 }
 

@@ -4,6 +4,7 @@ import { type ElementText, type StackDescription, type Transport, TransportError
 /** Panel's model as a component sees it. */
 export interface ComponentModel {
   send_msg(data: unknown): void;
+  /** "msg:custom" gives a message as it was sent; the name of a parameter, that it changed. */
   on(event: string | string[], callback: (event: never) => void): void;
   off(event: string | string[], callback: (event: never) => void): void;
 }
@@ -76,8 +77,7 @@ export class ChannelTransport implements Transport {
     });
   }
 
-  readonly #hear = (event: { data: Answer }): void => {
-    const answer = event.data;
+  readonly #hear = (answer: Answer | null | undefined): void => {
     if (answer?.kind !== "answer") return;
     const pending = this.#pending.get(answer.id);
     if (pending === undefined) return;
