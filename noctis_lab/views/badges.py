@@ -65,7 +65,7 @@ def _exceptions(row: SeriesRow) -> Iterator[Badge]:
     if facts.gap_count:
         text = _counted(facts.gap_count, "gap")
         yield Badge(kind="warn", icon="gap", text=text, sentence=note or _GAPS)
-    if facts.is_volume is False and not facts.duplicate_count and note:
+    if facts.is_volume is False and not facts.duplicate_count and row.image_count > 1 and note:
         yield Badge(kind="info", icon="layers", text="Slices", sentence=note)
 
 

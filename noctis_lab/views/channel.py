@@ -66,7 +66,13 @@ class Channel:
         if len(self._tasks) >= _MOST_QUESTIONS:
             self._refuse(question_id, "Too many questions at one time; try again in a moment.")
             return True
-        task = asyncio.get_running_loop().create_task(self.answer(message))
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # `panel serve` hears messages in a thread of its own, which may wait.
+            asyncio.run(self.answer(message))
+            return True
+        task = loop.create_task(self.answer(message))
         self._tasks[question_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(question_id, None))
         return True

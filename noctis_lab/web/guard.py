@@ -259,10 +259,11 @@ _TITLES = {
 
 
 def _nothing_there(what: str) -> Problem:
+    article = "an" if what[0] in "aeiou" else "a"
     return Problem(
         status=404,
-        expected=f"the {what} of something in this archive that you may see",
-        came="none such",
+        expected=f"{article} {what} that is here and yours to see",
+        came="none",
         what_to_do="Look for it in the worklist, or ask an administrator for its facility.",
     )
 

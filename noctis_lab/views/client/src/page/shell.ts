@@ -51,7 +51,8 @@ function followReceiver(): void {
 
 document.getElementById("theme")?.addEventListener("click", toggleTheme);
 document.getElementById("help")?.addEventListener("click", () => {
-  document.dispatchEvent(new CustomEvent("noctis-keys"));
+  // Each page's component has its own sheet of keys, behind the same key.
+  document.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
 });
 document.getElementById("sign-out")?.addEventListener("click", () => {
   signOut().catch((error: unknown) => {

@@ -9,7 +9,7 @@ interface Answer {
   kind: string;
   id: string;
   body?: unknown;
-  error?: string;
+  error?: string | null;
 }
 
 interface Pending {
@@ -29,7 +29,7 @@ export class ChannelSource implements Source {
   private count = 0;
 
   constructor(private readonly model: ComponentModel) {
-    model.on("msg:custom", ((event: { data: Answer }) => this.hear(event.data)) as (event: never) => void);
+    model.on("msg:custom", ((answer: Answer | null | undefined) => this.hear(answer)) as (event: never) => void);
   }
 
   search(query: Query, offset: number, limit: number, signal?: AbortSignal): Promise<SearchAnswer> {
@@ -95,11 +95,11 @@ export class ChannelSource implements Source {
     });
   }
 
-  private hear(answer: Answer): void {
-    const pending = this.pending.get(answer.id);
-    if (answer.kind !== "answer" || !pending) return;
+  private hear(answer: Answer | null | undefined): void {
+    const pending = answer?.kind === "answer" ? this.pending.get(answer.id) : undefined;
+    if (!answer || !pending) return;
     this.pending.delete(answer.id);
-    if (answer.error === undefined) pending.resolve(answer.body as never);
+    if (answer.error === undefined || answer.error === null) pending.resolve(answer.body as never);
     else pending.reject(new TransportError(answer.error));
   }
 }

@@ -3,6 +3,7 @@ import baseCss from "../ground/base.css";
 import { adoptStyles, el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
+import tokensCss from "../ground/tokens.css";
 import { followTheme } from "../viewer/theme";
 import { type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
 import type { ComponentModel } from "../viewer/channel";
@@ -99,17 +100,26 @@ class Worklist {
             el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), filtersButton),
           el("div", { class: "sql" }, icon("database", "s"), this.sqlText, this.count,
             copyButton("Copy SQL", () => this.sql, { class: "lnk" }),
-            copyButton("Copy as Python", () => pythonOf(this.sql), { class: "lnk" })),
+            copyButton("Copy as Python", () => pythonOf(this.sql), { class: "lnk" }, "code")),
           this.middle),
         this.arrivals.element),
       el("footer", { class: "status" },
         ...this.hints(), el("span", { class: "grow" }), this.offline, this.archive),
       this.keys);
     this.middle.append(this.table.element);
-    filtersButton.addEventListener("click", () => {
-      const isShown = root.classList.toggle("filtering");
+    const showFilters = (isShown: boolean): void => {
+      root.classList.toggle("filtering", isShown);
       filtersButton.setAttribute("aria-expanded", String(isShown));
+    };
+    filtersButton.addEventListener("click", () => showFilters(!root.classList.contains("filtering")));
+    root.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && root.classList.contains("filtering")) {
+        showFilters(false);
+        filtersButton.focus();
+        event.stopPropagation();
+      }
     });
+    this.middle.addEventListener("pointerdown", () => showFilters(false));
     return root;
   }
 
@@ -135,7 +145,6 @@ class Worklist {
     });
     this.input.addEventListener("keydown", (event) => this.onSearchKey(event));
     on(document, "keydown", (event) => this.onPageKey(event as KeyboardEvent));
-    on(document, "noctis-keys", () => this.keys.togglePopover());
     on(window, "hashchange", () => {
       this.query = fromFragment(location.hash);
       this.input.value = this.query.text;
@@ -346,7 +355,7 @@ class Worklist {
 /** Show the worklist in an element; the function returned takes it away again. */
 export function mountWorklist(host: HTMLElement, options: WorklistOptions): () => void {
   const root = host.getRootNode();
-  if (root instanceof ShadowRoot || root instanceof Document) adoptStyles(root, baseCss, css);
+  if (root instanceof ShadowRoot || root instanceof Document) adoptStyles(root, tokensCss, baseCss, css);
   return new Worklist(options).mount(host);
 }
 

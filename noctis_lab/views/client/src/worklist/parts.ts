@@ -33,9 +33,9 @@ export function thumbnailOf(source: Source, seriesUID: string | null, size: numb
 }
 
 /** A button that copies and says so in its own words for a moment. */
-export function copyButton(label: string, textOf: () => string, attributes: Record<string, string> = {}): HTMLButtonElement {
+export function copyButton(label: string, textOf: () => string, attributes: Record<string, string> = {}, picture: IconName = "copy"): HTMLButtonElement {
   const words = el("span", { class: "lbl" }, label);
-  const button = el("button", { type: "button", "aria-label": label, title: label, ...attributes }, icon("copy", "s"), words);
+  const button = el("button", { type: "button", "aria-label": label, title: label, ...attributes }, icon(picture, "s"), words);
   button.addEventListener("click", (event) => {
     event.stopPropagation();
     void copyText(textOf()).then((isCopied) => {

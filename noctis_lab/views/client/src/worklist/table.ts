@@ -268,7 +268,7 @@ export class Table {
       dblclick: () => this.events.open(study.StudyInstanceUID, null),
     },
       el("span", { role: "gridcell" }, unfoldButton),
-      el("span", { role: "gridcell", class: "pn", title: study.PatientName }, study.PatientName ?? "no name"),
+      el("span", { role: "gridcell", class: `pn ${study.PatientName ? "" : "t3"}`, title: study.PatientName }, study.PatientName || "no name"),
       el("span", { role: "gridcell", class: "x hide" }, study.PatientID),
       el("span", { role: "gridcell", class: "x" }, formatDate(study.StudyDate)),
       el("span", { role: "gridcell", class: "x", title: study.StudyDescription }, study.StudyDescription),

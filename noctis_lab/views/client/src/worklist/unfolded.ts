@@ -36,7 +36,7 @@ function words(series: Series): [string, string] {
   if (exception) return [`${number}: ${exception.text.toLowerCase()}`, series.badges.map((badge) => badge.sentence).filter((s, i, all) => all.indexOf(s) === i).join(" ")];
   const kind = series.Modality ?? "Unknown modality";
   const first = series.badges[0];
-  const said = first ? first.sentence : "Its geometry is checked once it has been quiet for a moment.";
+  const said = first ? first.sentence : series.image_count === 1 ? "A single image is no stack." : "Its geometry is checked once it has been quiet for a moment.";
   return [`${number}: ${series.SeriesDescription || kind}`, `${kind}, ${formatCount(series.instance_count, "instance")}. ${said}`];
 }
 
@@ -56,7 +56,7 @@ export function unfoldedOf(source: Source, all: Series[] | Error | null, selecte
         el("div", { class: "m" }, title), el("p", { class: "f12 t2" }, sentence),
         el("div", { class: "row g2 acts" },
           el("button", { type: "button", class: "btn s p", click: () => events.open(series.SeriesInstanceUID) }, icon("open", "s"), "Open"),
-          copyButton("Copy as Python", () => pythonOfSeries(series.SeriesInstanceUID), { class: "btn s" }),
+          copyButton("Copy as Python", () => pythonOfSeries(series.SeriesInstanceUID), { class: "btn s" }, "code"),
           copyButton("Copy UID", () => series.SeriesInstanceUID, { class: "btn s q" }))));
     }
   }

@@ -1,0 +1,76 @@
+"""Badges say what the facts say: exceptions by name and number, passes quietly, nothing unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from noctis_lab.catalog.records import SeriesFacts, SeriesRow
+from noctis_lab.views.badges import badges_of_series, badges_of_study
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def series(facts: SeriesFacts, *, images: int = 10) -> SeriesRow:
+    return SeriesRow(
+        SeriesInstanceUID="1.2.1",
+        StudyInstanceUID="1.2",
+        Modality="SR" if images == 0 else "CT",
+        SeriesNumber=1,
+        SeriesDescription=None,
+        SeriesDate=None,
+        BodyPartExamined=None,
+        Manufacturer=None,
+        ManufacturerModelName=None,
+        StationName=None,
+        ProtocolName=None,
+        FrameOfReferenceUID=None,
+        instance_count=max(images, 1),
+        frame_count=images,
+        image_count=images,
+        stored_bytes=1,
+        first_received_at=AT,
+        last_received_at=AT,
+        is_dirty=False,
+        facts=facts,
+    )
+
+
+REGULAR = SeriesFacts(is_volume=True, is_regular=True, tilt_deg=0.0, gap_count=0, duplicate_count=0)
+TILTED = SeriesFacts(is_volume=True, is_regular=True, tilt_deg=16.5, geometry_note="It is tilted.")
+STEEPER = SeriesFacts(is_volume=True, is_regular=True, tilt_deg=-20.0)
+BROKEN = SeriesFacts(is_volume=False, is_regular=False, gap_count=9, duplicate_count=1)
+
+
+def texts(rows: list[SeriesRow]) -> list[tuple[str, str]]:
+    return [(badge.kind, badge.text) for badge in badges_of_study(rows)]
+
+
+def test_nothing_is_said_of_what_is_not_known_yet() -> None:
+    assert badges_of_series(series(SeriesFacts())) == ()
+
+
+def test_exceptions_are_named_with_their_number_and_passes_are_silent_beside_them() -> None:
+    assert texts([series(REGULAR), series(BROKEN)]) == [("warn", "1 duplicate"), ("warn", "9 gaps")]
+    assert texts([series(REGULAR), series(REGULAR)]) == [("pass", "Geometry")]
+
+
+def test_of_several_tilts_the_largest_is_named_without_its_sign() -> None:
+    assert texts([series(TILTED), series(STEEPER)]) == [("warn", "Tilt 20.0°")]
+    assert badges_of_series(series(TILTED))[0].sentence == "It is tilted."
+
+
+def test_a_tilt_of_a_rounding_is_none() -> None:
+    facts = SeriesFacts(is_volume=True, is_regular=True, tilt_deg=0.01)
+    assert texts([series(facts)]) == [("pass", "Geometry")]
+
+
+def test_a_series_without_pixels_says_so_itself_but_not_of_its_study() -> None:
+    report = series(SeriesFacts(), images=0)
+    assert [badge.text for badge in badges_of_series(report)] == ["SR, no pixels"]
+    assert texts([report, series(REGULAR)]) == [("pass", "Geometry")]
+
+
+def test_a_single_image_is_no_exception() -> None:
+    facts = SeriesFacts(is_volume=False, is_regular=False, geometry_note="One plane.")
+    assert badges_of_series(series(facts, images=1)) == ()
+    assert badges_of_series(series(facts, images=2))[0].kind == "info"
