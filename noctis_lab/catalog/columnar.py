@@ -63,7 +63,6 @@ BATCH_INSTANCES = 2_000
 _ROW_GROUP = 20_480
 _COMPRESSION_LEVEL = 6
 _MEMORY_BYTES = 1024**3
-#: Files of one tier of size are merged when there are this many; a tier is this many times larger.
 _FAN = 8
 _SMALLEST_TIER_BYTES = 64 * 1024
 _LARGEST_BYTES = 256 * 1024 * 1024
@@ -145,8 +144,16 @@ def flush_series(catalog: Catalog, *references: str) -> int:
     return 0  # others keep flushing it, so it is being flushed
 
 
-def compact(catalog: Catalog, *, memory_bytes: int = _MEMORY_BYTES) -> int:
+def compact(catalog: Catalog, *, fan: int = _FAN, memory_bytes: int = _MEMORY_BYTES) -> int:
     """Merge files where there are many of about one size, and rewrite one that is mostly stale.
+
+    Parameters
+    ----------
+    fan
+        So many files of one tier of size are merged; each tier is so many times the one below,
+        hence a row is rewritten only as often as there are tiers.
+    memory_bytes
+        What does not fit goes to the archive's own folder; bytes.
 
     Returns
     -------
@@ -155,7 +162,7 @@ def compact(catalog: Catalog, *, memory_bytes: int = _MEMORY_BYTES) -> int:
     """
     with _writing(catalog.root) as folder:
         with catalog.connections.read() as connection:
-            sources, keys = _choose_sources(connection)
+            sources, keys = _choose_sources(connection, fan)
         if not sources:
             return 0
         stem = _new_stem(catalog)
@@ -336,7 +343,7 @@ def _retire_unused(connection: Connection, catalog: Catalog) -> None:
 # ---------------------------------------------------------------- compaction
 
 
-def _choose_sources(connection: Connection) -> tuple[list[str], set[int]]:
+def _choose_sources(connection: Connection, fan: int) -> tuple[list[str], set[int]]:
     """Return the files to merge into one, and the keys of the series they hold."""
     files, series = schema.columnar_file, schema.columnar_series
     held: dict[str, dict[int, int]] = defaultdict(dict)
@@ -354,18 +361,18 @@ def _choose_sources(connection: Connection) -> tuple[list[str], set[int]]:
         if rows - sum(held[name].values()) > _STALE_PART * rows and not sources:
             sources = [name]
         if size < _LARGEST_BYTES:
-            tiers[_tier(size)].append(name)
+            tiers[_tier(size, fan)].append(name)
     for tier in sorted(tiers):
-        if len(tiers[tier]) >= _FAN:
+        if len(tiers[tier]) >= fan:
             sources = tiers[tier]
             break
     return sources, {key for name in sources for key in held[name]}
 
 
-def _tier(size_bytes: int) -> int:
+def _tier(size_bytes: int, fan: int) -> int:
     tier, bound = 0, _SMALLEST_TIER_BYTES
     while size_bytes >= bound:
-        tier, bound = tier + 1, bound * _FAN
+        tier, bound = tier + 1, bound * fan
     return tier
 
 

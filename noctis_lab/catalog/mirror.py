@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
@@ -117,7 +118,8 @@ class Mirror:
             self._apply(old, new, news)
             self._con.execute("COMMIT")
         except BaseException:
-            self._con.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # the database may have gone altogether
+                self._con.execute("ROLLBACK")
             raise
         self._state = new
         marks[self._token] = version

@@ -7,6 +7,7 @@ HTTP, not of this module.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -26,7 +27,13 @@ from noctis_lab.errors import CatalogError, QueryError
 
 __all__ = ["Query", "Result", "write_result"]
 
+logger = logging.getLogger(__name__)
+
 _MEMORY_BYTES = 2 * 1024**3
+#: DuckDB has met a fault of its own, after which it refuses everything.
+_BROKEN = (duckdb.InternalException, duckdb.FatalException)
+#: Worth a second try: beside those, a query that outlived the grace of a replaced file.
+_PASSING = (*_BROKEN, duckdb.IOException)
 
 
 class Query:
@@ -60,6 +67,7 @@ class Query:
         self._mirror: Mirror | None = None
         self._spill: Path | None = None
         self._pid = os.getpid()
+        self._abandoned: list[object] = []
 
     def __enter__(self) -> Self:
         return self
@@ -97,8 +105,7 @@ class Query:
         """
         try:
             return self._run(query, params)
-        except duckdb.IOException:
-            # The query outlived the grace of a file that was replaced: the next snapshot is whole.
+        except _PASSING:
             try:
                 return self._run(query, params)
             except duckdb.Error as error:
@@ -109,35 +116,61 @@ class Query:
     def _run(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None) -> Result:
         given = dict(params) if isinstance(params, Mapping) else params and list(params)
         with self._cursor() as cursor:
-            relation = cursor.sql(query, params=given) if given else cursor.sql(query)
-            return Result(pa.table({}) if relation is None else relation.to_arrow_table())
+            try:
+                relation = cursor.sql(query, params=given) if given else cursor.sql(query)
+                return Result(pa.table({}) if relation is None else relation.to_arrow_table())
+            except _BROKEN as error:
+                with self._guard:
+                    self._give_up(error)
+                raise
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """Bring the views to the present and return a cursor of one's own."""
         with self._guard:
-            if self._pid != os.getpid():  # DuckDB's threads did not follow through the fork
-                self._con = self._mirror = self._spill = None
-                self._pid = os.getpid()
-            if self._con is None or self._mirror is None:
-                self._spill = spill_folder(self._catalog.root)
-                self._con = open_duckdb(
-                    threads=self._threads,
-                    memory_bytes=self._memory_bytes,
-                    temp_folder=self._spill,
-                )
-                self._mirror = Mirror(self._con, self._catalog)
             try:
-                self._mirror.refresh()
+                return self._refreshed().cursor()
+            except _BROKEN as error:
+                self._give_up(error)
             except duckdb.Error as error:
-                raise CatalogError(
-                    f"the columnar tier cannot be read ({error}); `noctis rebuild` makes it anew "
-                    "from the files"
-                ) from error
-            return self._con.cursor()
+                raise _unreadable(error) from error
+            try:
+                return self._refreshed().cursor()
+            except duckdb.Error as error:
+                raise _unreadable(error) from error
+
+    def _refreshed(self) -> duckdb.DuckDBPyConnection:
+        if self._pid != os.getpid():  # DuckDB's threads did not follow through the fork
+            self._abandoned.append(self._con)  # nor could closing it end well
+            self._con = self._mirror = self._spill = None
+            self._pid = os.getpid()
+        if self._con is None or self._mirror is None:
+            self._spill = spill_folder(self._catalog.root)
+            self._con = open_duckdb(
+                threads=self._threads,
+                memory_bytes=self._memory_bytes,
+                temp_folder=self._spill,
+            )
+            self._mirror = Mirror(self._con, self._catalog)
+        self._mirror.refresh()
+        return self._con
+
+    def _give_up(self, error: duckdb.Error) -> None:
+        """Let go of a database that met a fault of its own; all that are known need two threads."""
+        words = str(error).partition("\n")[0]
+        logger.warning("DuckDB begins anew, with one thread", extra={"error": words})
+        self._threads = 1
+        self._close()
 
     def _close(self) -> None:
-        if self._con is not None and self._pid == os.getpid():
+        if self._pid != os.getpid():
+            self._abandoned.append(self._con)
+        elif self._con is not None and self._spill is not None:
             self._con.close()
-            if self._spill is not None:
-                shutil.rmtree(self._spill, ignore_errors=True)
+            shutil.rmtree(self._spill, ignore_errors=True)
         self._con = self._mirror = self._spill = None
+
+
+def _unreadable(error: duckdb.Error) -> CatalogError:
+    return CatalogError(
+        f"the columnar tier cannot be read ({error}); `noctis rebuild` makes it anew from the files"
+    )

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from noctis_lab.catalog.columns import (
     ELEMENTS,
@@ -99,6 +100,9 @@ def open_duckdb(*, threads: int, memory_bytes: int, temp_folder: Path) -> duckdb
             "autoload_known_extensions": False,
         }
     )
+    # DuckDB 2.0.0 ends joins of compressed short strings on several threads with "dict-surviving
+    # cache: global dictionary column changed identity", and the whole database with it.
+    con.execute("SET GLOBAL disabled_optimizers = 'compressed_materialization'")
     con.execute("SET GLOBAL TimeZone = 'UTC'")
     con.execute("SET GLOBAL parquet_metadata_cache = true")
     return con
@@ -211,8 +215,12 @@ def fold_series(con: duckdb.DuckDBPyConnection, series_keys: Collection[int]) ->
     among = _among(series_keys)
     for name in ("live_series", "live_elements"):
         _delete(con, name, series_keys)
-    con.execute(_fold_elements(among))
-    _insert(con, "live_series", _constant_keywords(con, among))
+    series = con.execute(
+        "SELECT series_key, count(*), any_value(StudyInstanceUID), any_value(SeriesInstanceUID) "  # noqa: S608
+        f"FROM base.live_keys WHERE series_key IN ({among}) GROUP BY series_key"
+    ).fetchall()
+    _insert(con, "live_elements", _fold_elements(con, among, series))
+    _insert(con, "live_series", _constant_keywords(con, among, series))
 
 
 def _among(series_keys: Collection[int]) -> str:
@@ -230,39 +238,60 @@ def _insert(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
     con.unregister("fresh")
 
 
-def _fold_elements(among: str) -> str:
-    return f"""
-    INSERT INTO base.live_elements
-    WITH counted AS (
-        SELECT series_key, count(*) AS n, any_value(StudyInstanceUID) AS StudyInstanceUID,
-            any_value(SeriesInstanceUID) AS SeriesInstanceUID
-        FROM base.live_keys WHERE series_key IN ({among}) GROUP BY series_key
-    ), grouped AS (
-        SELECT series_key, path, tag, VR, private_creator, value, number,
-            list(instance_key) AS holders
-        FROM base.live_raw WHERE series_key IN ({among}) GROUP BY ALL
-    ), marked AS (
-        SELECT g.* EXCLUDE (holders), c.StudyInstanceUID, c.SeriesInstanceUID,
-            CASE WHEN len(holders) = n AND list_unique(holders) = n
-                THEN [NULL::BIGINT] ELSE holders END AS holders
-        FROM grouped g JOIN counted c USING (series_key)
-    ), unfolded AS (
-        SELECT * EXCLUDE (holders), unnest(holders) AS instance_key FROM marked
+def _fold_elements(con: duckdb.DuckDBPyConnection, among: str, series: list[Any]) -> pa.Table:
+    # Without a join: DuckDB 2.0.0 ends some joins that emit strings, see `open_duckdb`.
+    grouped = con.sql(
+        "SELECT series_key, path, list_extract(string_split(path, '.'), -1) AS keyword, tag, VR, "  # noqa: S608
+        "private_creator, value, number, list(instance_key) AS holders "
+        f"FROM base.live_raw WHERE series_key IN ({among}) "
+        "GROUP BY series_key, path, tag, VR, private_creator, value, number"
+    ).to_arrow_table()
+    names = con.sql(
+        f"SELECT instance_key, SOPInstanceUID FROM base.live_keys WHERE series_key IN ({among})"  # noqa: S608
+    ).to_arrow_table()
+    holders = grouped.column("holders").combine_chunks()
+    parents = pc.list_parent_indices(holders)
+    flat = pc.list_flatten(holders)
+    of_series = pa.array([row[0] for row in series], pa.int64())
+    counts = pa.array([row[1] for row in series], pa.int64())
+    place = pc.index_in(grouped.column("series_key"), of_series).combine_chunks()
+    # Held by each instance, and by none of them twice.
+    is_constant = pc.and_(
+        pc.equal(pc.list_value_length(holders), counts.take(place)),
+        pc.equal(_distinct(parents, flat, len(grouped)), counts.take(place)),
     )
-    SELECT u.StudyInstanceUID, u.SeriesInstanceUID, k.SOPInstanceUID, path,
-        list_extract(string_split(path, '.'), -1) AS keyword,
-        tag, VR, private_creator, value, number, u.series_key
-    FROM unfolded u LEFT JOIN base.live_keys k ON u.instance_key = k.instance_key
-    """  # noqa: S608
+    varies = pc.invert(is_constant).take(parents)
+    once = pc.indices_nonzero(is_constant).cast(parents.type)
+    rows = pa.concat_arrays([once, parents.filter(varies)])
+    uids = names.column("SOPInstanceUID").combine_chunks()
+    own = uids.take(pc.index_in(flat.filter(varies), names.column("instance_key")))
+    folded = grouped.take(rows)
+    study_uids = pa.array([row[2] for row in series], pa.string())
+    series_uids = pa.array([row[3] for row in series], pa.string())
+    columns = {name: folded.column(name) for name in ELEMENTS.names if name in grouped.schema.names}
+    columns |= {
+        "StudyInstanceUID": study_uids.take(place.take(rows)),
+        "SeriesInstanceUID": series_uids.take(place.take(rows)),
+        "SOPInstanceUID": pa.concat_arrays([pa.nulls(len(once), pa.string()), own]),
+    }
+    return pa.table([columns[name] for name in ELEMENTS.names], schema=ELEMENTS)
 
 
-def _constant_keywords(con: duckdb.DuckDBPyConnection, among: str) -> pa.Table:
+def _distinct(parents: pa.Array, flat: pa.Array, count: int) -> pa.Array:
+    """Return how many different values each of `count` lists holds; no list is empty."""
+    pairs = (
+        pa.table({"list": parents, "value": flat})
+        .group_by("list")
+        .aggregate([("value", "count_distinct")])
+    )
+    order = pc.sort_indices(pairs.column("list"))
+    assert len(pairs) == count
+    return pairs.column("value_count_distinct").take(order).combine_chunks()
+
+
+def _constant_keywords(con: duckdb.DuckDBPyConnection, among: str, series: list[Any]) -> pa.Table:
     """Type what was found constant; aggregates over 140 columns would take 50 times as long."""
-    series = con.execute(
-        "SELECT series_key, any_value(StudyInstanceUID), any_value(SeriesInstanceUID) "  # noqa: S608
-        f"FROM base.live_keys WHERE series_key IN ({among}) GROUP BY series_key"
-    ).fetchall()
-    found: dict[int, dict[str, Any]] = {key: {} for key, _, _ in series}
+    found: dict[int, dict[str, Any]] = {row[0]: {} for row in series}
     constant = con.execute(
         "SELECT series_key, path, any_value(value), any_value(number) FROM base.live_elements "  # noqa: S608
         f"WHERE series_key IN ({among}) AND SOPInstanceUID IS NULL AND path = keyword "
@@ -271,7 +300,7 @@ def _constant_keywords(con: duckdb.DuckDBPyConnection, among: str) -> pa.Table:
     for key, path, value, number in constant:
         if path in KEYWORDS:
             found[key][path] = typed_value(KEYWORDS[path], value, number)
-    for key, study_uid, series_uid in series:
+    for key, _, study_uid, series_uid in series:
         found[key] |= {
             "StudyInstanceUID": study_uid,
             "SeriesInstanceUID": series_uid,
