@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import signal
 import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 from tqdm import tqdm
 
 from noctis_lab.cli.options import AET, Debug, Host, Port, Root, opened_settings, outer_door
-from noctis_lab.cli.supervisor import Address, Supervisor, run_supervised
+from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
 from noctis_lab.config import Settings
 from noctis_lab.errors import SendFailed
 
@@ -158,11 +156,7 @@ def _serve(
 
         supervisor = Supervisor(on_restart=restarted)
 
-        def end(_number: int, _frame: FrameType | None) -> None:
-            supervisor.stop()
-
-        signal.signal(signal.SIGINT, end)
-        signal.signal(signal.SIGTERM, end)
+        end_on_signals(supervisor.stop)
         try:
             receiver, page = _start(supervisor, settings, debug=debug)
             if receiver is not None and page is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from types import FrameType
 
 from noctis_lab.errors import NoctisError
 
-__all__ = ["Address", "ChildFailed", "Supervisor", "run_supervised"]
+__all__ = ["Address", "ChildFailed", "Supervisor", "end_on_signals", "run_supervised"]
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Supervisor:
                 self._restart(fact.child, fact.exit_code)
 
     def stop(self) -> None:
-        """Ask `watch` to return; safe in a signal handler."""
+        """Ask `watch` to return; from another thread, never from a signal handler."""
         self._stopping.set()
         self._facts.put(None)
 
@@ -202,12 +203,7 @@ def run_supervised(
         standard output, and the end of standard input (the supervisor died) is the end.
     """
     stop = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    end_on_signals(stop.set)
     if supervised:
         threading.Thread(target=_end_with_standard_input, args=(stop,), daemon=True).start()
 
@@ -219,6 +215,31 @@ def run_supervised(
             print(f"ready at {address.host}:{address.port}", flush=True)
 
     run(stop, ready)
+
+
+def end_on_signals(act: Callable[[], None]) -> None:
+    """Call a function once, in a thread of its own, at the first SIGINT or SIGTERM.
+
+    Notes
+    -----
+    A handler interrupts the main thread wherever it is, an earlier handler included: one that took
+    a lock could wait for itself. This one writes a byte. Several signals at once are usual: a
+    terminal and `timeout` signal the whole process group, and parents pass on what they get.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(writing, b"\0")
+
+    def wait() -> None:
+        os.read(reading, 1)
+        act()
+
+    threading.Thread(target=wait, name="noctis-signals", daemon=True).start()
+    signal.signal(signal.SIGTERM, tell)
+    signal.signal(signal.SIGINT, tell)
 
 
 def _end_with_standard_input(stop: threading.Event) -> None:
