@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bokeh
 import panel as pn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -40,6 +41,8 @@ API_PATH = "/api/v1/dicom"
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPT_TAG = re.compile(r"<script(?=[\s>])")
+_WEBGL = re.compile(r'<script[^>]*src="[^"]*/bokeh-gl\.min\.js"[^>]*></script>')
+_BOKEH_SOURCE = re.compile(r'(src="[^"?]*static/[^"?]*\.js)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +120,21 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["with_nonce"] = _with_nonce
+    environment.filters["slim"] = _slim
     return environment
 
 
 def _with_nonce(scripts: str, nonce: str) -> Markup:
     # Bokeh's own markup, which holds no text of ours.
     return Markup(_SCRIPT_TAG.sub(f'<script nonce="{nonce}"', scripts))  # noqa: S704
+
+
+def _slim(scripts: str) -> str:
+    """Leave out Bokeh's WebGL, which no page uses, and put versions into addresses.
+
+    An address that changes with its content may be kept by browsers for ever.
+    """
+    return _BOKEH_SOURCE.sub(rf'\1?v={bokeh.__version__}"', _WEBGL.sub("", scripts))
 
 
 def _dress(

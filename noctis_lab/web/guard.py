@@ -384,10 +384,12 @@ def _guarded(headers: Any, call: _Call) -> list[tuple[bytes, bytes]]:
         b"cross-origin-resource-policy": b"same-origin",
         b"permissions-policy": b"camera=(), microphone=(), geolocation=()",
     }
-    is_static = call.target.template.endswith("…")
-    if not is_static:
-        ours[b"cache-control"] = b"private, no-store"
+    if not call.target.template.endswith("…"):
         kept = [(k, v) for k, v in kept if k.lower() != b"cache-control"]
-    elif b"cache-control" not in names:  # scripts and styles: asked again, by their ETag
-        ours[b"cache-control"] = b"no-cache"
+        ours[b"cache-control"] = b"private, no-store"
+    elif b"cache-control" not in names:
+        # Scripts and styles: for ever where the address names a version, else asked again.
+        is_versioned = call.scope.get("query_string", b"").startswith(b"v=")
+        is_kept = is_versioned and call.status == 200
+        ours[b"cache-control"] = b"private, max-age=31536000, immutable" if is_kept else b"no-cache"
     return [*kept, *((k, v) for k, v in ours.items() if k not in names or k == b"cache-control")]

@@ -196,6 +196,7 @@ export class Table {
         this.body.append(row);
       }
     }
+    if (this.total === 0) return;
     for (const window of this.visibleWindows()) if (!this.windows.has(window)) this.events.need(window);
   }
 
