@@ -38,7 +38,7 @@ export function firstRunOf(status: Status, canAdmin: boolean): HTMLElement {
           el("dt", { class: "f12 t3" }, name), el("dd", { class: "row g1" }, el("code", { class: "f16" }, value), copyButton(`Copy ${name}`, () => value, { class: "ib s" }))))),
         line(`storescu -aec ${receiver.aet} ${host} ${receiver.port} *.dcm`)),
       el("div", { class: "more" },
-        card("folder", "Index a folder", "Copy what is on a disk into the archive.", line("noctis index /data/trial")),
+        card("folder", "Send a folder", "Files that are on a disk already, pushed like a modality does.", line(`noctis send ${host} ${receiver.port} /data/trial`)),
         card("play", "Look around first", "A synthetic CatPhan CT, pushed over the loopback. Nothing to download.", line("noctis demo")))),
     el("aside", { class: "panel health" },
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "This installation")),
