@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
 import pytest
-from columnar_filling import commit, correct, entry, identified, number, text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -31,6 +30,7 @@ from noctis_lab.catalog.query import Query
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.dicom.header import Element
 from noctis_lab.events import SeriesFlushed
+from tests.catalog.columnar_filling import commit, correct, entry, identified, number, text
 
 SERIES = ("1.1", "1.2", "2.1")
 VALUES = (None, "", "a", "b")

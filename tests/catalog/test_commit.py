@@ -29,8 +29,7 @@ from noctis_lab.dicom.header import Element
 from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.errors import CatalogError, InstanceNotFound, SeriesNotFound
 from noctis_lab.events import InstanceStored
-
-from .entries import START, entry, pixel_layout, receipt
+from tests.catalog.catalog_entries import START, entry, pixel_layout, receipt
 
 QUIET_S = 10.0
 

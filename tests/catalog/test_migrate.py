@@ -19,8 +19,7 @@ from noctis_lab.catalog.connection import Connections, Statement
 from noctis_lab.catalog.migrate import REVISIONS, ensure_schema
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.errors import SchemaMismatch
-
-from .entries import entry
+from tests.catalog.catalog_entries import entry
 
 
 def set_revision(root: Path, revision: str) -> None:

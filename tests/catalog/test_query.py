@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pydicom
 import pytest
-from columnar_filling import commit, commit_data_sets, entry, number, receipt, text
 from pydicom.datadict import DicomDictionary, dictionary_VM, dictionary_VR, tag_for_keyword
 
 from noctis_lab.catalog.columnar import flush_series
@@ -22,6 +21,7 @@ from noctis_lab.catalog.query import Query, write_result
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.errors import QueryError
 from noctis_lab.synthetic import ct_series
+from tests.catalog.columnar_filling import commit, commit_data_sets, entry, number, receipt, text
 
 VIEWS = (
     "patients",

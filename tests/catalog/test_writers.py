@@ -16,8 +16,7 @@ from noctis_lab.catalog.locks import WriteLock, filesystem_of, require_local_dis
 from noctis_lab.catalog.records import CommitOutcome
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.errors import CatalogError, CatalogLocked, UnsupportedFilesystem
-
-from .entries import entry
+from tests.catalog.catalog_entries import entry
 
 SPAWN = multiprocessing.get_context("spawn")
 _STUDY_AS_AGGREGATE = """

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from pydicom import Dataset
-from receiving import Receiver, StartReceiver, run_receiver
 
 from noctis_lab.synthetic import ct_series
+from tests.ingest.receiving import Receiver, StartReceiver, run_receiver
 
 
 @pytest.fixture

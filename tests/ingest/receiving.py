@@ -87,6 +87,14 @@ def encode(dataset: Dataset, *, implicit: bool = False, little: bool = True) -> 
     return bytes(buffer.getvalue())
 
 
+def data_set_of(path: Path) -> bytes:
+    """Return the bytes after the file meta group, by its group length (PS3.10 7.1)."""
+    raw = path.read_bytes()
+    assert raw[128:132] == b"DICM"
+    assert raw[132:136] == b"\2\0\0\0"
+    return raw[144 + int.from_bytes(raw[140:144], "little") :]
+
+
 @contextmanager
 def run_receiver(root: Path, **options: Any) -> Iterator[Receiver]:
     settings = Settings(**{"root": root, "dicom_port": 0, "min_free_bytes": 0, **options})

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset
-from receiving import CT, EXPLICIT_LE, encode
 
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest.scu import Outgoing, Peer
 from noctis_lab.ingest.wire.command import CommandError
 from noctis_lab.storage.layout import instance_path
+from tests.ingest.receiving import CT, EXPLICIT_LE, encode
 
 KILLS = 50
 SENDERS = 2

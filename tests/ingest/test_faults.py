@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 import psutil
 import pytest
 from pydicom import Dataset
-from receiving import Receiver, StartReceiver, associate_request, encode
 
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest import scu
 from noctis_lab.ingest.wire.command import C_STORE_RQ, encode_request
 from noctis_lab.ingest.wire.stream import p_data
+from tests.ingest.receiving import Receiver, StartReceiver, associate_request, encode
 
 ABORT = 0x07
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -11,7 +11,6 @@ from pynetdicom.dimse_messages import C_ECHO_RSP, C_STORE_RQ, C_STORE_RSP
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, P_DATA_TF
 from pynetdicom.pdu_primitives import A_ASSOCIATE, MaximumLengthNotification
-from receiving import CT, associate_request
 
 from noctis_lab.errors import SenderRefused
 from noctis_lab.ingest.scp.association import abort_pdu
@@ -26,6 +25,7 @@ from noctis_lab.ingest.wire.command import (
     parse_command,
 )
 from noctis_lab.ingest.wire.stream import p_data
+from tests.ingest.receiving import CT, associate_request
 
 
 def local(_aet: str, _address: str) -> str:

@@ -15,11 +15,11 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE, build_context
-from receiving import CT, EXPLICIT_LE, Receiver, StartReceiver, encode
 
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest import scu
 from noctis_lab.synthetic import ct_series, write_series
+from tests.ingest.receiving import CT, EXPLICIT_LE, Receiver, StartReceiver, data_set_of, encode
 
 FindProgram = Callable[[str], str]
 
@@ -35,14 +35,6 @@ def push(program: str, receiver: Receiver, folder: Path, *, aet: str = "NOCTIS_S
         timeout=100,
         capture_output=True,
     )
-
-
-def data_set_of(path: Path) -> bytes:
-    """Return the bytes after the file meta group, by its group length (PS3.10 7.1)."""
-    raw = path.read_bytes()
-    assert raw[128:132] == b"DICM"
-    assert raw[132:136] == b"\2\0\0\0"
-    return raw[144 + int.from_bytes(raw[140:144], "little") :]
 
 
 def test_an_echo_is_answered(either: Receiver, require_program: FindProgram) -> None:

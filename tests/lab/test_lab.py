@@ -19,8 +19,7 @@ from noctis_lab.config import open_settings
 from noctis_lab.errors import NotUnique, QueryError, SeriesNotFound, SettingsError
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.synthetic import ct_series
-
-from .filling import fill
+from tests.lab.filling import fill
 
 EVIL = "<img src=x onerror=alert(1)>"
 

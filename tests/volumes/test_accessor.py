@@ -16,8 +16,7 @@ from noctis_lab.errors import NoGeometry, UnsupportedSeries
 from noctis_lab.volumes import accessor  # noqa: F401  (registers .dicom)
 from noctis_lab.volumes.axes import AXES, stack_coordinates
 from noctis_lab.volumes.stack import Stack
-
-from .rows import row
+from tests.volumes.rows import row
 
 
 def volume(affine: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> xr.DataArray:

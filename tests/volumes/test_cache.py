@@ -18,8 +18,7 @@ from noctis_lab.errors import SettingsError
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import ByteCache, Handle, open_handle
 from noctis_lab.volumes.load import load
-
-from .archive import admit
+from tests.volumes.archive import admit
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:

@@ -32,8 +32,7 @@ from noctis_lab.errors import (
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
-
-from .archive import admit, admit_file
+from tests.volumes.archive import admit, admit_file
 
 
 def by_pydicom(planes: list[pydicom.Dataset]) -> np.ndarray[Any, Any]:

@@ -17,8 +17,7 @@ from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
-
-from .archive import admit
+from tests.volumes.archive import admit
 
 
 def test_a_stack_is_described_in_the_order_of_its_z(handle: Handle, tmp_path: Path) -> None:

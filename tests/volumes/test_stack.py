@@ -19,8 +19,7 @@ from noctis_lab.errors import (
     UnsupportedSeries,
 )
 from noctis_lab.volumes.stack import plan_stack, summarise, view_order
-
-from .rows import SERIES, layout, row, rows_by_pydicom
+from tests.volumes.rows import SERIES, layout, row, rows_by_pydicom
 
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 

@@ -1,0 +1,121 @@
+"""Real files through the whole way in."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from noctis_lab.catalog.records import Receipt, ReceiptSource
+from noctis_lab.config import Settings
+from noctis_lab.ingest.archive import open_archive
+from tests.ingest.receiving import Receiver, data_set_of
+
+FindProgram = Callable[[str], str]
+pytestmark = pytest.mark.real_data
+
+#: Where the table is wrong by the standard; `tests/dicom` shows why, file by file.
+CUT = {
+    "real/dcm4che_testdata/3gb-bulk-data-truncated",
+    "real/pydicom_data/emri_small_jpeg_2k_lossless_too_short.dcm",
+    "real/pydicom_test_files/MR_truncated.dcm",
+    "real/pydicom_test_files/rtplan_truncated.dcm",
+}
+ONLY_BYTE_ORDER_DIFFERS = {
+    "real/ct_ctimage_16_syntaxes/CTImage.dcm_BigEndianExplicitTransferSyntax_1.2.840.10008.1.2.2.dcm",
+    "real/pydicom_data/OBXXXX1A_expb.dcm",
+    "real/pydicom_data/gdcm-US-ALOKA-16_big.dcm",
+}
+
+WORDS = {"stored": "first", "same": "same", "conflict": "conflict", "rejected": "reject"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_real_folder_is_told_apart_as_expected(real_data: Path, tmp_path: Path) -> None:
+    receipt = Receipt(
+        source=ReceiptSource.FOLDER,
+        facility="real",
+        calling_aet="",
+        called_aet="",
+        received_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    with (real_data / "expected_index.tsv").open() as table:
+        expected = {row["path"]: row["outcome"] for row in csv.DictReader(table, delimiter="\t")}
+    found: dict[str, str] = {}
+    with open_archive(Settings(root=tmp_path / "root", min_free_bytes=0)) as archive:
+        for path in sorted(expected):
+            admission = archive.pipeline.admit_file(real_data / path, receipt)
+            found[path] = WORDS[admission.outcome.value]
+    expected |= dict.fromkeys(CUT, "reject") | dict.fromkeys(ONLY_BYTE_ORDER_DIFFERS, "same")
+    different = {path: (found[path], expected[path]) for path in expected}
+    assert {path: pair for path, pair in different.items() if pair[0] != pair[1]} == {}
+
+
+@pytest.mark.parametrize("name", ["ct_philips_headphantom_tilt", "ct_catphan504_varian_obi"])
+@pytest.mark.parametrize(("first", "second"), [("storescu", "dcmsend"), ("dcmsend", "storescu")])
+def test_stock_senders_push_real_series(
+    receiver: Receiver,
+    real_data: Path,
+    name: str,
+    first: str,
+    second: str,
+    require_program: FindProgram,
+) -> None:
+    folder = real_data / "real" / name
+    count = sum(path.is_file() for path in folder.rglob("*"))
+    push(require_program(first), receiver.port, folder)
+    assert len(receiver.instances) == count
+    files = {path: hashlib.sha256(path.read_bytes()).digest() for path in receiver.instances}
+    push(require_program(second), receiver.port, folder)
+    again = {path: hashlib.sha256(path.read_bytes()).digest() for path in receiver.instances}
+    assert again == files
+    assert receiver.rows("SELECT count(*) FROM instance") == [(count,)]
+    assert receiver.rows("SELECT count(*) FROM receipt") == [(count,)]
+    assert receiver.quarantine == receiver.incoming == []
+
+
+def test_a_real_series_lies_here_as_storescp_writes_it(
+    receiver: Receiver,
+    real_data: Path,
+    tmp_path: Path,
+    unused_tcp_port: int,
+    require_program: FindProgram,
+) -> None:
+    storescp, storescu = require_program("storescp"), require_program("storescu")
+    folder = real_data / "real" / "ct_philips_headphantom_tilt"
+    theirs = tmp_path / "storescp"
+    theirs.mkdir()
+    push(storescu, receiver.port, folder)
+    with subprocess.Popen(
+        [storescp, "-pdu", "131072", "+B", "-od", str(theirs), str(unused_tcp_port)]
+    ) as peer:
+        try:
+            wait_for_echo(require_program("echoscu"), unused_tcp_port)
+            push(storescu, unused_tcp_port, folder)
+        finally:
+            peer.terminate()
+    hashes = {hashlib.sha256(data_set_of(path)).hexdigest() for path in theirs.iterdir()}
+    assert hashes == {path.stem for path in receiver.instances}
+
+
+def push(program: str, port: int, folder: Path) -> None:
+    options = ["-aec", "NOCTIS_SCP", "+sd", "+r"]
+    options += ["-R"] if program.endswith("storescu") else []
+    command = [program, *options, "127.0.0.1", str(port), str(folder)]
+    subprocess.run(command, check=True, timeout=100, capture_output=True)
+
+
+def wait_for_echo(echoscu: str, port: int) -> None:
+    deadline = time.monotonic() + 20
+    while subprocess.run(
+        [echoscu, "127.0.0.1", str(port)], check=False, capture_output=True, timeout=20
+    ).returncode:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
