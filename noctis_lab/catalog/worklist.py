@@ -39,7 +39,7 @@ SORTS: dict[str, tuple[str, ...]] = {
 }
 _SEARCHED_SQL = (
     "concat_ws(' ', PatientName, PatientID, AccessionNumber, StudyDescription, "
-    "ReferringPhysicianName, StudyID, StudyDate)"
+    "ReferringPhysicianName, StudyID, strftime(StudyDate, '%Y%m%d'))"
 )
 
 
@@ -117,7 +117,7 @@ def find_studies(
     Raises
     ------
     ValueError
-        `sort` is by no column of the worklist, or the window is none.
+        `sort` is by no column of the worklist, the window is none, or a date is none.
     """
     if sort.removeprefix("-") not in SORTS:
         raise ValueError(f"the worklist sorts by one of {', '.join(SORTS)}, not by {sort!r}")
@@ -185,11 +185,12 @@ def count_facets(
 
 def _sorted(statement: Select[tuple[object]], sort: str) -> Select[tuple[object]]:
     table = schema.study
-    order: list[ColumnElement[object]] = []
-    for name in (*SORTS[sort.removeprefix("-")], "study_key"):
-        column = table.c[name]
-        order.append((column.desc() if sort.startswith("-") else column.asc()).nulls_last())
-    return statement.order_by(*order)
+    first, *others = (
+        table.c[name].desc() if sort.startswith("-") else table.c[name].asc()
+        for name in (*SORTS[sort.removeprefix("-")], "study_key")
+    )
+    # A second NULLS LAST would cost SQLite a sort of its own; none lets it follow the index.
+    return statement.order_by(first.nulls_last(), *others)
 
 
 def _is_seen_by(facilities: Collection[str]) -> ColumnElement[bool]:
@@ -243,10 +244,15 @@ def _has_modality(modalities: tuple[str, ...]) -> _Condition:
 
 
 def _compare_date(operator: str, date: str) -> _Condition:
-    column = schema.study.c.StudyDate
-    return _Condition(
-        column.op(operator, is_comparison=True)(date), f"StudyDate {operator} {_quoted(date)}"
-    )
+    clause = schema.study.c.StudyDate.op(operator, is_comparison=True)(date)
+    return _Condition(clause, f"StudyDate {operator} DATE '{_parse_date(date):%Y-%m-%d}'")
+
+
+def _parse_date(date: str) -> datetime:
+    try:
+        return datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"a date is YYYYMMDD (PS3.5 6.2, DA), not {date!r}") from None
 
 
 def _to_sql(conditions: list[_Condition], sort: str, offset: int, limit: int) -> str:
