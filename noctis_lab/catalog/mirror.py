@@ -20,7 +20,8 @@ import pyarrow as pa
 from sqlalchemy import Connection, func, select
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.columnar import BATCH_INSTANCES, columnar_folder
+from noctis_lab.catalog.columnar import BATCH_INSTANCES
+from noctis_lab.catalog.columnar_files import columnar_folder
 from noctis_lab.catalog.relations import ROLLUPS, columnar_views, rollup_views
 from noctis_lab.catalog.rollup_rows import (
     read_receipts,

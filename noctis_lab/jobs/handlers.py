@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from noctis_lab.catalog.columnar import compact, flush_series, quiet_series, sweep
+from noctis_lab.catalog.columnar import flush_series, quiet_series
+from noctis_lab.catalog.compaction import compact, sweep
 from noctis_lab.catalog.events import append_event, prune_events
 from noctis_lab.catalog.queue import Job, enqueue
 from noctis_lab.catalog.records import InstanceRow

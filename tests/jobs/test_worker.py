@@ -14,7 +14,7 @@ import imagecodecs
 import pytest
 from pydicom.dataset import Dataset
 
-from noctis_lab.catalog.columnar import columnar_folder
+from noctis_lab.catalog.columnar_files import columnar_folder
 from noctis_lab.catalog.queue import claim, enqueue, list_jobs
 from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.catalog.store import Catalog, open_catalog
