@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes, formatDate, formatNumber } from "../src/ground/numbers";
+import { formatAtScale, formatBytes, formatDate, formatNumber } from "../src/ground/numbers";
 import { failureOf } from "../src/ground/transport";
 import type { FrameDescription } from "../src/ground/transport";
 import { histogramOf, ticksBetween } from "../src/viewer/histogram";
@@ -15,6 +15,10 @@ describe("numbers", () => {
     expect(formatNumber(-0.04)).toBe("0");
     expect(formatNumber(3, 1, { fixed: true })).toBe("3.0");
     expect(formatNumber(NaN)).toBe("not a number");
+  });
+
+  it("are as precise as the window is narrow", () => {
+    expect([formatAtScale(8067.063, 16132.962), formatAtScale(40, 400), formatAtScale(0.12345, 0.5)]).toEqual(["8067", "40", "0.1235"]);
   });
 
   it("of bytes count by thousands", () => {
@@ -68,6 +72,8 @@ describe("the stage's measures", () => {
 
 describe("a failed request", () => {
   it("speaks the server's words, or ours", async () => {
+    const problem = JSON.stringify({ detail: "all", came: "series 1.2: no pixels", what_to_do: "Look elsewhere." });
+    expect((await failureOf(new Response(problem, { status: 422 }))).message).toBe("Series 1.2: no pixels. Look elsewhere.");
     expect((await failureOf(new Response('{"detail": "series 1.2 is not here"}', { status: 404 }))).message).toBe("series 1.2 is not here (HTTP 404)");
     expect((await failureOf(new Response("<html>", { status: 403 }))).message).toBe("Your account may not see this. (HTTP 403)");
     expect((await failureOf(new Response('{"detail": [1]}', { status: 500 }))).message).toBe("The server could not answer. (HTTP 500)");

@@ -31,3 +31,9 @@ export function formatDate(date: string | null | undefined): string {
   const parts = /^(\d{4})(\d{2})(\d{2})$/.exec(date ?? "");
   return parts ? `${parts[1]}-${parts[2]}-${parts[3]}` : (date ?? "");
 }
+
+/** Write a value as precisely as the step that matters: whole numbers where a window is wide. */
+export function formatAtScale(value: number, scale: number): string {
+  const digits = scale >= 1000 ? 0 : scale >= 100 ? 1 : scale >= 1 ? 2 : Math.min(8, 3 - Math.floor(Math.log10(Math.max(scale, 1e-6))));
+  return formatNumber(value, digits);
+}

@@ -129,7 +129,7 @@ export class ViewerApp implements InputHost, ToolbarHost {
   }
 
   onEscape(): boolean {
-    if (this.#toolbar.closeMenu()) return true;
+    if (this.#toolbar.closeMenu() || this.viewer.stage.closeSentence()) return true;
     if (!this.#help.isOpen) return false;
     this.#help.toggle(false);
     return true;
@@ -151,7 +151,13 @@ export class ViewerApp implements InputHost, ToolbarHost {
 
   #onStack(stack: StackDescription | null): void {
     this.#windowPanel?.describe();
-    if (stack !== null) this.#tags?.refresh();
+    if (stack === null) {
+      this.#tags?.clear();
+      this.#status.clear();
+    } else {
+      this.#tags?.refresh();
+    }
+    if (stack === null || stack.frames.length === 0) this.#progress.hidden = true;
     this.#toolbar.refresh();
   }
 

@@ -1,9 +1,9 @@
 /** The stage: the canvas, and the ink over it. It draws what it is told and decides nothing. */
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
-import { formatNumber } from "../ground/numbers";
+import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
-import { axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
+import { axesOf, duplicatesOf, edgeLetters, geometryFact, type Placement, type Turn } from "./geometry";
 import type { Window } from "./state";
 
 /** What the corner texts and the scale bar say. */
@@ -54,12 +54,15 @@ export class Stage {
   };
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
   readonly #notice = el("div", { class: "notice", hidden: true });
+  /** What the geometry's badge means, in a sentence. */
+  readonly #sentence = el("div", { class: "sentence pop", role: "note", hidden: true });
   #railKey = "";
   #ticks: number[] = [];
   #position: SVGRectElement | null = null;
 
   constructor() {
-    this.element = el("div", { class: "stage", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
+    // Around an image all is dark, in either theme.
+    this.element = el("div", { class: "stage", "data-theme": "dark", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
       this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail, this.#notice);
   }
 
@@ -72,11 +75,38 @@ export class Stage {
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
     this.#corners.topLeft.replaceChildren(...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
-    if (stack.note !== null) {
+    const fact = geometryFact(stack);
+    if (fact !== null) {
+      this.#sentence.textContent = stack.note ?? "";
       this.#corners.topLeft.append(el("div", { class: "note" },
-        el("span", { class: "badge warn", title: stack.note }, icon(/duplicate/i.test(stack.note) ? "duplicate" : "gap", "xs"), el("span", {}, stack.note))));
+        el("button", { class: "badge warn", "aria-expanded": "false", click: (event) => this.#toggleSentence(event.currentTarget as HTMLElement) },
+          icon(fact.icon, "xs"), el("span", {}, fact.text)), this.#sentence));
     }
     this.#corners.topRight.replaceChildren(...stack.corner.top_right.map(line));
+  }
+
+  /** Take away everything that was said of the last series. */
+  clear(): void {
+    for (const part of [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail]) part.replaceChildren();
+    this.#sentence.hidden = true;
+    this.#railKey = "";
+    this.#position = null;
+    this.#ticks = [];
+    delete this.element.dataset["shown"];
+  }
+
+  /** Close the geometry's sentence; false if it is not open. */
+  closeSentence(): boolean {
+    if (this.#sentence.hidden) return false;
+    this.#sentence.hidden = true;
+    this.#corners.topLeft.querySelector("button")?.setAttribute("aria-expanded", "false");
+    return true;
+  }
+
+  #toggleSentence(button: HTMLElement): void {
+    if (this.closeSentence()) return;
+    this.#sentence.hidden = this.#sentence.textContent === "";
+    button.setAttribute("aria-expanded", "true");
   }
 
   /** Write what changes with slice, window and zoom. */
@@ -85,7 +115,7 @@ export class Stage {
     if (frame === undefined) return;
     this.#corners.bottomLeft.replaceChildren(
       el("div", {}, "Image ", el("b", {}, index + 1), ` of ${stack.frames.length}`), ...placeLine(stack, index, frame),
-      ...(window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatNumber(window.width, 3)), " Level ", el("b", {}, formatNumber(window.center, 3)))]));
+      ...(window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
     const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
     this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
       el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));
@@ -164,9 +194,17 @@ export class Stage {
       ...(retry ? [el("button", { class: "btn s", click: retry }, icon("refresh", "s"), "Try again")] : []));
   }
 
-  /** White images take dark ink. */
-  set isInverted(inverted: boolean) {
-    this.element.classList.toggle("inverted", inverted);
+  /** Ink that lies on a white image is dark; around the image it stays light, since black stays black. */
+  inkFor(inverted: boolean, covered: { left: number; top: number; right: number; bottom: number }): void {
+    const inks = [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale];
+    const stage = inverted ? this.element.getBoundingClientRect() : null;
+    const isOnWhite = inks.map((ink) => {
+      if (stage === null) return false;
+      const box = ink.getBoundingClientRect();
+      const [x, y] = [(box.left + box.right) / 2 - stage.left, (box.top + box.bottom) / 2 - stage.top];
+      return x > covered.left && x < covered.right && y > covered.top && y < covered.bottom;
+    });
+    inks.forEach((ink, i) => ink.classList.toggle("on-white", isOnWhite[i] ?? false));
   }
 }
 

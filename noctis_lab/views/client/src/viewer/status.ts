@@ -62,6 +62,14 @@ export class StatusLine {
     this.#bytes.textContent = formatBytes(bytes);
   }
 
+  /** Another series comes: nothing of it is in memory yet. */
+  clear(): void {
+    this.#dot.className = "dot none";
+    this.#memory.textContent = "";
+    this.#bytes.textContent = "";
+    this.#left.replaceChildren();
+  }
+
   /** Say one short thing for four seconds. */
   say(words: string): void {
     this.#said.textContent = words;

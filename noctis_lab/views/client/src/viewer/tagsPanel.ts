@@ -35,6 +35,15 @@ export class TagsPanel {
     this.#timer = window.setTimeout(() => void this.#load(), REST_MS);
   }
 
+  /** Another series comes: nothing is known of it yet. */
+  clear(): void {
+    this.#loading?.abort();
+    this.#shownUID = "";
+    this.#elements = [];
+    this.#count.textContent = "";
+    this.#list.replaceChildren();
+  }
+
   async #load(): Promise<void> {
     const { stack, state, transport } = this.viewer;
     const SOPInstanceUID = stack?.frames[state.index ?? 0]?.SOPInstanceUID;
@@ -63,7 +72,7 @@ export class TagsPanel {
     this.#list.replaceChildren(...found.slice(0, SHOWN_AT_MOST).map((element) => {
       const value = (element.value ?? "").replaceAll("\\", ", ").replace(/(^|, )-(?=\d)/g, "$1−");
       return el("div", { class: "tag", title: `${element.path} (${element.VR})\n${value}` },
-        el("span", { class: "mono t3" }, element.tag), el("span", { class: "t2 ell" }, element.path), el("span", { class: "v" }, value));
+        el("span", { class: "mono t3" }, element.tag), el("span", { class: "t2 ell" }, element.path === element.tag ? "private" : element.path), el("span", { class: "v" }, value));
     }));
     if (found.length > SHOWN_AT_MOST) this.#list.append(el("div", { class: "empty" }, `${found.length - SHOWN_AT_MOST} more: filter by keyword or value.`));
     if (found.length === 0) this.#list.append(el("div", { class: "empty" }, words === "" ? "This instance has no elements." : "No element's keyword or value holds that."));

@@ -1,7 +1,7 @@
 /** The toolbar: what the left button does, turns, the window's picker; tooltips that say name and key. */
 import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
-import { formatNumber } from "../ground/numbers";
+import { formatAtScale } from "../ground/numbers";
 import type { Tool } from "./input";
 import { sameWindow } from "./state";
 import type { Viewer } from "./viewer";
@@ -144,7 +144,7 @@ export class Toolbar {
       if (window_ === null || viewer.stack === null) return;
       const known = this.#choices().find((choice) => sameWindow(makeWindow(choice.center, choice.width), window_));
       name.textContent = known?.name ?? "Window";
-      numbers.textContent = `${formatNumber(window_.width, 3)} / ${formatNumber(window_.center, 3)}`;
+      numbers.textContent = `${formatAtScale(window_.width, window_.width)} / ${formatAtScale(window_.center, window_.width)}`;
       key.textContent = known?.key ?? "";
       key.hidden = !known?.key;
     });
@@ -169,7 +169,7 @@ export class Toolbar {
       el("button", { role: "menuitem", class: "item", click: () => { run(); this.closeMenu(); viewer.stage.element.focus(); } },
         el("span", { class: "grow" }, name), el("span", { class: "t3" }, numbers), el("span", { class: key ? "kbd" : "nokbd" }, key));
     this.#menu.replaceChildren(
-      ...this.#choices().map((choice) => item(choice.name, `${formatNumber(choice.width, 3)} / ${formatNumber(choice.center, 3)}`, choice.key,
+      ...this.#choices().map((choice) => item(choice.name, `${formatAtScale(choice.width, choice.width)} / ${formatAtScale(choice.center, choice.width)}`, choice.key,
         () => viewer.setWindow(makeWindow(choice.center, choice.width)))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()));
     this.#menu.hidden = false;

@@ -1,5 +1,5 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
-import type { StackDescription, Transport } from "../ground/transport";
+import { type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS } from "./frames";
 import { mirrored, patientPosition, placementOf, type Placement, turned, voxelAt, zoomForScale } from "./geometry";
 import { type Frame, Renderer } from "./renderer";
@@ -285,6 +285,8 @@ export class Viewer {
     this.#loading = loading;
     [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
     this.stage.notice(null);
+    this.stage.clear();
+    this.#placement = null;
     this.events.onStack(null);
     this.invalidate();
     if (this.#state.SeriesInstanceUID === "") {
@@ -296,7 +298,9 @@ export class Viewer {
       if (!loading.signal.aborted) this.#begin(stack);
     } catch (error) {
       if (loading.signal.aborted) return;
-      this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
+      const hasNothing = error instanceof TransportError && error.status === 422;
+      if (hasNothing) this.stage.notice("No image to show", messageOf(error));
+      else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
     }
   }
 
@@ -399,11 +403,20 @@ export class Viewer {
     const inverted = this.#state.inverted !== (stack.photometric_interpretation === "MONOCHROME1");
     const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
     this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
-    this.stage.isInverted = this.#state.inverted;
     this.stage.element.dataset["shown"] = String(this.#shown.index);
     this.#caption(stack, window_);
+    this.stage.inkFor(inverted, this.#coveredPart(this.#placement));
     if (this.#reported === null && frame !== null) this.#tell("now");
     this.events.onPainted();
+  }
+
+  /** The part of the stage that the frame covers, CSS px. */
+  #coveredPart({ x0, y0, sx, sy }: Placement): { left: number; top: number; right: number; bottom: number } {
+    const shape = this.#shape() ?? { rows: 0, columns: 0 };
+    const isTurned = this.#state.rotation_deg % 180 !== 0;
+    const [columns, rows] = isTurned ? [shape.rows, shape.columns] : [shape.columns, shape.rows];
+    const dpr = devicePixelRatio;
+    return { left: x0 / dpr, top: y0 / dpr, right: (x0 + columns * sx) / dpr, bottom: (y0 + rows * sy) / dpr };
   }
 
   #windowOf(frame: Frame): Window | null {

@@ -1,7 +1,7 @@
 /** The window panel: the slice's histogram with two handles, width and level (or min and max), presets. */
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
-import { formatNumber } from "../ground/numbers";
+import { formatAtScale } from "../ground/numbers";
 import { histogramOf, ticksBetween } from "./histogram";
 import type { Window } from "./state";
 import type { Viewer } from "./viewer";
@@ -57,10 +57,11 @@ export class WindowPanel {
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
-      ...choices.map(({ name, key, width, center }) => button(name, key, `Width ${formatNumber(width, 3)}, level ${formatNumber(center, 3)}`,
+      ...choices.map(({ name, key, width, center }) => button(name, key, `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`,
         () => this.viewer.setWindow(makeWindow(center, width)))),
       button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
     this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
+    this.element.classList.toggle("void", stack === null);
     this.element.hidden = stack?.photometric_interpretation === "RGB" || stack?.frames[0]?.dtype === "rgb8" || stack?.frames.length === 0;
   }
 
@@ -88,8 +89,8 @@ export class WindowPanel {
   #write({ center, width }: Window): void {
     const root = this.element.getRootNode() as Document | ShadowRoot;
     const [first, second] = this.#asLimits ? [center - width / 2, center + width / 2] : [width, center];
-    if (root.activeElement !== this.#first) this.#first.value = formatNumber(first, 3);
-    if (root.activeElement !== this.#second) this.#second.value = formatNumber(second, 3);
+    if (root.activeElement !== this.#first) this.#first.value = formatAtScale(first, width);
+    if (root.activeElement !== this.#second) this.#second.value = formatAtScale(second, width);
   }
 
   #swap(): void {
@@ -146,12 +147,16 @@ export class WindowPanel {
   }
 
   #labels(low: number, high: number): SVGElement[] {
-    const strong = [low, high].map((value) => ({ value, x: this.#x(value), class: "strong" }));
     const [from, to] = this.#range;
-    const weak = ticksBetween(from, to).map((value) => ({ value, x: this.#x(value), class: "" }))
-      .filter((tick) => strong.every((other) => Math.abs(other.x - tick.x) > 44) && tick.x > 20 && tick.x < WIDTH - 20);
-    return [...strong, ...weak].map((tick) =>
-      svg("text", { x: Math.min(Math.max(tick.x, 14), WIDTH - 14), y: 101, "text-anchor": "middle", class: tick.class }, formatNumber(tick.value, to - from > 20 ? 0 : 3)));
+    const label = (value: number, style: string): { value: number; x: number; style: string } => ({ value, x: this.#x(value), style });
+    const kept = [label(low, "strong"), label(high, "strong")];
+    for (const value of [from, to, ...ticksBetween(from, to)]) {
+      const next = label(value, "");
+      if (kept.every((other) => Math.abs(other.x - next.x) > 40)) kept.push(next);
+    }
+    return kept.map(({ value, x, style }) => svg("text", {
+      x, y: 101, class: style, "text-anchor": x < 16 ? "start" : x > WIDTH - 16 ? "end" : "middle",
+    }, formatAtScale(value, to - from)));
   }
 
   #onDrag(event: PointerEvent): void {
