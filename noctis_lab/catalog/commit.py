@@ -17,6 +17,7 @@ from noctis_lab.catalog.rollups import (
     join_modalities,
     series_texts,
     study_texts,
+    text_of,
     top_level,
 )
 from noctis_lab.catalog.rows import (
@@ -27,6 +28,7 @@ from noctis_lab.catalog.rows import (
     series_reference,
 )
 from noctis_lab.catalog.wide import encode_elements
+from noctis_lab.dicom.header import Element
 from noctis_lab.dicom.uids import uid_key
 from noctis_lab.errors import CatalogError
 from noctis_lab.events import InstanceStored
@@ -53,6 +55,7 @@ _NEW_SERIES_FACTS = dict.fromkeys(
 class _Prepared:
     """Everything of a commit that can be worked out before the lock is taken."""
 
+    top: dict[str, Element]  # what describes a study and a series, where this instance is the first
     study: dict[str, Any]
     series: dict[str, Any]
     instance: dict[str, Any]
@@ -137,7 +140,7 @@ class Committer:
         instance["instance_key"] = uid_key(instance["SOPInstanceUID"])
         instance["format_key"] = layout["format_key"]
         instance["origin_key"] = origin["origin_key"]
-        series = series_texts(top)
+        modality = text_of(top, "Modality")
         place = entry.in_place
         fact = InstanceStored(
             StudyInstanceUID=study_uid,
@@ -145,18 +148,19 @@ class Committer:
             SOPInstanceUID=instance["SOPInstanceUID"],
         )
         return _Prepared(
+            top=top,
             study={
                 "study_key": uid_key(study_uid),
                 "StudyInstanceUID": study_uid,
-                **study_texts(top),
-                "modalities": join_modalities("", series["Modality"]),
+                "PatientID": text_of(top, "PatientID"),
+                "modalities": join_modalities("", modality),
                 "series_count": 0,
                 "instance_count": 1,
                 **counts,
             },
             series={
                 "SeriesInstanceUID": series_uid,
-                **series,
+                "Modality": modality,
                 "instance_count": 1,
                 "frame_count": 0 if entry.pixels is None else entry.pixels.frames,
                 "image_count": 0 if entry.pixels is None else 1,
@@ -238,11 +242,11 @@ class Committer:
             reference = series_reference(series_uid, study_uid)
             row = self._find_series(connection, reference, series)
         if row is None:
-            sql.add_series.run(connection, series)
+            sql.add_series.run(connection, series | series_texts(new.top))
             new.study["series_count"] = 1
             return reference
         if series["first_received_at"] < row.first_received_at:
-            sql.describe_series.run(connection, _as_parameters(series))
+            sql.describe_series.run(connection, _as_parameters(series | series_texts(new.top)))
         sql.count_series.run(
             connection,
             {
@@ -268,10 +272,10 @@ class Committer:
     def _write_study(self, connection: Connection, new: _Prepared, row: _StudyNow | None) -> None:
         sql, study = self._sql, new.study
         if row is None:
-            sql.add_study.run(connection, study)
+            sql.add_study.run(connection, study | study_texts(new.top))
             return
         if study["first_received_at"] < row.first_received_at:
-            sql.describe_study.run(connection, _as_parameters(study))
+            sql.describe_study.run(connection, _as_parameters(study | study_texts(new.top)))
         modalities = join_modalities(row.modalities, new.series["Modality"])
         if modalities != row.modalities:
             sql.set_modalities.run(

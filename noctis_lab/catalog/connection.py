@@ -197,7 +197,9 @@ def _create_engine(url: str, pragmas: tuple[str, ...]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        cursor = connection.connection.cursor()
+        cursor.execute(begin)
+        cursor.close()
 
     return engine
 

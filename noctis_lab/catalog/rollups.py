@@ -17,6 +17,7 @@ __all__ = [
     "join_modalities",
     "series_texts",
     "study_texts",
+    "text_of",
     "top_level",
 ]
 
@@ -62,16 +63,24 @@ def top_level(elements: Iterable[Element]) -> dict[str, Element]:
     return {element.path: element for element in elements if element.path in _WANTED}
 
 
+def text_of(top: Mapping[str, Element], keyword: str) -> str | None:
+    """Return a top-level element's text as it is stored, None where it is missing or empty."""
+    element = top.get(keyword)
+    if element is None or element.value is None:
+        return None
+    return clean_text(element.value) or None
+
+
 def study_texts(top: Mapping[str, Element]) -> dict[str, Any]:
     """Return the describing columns of the study's row, `search_text` included."""
-    texts: dict[str, Any] = {keyword: _text(top, keyword) for keyword in STUDY_TEXTS}
+    texts: dict[str, Any] = {keyword: text_of(top, keyword) for keyword in STUDY_TEXTS}
     texts["search_text"] = search_text(texts[keyword] for keyword in _SEARCHED)
     return texts
 
 
 def series_texts(top: Mapping[str, Element]) -> dict[str, Any]:
     """Return the describing columns of the series' row."""
-    texts: dict[str, Any] = {keyword: _text(top, keyword) for keyword in SERIES_TEXTS}
+    texts: dict[str, Any] = {keyword: text_of(top, keyword) for keyword in SERIES_TEXTS}
     texts["SeriesNumber"] = _integer(top, "SeriesNumber")
     return texts
 
@@ -87,13 +96,6 @@ def join_modalities(known: str, modality: str | None) -> str:
     if modality:
         parts.add(modality.replace("\\", " "))
     return "\\".join(sorted(parts))
-
-
-def _text(top: Mapping[str, Element], keyword: str) -> str | None:
-    element = top.get(keyword)
-    if element is None or element.value is None:
-        return None
-    return clean_text(element.value) or None
 
 
 def _integer(top: Mapping[str, Element], keyword: str) -> int | None:

@@ -250,9 +250,12 @@ def _compare_date(operator: str, date: str) -> _Condition:
 
 def _parse_date(date: str) -> datetime:
     try:
-        return datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC)
+        parsed = datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"a date is YYYYMMDD (PS3.5 6.2, DA), not {date!r}") from None
+        parsed = None
+    if parsed is None or len(date) != 8:
+        raise ValueError(f"a date is YYYYMMDD (PS3.5 6.2, DA), not {date!r}")
+    return parsed
 
 
 def _to_sql(conditions: list[_Condition], sort: str, offset: int, limit: int) -> str:
