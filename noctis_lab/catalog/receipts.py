@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, delete, func, select
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.connection import Connections, upsert
+from noctis_lab.catalog.connection import Connections, mapped, upsert
 from noctis_lab.catalog.instants import from_instant, to_instant
 from noctis_lab.catalog.records import QuarantineRow, Receipt, ReceiptSource
 from noctis_lab.catalog.rows import clean_text, origin_values
@@ -213,7 +213,7 @@ def list_quarantine(
     )
     with connections.read() as connection:
         total = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        rows = connection.execute(statement).mappings().all()
+        rows = mapped(connection.execute(statement))
     return total, [
         QuarantineRow(
             quarantine_id=row["quarantine_id"],

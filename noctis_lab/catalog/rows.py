@@ -13,11 +13,9 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy import RowMapping
 
 from noctis_lab.catalog.instants import from_instant, to_instant
 from noctis_lab.catalog.records import (
@@ -225,7 +223,7 @@ def unpack_frame_table(blob: bytes) -> FrameTable:
 # ---------------------------------------------------------------- out of the tables
 
 
-def to_instance_row(row: RowMapping) -> InstanceRow:
+def to_instance_row(row: Mapping[str, Any]) -> InstanceRow:
     """Return the record of a row of `instance` joined with its format, series, study and source."""
     return InstanceRow(
         SOPInstanceUID=row["SOPInstanceUID"],
@@ -255,7 +253,7 @@ def to_instance_row(row: RowMapping) -> InstanceRow:
     )
 
 
-def _to_pixels(row: RowMapping) -> PixelLayout | None:
+def _to_pixels(row: Mapping[str, Any]) -> PixelLayout | None:
     if row["pixel_keyword"] is None:
         return None
     table = row["frame_table"]
@@ -280,7 +278,7 @@ def _to_pixels(row: RowMapping) -> PixelLayout | None:
     )
 
 
-def _to_plane(row: RowMapping) -> PlaneGeometry:
+def _to_plane(row: Mapping[str, Any]) -> PlaneGeometry:
     x, y, z = row["position_x_mm"], row["position_y_mm"], row["position_z_mm"]
     orientation, spacing = row["orientation"], row["pixel_spacing_mm"]
     return PlaneGeometry(
@@ -290,7 +288,7 @@ def _to_plane(row: RowMapping) -> PlaneGeometry:
     )
 
 
-def to_series_row(row: RowMapping) -> SeriesRow:
+def to_series_row(row: Mapping[str, Any]) -> SeriesRow:
     """Return the record of a row of `series` joined with its study's UID."""
     return SeriesRow(
         SeriesInstanceUID=row["SeriesInstanceUID"],
@@ -324,7 +322,7 @@ def to_series_row(row: RowMapping) -> SeriesRow:
     )
 
 
-def to_study_row(row: RowMapping, facilities: Sequence[str]) -> StudyRow:
+def to_study_row(row: Mapping[str, Any], facilities: Sequence[str]) -> StudyRow:
     """Return the record of a row of `study` and of those facilities that may see it."""
     return StudyRow(
         StudyInstanceUID=row["StudyInstanceUID"],

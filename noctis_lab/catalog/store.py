@@ -13,7 +13,7 @@ from sqlalchemy import Select, bindparam, func, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.commit import Committer
-from noctis_lab.catalog.connection import Connections, Statement, upsert
+from noctis_lab.catalog.connection import Connections, Statement, mapped, upsert
 from noctis_lab.catalog.events import append_event, last_event_id, poll_events
 from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import from_instant, now, to_instant
@@ -297,8 +297,8 @@ class Catalog:
         """Return a series' row by its SeriesInstanceUID or reference, None where there is none."""
         with self.connections.read() as connection:
             statement = _series().where(schema.series.c.series_key == uid_key(reference))
-            row = connection.execute(statement).mappings().first()
-        return None if row is None else to_series_row(row)
+            rows = mapped(connection.execute(statement))
+        return to_series_row(rows[0]) if rows else None
 
     def series_of(self, StudyInstanceUID: str, *, withheld: bool = False) -> list[SeriesRow]:
         """Return the series of a study, by SeriesNumber, then SeriesInstanceUID.
@@ -314,7 +314,7 @@ class Catalog:
             statement = statement.where(table.c.is_withheld.is_(False))
         statement = statement.order_by(table.c.SeriesNumber, table.c.SeriesInstanceUID)
         with self.connections.read() as connection:
-            return [to_series_row(row) for row in connection.execute(statement).mappings()]
+            return [to_series_row(row) for row in mapped(connection.execute(statement))]
 
     def find_study(self, StudyInstanceUID: str) -> StudyRow | None:
         """Return a study's row, None where there is none."""
@@ -322,10 +322,10 @@ class Catalog:
         table = schema.study
         with self.connections.read() as connection:
             statement = select(table).where(table.c.study_key == study_key)
-            row = connection.execute(statement).mappings().first()
-            if row is None:
+            rows = mapped(connection.execute(statement))
+            if not rows:
                 return None
-            return to_study_row(row, facilities_by_study(connection, [study_key])[study_key])
+            return to_study_row(rows[0], facilities_by_study(connection, [study_key])[study_key])
 
     def facilities_of(self, StudyInstanceUID: str) -> frozenset[str]:
         """Return the facilities that may see a study; empty where there is no such study."""
@@ -358,7 +358,7 @@ class Catalog:
             .limit(limit)
         )
         with self.connections.read() as connection:
-            rows = connection.execute(statement).mappings().all()
+            rows = mapped(connection.execute(statement))
         return [
             Collision(
                 StudyInstanceUID=row["StudyInstanceUID"],

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
 
 from noctis_lab.catalog import schema
+from noctis_lab.catalog.connection import mapped
 from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import to_instant
 from noctis_lab.catalog.records import StudyRow
@@ -132,7 +133,7 @@ def find_studies(
     count = select(func.count()).select_from(table).where(*clauses)
     with catalog.connections.read() as connection:
         total = connection.execute(count).scalar_one()
-        found = connection.execute(window).mappings().all()
+        found = mapped(connection.execute(window))
         seen_by = facilities_by_study(connection, [row["study_key"] for row in found])
     return Page(
         total=total,
