@@ -41,8 +41,14 @@ async function showReceiver(mark: HTMLElement): Promise<void> {
 function followReceiver(): void {
   const mark = document.getElementById("receiver");
   if (!mark) return;
+  // Nothing crosses the wire in mid-drag.
+  let isPressed = false;
+  const note = (event: PointerEvent): void => { isPressed = event.buttons !== 0; };
+  for (const kind of ["pointerdown", "pointerup", "pointercancel"] as const) {
+    addEventListener(kind, note, { capture: true, passive: true });
+  }
   const look = (): void => {
-    if (!document.hidden) void showReceiver(mark);
+    if (!document.hidden && !isPressed) void showReceiver(mark);
   };
   look();
   setInterval(look, RECEIVER_EVERY_MS);
