@@ -12,6 +12,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure() -> None:
+    """Take our own environment's programs off the path: pynetdicom's bear DCMTK's names."""
+    own = Path(sys.prefix, "bin")
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder) != own)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of real and hostile DICOM files, or skip where there is none."""
@@ -27,13 +34,8 @@ def real_data() -> Path:
 def require_program() -> Callable[[str], str]:
     """Return a function that finds a program, or skips (in CI: fails) where it is missing."""
 
-    # pynetdicom puts programs of DCMTK's names into our own environment.
-    own = Path(sys.prefix, "bin")
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    elsewhere = os.pathsep.join(folder for folder in folders if Path(folder) != own)
-
     def find(name: str) -> str:
-        path = shutil.which(name, path=elsewhere)
+        path = shutil.which(name)
         if path is None and os.environ.get("NOCTIS_CI") == "1":
             pytest.fail(f"{name} is not installed, and CI allows no skip for it")
         if path is None:

@@ -3,86 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from noctis_lab.access import ADMIN
 from noctis_lab.catalog import people
-from noctis_lab.config import open_settings
-from noctis_lab.ingest.archive import open_archive
-from tests.served import HOSTILE_NAME, Site, named_series, running
+from tests.browser.watched import Watched
+from tests.served import HOSTILE_NAME, Site, named_series
 
 pytestmark = pytest.mark.browser
-
-_SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser(require_program: Callable[[str], str]) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=require_program("chromium"), args=_SWITCHES
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    root, folder = tmp_path / "root", tmp_path / "sent"
-    folder.mkdir()
-    settings = open_settings({"root": root, "port": 0, "dicom_port": 1, "min_free_bytes": 0})
-    with open_archive(settings, may_migrate=True) as archive, running(settings) as base:
-        yield Site(settings, archive, base, folder)
-
-
-class Watched:
-    """A page of the signed-in administrator, and what it did that it should not."""
-
-    def __init__(self, page: Page, site: Site) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append("dialog " + dialog.message))
-        page.on("console", self._on_console)
-        host = urlsplit(site.base).netloc
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if urlsplit(request.url).netloc in ("", host)
-                else self.foreign.append(request.url)
-            ),
-        )
-        token = people.create_login_token(site.catalog, ADMIN)
-        page.goto(f"{site.base}/login?token={token}")
-
-    def _on_console(self, message: object) -> None:
-        if getattr(message, "type", "") == "error":
-            self.complaints.append(str(getattr(message, "text", "")))
-
-    @property
-    def names(self) -> list[str]:
-        return self.page.locator(".tb .tr .pn").all_inner_texts()
-
-
-@pytest.fixture
-def watched(browser: Browser, site: Site) -> Iterator[Watched]:
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
-        yield Watched(context.new_page(), site)
 
 
 def test_a_study_that_arrives_appears_within_two_seconds_without_reload(

@@ -19,14 +19,16 @@ from tests.journeys.conftest import Served, noctis, start, stop
 
 pytestmark = pytest.mark.slow
 
+SERVICES = ("receive", "web", "worker")
+
 
 def _children(served: Served) -> dict[str, psutil.Process]:
     found = {}
     for process in psutil.Process(served.process.pid).children():
         # One that was just killed is a zombie until the supervisor has seen it.
         with contextlib.suppress(psutil.NoSuchProcess):
-            name = next(w for w in process.cmdline() if w in ("receive", "web", "worker"))
-            found[name] = process
+            # One that was just forked still has its parent's command line.
+            found.update({w: process for w in process.cmdline() if w in SERVICES})
     return found
 
 

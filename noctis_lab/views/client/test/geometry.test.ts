@@ -36,10 +36,10 @@ describe("turns", () => {
 
 describe("letters", () => {
   it("name the strongest direction first, and no tilt below 3°", () => {
-    expect(letters([0, 0.9588197, 0.2840153])).toBe("PS");
+    expect(letters([0, 0.9588197, 0.2840153])).toBe("PH");
     expect(letters([0.999, 0.04, 0])).toBe("L");
     expect(letters([-1, 0, 0])).toBe("R");
-    expect(letters([0, 0, -2])).toBe("I");
+    expect(letters([0, 0, -2])).toBe("F");
   });
 
   it("are none where the orientation is not stated", () => {

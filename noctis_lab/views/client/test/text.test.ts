@@ -31,8 +31,8 @@ describe("numbers", () => {
   });
 
   it("of places carry the patient's letters", () => {
-    expect(formatPlace([39.1, -47.8, -382.5])).toBe("L 39.1 A 47.8 I 382.5");
-    expect(formatPlace([-0.01, 0, 0])).toBe("L 0.0 P 0.0 S 0.0");
+    expect(formatPlace([39.1, -47.8, -382.5])).toBe("L 39.1 A 47.8 F 382.5");
+    expect(formatPlace([-0.01, 0, 0])).toBe("L 0.0 P 0.0 H 0.0");
   });
 
   it("of values are as precise as they are", () => {
@@ -72,8 +72,8 @@ describe("the stage's measures", () => {
 
 describe("a failed request", () => {
   it("speaks the server's words, or ours", async () => {
-    const problem = JSON.stringify({ detail: "all", came: "series 1.2: no pixels", what_to_do: "Look elsewhere." });
-    expect((await failureOf(new Response(problem, { status: 422 }))).message).toBe("Series 1.2: no pixels. Look elsewhere.");
+    const problem = JSON.stringify({ detail: "Expected pixels, got none. Look elsewhere.", what_to_do: "Look elsewhere." });
+    expect((await failureOf(new Response(problem, { status: 422 }))).message).toBe("Expected pixels, got none. Look elsewhere.");
     expect((await failureOf(new Response('{"detail": "series 1.2 is not here"}', { status: 404 }))).message).toBe("series 1.2 is not here (HTTP 404)");
     expect((await failureOf(new Response("<html>", { status: 403 }))).message).toBe("Your account may not see this. (HTTP 403)");
     expect((await failureOf(new Response('{"detail": [1]}', { status: 500 }))).message).toBe("The server could not answer. (HTTP 500)");

@@ -89,18 +89,16 @@ const REASONS: Record<number, string> = {
   503: "The archive is busy; retry in a moment.",
 };
 
-/** Turn a failed answer into words: the server's own, where it says what came and what to do. */
+/** Turn a failed answer into words: the server's own, where it says what was expected and what came. */
 export async function failureOf(response: Response): Promise<TransportError> {
-  let problem: { detail?: unknown; came?: unknown; what_to_do?: unknown } = {};
+  let problem: { detail?: unknown; what_to_do?: unknown } = {};
   try {
     problem = ((await response.json()) ?? {}) as typeof problem;
   } catch {
     // not one of ours: a proxy's page, or nothing
   }
-  const { came, what_to_do, detail } = problem;
-  if (typeof came === "string" && typeof what_to_do === "string") {
-    return new TransportError(`${came.charAt(0).toUpperCase()}${came.slice(1)}. ${what_to_do}`, response.status);
-  }
+  const { detail, what_to_do } = problem;
+  if (typeof detail === "string" && typeof what_to_do === "string") return new TransportError(detail, response.status);
   const words = typeof detail === "string" ? detail : REASONS[response.status] ?? "The server could not answer.";
   return new TransportError(`${words} (HTTP ${response.status})`, response.status);
 }

@@ -25,6 +25,8 @@ export interface MountOptions {
   series?: SeriesSource | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
+  /** Another series was chosen here. */
+  onOpen?(SeriesInstanceUID: string): void;
   /** PgUp or PgDn where there is no strip. */
   onSeriesStep?(count: 1 | -1): void;
 }
@@ -95,6 +97,7 @@ export class ViewerApp implements InputHost, ToolbarHost {
     if (SeriesInstanceUID === this.viewer.state.SeriesInstanceUID) return;
     this.viewer.open(SeriesInstanceUID);
     this.#strip?.select(SeriesInstanceUID);
+    this.options.onOpen?.(SeriesInstanceUID);
   }
 
   close(): void {

@@ -124,12 +124,12 @@ export function pointOf(column: number, row: number, placement: Placement, turn:
 
 type Vector = [number, number, number];
 
-/** Return the patient's letters a direction points to, strongest first: "L", "PS" … */
+/** Return the patient's letters a direction points to, strongest first: "L", "PH" … (PS3.3 C.7.6.1.1.1). */
 export function letters(direction: Vector): string {
   const length = Math.hypot(...direction);
   if (length === 0) return "";
   const names: [number, string][] = direction.map((part, axis) => [
-    Math.abs(part) / length, (part > 0 ? "LPS" : "RAI")[axis] as string,
+    Math.abs(part) / length, (part > 0 ? "LPH" : "RAF")[axis] as string,
   ]);
   // 0.05 is 3°: a smaller tilt is no letter of its own.
   return names.filter(([part]) => part >= 0.05).sort((a, b) => b[0] - a[0]).map(([, name]) => name).join("");

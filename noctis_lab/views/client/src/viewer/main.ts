@@ -38,6 +38,13 @@ function claimKeys(element: HTMLElement): void {
   outermost.setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
+/** A reload opens what was in view. */
+function keepInAddress(SeriesInstanceUID: string): void {
+  const address = new URL(location.href);
+  address.searchParams.set("series", SeriesInstanceUID);
+  history.replaceState(history.state, "", address);
+}
+
 function render({ model, el: container }: RenderArguments): HTMLElement {
   const element = el("div", { class: "noctis-viewer" });
   const isPage = model.mode === "page";
@@ -49,6 +56,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const app = mountViewer(element, {
     transport, state: { ...model.view_state }, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
     onReport: (state) => { model.view_state = { ...state }; },
+    onOpen: (uid) => { if (isPage) keepInAddress(uid); },
     onSeriesStep: (count) => model.send_msg({ kind: "series-step", count }),
   });
   const apply = (): void => app.apply(model.view_state);

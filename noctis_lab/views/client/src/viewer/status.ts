@@ -25,7 +25,7 @@ export function formatValue(value: number): string {
 export function formatPlace(place: readonly [number, number, number]): string {
   return place.map((part, axis) => {
     const text = formatNumber(Math.abs(part), 1, { fixed: true });
-    return `${(part < 0 && Number(text) !== 0 ? "RAI" : "LPS")[axis]} ${text}`;
+    return `${(part < 0 && Number(text) !== 0 ? "RAF" : "LPH")[axis]} ${text}`;
   }).join(" ");
 }
 

@@ -330,7 +330,8 @@ class Worklist {
     const changed = [...this.changed];
     this.changed.clear();
     this.table.forgetHidden();
-    await Promise.all([
+    // Each part shows its own failure; none may keep the next refresh from coming.
+    await Promise.allSettled([
       ...this.table.visibleWindows().map((window) => this.fetchWindow(window, true)),
       ...changed.map((uid) => this.table.refreshSeries(uid)),
       this.loadArrivals(), this.loadStatus(), this.loadFacets(),
@@ -340,9 +341,9 @@ class Worklist {
   }
 
   private connected(isConnected: boolean): void {
-    const wasAway = !this.offline.hidden;
     this.offline.hidden = isConnected;
-    if (isConnected && wasAway) this.schedule();
+    // The first time too: what arrived between the page's own queries and now was told to nobody.
+    if (isConnected) this.schedule();
   }
 
   private tick(): void {

@@ -1,0 +1,325 @@
+"""The viewer's page in a real browser: pixels against numpy, mouse, wire, Python's state."""
+
+from __future__ import annotations
+
+import gc
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Locator, expect
+
+from noctis_lab.dicom.voi import Window
+from noctis_lab.synthetic import ct_series, formula_stored
+from noctis_lab.views.viewer import SeriesView
+from tests.browser.drawn import fitted, one_to_one, read_canvas, windowed
+from tests.browser.watched import Watched
+from tests.served import Seen, Site
+
+pytestmark = pytest.mark.browser
+
+PLANES, ROWS, COLUMNS = 7, 96, 128
+SLOPE, INTERCEPT = 2.0, -1024.0
+MIDDLE = PLANES // 2
+
+
+def values(plane: int) -> NDArray[np.float64]:
+    stored: NDArray[np.int32] = formula_stored(PLANES, ROWS, COLUMNS, signed=False)
+    return stored[plane] * SLOPE + INTERCEPT
+
+
+@pytest.fixture
+def seen(site: Site) -> Seen:
+    series = ct_series(
+        planes=PLANES,
+        rows=ROWS,
+        columns=COLUMNS,
+        signed=False,
+        rescale_slope=SLOPE,
+        rescale_intercept=INTERCEPT,
+        windows=((300.0, 1200.0), (0.0, 500.0)),
+        seed="viewer",
+    )
+    return site.admit(series, "local")
+
+
+@pytest.fixture
+def stage(watched: Watched, site: Site, seen: Seen) -> Iterator[Locator]:
+    """Open the series; at the end nothing was complained of, and no other host was asked."""
+    watched.page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    found = watched.page.locator(".stage")
+    expect(found).to_have_attribute("data-shown", str(MIDDLE))
+    yield found
+    assert watched.foreign == []
+
+
+def python_view(series: str) -> SeriesView:
+    """Return the one view of a series that this process's sessions hold."""
+    gc.collect()
+    views = [found for found in gc.get_objects() if isinstance(found, SeriesView)]
+    (view,) = [view for view in views if view.state.SeriesInstanceUID == series]
+    return view
+
+
+def soon(fact: Callable[[], bool], timeout_s: float = 5) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if fact():
+            return True
+        time.sleep(0.05)
+    return fact()
+
+
+def set_scale(watched: Watched, pixels: int) -> None:
+    watched.page.locator(".noctis-viewer").evaluate(
+        "(element, pixels) => element.noctis.viewer.setScale(pixels)", pixels
+    )
+    watched.page.wait_for_timeout(100)
+
+
+def test_the_canvas_is_the_windowed_slice_within_one_grey_level(
+    watched: Watched, stage: Locator
+) -> None:
+    canvas = read_canvas(stage)
+    expected = fitted(values(MIDDLE), canvas.shape)
+    inside = ~np.isnan(expected)
+    difference = np.abs(canvas - windowed(np.nan_to_num(expected), 300, 1200))
+    assert inside.mean() > 0.6
+    assert difference[inside].max() <= 1
+    assert canvas[~inside].max() == 0
+    set_scale(watched, 1)
+    canvas = read_canvas(stage)
+    assert np.array_equal(canvas, one_to_one(windowed(values(MIDDLE), 300, 1200), canvas.shape))
+    assert watched.complaints == []
+
+
+def test_a_drag_sets_the_window_with_no_byte_on_the_wire_until_its_end(
+    watched: Watched, stage: Locator, seen: Seen
+) -> None:
+    page = watched.page
+    expect(page.get_by_text(f"{PLANES} of {PLANES} in memory")).to_be_visible()
+    state = python_view(seen.series).state
+    assert soon(lambda: state.window is not None)
+    page.wait_for_timeout(800)  # the tags have come, the histogram is counted
+    box = stage.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    before = len(watched.wire)
+    page.mouse.down()
+    page.mouse.move(x + 75, y - 30, steps=15)
+    page.wait_for_timeout(600)
+    assert watched.wire[before:] == []
+    # 300 px are one width: 1200 + 75·4 wide, centred at 300 − 30·4.
+    expect(page.locator(".ct.bl")).to_contain_text("Window 1500 Level 180")
+    page.mouse.up()
+    assert soon(lambda: state.window == Window(center=180, width=1500))
+    assert not [item for item in watched.wire[before:] if item.startswith("http")]
+    set_scale(watched, 1)
+    canvas = read_canvas(stage)
+    assert np.array_equal(canvas, one_to_one(windowed(values(MIDDLE), 180, 1500), canvas.shape))
+    assert watched.complaints == []
+
+
+def test_python_moves_the_view(watched: Watched, stage: Locator, seen: Seen) -> None:
+    python_view(seen.series).at(index=1, window=(0, 500))
+    expect(stage).to_have_attribute("data-shown", "1")
+    expect(watched.page.locator(".ct.bl")).to_contain_text("Window 500 Level 0")
+
+
+def test_the_wheel_scrolls_and_with_control_zooms(
+    watched: Watched, stage: Locator, seen: Seen
+) -> None:
+    page = watched.page
+    stage.hover()
+    page.mouse.wheel(0, 100)
+    expect(stage).to_have_attribute("data-shown", str(MIDDLE + 1))
+    page.mouse.wheel(0, -100)
+    page.mouse.wheel(0, -100)
+    expect(stage).to_have_attribute("data-shown", str(MIDDLE - 1))
+    state = python_view(seen.series).state
+    assert soon(lambda: state.index == MIDDLE - 1)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    assert soon(lambda: state.zoom > 1.2)
+    assert read_canvas(stage).shape[1] == round(stage.bounding_box()["width"])  # type: ignore[index]
+
+
+def test_the_keys_do_what_the_sheet_says(watched: Watched, stage: Locator, seen: Seen) -> None:
+    page = watched.page
+    corner = page.locator(".ct.bl")
+    page.keyboard.press("2")
+    expect(corner).to_contain_text("Window 1500 Level −600")
+    page.keyboard.press("d")
+    expect(corner).to_contain_text("Window 500 Level 0")
+    page.keyboard.press("End")
+    expect(stage).to_have_attribute("data-shown", str(PLANES - 1))
+    page.keyboard.press("Home")
+    expect(stage).to_have_attribute("data-shown", "0")
+    page.keyboard.press("ArrowDown")
+    expect(stage).to_have_attribute("data-shown", "1")
+    before = read_canvas(stage)
+    page.keyboard.press("i")
+    page.wait_for_timeout(100)
+    inverted = read_canvas(stage)
+    covered = ~np.isnan(fitted(values(1), before.shape))
+    assert np.array_equal(inverted[covered], 255 - before[covered])
+    page.keyboard.press("r")
+    expect(page.locator(".ol.right")).to_have_text("A")
+    page.keyboard.press("h")
+    expect(page.locator(".ol.right")).to_have_text("P")
+    page.keyboard.press("Space")
+    expect(page.locator(".ol.right")).to_have_text("L")
+    expect(corner).to_contain_text("Window 1200 Level 300")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+    state = python_view(seen.series).state
+    assert soon(lambda: (state.inverted, state.rotation_deg, state.index) == (False, 0, 1))
+    assert watched.complaints == []
+
+
+def test_the_value_voxel_and_place_under_the_cursor_are_told(
+    watched: Watched, stage: Locator
+) -> None:
+    set_scale(watched, 4)
+    box = stage.bounding_box()
+    assert box is not None
+    # Four pixels a voxel, the frame's centre in the pane's: the corner of four voxels lies there.
+    left = box["x"] + np.floor(box["width"] / 2 - COLUMNS * 2 + 0.5)
+    top = box["y"] + np.floor(box["height"] / 2 - ROWS * 2 + 0.5)
+    column, row = 70, 20
+    watched.page.mouse.move(left + 4 * column + 2, top + 4 * row + 2)
+    status = watched.page.locator(".status")
+    expect(status).to_contain_text(f"{values(MIDDLE)[row, column]:.0f} HU".replace("-", "−"))
+    expect(status).to_contain_text(f"voxel {column}, {row}, {MIDDLE}")
+    # ct_series: origin (−16, −16, 100), 0.5 mm pixels, 2 mm planes.
+    expect(status).to_contain_text("patient L 19.0 A 6.0 H 106.0 mm")
+    watched.page.mouse.move(box["x"] + 2, box["y"] + 2)
+    expect(status).to_contain_text(f"image {MIDDLE + 1} of {PLANES}")
+
+
+def test_window_numbers_are_typed_as_width_and_level_or_as_limits(
+    watched: Watched, stage: Locator
+) -> None:
+    page = watched.page
+    page.get_by_label("Width", exact=True).fill("800")
+    page.get_by_label("Width", exact=True).press("Enter")
+    corner = stage.locator(".ct.bl")
+    expect(corner).to_contain_text("Window 800 Level 300")
+    page.get_by_role("button", name="Minimum and maximum").click()
+    expect(page.get_by_label("Min", exact=True)).to_have_value("−100")
+    page.get_by_label("Max", exact=True).fill("0")
+    page.get_by_label("Max", exact=True).press("Enter")
+    expect(corner).to_contain_text("Window 100 Level −50")
+    page.get_by_label("Max", exact=True).fill("−500")
+    page.get_by_label("Max", exact=True).press("Enter")
+    expect(page.get_by_label("Max", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(corner).to_contain_text("Window 100 Level −50")
+
+
+def test_series_change_by_key_and_by_click_and_stay_in_the_address(
+    watched: Watched, stage: Locator, site: Site, seen: Seen
+) -> None:
+    other = site.admit(
+        ct_series(planes=2, seed="other", StudyInstanceUID=seen.study, SeriesNumber=2), "local"
+    )
+    page = watched.page
+    page.reload()
+    expect(page.get_by_role("option")).to_have_count(2)
+    page.keyboard.press("PageDown")
+    expect(page.locator(".ct.bl")).to_contain_text("of 2")
+    assert urlsplit(page.url).query == f"series={other.series}"
+    page.reload()
+    expect(page.locator(".ct.bl")).to_contain_text("of 2")
+    page.get_by_role("option").first.click()
+    expect(page.locator(".ct.bl")).to_contain_text(f"of {PLANES}")
+    assert soon(lambda: bool(python_view(seen.series).state.window))
+
+
+def test_pixels_that_cannot_be_read_are_told_in_words_and_asked_for_again(
+    watched: Watched, site: Site
+) -> None:
+    lone = site.admit(ct_series(planes=1, rows=32, columns=32, seed="lone"), "local")
+    (file,) = [
+        path
+        for path in Path(site.settings.root, "instances").rglob("*.dcm")
+        if lone.instances[0].encode() in path.read_bytes()
+    ]
+    away = file.with_suffix(".away")
+    file.rename(away)
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{lone.study}")
+    notice = page.locator(".notice")
+    expect(notice).to_contain_text("Image 1 could not be shown")
+    assert re.search(r"file|missing|changed", notice.inner_text())
+    away.rename(file)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".stage")).to_have_attribute("data-shown", "0")
+    expect(notice).to_be_hidden()
+
+
+def test_the_viewer_runs_without_panel(watched: Watched, site: Site, seen: Seen) -> None:
+    page = watched.page
+    page.goto(f"{site.base}/")
+    page.evaluate(
+        """async ({ study, series }) => {
+          const { mountViewer, HttpTransport } = await import("/assets/viewer.js");
+          const alone = document.createElement("div");
+          alone.id = "alone";
+          alone.style.height = "600px";
+          document.body.replaceChildren(alone);
+          window.told = [];
+          const transport = new HttpTransport();
+          mountViewer(alone, {
+            transport, mode: "cell", state: { SeriesInstanceUID: series, index: 2 },
+            onReport: (state) => window.told.push(state),
+          });
+        }""",
+        {"study": seen.study, "series": seen.series},
+    )
+    stage = page.locator("#alone .stage")
+    expect(stage).to_have_attribute("data-shown", "2")
+    canvas = read_canvas(stage)
+    expected = fitted(values(2), canvas.shape)
+    inside = ~np.isnan(expected)
+    assert np.abs(canvas - windowed(np.nan_to_num(expected), 300, 1200))[inside].max() <= 1
+    assert page.evaluate("window.told.map((state) => state.index)") == [2]
+    assert watched.complaints == []
+
+
+def test_a_window_and_a_slice_step_of_512_take_two_milliseconds(
+    watched: Watched, site: Site
+) -> None:
+    large = site.admit(ct_series(planes=8, rows=512, columns=512, seed="large"), "local")
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{large.study}")
+    expect(page.get_by_text("8 of 8 in memory")).to_be_visible()
+    set_scale(watched, 1)
+    # The least of many: what the script takes, not what else the machine was doing.
+    least = page.locator(".noctis-viewer").evaluate(
+        """async (element) => {
+          const { viewer } = element.noctis;
+          const painted = () =>
+            new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+          const least = { window: Infinity, slice: Infinity };
+          for (let i = 0; i < 60; i += 1) {
+            viewer.setWindow({ center: i, width: 400 + i, function: "LINEAR" }, "not yet");
+            await painted();
+            least.window = Math.min(least.window, viewer.paintMs);
+            viewer.set({ index: i % 8 }, "not yet");
+            await painted();
+            least.slice = Math.min(least.slice, viewer.paintMs);
+          }
+          return least;
+        }"""
+    )
+    assert least["window"] <= 2
+    assert least["slice"] <= 2
