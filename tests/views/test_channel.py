@@ -1,0 +1,122 @@
+"""A view's own channel: one series' pixels, in words where it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from noctis_lab.config import open_settings
+from noctis_lab.synthetic import ct_series, formula_stored
+from noctis_lab.views.channel import Channel
+from noctis_lab.volumes.cache import Handle, open_handle
+from tests.volumes.archive import admit
+
+PLANES, ROWS, COLUMNS = 5, 16, 24
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> Iterator[Handle]:
+    with open_handle(open_settings({"root": tmp_path / "archive"})) as opened:
+        admit(opened, ct_series(planes=PLANES, rows=ROWS, columns=COLUMNS), tmp_path / "one")
+        admit(opened, ct_series(planes=2, seed="other"), tmp_path / "other")
+        yield opened
+
+
+@pytest.fixture
+def uids() -> tuple[str, str]:
+    first, other = ct_series(planes=1)[0], ct_series(planes=1, seed="other")[0]
+    return str(first.SeriesInstanceUID), str(other.SeriesInstanceUID)
+
+
+def ask(handle: Handle, series: str, **question: Any) -> dict[str, Any]:
+    """Ask one question of the channel of a series; return the answer."""
+    said: list[dict[str, Any]] = []
+    channel = Channel(handle, series, said.append)
+    asked = {"kind": "ask", "id": "q1", "SeriesInstanceUID": series} | question
+    asyncio.run(channel.answer(asked))
+    (answer,) = said
+    assert answer["kind"] == "answer"
+    assert answer["id"] == "q1"
+    return answer
+
+
+def test_pixels_are_the_stored_values_of_the_frames_asked_for(
+    handle: Handle, uids: tuple[str, str]
+) -> None:
+    stack = ask(handle, uids[0], what="stack")["body"]
+    assert [frame["dtype"] for frame in stack["frames"]] == ["int16"] * PLANES
+    revision = stack["revision"]
+    answer = ask(handle, uids[0], what="pixels", first=1, count=3, revision=revision)
+    pixels = np.frombuffer(answer["body"], "<i2").reshape(3, ROWS, COLUMNS)
+    assert np.array_equal(pixels, formula_stored(PLANES, ROWS, COLUMNS)[1:4])
+
+
+def test_elements_are_those_of_the_instance(handle: Handle, uids: tuple[str, str]) -> None:
+    stack = ask(handle, uids[0], what="stack")["body"]
+    uid = stack["frames"][2]["SOPInstanceUID"]
+    elements = {
+        item["path"]: item
+        for item in ask(handle, uids[0], what="elements", SOPInstanceUID=uid)["body"]
+    }
+    assert elements["SOPInstanceUID"]["value"] == uid
+    assert elements["Modality"] == {
+        "path": "Modality", "tag": "0008,0060", "VR": "CS", "value": "CT",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"what": "pixels", "first": 4, "count": 9},
+        {"what": "pixels", "first": -1, "count": 1},
+        {"what": "pixels", "first": "0", "count": 1},
+        {"what": "pixels", "first": 0, "count": 1, "revision": "of another day"},
+        {"what": "secrets"},
+        {"what": "elements", "SOPInstanceUID": "1.2.3"},
+        {},
+    ],
+)
+def test_what_there_is_not_is_answered_in_words(
+    handle: Handle, uids: tuple[str, str], question: dict[str, Any]
+) -> None:
+    answer = ask(handle, uids[0], **question)
+    assert "body" not in answer
+    assert len(answer["error"]) > 10
+
+
+def test_another_series_is_not_read(handle: Handle, uids: tuple[str, str]) -> None:
+    for what in ("stack", "pixels"):
+        answer = ask(handle, uids[0], SeriesInstanceUID=uids[1], what=what, first=0, count=1)
+        assert answer["error"] == "this view is of another series"
+    (row, *_) = handle.catalog.instances_of(uids[1])
+    answer = ask(handle, uids[0], what="elements", SOPInstanceUID=row.SOPInstanceUID)
+    assert answer["error"] == "this view is of another series"
+
+
+def test_questions_are_answered_off_the_thread_and_no_more_than_are_bounded(
+    handle: Handle, uids: tuple[str, str]
+) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def flood() -> None:
+        channel = Channel(handle, uids[0], said.append)
+        asked = {"kind": "ask", "SeriesInstanceUID": uids[0], "what": "pixels", "first": 0}
+        for number in range(100):
+            assert channel.hear(asked | {"id": str(number), "count": 1})
+        for number in range(10):
+            assert channel.hear({"kind": "cancel", "id": str(number)})
+        assert not channel.hear({"kind": "series-step", "id": "x"})
+        assert not channel.hear("nonsense")
+        while len(said) < 90:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(flood(), 30))
+    answered = [item for item in said if "body" in item]
+    refused = [item for item in said if "error" in item]
+    assert len(refused) == 68  # 100 asked, 32 at one time
+    assert {int(item["id"]) for item in answered} == set(range(10, 32))

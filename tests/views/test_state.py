@@ -1,0 +1,103 @@
+"""The state of a view: what a client says is taken whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from noctis_lab.dicom.voi import VoiFunction, Window
+from noctis_lab.views.state import ViewerState
+from noctis_lab.views.viewer import SeriesView
+
+
+def test_a_state_comes_back_from_its_json() -> None:
+    state = ViewerState(
+        SeriesInstanceUID="1.2.3",
+        index=7,
+        window=Window(center=40, width=400),
+        inverted=True,
+        zoom=2.5,
+        pan=(3.0, -4.0),
+        rotation_deg=270,
+        flipped=True,
+    )
+    other = ViewerState()
+    other.update_from(json.loads(json.dumps(state.to_dict())))
+    assert other.to_dict() == state.to_dict()
+    assert other.window == Window(center=40, width=400)
+    assert other.pan == (3.0, -4.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("index", -1),
+        ("index", 1.5),
+        ("index", True),
+        ("index", "3"),
+        ("index", 10**9),
+        ("zoom", 0),
+        ("zoom", math.nan),
+        ("zoom", 1e9),
+        ("pan", [1, math.inf]),
+        ("pan", [1]),
+        ("pan", "ab"),
+        ("rotation_deg", 45),
+        ("rotation_deg", False),
+        ("inverted", 1),
+        ("flipped", "yes"),
+        ("SeriesInstanceUID", "1" * 65),
+        ("SeriesInstanceUID", None),
+        ("window", [40, 400]),
+        ("window", {"center": 40, "width": 0}),
+        ("window", {"center": 40, "width": 0.5, "function": "LINEAR"}),
+        ("window", {"center": math.nan, "width": 400}),
+        ("window", {"center": 40, "width": 400, "function": "CUBIC"}),
+        ("window", {"width": 400}),
+    ],
+)
+def test_an_unsound_part_refuses_the_whole(key: str, value: object) -> None:
+    state = ViewerState(SeriesInstanceUID="1.2.3", index=2)
+    before = state.to_dict()
+    with pytest.raises((TypeError, ValueError)):
+        state.update_from({"flipped": True, "inverted": True, "zoom": 2} | {key: value})
+    assert state.to_dict() == before
+
+
+def test_a_narrow_window_is_exact() -> None:
+    state = ViewerState()
+    state.update_from({"window": {"center": 0.5, "width": 0.1, "function": "LINEAR_EXACT"}})
+    assert state.window == Window(center=0.5, width=0.1, function=VoiFunction.LINEAR_EXACT)
+
+
+def test_a_view_and_its_state_follow_each_other() -> None:
+    state = ViewerState(SeriesInstanceUID="1.2.3")
+    view = SeriesView(state)
+    assert view.at(index=3, window=(40, 400)) is view
+    assert view.view_state["index"] == 3
+    assert view.view_state["window"] == {"center": 40.0, "width": 400.0, "function": "LINEAR"}
+    view.view_state = {**view.view_state, "index": 9}
+    assert state.index == 9
+
+
+def test_a_view_answers_an_unsound_client_with_its_own_state() -> None:
+    state = ViewerState(SeriesInstanceUID="1.2.3", index=3)
+    view = SeriesView(state)
+    view.view_state = {"index": -5}
+    assert state.index == 3
+    assert view.view_state == state.to_dict()
+
+
+def test_a_view_holds_no_pixels_and_its_client_is_the_bundle() -> None:
+    view = SeriesView(ViewerState(SeriesInstanceUID="1.2.3"))
+    model = view.get_root()
+    said = {
+        name
+        for name in model.data.properties()
+        if name not in ("name", "tags", "subscribed_events")
+    }
+    assert {"view_state", "mode", "StudyInstanceUID", "api_base"} <= said
+    assert "mountViewer" in model.esm
+    assert model.importmap == {}
