@@ -9,7 +9,11 @@ import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("project", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("project")
 
 
 def pytest_configure() -> None:

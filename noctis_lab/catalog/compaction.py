@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def compact(catalog: Catalog, *, fan: int = _FAN, memory_bytes: int = MEMORY_BYT
     """
     with writing(catalog.root) as folder:
         with catalog.connections.read() as connection:
-            sources, keys = _choose_sources(connection, fan)
+            sources = _choose_sources(connection, fan)
         if not sources:
             return 0
         stem = new_stem(catalog)
@@ -64,7 +64,7 @@ def compact(catalog: Catalog, *, fan: int = _FAN, memory_bytes: int = MEMORY_BYT
             threads=1, memory_bytes=memory_bytes, temp_folder=spill_folder(catalog.root)
         )
         try:
-            con.register("held", pa.table({"series_key": pa.array(list(keys), pa.int64())}))
+            con.register("held", _held_table(sources))
             queries = {kind: _merge(kind, folder, sources) for kind in KINDS}
             written = write_files(con, folder, stem, queries)
         finally:
@@ -76,7 +76,7 @@ def compact(catalog: Catalog, *, fan: int = _FAN, memory_bytes: int = MEMORY_BYT
                     update(schema.columnar_series)
                     .where(
                         schema.columnar_series.c.series_key.in_(piece),
-                        schema.columnar_series.c.file_name.in_(sources),
+                        schema.columnar_series.c.file_name.in_(list(sources)),
                     )
                     .values(file_name=stem)
                 )
@@ -128,8 +128,8 @@ def _sweep_spill(root: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _choose_sources(connection: Connection, fan: int) -> tuple[list[str], set[int]]:
-    """Return the files to merge into one, and the keys of the series they hold."""
+def _choose_sources(connection: Connection, fan: int) -> dict[str, list[int]]:
+    """Return the files to merge into one, each with the keys of the series it holds now."""
     files, series = schema.columnar_file, schema.columnar_series
     held: dict[str, dict[int, int]] = defaultdict(dict)
     for key, name, count in connection.execute(
@@ -151,7 +151,7 @@ def _choose_sources(connection: Connection, fan: int) -> tuple[list[str], set[in
         if len(tiers[tier]) >= fan:
             sources = tiers[tier]
             break
-    return sources, {key for name in sources for key in held[name]}
+    return {name: sorted(held[name]) for name in sources}
 
 
 def _tier(size_bytes: int, fan: int) -> int:
@@ -161,11 +161,29 @@ def _tier(size_bytes: int, fan: int) -> int:
     return tier
 
 
+def _held_table(sources: Mapping[str, Collection[int]]) -> pa.Table:
+    pairs = [(name, key) for name, keys in sources.items() for key in keys]
+    return pa.table(
+        {
+            "file_name": pa.array([name for name, _ in pairs], pa.string()),
+            "series_key": pa.array([key for _, key in pairs], pa.int64()),
+        }
+    )
+
+
 def _merge(kind: str, folder: Path, sources: Collection[str]) -> str:
-    """Select the rows that count; those of a series lie in one file, in order, and stay so."""
-    paths = ",".join(quote(str(folder / f"{stem}.{kind}.parquet")) for stem in sources)
+    """Select the rows that count; those of a series lie in one file, in order, and stay so.
+
+    A source may hold old rows of a series that another source holds anew: each is asked only for
+    the series that are registered as its own.
+    """
+    parts = " UNION ALL ".join(
+        f"SELECT * FROM read_parquet({quote(str(folder / f'{stem}.{kind}.parquet'))}, "  # noqa: S608
+        "file_row_number = true) WHERE series_key IN "
+        f"(SELECT series_key FROM held WHERE file_name = {quote(stem)})"
+        for stem in sources
+    )
     return (
-        "SELECT * EXCLUDE (file_row_number) "  # noqa: S608
-        f"FROM read_parquet([{paths}], file_row_number = true) SEMI JOIN held USING (series_key) "
+        f"SELECT * EXCLUDE (file_row_number) FROM ({parts}) "  # noqa: S608
         "ORDER BY StudyInstanceUID, SeriesInstanceUID, series_key, file_row_number"
     )

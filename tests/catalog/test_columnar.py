@@ -223,6 +223,19 @@ def test_many_small_files_become_one_and_the_old_go_after_the_grace(tmp_path: Pa
         assert sorted(map(repr, query.sql("FROM elements"))) == before
 
 
+def test_a_merge_takes_a_series_only_from_the_file_that_holds_it_now(catalog: Catalog) -> None:
+    model: Model = {}
+    for series, uid in (("1.1", "9.0"), ("2.1", "9.1")):
+        take(catalog, model, ("commit", series, "a", 1))
+        assert uid in model
+    flush_series(catalog, "1.1", "2.1")
+    take(catalog, model, ("commit", "2.1", "a", 1))
+    flush_series(catalog, "2.1")  # the first file holds old rows of it from now on
+    assert compact(catalog, fan=2) == 2
+    with Query(catalog) as query:
+        check(query, model)
+
+
 def test_a_file_nobody_registered_is_swept_and_no_other(catalog: Catalog) -> None:
     commit(catalog, entry("1", "1.1", "1"))
     flush_series(catalog, "1.1")
@@ -295,19 +308,27 @@ pyarrow.array([1])  # imports what a child would else import anew before each ki
 
 root, times, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(7)
 
-def work():
+def work(rounds):
     with open_catalog(root) as catalog:
-        while True:
+        for _ in range(rounds):
             for series in range(4):
                 flush_series(catalog, f"1.{series}")
             compact(catalog, fan=2)
             sweep(catalog, grace_s=2)
+    os._exit(0)
 
-for _ in range(times):
+def start(rounds):
     child = os.fork()
     if child == 0:
-        work()
-    time.sleep(chance.uniform(0.1, 1.0))
+        work(rounds)
+    return child
+
+began = time.monotonic()
+os.waitpid(start(1), 0)
+round_s = time.monotonic() - began  # so that kills meet work under way on any machine
+for _ in range(times):
+    child = start(1_000_000)
+    time.sleep(chance.uniform(0.2, 2.0) * round_s)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     print("killed", flush=True)
