@@ -33,7 +33,9 @@ class SeriesView(JSComponent):
         What it shows. Several views may share one.
     """
 
-    view_state = param.Dict(default={}, doc="The state as the client knows it.")
+    view_state = param.Dict(
+        default={}, doc="The state as the client knows it, and which change of ours it knows of."
+    )
     mode: Any = param.Selector(
         default="cell", objects=["page", "cell"],
         doc="A page's viewer has the strip of series and the side panel, a cell's has not.",
@@ -48,8 +50,10 @@ class SeriesView(JSComponent):
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:
         self.state = ViewerState() if state is None else state
         self._channel: Channel | None = None
-        said = self.state.to_dict()
-        super().__init__(view_state=said, **params)  # type: ignore[no-untyped-call]
+        #: Counts our own changes: what a client says without knowing the last one is out of date.
+        self._revision = 0
+        self._hears_client = False
+        super().__init__(view_state=self._said(), **params)  # type: ignore[no-untyped-call]
         self.param.watch(self._on_client, "view_state")
         self.state.param.watch(self._on_state, _NAMES)
 
@@ -88,18 +92,29 @@ class SeriesView(JSComponent):
         if self._channel is not None:
             self._channel.hear(data)
 
+    def _said(self) -> dict[str, Any]:
+        return self.state.to_dict() | {"revision": self._revision}
+
     def _on_client(self, event: param.parameterized.Event) -> None:
-        if event.new == self.state.to_dict():
+        if self._hears_client or event.new == self._said():
             return
+        self._hears_client = True
         try:
-            self.state.update_from(event.new)
+            # A change of ours that is still on its way to the client wins over what it says.
+            if event.new.get("revision") == self._revision:
+                self.state.update_from(event.new)
         except (ValueError, TypeError):
             # An outer door: what a browser says may be anything.
             logger.warning("a view's state was refused")
-            self.view_state = self.state.to_dict()
+        finally:
+            self.view_state = self._said()
+            self._hears_client = False
 
     def _on_state(self, *_: param.parameterized.Event) -> None:
-        self.view_state = self.state.to_dict()
+        if self._hears_client:
+            return
+        self._revision += 1
+        self.view_state = self._said()
 
 
 _NAMES = [name for name in ViewerState.param if name != "name"]

@@ -87,7 +87,29 @@ def test_a_view_answers_an_unsound_client_with_its_own_state() -> None:
     view = SeriesView(state)
     view.view_state = {"index": -5}
     assert state.index == 3
-    assert view.view_state == state.to_dict()
+    assert view.view_state == state.to_dict() | {"revision": 0}
+
+
+def test_what_a_client_says_before_it_heard_of_our_change_is_out_of_date() -> None:
+    state = ViewerState(SeriesInstanceUID="1.2.3")
+    view = SeriesView(state)
+    known = view.view_state
+    view.at(index=12, window=(90, 150))
+    view.view_state = {**known, "index": 5, "window": {"center": 50, "width": 400}}
+    assert state.index == 12
+    assert state.window == Window(center=90, width=150)
+    assert view.view_state == state.to_dict() | {"revision": 1}
+    view.view_state = {**view.view_state, "index": 5}
+    assert state.index == 5
+
+
+def test_two_views_of_one_state_show_the_same() -> None:
+    state = ViewerState(SeriesInstanceUID="1.2.3")
+    one, other = SeriesView(state), SeriesView(state)
+    one.view_state = {**one.view_state, "index": 4}
+    assert other.view_state["index"] == 4
+    other.view_state = {**other.view_state, "index": 6}
+    assert one.view_state["index"] == 6
 
 
 def test_a_view_holds_no_pixels_and_its_client_is_the_bundle() -> None:

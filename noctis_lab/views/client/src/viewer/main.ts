@@ -19,7 +19,8 @@ export function mountViewer(element: HTMLElement, options: MountOptions): Viewer
 
 /** Panel's model: what `SeriesView` holds. */
 interface SeriesModel extends ComponentModel {
-  view_state: ViewState;
+  /** `revision` counts Python's changes: it tells a report that knows the last one from one that does not. */
+  view_state: ViewState & { revision?: number };
   mode: "page" | "cell";
   StudyInstanceUID: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
@@ -29,6 +30,12 @@ interface SeriesModel extends ComponentModel {
 interface RenderArguments {
   model: SeriesModel;
   el: HTMLElement;
+}
+
+function stateOf({ view_state }: SeriesModel): ViewState {
+  const state: ViewState & { revision?: number } = { ...view_state };
+  delete state.revision;
+  return state;
 }
 
 /** Notebooks hear keys before we do: JupyterLab leaves alone what stands under this attribute. */
@@ -54,12 +61,12 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const app = mountViewer(element, {
-    transport, state: { ...model.view_state }, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
-    onReport: (state) => { model.view_state = { ...state }; },
+    transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
+    onReport: (state) => { model.view_state = { ...state, revision: model.view_state.revision ?? 0 }; },
     onOpen: (uid) => { if (isPage) keepInAddress(uid); },
     onSeriesStep: (count) => model.send_msg({ kind: "series-step", count }),
   });
-  const apply = (): void => app.apply(model.view_state);
+  const apply = (): void => app.apply(stateOf(model));
   model.on("view_state", apply as (event: never) => void);
   model.on("after_render", (() => claimKeys(element)) as (event: never) => void);
   model.on("remove", (() => {

@@ -123,8 +123,9 @@ export class Viewer {
       this.open(state.SeriesInstanceUID as string, state);
       return;
     }
-    this.set(state, "not yet");
+    this.set({ ...state, index: state.index ?? this.#state.index }, "not yet");
     this.#reported = { ...this.#state };
+    this.#tell("rest"); // Python left to us what it says null for
   }
 
   /** Show another series, from its own beginning. */
