@@ -261,7 +261,7 @@ def test_pixels_that_cannot_be_read_are_told_in_words_and_asked_for_again(
     expect(notice).to_contain_text("Image 1 could not be shown")
     assert re.search(r"file|missing|changed", notice.inner_text())
     away.rename(file)
-    page.get_by_role("button", name="Try again").click()
+    notice.get_by_role("button", name="Try again").click()
     expect(page.locator(".stage")).to_have_attribute("data-shown", "0")
     expect(notice).to_be_hidden()
 
