@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from noctis_lab.catalog.inventory import Location, iter_locations
-from noctis_lab.catalog.records import CommitOutcome, QuarantineRow
+from noctis_lab.catalog.records import CommitOutcome
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.uids import uid_hash
 from noctis_lab.errors import InvalidDicom
 from noctis_lab.ingest.admission import hash_data_set
 from noctis_lab.ingest.archive import OpenArchive
 from noctis_lab.ingest.rebuild import read_standing
+from noctis_lab.ingest.recovery import iter_quarantine_rows
 from noctis_lab.ingest.sidecar import parse_quarantine
 from noctis_lab.storage.layout import INCOMING, INSTANCES, QUARANTINE
 
 __all__ = ["FsckReport", "fsck"]
-
-_PAGE = 1_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,7 +169,7 @@ def _check_location(archive: OpenArchive, location: Location, report: FsckReport
 
 def _check_quarantine(archive: OpenArchive, report: FsckReport) -> None:
     folder = archive.storage.root / QUARANTINE
-    rows = {row.quarantine_id: row for row in _iter_quarantine_rows(archive)}
+    rows = {row.quarantine_id: row for row in iter_quarantine_rows(archive.catalog)}
     files = {path.stem: path for path in sorted(folder.glob("*.dcm"))}
     for quarantine_id, path in files.items():
         beside = path.with_suffix(".json")
@@ -186,16 +185,6 @@ def _check_quarantine(archive: OpenArchive, report: FsckReport) -> None:
             report.adopted.append(_below(archive.storage.root, path))
     for quarantine_id in rows.keys() - files.keys():
         report.quarantine[quarantine_id] = "its file is missing"
-
-
-def _iter_quarantine_rows(archive: OpenArchive) -> Iterator[QuarantineRow]:
-    offset = 0
-    while True:
-        _, rows = archive.catalog.list_quarantine(offset=offset, limit=_PAGE)
-        yield from rows
-        if len(rows) < _PAGE:
-            return
-        offset += len(rows)
 
 
 def _hash_of(path: Path, size_bytes: int) -> bytes:

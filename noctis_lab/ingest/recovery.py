@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from noctis_lab.catalog.records import QuarantineRow
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import InvalidDicom
@@ -14,9 +17,11 @@ from noctis_lab.ingest.admission import hash_data_set, read_open_header
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.storage.files import Leftover, Storage
 
-__all__ = ["Recovery", "recover"]
+__all__ = ["Recovery", "iter_quarantine_rows", "recover"]
 
 logger = logging.getLogger(__name__)
+
+_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,8 @@ def recover(storage: Storage, catalog: Catalog, ledger: Ledger) -> Recovery:
         leftover.path.unlink(missing_ok=True)
         swept += 1
     storage.sweep_quarantine()
-    for kept in storage.iter_quarantine():
+    known = {row.quarantine_id for row in iter_quarantine_rows(catalog)}
+    for kept in storage.iter_quarantine(known=known):
         ledger.quarantine(kept)
     replayed = ledger.replay()
     if swept:
@@ -56,6 +62,17 @@ def recover(storage: Storage, catalog: Catalog, ledger: Ledger) -> Recovery:
             extra={"swept": swept, "undone": undone},
         )
     return Recovery(swept=swept, undone=undone, replayed=replayed)
+
+
+def iter_quarantine_rows(catalog: Catalog) -> Iterator[QuarantineRow]:
+    """Yield the catalogue's rows of what is in quarantine, newest first."""
+    offset = 0
+    while True:
+        _, rows = catalog.list_quarantine(offset=offset, limit=_PAGE)
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        offset += len(rows)
 
 
 def _undo(storage: Storage, catalog: Catalog, leftover: Leftover) -> bool:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,11 +211,17 @@ class Storage:
             sync_folder(folder)
         return Quarantined(quarantine_id=quarantine_id, path=path, facts=document)
 
-    def iter_quarantine(self) -> Iterator[Quarantined]:
-        """Yield what is kept aside, file and reason both there, in the order of their ids."""
+    def iter_quarantine(self, *, known: Collection[str] = ()) -> Iterator[Quarantined]:
+        """Yield what is kept aside, file and reason both there, in the order of their ids.
+
+        Parameters
+        ----------
+        known
+            Ids that are left out.
+        """
         for beside in sorted((self.root / layout.QUARANTINE).glob("*.json")):
             path = beside.with_suffix(".dcm")
-            if path.is_file():
+            if beside.stem not in known and path.is_file():
                 facts = json.loads(beside.read_bytes())
                 yield Quarantined(quarantine_id=beside.stem, path=path, facts=facts)
 
