@@ -52,6 +52,12 @@ class _Ended:
     exit_code: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    child: _Child
+    failures: int
+
+
 @dataclass(slots=True, eq=False)
 class _Child:
     """One process: standard input is its life line, standard output its word that it is ready."""
@@ -71,12 +77,13 @@ class Supervisor:
     Parameters
     ----------
     on_restart
-        Told the name and exit code of a child that died and is started again.
+        Told the name and exit code of a child that died and is started again; may raise
+        `NoctisError`, which is logged.
     """
 
     on_restart: Callable[[str, int], None]
     _children: dict[str, _Child] = field(default_factory=dict)
-    _facts: queue.Queue[_Ready | _Ended | None] = field(default_factory=queue.Queue)
+    _facts: queue.Queue[_Ready | _Ended | _Due | None] = field(default_factory=queue.Queue)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self, name: str, arguments: Sequence[str]) -> Address | None:
@@ -92,13 +99,15 @@ class Supervisor:
         Returns
         -------
         Address or None
-            Where it listens, for a child that does.
+            Where it listens, for a child that does; None too where `stop` was called.
 
         Raises
         ------
         ChildFailed
             It ended first; it has said why on standard error.
         """
+        if self._stopping.is_set():
+            return None
         child = self._spawn(name, tuple(arguments))
         while (fact := self._facts.get()) is not None:
             if isinstance(fact, _Ended):
@@ -106,7 +115,7 @@ class Supervisor:
                     f"{fact.child.name} ended with exit code {fact.exit_code} before it was ready; "
                     "its own message stands above"
                 )
-            if fact.child is child:
+            if isinstance(fact, _Ready) and fact.child is child:
                 self._note_ready(fact)
                 return fact.address
         return None
@@ -123,6 +132,8 @@ class Supervisor:
                 self._note_ready(fact)
             elif isinstance(fact, _Ended) and not self._stopping.is_set():
                 self._restart(fact.child, fact.exit_code)
+            elif isinstance(fact, _Due) and not self._stopping.is_set():
+                self._spawn(fact.child.name, fact.child.arguments, fact.failures)
 
     def stop(self) -> None:
         """Ask `watch` to return; from another thread, never from a signal handler."""
@@ -143,9 +154,7 @@ class Supervisor:
                 logger.warning("process killed", extra={"process_name": child.name})
                 child.process.kill()
                 child.process.wait()
-            for stream in (child.process.stdin, child.process.stdout):
-                if stream is not None:
-                    stream.close()
+            _close_streams(child.process)
 
     def _spawn(self, name: str, arguments: tuple[str, ...], failures: int = 0) -> _Child:
         command = [sys.executable, "-m", "noctis_lab", name, "--supervised", *arguments]
@@ -184,9 +193,24 @@ class Supervisor:
             "process died and is started again",
             extra={"process_name": child.name, "exit_code": exit_code, "wait_s": wait_s},
         )
-        self.on_restart(child.name, exit_code)
-        if not self._stopping.wait(wait_s):
+        _close_streams(child.process)
+        if wait_s:
+            # Not waited for here: another child that dies meanwhile starts again at once.
+            timer = threading.Timer(wait_s, self._facts.put, (_Due(child, failures),))
+            timer.daemon = True
+            timer.start()
+        else:
             self._spawn(child.name, child.arguments, failures)
+        try:
+            self.on_restart(child.name, exit_code)
+        except NoctisError:
+            logger.exception("a restart could not be reported")
+
+
+def _close_streams(process: subprocess.Popen[str]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
 
 
 def run_supervised(
