@@ -116,10 +116,16 @@ class Connections:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open one snapshot; fetch and leave, since a long one holds up checkpoints."""
+        """Open one snapshot; fetch and leave, since a long one holds up checkpoints.
+
+        Raises
+        ------
+        CatalogError
+            The database refused.
+        """
         if self._pid != os.getpid():
             self._note_process()
-        with self._readers.connect() as connection:
+        with self._refusals(), self._readers.connect() as connection:
             yield connection
 
     @contextmanager
@@ -137,16 +143,21 @@ class Connections:
         """
         if self._pid != os.getpid():
             self._note_process()
-        with self._lock.hold():
-            try:
-                if self._writer is None:
-                    self._writer = self._writers.connect()
-                with self._writer.begin():
-                    yield self._writer
-            except DBAPIError as error:
-                raise _refused(error.orig) from error
-            except self._driver_error as error:
-                raise _refused(error) from error
+        with self._lock.hold(), self._refusals():
+            if self._writer is None:
+                self._writer = self._writers.connect()
+            with self._writer.begin():
+                yield self._writer
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Say a refusal of the database as an error of ours."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise _refused(error.orig) from error
+        except self._driver_error as error:
+            raise _refused(error) from error
 
     def close(self) -> None:
         """Close every connection of this process."""

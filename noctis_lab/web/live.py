@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 
-from noctis_lab.errors import NoctisError
 from noctis_lab.events import Event, InstanceStored
 
 __all__ = ["POLL_SECONDS", "LiveFeed", "Notification", "Subscription"]
@@ -19,6 +18,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 _QUEUE_LENGTH = 256
 _HEARTBEAT_SECONDS = 15.0
+_WAIT_AFTER_FAILURE_S = 1.0
 _MOST_MISSED = 500  # more than these, and a page asks for everything anew
 
 
@@ -42,9 +42,14 @@ _MISSED = "missed"
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One open page's queue; what does not fit is dropped, and the page told to ask anew."""
+    """One open page's queue; what does not fit is dropped, and the page told to ask anew.
+
+    `sees` and `is_over` are asked in a thread: whether its principal may know of something, and
+    whether they are no longer signed in.
+    """
 
     sees: Callable[[Notification], bool]
+    is_over: Callable[[], bool] = lambda: False
     queue: asyncio.Queue[Notification | None] = field(
         default_factory=lambda: asyncio.Queue(_QUEUE_LENGTH)
     )
@@ -67,9 +72,11 @@ class Subscription:
                 async with asyncio.timeout(_HEARTBEAT_SECONDS):
                     notification = await self.queue.get()
             except TimeoutError:
+                if await asyncio.to_thread(self.is_over):
+                    return
                 yield b": alive\n\n"
                 continue
-            if notification is None:
+            if notification is None or await asyncio.to_thread(self.is_over):
                 return
             if notification.kind == _MISSED or await asyncio.to_thread(self.sees, notification):
                 yield notification.to_sse()
@@ -117,7 +124,11 @@ class LiveFeed:
 
     @asynccontextmanager
     async def subscribe(
-        self, *, after: int | None, sees: Callable[[Notification], bool]
+        self,
+        *,
+        after: int | None,
+        sees: Callable[[Notification], bool],
+        is_over: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[Subscription]:
         """Give a subscription that ends with the block.
 
@@ -127,8 +138,10 @@ class LiveFeed:
             The last event the page knows; what came since is sent first. None: from now on.
         sees
             Whether this page's principal may know of it; called in a thread.
+        is_over
+            Whether they are no longer signed in, which ends the stream; called in a thread.
         """
-        subscription = Subscription(sees)
+        subscription = Subscription(sees, is_over)
         async with self._entering:
             if not self._subscriptions:
                 # Read before the page counts: what comes from here on is polled, not lost.
@@ -152,9 +165,10 @@ class LiveFeed:
     async def _poll_once(self) -> None:
         try:
             events = await asyncio.to_thread(self._poll, self._last)
-        except NoctisError:
-            logger.warning("events could not be read", exc_info=True)
-            await asyncio.sleep(1.0)
+        except Exception:
+            # The only poller there is: whatever it was, the next second may bring an answer.
+            logger.exception("events could not be read")
+            await asyncio.sleep(_WAIT_AFTER_FAILURE_S)
             return
         if events:
             self._last = events[-1][0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from noctis_lab.events import Event, InstanceStored, SeriesFlushed
 from noctis_lab.web.live import LiveFeed, Notification, Subscription, condense
 
@@ -110,3 +112,28 @@ def test_closing_ends_every_stream() -> None:
             return [message async for message in subscription.iter_sse()]
 
     assert asyncio.run(scene()) == [b"retry: 1000\n\n"]
+
+
+def test_a_failure_of_any_kind_does_not_end_the_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noctis_lab.web.live._WAIT_AFTER_FAILURE_S", 0.01)
+    events = Events()
+    failures: list[Exception] = [TypeError("a field too many"), OSError("disk")]
+
+    def poll(after: int) -> list[tuple[int, Event]]:
+        if failures:
+            raise failures.pop()
+        return events.poll(after)
+
+    async def scene() -> bytes:
+        feed = LiveFeed(poll=poll, last_event_id=events.last)
+        running = asyncio.create_task(feed.run())
+        async with feed.subscribe(after=None, sees=lambda _: True) as subscription:
+            events.add(SeriesFlushed(SeriesInstanceUID="1.2.1"))
+            messages = subscription.iter_sse()
+            await anext(messages)
+            async with asyncio.timeout(10):
+                message = await anext(messages)
+        running.cancel()
+        return message
+
+    assert asyncio.run(scene()).startswith(b"id: 1\nevent: series-flushed\n")
