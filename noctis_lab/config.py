@@ -39,6 +39,14 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the pages are served on.")
     port: int = Field(5006, ge=0, le=65535, description="TCP port of the pages; 0 takes any.")
+    public_origin: str = Field(
+        "",
+        pattern=r"^(https?://[a-z0-9.\-\[\]:]+)?$",
+        description="What browsers call the pages behind a reverse proxy: https://archive.lab.org.",
+    )
+    print_token: bool = Field(
+        True, description="Print an address that signs in at the start; off where output is kept."
+    )
     dicom_host: str = Field("127.0.0.1", description="Address the DICOM receiver listens on.")
     dicom_port: int = Field(
         11112,

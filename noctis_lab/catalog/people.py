@@ -33,6 +33,7 @@ __all__ = [
     "find_principal",
     "find_session",
     "grant_facility",
+    "has_passwords",
     "hash_password",
     "list_principals",
     "redeem_login_token",
@@ -46,6 +47,7 @@ __all__ = [
 type Secrets = Callable[[], str]
 
 _TOKEN_LIFETIME = timedelta(days=7)
+_TOKEN_GRACE = timedelta(seconds=60)  # a browser may follow an address twice
 _LONGEST_NAME = 64
 _SHORTEST_PASSWORD = 8
 _LONGEST_PASSWORD = 1024
@@ -213,6 +215,14 @@ def set_password_hash(catalog: Catalog, name: str, password_hash: str | None) ->
             connection.execute(delete(sessions).where(sessions.c.name == name))
 
 
+def has_passwords(catalog: Catalog) -> bool:
+    """Return whether anybody can sign in with a password."""
+    table = schema.principal
+    statement = select(table.c.name).where(table.c.password_hash.is_not(None)).limit(1)
+    with catalog.connections.read() as connection:
+        return connection.execute(statement).first() is not None
+
+
 def check_password(catalog: Catalog, name: str, password: str) -> str | None:
     """Return the principal whose password it is, else None, in the same time for every reason."""
     table = schema.principal
@@ -238,7 +248,7 @@ def create_login_token(
     lifetime: timedelta = _TOKEN_LIFETIME,
     secret: Secrets = _new_secret,
 ) -> str:
-    """Return a token that signs `name` in, for one run of the server: the last run's is void."""
+    """Return a token that signs `name` in once, within `lifetime`; the one before it is void."""
     token, now = secret(), catalog.clock()
     table = schema.login_token
     with catalog.connections.write() as connection:
@@ -252,9 +262,24 @@ def create_login_token(
 
 
 def redeem_login_token(catalog: Catalog, token: str) -> str | None:
-    """Return the principal whom a token signs in, None where it is void or over."""
-    row = _find_secret(catalog, schema.login_token, token)
-    return None if row is None else str(row.name)
+    """Return the principal whom a token signs in, None where it is void, over or used.
+
+    Notes
+    -----
+    A minute passes from its first use until it is over.
+    """
+    table = schema.login_token
+    row = _find_secret(catalog, table, token)
+    if row is None:
+        return None
+    over_at = min(row.expires_at, to_instant(catalog.clock() + _TOKEN_GRACE))
+    with catalog.connections.write() as connection:
+        connection.execute(
+            update(table)
+            .where(table.c.secret_sha256 == row.secret_sha256)
+            .values(expires_at=over_at)
+        )
+    return str(row.name)
 
 
 def revoke_login_tokens(catalog: Catalog, name: str = ADMIN) -> None:

@@ -13,6 +13,10 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 class _KeyValueFormatter(logging.Formatter):
     """Time, level, logger, the constant message, then the record's extra fields."""
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = super().formatMessage(record)
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         fields = {key: value for key, value in vars(record).items() if key not in _PLAIN}

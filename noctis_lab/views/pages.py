@@ -101,10 +101,12 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
     )
 
 
-def render_login(*, machine: str, address: str, problem: str = "") -> str:
+def render_login(*, machine: str, origin: str, has_accounts: bool, problem: str = "") -> str:
     """Return the sign-in page; `problem` says why the last attempt failed and what to do."""
     template = _environment().get_template("login.html")
-    return template.render(machine=machine, host=address, problem=problem)
+    return template.render(
+        machine=machine, origin=origin, has_accounts=has_accounts, problem=problem
+    )
 
 
 def render_notice(*, title: str, text: str) -> str:

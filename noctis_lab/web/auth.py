@@ -79,6 +79,10 @@ class Gate:
         """Return the principal of a start token, or None where it is not one."""
         return people.redeem_login_token(self.lab.catalog, token)
 
+    def has_passwords(self) -> bool:
+        """Return whether anybody can sign in with a password."""
+        return people.has_passwords(self.lab.catalog)
+
     def check_password(self, name: str, password: str) -> str | None:
         """Return the principal whose password it is, or None."""
         return people.check_password(self.lab.catalog, name, password)
@@ -96,22 +100,24 @@ class Gate:
         StudyInstanceUID = self._study_of(target)
         if StudyInstanceUID is None or not self.may_see(principal, StudyInstanceUID):
             return False
-        if target.is_viewing and self._is_new(principal.name, StudyInstanceUID):
-            self.lab.ledger.audit(
-                principal=principal.name, action="see-study", subject=StudyInstanceUID
-            )
+        if target.is_viewing:
+            self._audit(principal.name, StudyInstanceUID)
         return True
 
-    def _is_new(self, name: str, StudyInstanceUID: str) -> bool:
-        """Return whether that somebody sees a study is worth a line: once in ten minutes is."""
+    def _audit(self, name: str, StudyInstanceUID: str) -> None:
+        """Write that somebody sees a study, which is worth a line once in ten minutes."""
         now_s = self._clock()
         with self._auditing:
-            last_s = self._audited.pop((name, StudyInstanceUID), None)
-            is_new = last_s is None or now_s - last_s >= _AUDITED_AGAIN_S
-            self._audited[name, StudyInstanceUID] = now_s if is_new or last_s is None else last_s
+            last_s = self._audited.get((name, StudyInstanceUID))
+        if last_s is not None and now_s - last_s < _AUDITED_AGAIN_S:
+            return
+        # Noted after it is written: where the write fails, nobody is let in on the next try either.
+        self.lab.ledger.audit(principal=name, action="see-study", subject=StudyInstanceUID)
+        with self._auditing:
+            self._audited[name, StudyInstanceUID] = now_s
+            self._audited.move_to_end((name, StudyInstanceUID))
             while len(self._audited) > _MOST_AUDITED:
                 self._audited.popitem(last=False)
-        return is_new
 
     def _study_of(self, target: Target) -> str | None:
         assert target.UID is not None

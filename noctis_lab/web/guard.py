@@ -9,9 +9,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+from starlette.requests import cookie_parser
 
 from noctis_lab.access import Principal, may
 from noctis_lab.errors import NoctisError
@@ -79,7 +80,8 @@ class Guard:
     Notes
     -----
     Order: method, Host (where only the loopback is served), origin, session, rate, study or role,
-    body. What one may not see is 404, as what does not exist; a missing role is 403.
+    body. Behind a reverse proxy the setting `public_origin` is one more Host and origin. What one
+    may not see is 404, as what does not exist; a missing role is 403.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Guard:
         self._gate = gate
         self._limits = limits
         self._cookie = cookie_name(gate.lab.settings)
+        self._public_origin = gate.lab.settings.public_origin
 
     def close(self) -> None:
         """End the streams that never end by themselves, so that the server can stop."""
@@ -118,30 +121,62 @@ class Guard:
             self._log(call)
 
     async def _problem_with(self, call: _Call) -> Problem | None:
-        return (
-            _problem_with_method(call)
-            or self._problem_with_host(call)
-            or _problem_with_origin(call)
-            or await self._problem_with_principal(call)
-            or await self._problem_with_target(call)
-        )
+        try:
+            return (
+                _problem_with_method(call)
+                or self._problem_with_host(call)
+                or self._problem_with_origin(call)
+                or await self._problem_with_principal(call)
+                or await self._problem_with_target(call)
+            )
+        except NoctisError:
+            logger.exception("the catalogue could not be asked")
+            return Problem(
+                status=503,
+                expected="an answer of the catalogue",
+                came="none",
+                what_to_do="Try again in a moment; `noctis doctor` says more.",
+            )
 
     def _problem_with_host(self, call: _Call) -> Problem | None:
         """Refuse a name that points at the loopback from outside (DNS rebinding)."""
         if self._gate.lab.settings.host not in _LOOPBACK:
             return None
         host = _host_name(call.headers.get("host", ""))
-        if host in _LOOPBACK:
+        if host in _LOOPBACK or (host and host == urlsplit(self._public_origin).hostname):
             return None
         return Problem(
             status=421,
             expected="a Host of this machine's loopback",
             came="another name",
-            what_to_do="Open http://127.0.0.1 with this server's port, or start it with --host.",
+            what_to_do="Open http://127.0.0.1 with this server's port, or start it with --host; "
+            "behind a reverse proxy set public_origin.",
+        )
+
+    def _problem_with_origin(self, call: _Call) -> Problem | None:
+        """Refuse what another site's page makes a browser ask: state changes and websockets."""
+        if not call.is_websocket and call.method in _SAFE:
+            return None
+        origin, site = call.headers.get("origin"), call.headers.get("sec-fetch-site")
+        is_foreign = site not in (None, "same-origin", "none")
+        if origin is not None:
+            host = call.headers.get("host", "")
+            ours = {f"http://{host}".lower(), f"https://{host}".lower(), self._public_origin}
+            is_foreign = is_foreign or origin.lower() not in ours - {""}
+        elif call.is_websocket:
+            is_foreign = True
+        has_mark = call.is_websocket or CSRF_HEADER in call.headers
+        if has_mark and not is_foreign:
+            return None
+        return Problem(
+            status=403,
+            expected=f"a request of our own pages, with the header {CSRF_HEADER}",
+            came="another origin" if is_foreign else "no such header",
+            what_to_do="Programs set the header X-Noctis: 1 and no Origin.",
         )
 
     async def _problem_with_principal(self, call: _Call) -> Problem | None:
-        secret = _cookie(call.headers, self._cookie)
+        secret = cookie_parser(call.headers.get("cookie", "")).get(self._cookie)
         if secret:
             call.principal = await asyncio.to_thread(self._gate.find_principal, secret)
         if call.target.kind is Kind.PUBLIC:
@@ -172,16 +207,7 @@ class Guard:
             return _nothing_there("address")
         if target.kind is Kind.PLACE:
             return None if may(principal, target.action) else _role_missing(principal, target)
-        try:
-            is_seen = await asyncio.to_thread(self._gate.admit, principal, target)
-        except NoctisError:
-            logger.exception("the catalogue could not be asked")
-            return Problem(
-                status=503,
-                expected="an answer of the catalogue",
-                came="none",
-                what_to_do="Try again in a moment; `noctis doctor` says more.",
-            )
+        is_seen = await asyncio.to_thread(self._gate.admit, principal, target)
         return None if is_seen else _nothing_there(target.kind)
 
     async def _let_in(self, call: _Call, body: bytes | None, receive: Receive, send: Send) -> None:
@@ -234,11 +260,12 @@ class Guard:
 
     def _log(self, call: _Call) -> None:
         target = call.target
-        level = logging.DEBUG if target.template.endswith("…") else logging.INFO
+        level = logging.DEBUG if target.is_static else logging.INFO
+        is_known = call.is_websocket or call.method in _ALLOWED_METHODS
         logger.log(
             level,
             "%s %s %d",
-            call.method,
+            call.method if is_known else "(other)",
             target.template,
             call.status,
             extra={
@@ -288,41 +315,11 @@ def _problem_with_method(call: _Call) -> Problem | None:
     )
 
 
-def _problem_with_origin(call: _Call) -> Problem | None:
-    """Refuse what another site's page makes a browser ask: state changes and websockets."""
-    if not call.is_websocket and call.method in _SAFE:
-        return None
-    origin, site = call.headers.get("origin"), call.headers.get("sec-fetch-site")
-    host = call.headers.get("host", "")
-    is_foreign = site not in (None, "same-origin", "none")
-    if origin is not None:
-        is_foreign = is_foreign or urlsplit(origin).netloc.lower() != host.lower()
-    elif call.is_websocket:
-        is_foreign = True
-    has_mark = call.is_websocket or CSRF_HEADER in call.headers
-    if has_mark and not is_foreign:
-        return None
-    return Problem(
-        status=403,
-        expected=f"a request of our own pages, with the header {CSRF_HEADER}",
-        came="another origin" if is_foreign else "no such header",
-        what_to_do="Programs set the header X-Noctis: 1 and no Origin.",
-    )
-
-
 def _host_name(host: str) -> str:
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _cookie(headers: dict[str, str], name: str) -> str | None:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None else None
 
 
 async def _read_body(headers: dict[str, str], receive: Receive) -> tuple[bytes, Problem | None]:
@@ -384,7 +381,7 @@ def _guarded(headers: Any, call: _Call) -> list[tuple[bytes, bytes]]:
         b"cross-origin-resource-policy": b"same-origin",
         b"permissions-policy": b"camera=(), microphone=(), geolocation=()",
     }
-    if not call.target.template.endswith("…"):
+    if not call.target.is_static:
         kept = [(k, v) for k, v in kept if k.lower() != b"cache-control"]
         ours[b"cache-control"] = b"private, no-store"
     elif b"cache-control" not in names:

@@ -94,11 +94,15 @@ class ElementAnswer(_Given):
 
 
 class ReceiverState(_Given):
-    """Where modalities send to, and whether somebody listens there."""
+    """Where modalities send to, and whether somebody listens there.
+
+    `host` is what the receiver is bound to; `reached_at` are the addresses to give a modality.
+    """
 
     aet: str
     host: str
     port: int
+    reached_at: tuple[str, ...]
     listening: bool
 
 

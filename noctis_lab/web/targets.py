@@ -28,7 +28,8 @@ class Target:
 
     `template` is the path with UIDs taken out, as the access log shows it. `UID` is the study's,
     series' or image's, by `kind`; None otherwise. `is_viewing` marks what counts as having seen
-    the study, for the audit.
+    the study, for the audit; `is_static`, a script or a style: kept by browsers, not worth a line
+    of the access log.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Target:
     action: Action = Action.SEE
     UID: str | None = None
     is_viewing: bool = False
+    is_static: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,12 @@ def _rule(path: str, kind: Kind, *, action: Action = Action.SEE, is_viewing: boo
 _RULES: tuple[_Rule, ...] = (
     _rule("/login", Kind.PUBLIC),
     _rule("/health", Kind.PUBLIC),
-    _rule("/favicon.ico", Kind.PUBLIC),
     _rule("/api/v1/session", Kind.PUBLIC),
+    _rule("/", Kind.PLACE),
+    _rule("/ws", Kind.PLACE),
+    _rule("/api/v1/openapi.json", Kind.PLACE),
+    _rule(f"{_API}/status", Kind.PLACE),
+    _rule(f"{_API}/notifications/stream", Kind.PLACE),
     _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
     _rule("/viewer/{uid}/ws", Kind.STUDY),
     _rule(f"{_API}/studies/search", Kind.PLACE),
@@ -77,7 +83,7 @@ _RULES: tuple[_Rule, ...] = (
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
 _CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/series", f"{_API}/image", "/autoload.js")
 _PUBLIC_PREFIX = "/assets/"
-_ADMIN_PREFIXES = (f"{_API}/senders", f"{_API}/facilities")
+_ADMIN_PREFIX = f"{_API}/senders"
 _SHORTENED = ("/static/", "/components/")
 
 
@@ -99,13 +105,12 @@ def find_target(path: str) -> Target:
                 is_viewing=rule.is_viewing,
             )
     if path.startswith(_PUBLIC_PREFIX):
-        return Target(kind=Kind.PUBLIC, template=_PUBLIC_PREFIX + "…")
+        return Target(kind=Kind.PUBLIC, template=_PUBLIC_PREFIX + "…", is_static=True)
     if path == "/metadata" or path.startswith(_CLOSED):
         return Target(kind=Kind.NOTHING, template="(unknown)")
-    if path.startswith(_ADMIN_PREFIXES):
-        return Target(kind=Kind.PLACE, template=_ADMIN_PREFIXES[0], action=Action.ADMINISTER)
+    if path.startswith(_ADMIN_PREFIX):
+        return Target(kind=Kind.PLACE, template=_ADMIN_PREFIX, action=Action.ADMINISTER)
     for prefix in _SHORTENED:
         if path.startswith(prefix):
-            return Target(kind=Kind.PLACE, template=prefix + "…")
-    known = path in {"/", "/ws", "/openapi.json"} or path.startswith("/api/v1/")
-    return Target(kind=Kind.PLACE, template=path if known else "(unknown)")
+            return Target(kind=Kind.PLACE, template=prefix + "…", is_static=True)
+    return Target(kind=Kind.PLACE, template="(unknown)")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from noctis_lab.views.pages import render_login
-from noctis_lab.web.auth import cookie_name
+from noctis_lab.web.auth import Gate, cookie_name
 from noctis_lab.web.limits import Limits
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.routes.context import AskedGate
@@ -30,10 +31,10 @@ async def login(request: Request, gate: AskedGate, token: str = "") -> Response:
     if not token:
         if request.state.principal is not None:
             return RedirectResponse("/", status_code=303)
-        return _page(request)
+        return await _page(request, gate)
     given = await _principal_of(request, gate, SignIn(token=token[:512]))
     if isinstance(given, Problem):
-        return _page(request, problem=given)
+        return await _page(request, gate, problem=given)
     answer = RedirectResponse("/", status_code=303)
     await _give_session(request, gate, given, answer)
     return answer
@@ -77,7 +78,7 @@ async def _principal_of(request: Request, gate: AskedGate, asked: SignIn) -> str
         )
     if asked.token:
         name = await asyncio.to_thread(gate.redeem_token, asked.token)
-        what, advice = "a start token that holds", "`noctis serve` prints a new one at each start."
+        what, advice = "a start token that holds", "`noctis token` prints a new one."
     elif asked.name and asked.password:
         name = await asyncio.to_thread(gate.check_password, asked.name, asked.password)
         what, advice = "a name and its password", "An administrator can set a new password."
@@ -97,19 +98,20 @@ async def _give_session(request: Request, gate: AskedGate, name: str, answer: Re
         secret,
         max_age=int(settings.session_hours * 3600),
         path="/",
-        secure=request.url.scheme == "https",
+        secure="https" in (request.url.scheme, urlsplit(settings.public_origin).scheme),
         httponly=True,
         # Strict would leave out the cookie where the token's address is followed from elsewhere.
         samesite="lax",
     )
 
 
-def _page(request: Request, *, problem: Problem | None = None) -> Response:
-    settings = request.app.state.lab.settings
+async def _page(request: Request, gate: Gate, *, problem: Problem | None = None) -> Response:
+    settings = gate.lab.settings
     is_local = settings.host in _LOOPBACK
     html = render_login(
         machine="" if is_local else socket.gethostname(),
-        address=request.headers.get("host", ""),
+        origin=settings.public_origin or f"http://{request.headers.get('host', '')}",
+        has_accounts=await asyncio.to_thread(gate.has_passwords),
         problem=problem.detail if problem else "",
     )
     status = problem.status if problem else 200

@@ -13,6 +13,7 @@ from noctis_lab.access import Principal
 from noctis_lab.config import Settings
 from noctis_lab.lab import Lab
 from noctis_lab.views.listing import StudyQuery, find_page
+from noctis_lab.views.receiver import is_listening, reached_at
 from noctis_lab.web.routes.context import AskedLab, Asking
 from noctis_lab.web.schemas import ReceiverState, StatusAnswer
 
@@ -22,7 +23,6 @@ router = APIRouter(tags=["status"])
 health = APIRouter(tags=["status"])
 
 _PROBE_EVERY_S = 10.0
-_PROBE_TIMEOUT_S = 1.0
 
 
 class ReceiverProbe:
@@ -38,21 +38,9 @@ class ReceiverProbe:
         """Return whether a connection to the receiver's port opens."""
         async with self._lock:
             if time.monotonic() - self._asked_s >= _PROBE_EVERY_S:
-                self._listening = await self._ask()
+                self._listening = await asyncio.to_thread(is_listening, self._settings)
                 self._asked_s = time.monotonic()
             return self._listening
-
-    async def _ask(self) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104
-            self._settings.dicom_host, self._settings.dicom_host
-        )
-        try:
-            async with asyncio.timeout(_PROBE_TIMEOUT_S):
-                _, writer = await asyncio.open_connection(host, self._settings.dicom_port)
-        except (OSError, TimeoutError):
-            return False
-        writer.close()
-        return True
 
 
 @health.get("/health")
@@ -80,6 +68,7 @@ def _status(lab: Lab, principal: Principal, *, listening: bool) -> StatusAnswer:
             aet=settings.dicom_aet,
             host=settings.dicom_host,
             port=settings.dicom_port,
+            reached_at=reached_at(settings),
             listening=listening,
         ),
         studies=seen if counts is None else counts.studies,
