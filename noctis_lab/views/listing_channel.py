@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from noctis_lab.views.listing import (
     list_series,
     may_see_study,
 )
+from noctis_lab.views.receiver import is_listening, reached_at
 from noctis_lab.views.thumbnails import find_thumbnail
 
 if TYPE_CHECKING:
@@ -79,26 +81,31 @@ class ListingChannel(Channel):
         return find_thumbnail(self._lab, uid)
 
     def _status(self) -> dict[str, Any]:
-        settings, counts = self._lab.settings, self._lab.catalog.counts()
+        settings = self._lab.settings
+        sees_all = self._principal.facilities is None
+        counts = self._lab.catalog.counts() if sees_all else None
+        seen = find_page(self._lab, self._principal, StudyQuery(limit=1)).total
         return {
             "receiver": {
                 "aet": settings.dicom_aet,
                 "host": settings.dicom_host,
                 "port": settings.dicom_port,
-                "listening": True,
+                "reached_at": reached_at(settings),
+                "listening": is_listening(settings),
             },
-            "studies": counts.studies,
-            "series": counts.series,
-            "instances": counts.instances,
-            "stored_bytes": counts.stored_bytes,
+            "studies": seen,
+            "series": None if counts is None else counts.series,
+            "instances": None if counts is None else counts.instances,
+            "stored_bytes": None if counts is None else counts.stored_bytes,
             "free_bytes": shutil.disk_usage(settings.root).free,
         }
 
     def _events(self, asked: dict[str, Any]) -> dict[str, Any]:
         after = asked.get("after")
-        if not isinstance(after, int):
+        if not isinstance(after, int) or isinstance(after, bool):
             return {"last": self._lab.catalog.last_event_id(), "happened": []}
         events = self._lab.catalog.poll_events(after)
+        may_see = cache(lambda uid: may_see_study(self._lab, self._principal, uid))
         happened = [
             {
                 "kind": event.kind,
@@ -108,6 +115,7 @@ class ListingChannel(Channel):
             }
             for _, event in events
             if isinstance(event, InstanceStored | SeriesSummarised)
+            and may_see(event.StudyInstanceUID)
         ]
         return {"last": events[-1][0] if events else after, "happened": happened}
 

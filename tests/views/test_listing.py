@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,9 @@ EAST_ONLY = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"east"
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = open_settings({"root": tmp_path / "root", "min_free_bytes": 0})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = open_settings({"root": tmp_path / "root", "min_free_bytes": 0, "dicom_port": port})
     with open_archive(settings, may_migrate=True) as archive:
         for facility in ("east", "west"):
             receipt = Receipt(
@@ -100,3 +103,25 @@ def test_events_tell_what_changed_since(lab: Lab) -> None:
     assert again == {"last": last, "happened": []}
     happened = ask(lab, EVERYTHING, what="events", after=last - 3)["body"]["happened"]
     assert [event["kind"] for event in happened] == ["instance-stored"] * 3
+    assert ask(lab, EVERYTHING, what="events", after=True)["body"] == again
+
+
+def test_events_of_another_facility_are_not_told(lab: Lab) -> None:
+    (east,) = ask(lab, EAST_ONLY, what="search")["body"]["studies"]
+    told = ask(lab, EAST_ONLY, what="events", after=0)["body"]
+    assert {event["StudyInstanceUID"] for event in told["happened"]} == {east["StudyInstanceUID"]}
+    assert told["last"] == ask(lab, EVERYTHING, what="events", after=0)["body"]["last"]
+
+
+def test_the_status_is_what_is_known_and_theirs(lab: Lab) -> None:
+    whole = ask(lab, EVERYTHING, what="status")["body"]
+    assert (whole["studies"], whole["series"], whole["instances"]) == (2, 2, 6)
+    assert whole["receiver"]["listening"] is False
+    own = ask(lab, EAST_ONLY, what="status")["body"]
+    assert (own["studies"], own["series"], own["instances"]) == (1, None, None)
+
+
+def test_a_receiver_that_listens_is_said_to(lab: Lab) -> None:
+    with socket.create_server((lab.settings.dicom_host, lab.settings.dicom_port)):
+        status = ask(lab, EVERYTHING, what="status")["body"]
+    assert status["receiver"]["listening"] is True
