@@ -1,4 +1,4 @@
-"""`noctis serve`, its three processes, `migrate` and `demo`."""
+"""`noctis serve`, its three processes, `token`, `migrate` and `demo`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from tqdm import tqdm
@@ -18,9 +19,14 @@ from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_s
 from noctis_lab.config import Settings
 from noctis_lab.errors import SendFailed
 
+if TYPE_CHECKING:
+    from noctis_lab.catalog.store import Catalog
+
 __all__ = ["register"]
 
 logger = logging.getLogger(__name__)
+
+_PAGE = "page"  #: the catalogue's note of where the running server's pages are
 
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 DicomHost = Annotated[
@@ -33,7 +39,7 @@ DicomPort = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (serve, receive, web, worker, migrate, demo):
+    for command in (serve, receive, web, worker, token, migrate, demo):
         app.command()(command)
 
 
@@ -50,7 +56,7 @@ def serve(
     settings = opened_settings(root=root, debug=debug, host=host, port=port, dicom_host=dicom_host,
                          dicom_port=dicom_port, dicom_aet=aet)  # fmt: skip
     with outer_door():
-        _serve(settings, debug=debug, when_ready=lambda _receiver, _url: None)
+        _serve(settings, debug=debug)
 
 
 def demo(
@@ -62,13 +68,14 @@ def demo(
     """Serve a synthetic archive: a CatPhan CT is pushed over the loopback, the page opened."""
     settings = opened_settings(root=root or Path("~/noctis-demo"), port=port, dicom_port=dicom_port)
 
-    def push(receiver: Address, url: str) -> None:
-        _push_demo(settings, receiver)
-        if not no_browser:
-            webbrowser.open(url)
+    with outer_door(), tempfile.TemporaryDirectory(prefix="noctis-") as folder:
 
-    with outer_door():
-        _serve(settings, debug=False, when_ready=push)
+        def push(receiver: Address, url: str, stopping: threading.Event) -> None:
+            _push_demo(settings, receiver, stopping)
+            if not no_browser and not stopping.is_set():
+                _open_browser(url, Path(folder))
+
+        _serve(settings, debug=False, beside=push)
 
 
 def receive(
@@ -96,20 +103,28 @@ def web(
     root: Root = None,
     host: Host = None,
     port: Port = None,
+    dicom_host: Annotated[str | None, typer.Option("--dicom-host", hidden=True)] = None,
     dicom_port: Annotated[int | None, typer.Option("--dicom-port", hidden=True)] = None,
     aet: AET = None,
     debug: Debug = False,
     supervised: Supervised = False,
 ) -> None:
     """Run the pages and the API alone."""
-    settings = opened_settings(
-        root=root, debug=debug, host=host, port=port, dicom_port=dicom_port, dicom_aet=aet
-    )
+    settings = opened_settings(root=root, debug=debug, host=host, port=port, dicom_host=dicom_host,
+                         dicom_port=dicom_port, dicom_aet=aet)  # fmt: skip
     with outer_door():
+        from noctis_lab.catalog.store import open_catalog
         from noctis_lab.web.app import serve_web
 
         def run(stop: threading.Event, ready: Callable[[Address | None], None]) -> None:
-            serve_web(settings, stop=stop, ready=lambda h, p: ready(Address(h, p)))
+            def announce(host: str, port: int) -> None:
+                ready(Address(host, port))
+                if not supervised:
+                    with open_catalog(settings.root) as catalog:
+                        _, words = _sign_in_address(settings, catalog, Address(host, port))
+                    print(f"page  {words}", flush=True)
+
+            serve_web(settings, stop=stop, ready=announce)
 
         run_supervised(run, supervised=supervised)
 
@@ -127,6 +142,20 @@ def worker(root: Root = None, debug: Debug = False, supervised: Supervised = Fal
         run_supervised(run, supervised=supervised)
 
 
+def token(root: Root = None) -> None:
+    """Print a new sign-in address of the running archive; the last one is void."""
+    settings = opened_settings(root=root)
+    with outer_door():
+        from noctis_lab.catalog.people import create_login_token
+        from noctis_lab.catalog.store import open_catalog
+
+        with open_catalog(settings.root) as catalog:
+            page = catalog.find_note(_PAGE) or _origin(
+                settings, Address(settings.host, settings.port)
+            )
+            print(f"{page}/login?token={create_login_token(catalog)}")
+
+
 def migrate(root: Root = None) -> None:
     """Bring an existing catalogue to this version's schema."""
     settings = opened_settings(root=root)
@@ -141,60 +170,109 @@ def _serve(
     settings: Settings,
     *,
     debug: bool,
-    when_ready: Callable[[Address, str], None],
+    beside: Callable[[Address, str, threading.Event], None] | None = None,
 ) -> None:
-    from noctis_lab.catalog.people import create_login_token
+    """Run the three processes until told to stop; `beside` runs meanwhile, and its failure ends it.
+
+    Parameters
+    ----------
+    beside
+        Gets the receiver's address, the page's, and the event that asks it to end.
+    """
     from noctis_lab.catalog.store import open_catalog
     from noctis_lab.events import ChildRestarted
 
     settings.root.mkdir(parents=True, exist_ok=True)
-    with open_catalog(settings.root, may_migrate=True) as catalog:
-        token = create_login_token(catalog)
+    stopping = threading.Event()
+    with (
+        open_catalog(settings.root, may_migrate=True) as catalog,
+        ThreadPoolExecutor(1, "noctis-beside") as executor,
+    ):
 
         def restarted(name: str, exit_code: int) -> None:
             catalog.append_event(ChildRestarted(process=name, exit_code=exit_code))
 
+        def stop_if_it_failed(ended: Future[None]) -> None:
+            if ended.exception() is not None:
+                supervisor.stop()
+
         supervisor = Supervisor(on_restart=restarted)
+        running: Future[None] | None = None
 
         end_on_signals(supervisor.stop)
         try:
-            receiver, page = _start(supervisor, settings, debug=debug)
-            if receiver is not None and page is not None:
-                when_ready(receiver, _announce(settings, receiver, page, token))
+            started = _start(supervisor, settings, debug=debug)
+            if started is not None:
+                url = _announce(settings, catalog, *started)
+                if beside is not None:
+                    running = executor.submit(beside, started[0], url, stopping)
+                    running.add_done_callback(stop_if_it_failed)
             supervisor.watch()
+            if running is not None and running.done():
+                running.result()
         finally:
+            stopping.set()
             supervisor.close()
 
 
 def _start(
     supervisor: Supervisor, settings: Settings, *, debug: bool
-) -> tuple[Address | None, Address | None]:
+) -> tuple[Address, Address] | None:
+    """Start the three in their order; None where it was told to stop meanwhile."""
     common = ["--root", str(settings.root), *(["--debug"] if debug else [])]
     aet = ["--aet", settings.dicom_aet]
     receiver = supervisor.start(
         "receive",
         [*common, *aet, "--host", settings.dicom_host, "--port", str(settings.dicom_port)],
     )
-    dicom_port = settings.dicom_port if receiver is None else receiver.port
+    if receiver is None:
+        return None
     page = supervisor.start(
         "web",
         [*common, *aet, "--host", settings.host, "--port", str(settings.port),
-         "--dicom-port", str(dicom_port)],
+         "--dicom-host", settings.dicom_host, "--dicom-port", str(receiver.port)],
     )  # fmt: skip
+    if page is None:
+        return None
     supervisor.start("worker", common)
     return receiver, page
 
 
-def _announce(settings: Settings, receiver: Address, page: Address, token: str) -> str:
-    url = f"http://{_in_url(page.host)}:{page.port}/login?token={token}"
+def _announce(settings: Settings, catalog: Catalog, receiver: Address, page: Address) -> str:
+    """Print where everything is, and return the address that signs in."""
+    url, words = _sign_in_address(settings, catalog, page)
     print(
         f"noctis_lab serves {settings.root}\n"
         f"  receiver  {settings.dicom_aet} at {receiver.host}:{receiver.port}\n"
-        f"  page      {url}\n"
+        f"  page      {words}\n"
         "Ctrl-C stops all.",
         flush=True,
     )
     return url
+
+
+def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tuple[str, str]:
+    """Note where the pages are; return the address to open, and the words that tell of it."""
+    from noctis_lab.catalog.people import create_login_token
+
+    origin = _origin(settings, page)
+    catalog.write_note(_PAGE, origin)
+    if not settings.print_token:
+        return origin, f"{origin} (noctis token prints an address that signs in)"
+    url = f"{origin}/login?token={create_login_token(catalog)}"
+    return url, url
+
+
+def _origin(settings: Settings, page: Address) -> str:
+    return settings.public_origin or f"http://{_in_url(page.host)}:{page.port}"
+
+
+def _open_browser(url: str, folder: Path) -> None:
+    """Open an address by a page that leads there: arguments of a process are for all to see."""
+    page = folder / "open.html"
+    page.touch(mode=0o600)
+    page.write_text(f'<meta http-equiv="refresh" content="0; url={url}">', encoding="ascii")
+    webbrowser.open(page.as_uri())
 
 
 def _in_url(host: str) -> str:
@@ -202,7 +280,7 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _push_demo(settings: Settings, receiver: Address) -> None:
+def _push_demo(settings: Settings, receiver: Address, stopping: threading.Event) -> None:
     """Push a synthetic CatPhan 504 like a modality would; an archive that has it stays as it is."""
     from noctis_lab.ingest.scu import send
     from noctis_lab.synthetic import catphan504, write_series
@@ -210,13 +288,19 @@ def _push_demo(settings: Settings, receiver: Address) -> None:
     with tempfile.TemporaryDirectory(prefix="noctis-demo-") as folder:
         paths = write_series(catphan504(), Path(folder))
         with tqdm(total=len(paths), desc="pushing the demo's CT", unit=" images") as bar:
+
+            def step(_result: object) -> None:
+                if stopping.is_set():
+                    raise SendFailed("the demo ended before all of it was pushed")
+                bar.update()
+
             report = send(
                 paths,
                 host=_in_url(receiver.host).strip("[]"),
                 port=receiver.port,
                 called_aet=settings.dicom_aet,
                 calling_aet="NOCTIS_DEMO",
-                progress=lambda _result: bar.update(),
+                progress=step,
             )
     if report.failed:
         raise SendFailed(f"{len(report.failed)} of {len(paths)} demo images were not stored")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,86 @@ def test_a_taken_port_ends_serve_with_a_remedy(served: Served, tmp_path: Path) -
     assert second.returncode == 1
     assert str(served.dicom_port) in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_the_pages_know_where_the_receiver_is_and_keep_the_token_out_of_a_log(
+    tmp_path: Path,
+) -> None:
+    served = start(
+        "serve", "--port", "0", "--dicom-port", "0", "--dicom-host", "0.0.0.0",
+        root=tmp_path / "archive", NOCTIS_PRINT_TOKEN="false",
+    )  # fmt: skip
+    try:
+        assert "token=" not in "".join(served.printed)
+        with httpx.Client(base_url=served.origin) as client:
+            client.get(_token(served.root))
+            receiver = client.get("/api/v1/dicom/status").json()["receiver"]
+    finally:
+        stop(served)
+    assert (receiver["host"], receiver["port"]) == ("0.0.0.0", served.dicom_port)
+    assert receiver["listening"] is True
+    assert receiver["reached_at"]
+
+
+def test_another_address_that_signs_in_can_be_had_while_it_runs(served: Served) -> None:
+    again = _token(served.root)
+    assert again.startswith(f"{served.origin}/login?token=")
+    assert httpx.get(again).status_code == 303
+    assert httpx.get(served.url).status_code == 401, "the one printed before is void"
+
+
+def test_pages_that_run_alone_let_people_in(tmp_path: Path) -> None:
+    assert noctis("migrate", root=tmp_path).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "noctis_lab", "web", "--root", str(tmp_path), "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        address = next(line for line in process.stdout if line.startswith("page")).split()[-1]
+        try:
+            assert httpx.get(address).status_code == 303
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+
+
+def test_the_demo_opens_the_page_without_showing_its_token(tmp_path: Path) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    written = f"{opened}.part"
+    browser.write_text(
+        f'#!/bin/sh\n(echo "$@"; cat "${{1#file://}}") > {written}\nmv {written} {opened}\n'
+    )
+    browser.chmod(0o700)
+    served = start(
+        "demo", "--port", "0", "--dicom-port", "0", root=tmp_path / "demo", BROWSER=str(browser)
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not opened.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        arguments, page = opened.read_text().split("\n", 1)
+    finally:
+        code = stop(served)
+    assert "token" not in arguments
+    assert served.url in page
+    assert code == 0
+    assert not Path(arguments.removeprefix("file://")).exists()
+
+
+def test_a_demo_that_is_interrupted_while_it_pushes_ends(tmp_path: Path) -> None:
+    served = start(
+        "demo", "--no-browser", "--port", "0", "--dicom-port", "0", root=tmp_path / "demo"
+    )
+    assert stop(served) == 0
+
+
+def _token(root: Path) -> str:
+    printed = noctis("token", root=root)
+    assert printed.returncode == 0, printed.stderr
+    return printed.stdout.strip()
 
 
 def _answers(served: Served, dcmtk: dict[str, str]) -> bool:
