@@ -22,13 +22,12 @@ def asked(name: str) -> str | None:
 
 lab = open_lab()
 series, study = asked("series"), asked("study")
-found = (
-    lab.series(SeriesInstanceUID=series)
-    if series
-    else (lab.series(StudyInstanceUID=study) if study else lab.series())
-)
+where = {"SeriesInstanceUID": series, "StudyInstanceUID": study}
+found = lab.series(**{name: uid for name, uid in where.items() if uid})
 if len(found):
-    state = ViewerState(SeriesInstanceUID=found[0].SeriesInstanceUID)
-    SeriesView(state, mode="cell").answer_from(lab).servable(title="Viewer · noctis_lab")
+    first = found[0]
+    state = ViewerState(SeriesInstanceUID=first.SeriesInstanceUID)
+    view = SeriesView(state, mode="cell", StudyInstanceUID=first.StudyInstanceUID)
+    view.answer_from(lab).servable(title="Viewer · noctis_lab")
 else:
     pn.panel("There is no such series in this archive.").servable(title="noctis_lab")

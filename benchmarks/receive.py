@@ -65,6 +65,13 @@ class Run:
     peak_bytes: int  # of the receiver's resident memory
 
 
+def use_dcmtk() -> None:
+    """Take this environment's programs off the path: pynetdicom names some as DCMTK does."""
+    own = Path(sys.executable).parent
+    folders = os.environ["PATH"].split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(each for each in folders if Path(each) != own)
+
+
 # ---------------------------------------------------------------- receivers
 
 
@@ -356,6 +363,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write into docs/{DOCUMENT.name}")
     parser.add_argument("--serve-floor", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    use_dcmtk()
     if arguments.serve_floor:
         serve_floor(Path(arguments.serve_floor[0]), int(arguments.serve_floor[1]))
         return

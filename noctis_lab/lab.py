@@ -215,15 +215,19 @@ class Lab:
         QueryError
             At first use, for a column that the view does not have.
         """
-        return Selection(self, "studies", "StudyInstanceUID", where, Study)
+        return Selection(self, "studies", ("StudyInstanceUID",), where, Study)
 
     def series(self, **where: Condition) -> Selection[Series]:
-        """Return the series whose columns have these values; as `studies`."""
-        return Selection(self, "series", "SeriesInstanceUID", where, Series)
+        """Return the series whose columns have these values; as `studies`.
+
+        Series that are withheld because of a collision are left out; `sql` shows them.
+        """
+        keys = ("SeriesInstanceUID", "StudyInstanceUID")
+        return Selection(self, "series", keys, where, Series)
 
     def instances(self, **where: Condition) -> Selection[Instance]:
         """Return the instances whose columns have these values; as `studies`."""
-        return Selection(self, "instances", "SOPInstanceUID", where, Instance)
+        return Selection(self, "instances", ("SOPInstanceUID",), where, Instance)
 
 
 class Selection[T]:
@@ -236,18 +240,18 @@ class Selection[T]:
         self,
         lab: Lab,
         view: str,
-        key: str,
+        keys: tuple[str, ...],
         where: Mapping[str, Condition],
-        make: Callable[[Lab, str], T],
+        make: Callable[..., T],
     ) -> None:
-        self._lab, self._view, self._key = lab, view, key
+        self._lab, self._view, self._keys = lab, view, keys
         self._where, self._make = dict(where), make
 
     def __len__(self) -> int:
         return len(self._uids)
 
     def __iter__(self) -> Iterator[T]:
-        return (self._make(self._lab, uid) for uid in self._uids)
+        return (self._make(self._lab, *uids) for uids in self._uids)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -256,8 +260,8 @@ class Selection[T]:
     def __getitem__(self, index: int | slice) -> T | list[T]:
         """Return one object, or a list of them for a slice."""
         if isinstance(index, slice):
-            return [self._make(self._lab, uid) for uid in self._uids[index]]
-        return self._make(self._lab, self._uids[index])
+            return [self._make(self._lab, *uids) for uids in self._uids[index]]
+        return self._make(self._lab, *self._uids[index])
 
     def one(self) -> T:
         """Return the only object.
@@ -277,7 +281,7 @@ class Selection[T]:
         if count > 1:
             raise NotUnique(
                 f"{count} {self._view} where {self._conditions() or 'any'}: add conditions (a "
-                f"{self._key} names exactly one), or take [0]",
+                f"{' with a '.join(self._keys)} names exactly one), or take [0]",
                 count=count,
             )
         return self[0]
@@ -288,11 +292,11 @@ class Selection[T]:
         An exception that it raises carries a note on which object it was.
         """
         results = []
-        for uid in self._uids:
+        for uids in self._uids:
             try:
-                results.append(function(self._make(self._lab, uid)))
+                results.append(function(self._make(self._lab, *uids)))
             except Exception as error:
-                error.add_note(f"{self._key} {uid}")
+                error.add_note(f"{self._keys[0]} {uids[0]}")
                 raise
         return results
 
@@ -300,9 +304,7 @@ class Selection[T]:
         """Return the columns of the view for all objects, in order."""
         condition, values = self._compile()
         frame = self._lab.sql(f"SELECT * FROM {self._view}{condition}", values).df()  # noqa: S608
-        order = {uid: place for place, uid in enumerate(self._uids)}
-        frame = frame[frame[self._key].isin(order)]
-        frame = frame.sort_values(self._key, key=lambda uids: uids.map(order), ignore_index=True)
+        frame = self._in_order(frame)
         return _with_facts(self._lab, frame) if self._view == "series" else frame
 
     def __repr__(self) -> str:
@@ -323,42 +325,52 @@ class Selection[T]:
         return (f" where {conditions}" if conditions else "") + shown
 
     def _table(self) -> pd.DataFrame:
-        columns = [self._key, *_KEYWORDS_SHOWN[self._view]]
+        columns = [self._keys[0], *_KEYWORDS_SHOWN[self._view]]
         known = self._columns()
-        shown = ", ".join(f'"{name}"' for name in columns if name in known)
+        shown = [name for name in columns if name in known]
         uids = self._uids[:_SHOWN]
-        marks = ", ".join("?" * len(uids))
+        asked = ", ".join(f'"{name}"' for name in dict.fromkeys([*shown, *self._keys]))
+        one = f"({', '.join('?' * len(self._keys))})"
+        names = ", ".join(f'"{key}"' for key in self._keys)
+        terms = [f"({names}) IN ({', '.join([one] * len(uids))})", *self._always()]
         frame: pd.DataFrame = self._lab.sql(
-            f'SELECT {shown} FROM {self._view} WHERE "{self._key}" IN ({marks})',  # noqa: S608
-            uids,
+            f"SELECT {asked} FROM {self._view} WHERE {' AND '.join(terms)}",  # noqa: S608
+            [uid for each in uids for uid in each],
         ).df()
-        order = {uid: place for place, uid in enumerate(uids)}
-        return frame.sort_values(self._key, key=lambda found: found.map(order), ignore_index=True)
+        return self._in_order(frame)[shown]
+
+    def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that are the selection's, in its order."""
+        order = {uids: place for place, uids in enumerate(self._uids)}
+        columns = [frame[key] for key in self._keys]
+        places = [order.get(uids, -1) for uids in zip(*columns, strict=True)]
+        chosen = sorted((place, at) for at, place in enumerate(places) if place >= 0)
+        in_order: pd.DataFrame = frame.iloc[[at for _, at in chosen]].reset_index(drop=True)
+        return in_order
 
     def _conditions(self) -> str:
         return ", ".join(f"{key}={value!r}" for key, value in self._where.items())
 
     @cached_property
-    def _uids(self) -> list[str]:
-        by_uid = self._where.get(self._key)
+    def _uids(self) -> list[tuple[str, ...]]:
+        by_uid = self._where.get(self._keys[0])
         if len(self._where) == 1 and isinstance(by_uid, str):
-            # The commit tier answers at once, without DuckDB.
-            return [by_uid] if self._is_known(by_uid) else []
+            return self._find_at_once(by_uid)
         condition, values = self._compile()
+        names = ", ".join(f'"{key}"' for key in self._keys)
         found = self._lab.sql(
-            f'SELECT "{self._key}" FROM {self._view}{condition} ORDER BY {self._order()}',  # noqa: S608
+            f"SELECT {names} FROM {self._view}{condition} ORDER BY {self._order()}",  # noqa: S608
             values,
         )
-        return [str(row[0]) for row in found.fetchall()]
+        return [tuple(str(uid) for uid in row) for row in found.fetchall()]
 
-    def _is_known(self, uid: str) -> bool:
+    def _find_at_once(self, uid: str) -> list[tuple[str, ...]]:
+        """Ask the commit tier, which answers without DuckDB."""
         catalog = self._lab.catalog
-        finders: dict[str, Callable[[str], object]] = {
-            "studies": catalog.find_study,
-            "series": catalog.find_series,
-            "instances": catalog.find_instance,
-        }
-        return finders[self._view](uid) is not None
+        if self._view == "series":
+            return [(uid, row.StudyInstanceUID) for row in catalog.series_named(uid)]
+        find = catalog.find_study if self._view == "studies" else catalog.find_instance
+        return [(uid,)] if find(uid) is not None else []
 
     def _order(self) -> str:
         return {
@@ -386,7 +398,11 @@ class Selection[T]:
                 parts.append(f'"{name}" IN ({", ".join("?" * len(plain))})')
             terms.append(f"({' OR '.join(parts)})" if parts else "FALSE")
             values.extend(plain)
+        terms += self._always()
         return (f" WHERE {' AND '.join(terms)}" if terms else ""), values
+
+    def _always(self) -> list[str]:
+        return ["NOT is_withheld"] if self._view == "series" else []
 
 
 def _no_such_column(name: str, view: str, known: list[str]) -> str:
@@ -414,7 +430,8 @@ def _with_facts(lab: Lab, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     unknown = frame.index[frame["is_volume"].isna()]
     for index in unknown:
-        facts = Series(lab, str(frame.at[index, "SeriesInstanceUID"])).facts
+        uids = (str(frame.at[index, name]) for name in ("SeriesInstanceUID", "StudyInstanceUID"))
+        facts = Series(lab, *uids).facts
         for name in type(facts).__dataclass_fields__:
             value = getattr(facts, name)
             if name in frame.columns and value is not None:
@@ -457,11 +474,12 @@ class Study:
 
 
 class Series:
-    """One series; its row is read anew at each use."""
+    """One series of one study; its row is read anew at each use."""
 
-    def __init__(self, lab: Lab, SeriesInstanceUID: str) -> None:
+    def __init__(self, lab: Lab, SeriesInstanceUID: str, StudyInstanceUID: str) -> None:
         self._lab = lab
         self.SeriesInstanceUID = SeriesInstanceUID
+        self.StudyInstanceUID = StudyInstanceUID
 
     @property
     def row(self) -> SeriesRow:
@@ -472,25 +490,29 @@ class Series:
         SeriesNotFound
             It is not in this archive (any more).
         """
-        row = self._lab.catalog.find_series(self.SeriesInstanceUID)
-        if row is None:
+        found = self._lab.catalog.series_named(
+            self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
+        )
+        if not found:
             raise SeriesNotFound(f"series {self.SeriesInstanceUID} is not in this archive")
-        return row
+        return found[0]
 
     @property
     def facts(self) -> SeriesFacts:
         """What holds of it as a whole; computed here where no worker has done it yet."""
-        known = self.row.facts
-        if known.is_volume is not None:
-            return known
+        row = self.row
+        if row.facts.is_volume is not None:
+            return row.facts
         from noctis_lab.volumes.stack import summarise
 
-        return summarise(self._lab.catalog.instances_of(self.SeriesInstanceUID))
+        return summarise(self._lab.catalog.instances_of(row.reference))
 
     @property
     def instances(self) -> Selection[Instance]:
         """Its instances, by InstanceNumber."""
-        return self._lab.instances(SeriesInstanceUID=self.SeriesInstanceUID)
+        return self._lab.instances(
+            SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
+        )
 
     def load(
         self,
@@ -519,7 +541,7 @@ class Series:
 
         return load(
             self._lab.handle,
-            self.SeriesInstanceUID,
+            self.row.reference,
             dtype=dtype,
             stored=stored,
             progress=progress,
@@ -527,7 +549,7 @@ class Series:
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return _open_viewer(self._lab, self.SeriesInstanceUID)
+        return _open_viewer(self._lab, self.row)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.
@@ -539,8 +561,9 @@ class Series:
         """
         found: pd.DataFrame = self._lab.sql(
             "SELECT path, tag, VR, value, SOPInstanceUID FROM elements "
-            "WHERE SeriesInstanceUID = ? ORDER BY tag, path, SOPInstanceUID",
-            [self.SeriesInstanceUID],
+            "WHERE SeriesInstanceUID = ? AND StudyInstanceUID = ? "
+            "ORDER BY tag, path, SOPInstanceUID",
+            [self.SeriesInstanceUID, self.StudyInstanceUID],
         ).df()
         return found
 
@@ -602,7 +625,7 @@ class Instance:
         return f"<Instance {self.SOPInstanceUID}>"
 
 
-def _open_viewer(lab: Lab, SeriesInstanceUID: str) -> Any:
+def _open_viewer(lab: Lab, series: SeriesRow) -> Any:
     # The only import by name: views stand above this floor, and a script needs none of them.
     viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, SeriesInstanceUID)
+    return viewer.view_series(lab, series)

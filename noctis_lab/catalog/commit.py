@@ -262,7 +262,7 @@ class Committer:
     def _find_series(
         self, connection: Connection, reference: str, series: dict[str, Any]
     ) -> _SeriesNow | None:
-        series["series_key"] = uid_key(reference)
+        series |= {"series_key": uid_key(reference), "reference": reference}
         found = self._sql.find_series.run(connection, series)
         row = _SeriesNow(*found[0]) if found else None
         if row is not None and row.SeriesInstanceUID != series["SeriesInstanceUID"]:

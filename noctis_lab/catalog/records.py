@@ -129,8 +129,13 @@ class SeriesFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRow:
-    """One series: a rollup kept in the instances' own transactions."""
+    """One series: a rollup kept in the instances' own transactions.
 
+    `reference` is what the archive calls it by: the SeriesInstanceUID, unless a series of another
+    study has taken that (`catalog/rows.py`).
+    """
+
+    reference: str
     SeriesInstanceUID: str
     StudyInstanceUID: str
     Modality: str | None

@@ -291,6 +291,7 @@ def _to_plane(row: Mapping[str, Any]) -> PlaneGeometry:
 def to_series_row(row: Mapping[str, Any]) -> SeriesRow:
     """Return the record of a row of `series` joined with its study's UID."""
     return SeriesRow(
+        reference=row["reference"],
         SeriesInstanceUID=row["SeriesInstanceUID"],
         StudyInstanceUID=row["StudyInstanceUID"],
         Modality=row["Modality"],

@@ -128,6 +128,7 @@ series = Table(
     _key("series_key", primary_key=True),  # uid_key of the series' reference: see rows.py
     _key("study_key"),
     _text("SeriesInstanceUID"),
+    _text("reference"),  # SeriesInstanceUID, or longer where another study has taken that
     Column("is_withheld", Boolean, nullable=False),  # of a collision: shown to no facility
     Column("Modality", Text),
     Column("SeriesNumber", Int64),
@@ -155,6 +156,7 @@ series = Table(
     Column("duplicate_count", Int64),
     Column("geometry_note", Text),
     Index(None, "study_key"),
+    Index(None, "SeriesInstanceUID"),
 )
 
 #: What is alike over most of a series, once: the key is a hash of the row's content.

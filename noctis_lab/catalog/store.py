@@ -300,6 +300,28 @@ class Catalog:
             rows = mapped(connection.execute(statement))
         return to_series_row(rows[0]) if rows else None
 
+    def series_named(
+        self, SeriesInstanceUID: str, *, StudyInstanceUID: str | None = None
+    ) -> list[SeriesRow]:
+        """Return the series of that UID, by StudyInstanceUID: hostile archives hold several.
+
+        Parameters
+        ----------
+        StudyInstanceUID
+            Return the series of that study only; there is at most one.
+        """
+        table = schema.series
+        statement = (
+            _series()
+            .where(table.c.SeriesInstanceUID == clean_text(SeriesInstanceUID))
+            .where(table.c.is_withheld.is_(False))
+            .order_by(schema.study.c.StudyInstanceUID)
+        )
+        if StudyInstanceUID is not None:
+            statement = statement.where(table.c.study_key == uid_key(clean_text(StudyInstanceUID)))
+        with self.connections.read() as connection:
+            return [to_series_row(row) for row in mapped(connection.execute(statement))]
+
     def series_of(self, StudyInstanceUID: str, *, withheld: bool = False) -> list[SeriesRow]:
         """Return the series of a study, by SeriesNumber, then SeriesInstanceUID.
 

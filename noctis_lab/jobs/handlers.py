@@ -69,10 +69,7 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
     rows = catalog.instances_of(job.key)
     catalog.set_series_facts(job.key, summarise(rows))
     try:
-        # A series that goes by a longer reference (`catalog.rows`) shares its UID with another,
-        # whose picture it must not replace.
-        if job.key == series.SeriesInstanceUID:
-            _write_thumbnail(workshop, series.SeriesInstanceUID, rows)
+        _write_thumbnail(workshop, series.reference, rows)
     finally:
         append_event(
             catalog.connections,
@@ -84,7 +81,7 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
         )
 
 
-def _write_thumbnail(workshop: Workshop, SeriesInstanceUID: str, rows: list[InstanceRow]) -> None:
+def _write_thumbnail(workshop: Workshop, reference: str, rows: list[InstanceRow]) -> None:
     images = view_order(rows)
     if not images:
         return
@@ -97,7 +94,7 @@ def _write_thumbnail(workshop: Workshop, SeriesInstanceUID: str, rows: list[Inst
             extra={"SOPInstanceUID": middle.SOPInstanceUID, "error": type(error).__name__},
         )
         return
-    workshop.storage.write_derived(THUMBNAILS, SeriesInstanceUID, ".png", picture)
+    workshop.storage.write_derived(THUMBNAILS, reference, ".png", picture)
 
 
 def _keep_house(workshop: Workshop, job: Job) -> None:

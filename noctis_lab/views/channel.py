@@ -14,6 +14,7 @@ from noctis_lab.volumes.pixels import describe_stack, encode_frames
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
+    from noctis_lab.catalog.records import InstanceRow, SeriesRow
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["Channel"]
@@ -31,17 +32,17 @@ class Channel:
     ----------
     handle
         The open archive.
-    SeriesInstanceUID
-        The series that may be asked about; a view of one series reads no other.
+    series
+        The series that may be asked about; a view of one series reads no other. None: no series.
     send
         Sends one message to the client; bytes in it go as they are.
     """
 
     def __init__(
-        self, handle: Handle, SeriesInstanceUID: str, send: Callable[[dict[str, Any]], None]
+        self, handle: Handle, series: SeriesRow | None, send: Callable[[dict[str, Any]], None]
     ) -> None:
         self._handle = handle
-        self._series_uid = SeriesInstanceUID
+        self._series = series
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -97,17 +98,18 @@ class Channel:
         what = question.get("what")
         if what == "elements":
             return self._elements(str(question.get("SOPInstanceUID")))
-        if question.get("SeriesInstanceUID") != self._series_uid:
+        series = self._series
+        if series is None or question.get("SeriesInstanceUID") != series.SeriesInstanceUID:
             raise SeriesNotFound("this view is of another series")
         if what == "stack":
-            return describe_stack(self._handle, self._series_uid).to_dict()
+            return describe_stack(self._handle, series.reference).to_dict()
         first, count = question.get("first"), question.get("count")
         if what != "pixels" or not isinstance(first, int) or not isinstance(count, int):
             raise SeriesNotFound("the view asked for something that there is not")
         revision = question.get("revision")
         return encode_frames(
             self._handle,
-            self._series_uid,
+            series.reference,
             first,
             min(count, _MOST_FRAMES),
             revision=revision if isinstance(revision, str) else None,
@@ -115,7 +117,7 @@ class Channel:
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:
         row = self._handle.catalog.find_instance(SOPInstanceUID)
-        if row is None or row.SeriesInstanceUID != self._series_uid:
+        if row is None or self._series is None or not _is_of(row, self._series):
             raise SeriesNotFound("this view is of another series")
         header = read_header(instance_file(self._handle.storage, row))
         return [
@@ -127,3 +129,10 @@ class Channel:
             }
             for element in header.elements
         ]
+
+
+def _is_of(row: InstanceRow, series: SeriesRow) -> bool:
+    return (row.StudyInstanceUID, row.SeriesInstanceUID) == (
+        series.StudyInstanceUID,
+        series.SeriesInstanceUID,
+    )

@@ -49,7 +49,7 @@ class ListingChannel(Channel):
     def __init__(
         self, lab: Lab, principal: Principal, send: Callable[[dict[str, Any]], None]
     ) -> None:
-        super().__init__(lab.handle, "", send)
+        super().__init__(lab.handle, None, send)
         self._lab = lab
         self._principal = principal
 
@@ -58,27 +58,28 @@ class ListingChannel(Channel):
         readers: dict[Any, Callable[[dict[str, Any]], Any]] = {
             "search": lambda asked: find_page(self._lab, self._principal, _query(asked)),
             "facets": lambda asked: count_studies(self._lab, self._principal, _query(asked)),
-            "series": self._series,
+            "series": self._series_of,
             "status": lambda _: self._status(),
             "events": self._events,
         }
         if what == "thumbnail":
-            return self._thumbnail(str(question.get("SeriesInstanceUID")))
+            return self._thumbnail(question)
         if what not in readers:
             raise SeriesNotFound("the worklist asked for something that there is not")
         return _ANY.dump_python(readers[what](question), mode="json")
 
-    def _series(self, asked: dict[str, Any]) -> Any:
+    def _series_of(self, asked: dict[str, Any]) -> Any:
         uid = str(asked.get("StudyInstanceUID"))
         if not may_see_study(self._lab, self._principal, uid):
             raise SeriesNotFound(f"there is no study {uid} that you may see")
         return [list_series(row) for row in self._lab.catalog.series_of(uid)]
 
-    def _thumbnail(self, uid: str) -> bytes:
-        row = self._lab.catalog.find_series(uid)
-        if row is None or not may_see_study(self._lab, self._principal, row.StudyInstanceUID):
+    def _thumbnail(self, asked: dict[str, Any]) -> bytes:
+        uid, study_uid = str(asked.get("SeriesInstanceUID")), str(asked.get("StudyInstanceUID"))
+        found = self._lab.catalog.series_named(uid, StudyInstanceUID=study_uid)
+        if not found or not may_see_study(self._lab, self._principal, study_uid):
             raise SeriesNotFound(f"there is no series {uid} that you may see")
-        return find_thumbnail(self._lab, uid)
+        return find_thumbnail(self._lab, found[0].reference)
 
     def _status(self) -> dict[str, Any]:
         settings = self._lab.settings

@@ -17,15 +17,15 @@ __all__ = ["DERIVED_KIND", "find_thumbnail"]
 DERIVED_KIND = "thumbnails"
 
 
-def find_thumbnail(lab: Lab, SeriesInstanceUID: str) -> bytes:
+def find_thumbnail(lab: Lab, reference: str) -> bytes:
     """Return a PNG of a series' middle image.
 
     Parameters
     ----------
     lab
         The open archive.
-    SeriesInstanceUID
-        The series.
+    reference
+        Of the series: its SeriesInstanceUID, or `SeriesRow.reference`.
 
     Raises
     ------
@@ -36,19 +36,19 @@ def find_thumbnail(lab: Lab, SeriesInstanceUID: str) -> bytes:
     DecodeError, UnsupportedTransferSyntax, InvalidDicom, OSError
         The image cannot be read.
     """
-    made = lab.storage.find_derived(DERIVED_KIND, SeriesInstanceUID, ".png")
+    made = lab.storage.find_derived(DERIVED_KIND, reference, ".png")
     if made is not None:
         return made.read_bytes()
-    series = lab.catalog.find_series(SeriesInstanceUID)
+    series = lab.catalog.find_series(reference)
     if series is None:
-        raise SeriesNotFound(f"series {SeriesInstanceUID} is not in this archive")
-    key = ("thumbnail", SeriesInstanceUID, series.instance_count)
+        raise SeriesNotFound(f"series {reference} is not in this archive")
+    key = ("thumbnail", reference, series.instance_count)
     known: bytes | None = lab.handle.frames.find(key)
     if known is not None:
         return known
-    rows = view_order(lab.catalog.instances_of(SeriesInstanceUID))
+    rows = view_order(lab.catalog.instances_of(reference))
     if not rows:
-        raise NoPixels(SeriesInstanceUID, "none of its instances holds pixel data")
+        raise NoPixels(reference, "none of its instances holds pixel data")
     picture = read_thumbnail(instance_file(lab.storage, rows[len(rows) // 2]))
     lab.handle.frames.put(key, picture, len(picture))
     return picture

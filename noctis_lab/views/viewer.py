@@ -15,6 +15,7 @@ from noctis_lab.views.notebook import load_notebook_once
 from noctis_lab.views.state import ViewerState
 
 if TYPE_CHECKING:
+    from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
 
 __all__ = ["SeriesView", "view_series"]
@@ -84,8 +85,18 @@ class SeriesView(JSComponent):
         return self
 
     def answer_from(self, lab: Lab) -> Self:
-        """Let the component's own channel answer for this view's series, from an archive."""
-        self._channel = Channel(lab.handle, self.state.SeriesInstanceUID, self._send_msg)
+        """Let the component's own channel answer for this view's series, from an archive.
+
+        Raises
+        ------
+        NotUnique
+            There is no such series, or several studies have one and `StudyInstanceUID` is not set.
+        """
+        where = {"SeriesInstanceUID": self.state.SeriesInstanceUID}
+        if self.StudyInstanceUID:
+            where["StudyInstanceUID"] = self.StudyInstanceUID
+        series = lab.series(**where).one().row if self.state.SeriesInstanceUID else None
+        self._channel = Channel(lab.handle, series, self._send_msg)
         return self
 
     def _handle_msg(self, data: Any) -> None:
@@ -120,22 +131,22 @@ class SeriesView(JSComponent):
 _NAMES = [name for name in ViewerState.param if name != "name"]
 
 
-def view_series(lab: Lab, SeriesInstanceUID: str) -> SeriesView:
+def view_series(lab: Lab, series: SeriesRow) -> SeriesView:
     """Return the viewer of a series, for a notebook's cell.
 
     Parameters
     ----------
     lab
         The archive; it has to stay open as long as the view is used.
-    SeriesInstanceUID
+    series
         The series.
-
-    Raises
-    ------
-    SeriesNotFound
-        It is not in this archive.
     """
     load_notebook_once()
-    state = ViewerState(SeriesInstanceUID=SeriesInstanceUID)
-    view = SeriesView(state, mode="cell", height=_CELL_HEIGHT_PX, sizing_mode="stretch_width")
+    view = SeriesView(
+        ViewerState(SeriesInstanceUID=series.SeriesInstanceUID),
+        StudyInstanceUID=series.StudyInstanceUID,
+        mode="cell",
+        height=_CELL_HEIGHT_PX,
+        sizing_mode="stretch_width",
+    )
     return view.answer_from(lab)

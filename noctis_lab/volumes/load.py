@@ -32,7 +32,7 @@ type Progress = Callable[[int, int], None]
 
 def load(
     handle: Handle,
-    SeriesInstanceUID: str,
+    reference: str,
     *,
     dtype: DTypeLike | None = None,
     stored: bool = False,
@@ -44,8 +44,8 @@ def load(
     ----------
     handle
         The open archive.
-    SeriesInstanceUID
-        A classic single-frame series.
+    reference
+        Of a classic single-frame series: its SeriesInstanceUID, or `SeriesRow.reference`.
     dtype
         Of the result; by default the smallest integer type that is exact where every slope is 1
         and every intercept an integer, else float32.
@@ -83,10 +83,10 @@ def load(
     ----------
     :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
     """
-    series = handle.catalog.find_series(SeriesInstanceUID)
+    series = handle.catalog.find_series(reference)
     if series is None:
-        raise SeriesNotFound(f"series {SeriesInstanceUID} is not in this archive")
-    stack = plan_stack(handle.catalog.instances_of(SeriesInstanceUID))
+        raise SeriesNotFound(f"series {reference} is not in this archive")
+    stack = plan_stack(handle.catalog.instances_of(reference))
     rescales = [IDENTITY if stored else row.rescale or IDENTITY for row in stack.rows]
     result = np.empty(stack.shape, _result_dtype(stack, rescales, dtype))
     _fill(handle, stack, rescales, result, progress)

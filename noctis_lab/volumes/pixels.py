@@ -116,15 +116,16 @@ class _View:
     revision: str
 
 
-def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
+def describe_stack(handle: Handle, reference: str) -> StackDescription:
     """Describe a series for a viewer.
 
     Parameters
     ----------
     handle
         The open archive.
-    SeriesInstanceUID
-        Any series with pixels: a stack, single planes, multi-frame, colour.
+    reference
+        Of any series with pixels (a stack, single planes, multi-frame, colour): its
+        SeriesInstanceUID, or `SeriesRow.reference`.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
     NoPixels
         None of its instances holds pixels.
     """
-    series, view = _find_view(handle, SeriesInstanceUID)
+    series, view = _find_view(handle, reference)
     facts = summarise(view.rows)
     is_plain = bool(facts.is_volume) and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
     middle = view.frames[len(view.frames) // 2]
@@ -147,7 +148,7 @@ def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
     assert first.pixels is not None
     units = values_units(series.Modality, [row.rescale for row in view.rows])
     return StackDescription(
-        SeriesInstanceUID=SeriesInstanceUID,
+        SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if facts.is_volume else "slices",
         note=None if is_plain else facts.geometry_note,
@@ -164,7 +165,7 @@ def describe_stack(handle: Handle, SeriesInstanceUID: str) -> StackDescription:
 
 def encode_frames(
     handle: Handle,
-    SeriesInstanceUID: str,
+    reference: str,
     first: int,
     count: int,
     *,
@@ -176,8 +177,8 @@ def encode_frames(
     ----------
     handle
         The open archive.
-    SeriesInstanceUID
-        The series.
+    reference
+        Of the series, as `describe_stack`.
     first, count
         Which frames, by their place in `StackDescription.frames`; the caller bounds `count`.
     revision
@@ -198,15 +199,14 @@ def encode_frames(
     UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
         A frame cannot be decoded or shown.
     """
-    _, view = _find_view(handle, SeriesInstanceUID)
+    _, view = _find_view(handle, reference)
     if revision is not None and revision != view.revision:
         raise FileChanged(
-            f"series {SeriesInstanceUID} has other frames than when it was described; describe it "
-            "again"
+            f"series {reference} has other frames than when it was described; describe it again"
         )
     if first < 0 or count < 1 or first + count > len(view.frames):
         raise InstanceNotFound(
-            f"series {SeriesInstanceUID} shows frames 0 to {len(view.frames) - 1}; {count} from "
+            f"series {reference} shows frames 0 to {len(view.frames) - 1}; {count} from "
             f"{first} on were asked for"
         )
     wanted = view.frames[first : first + count]
@@ -247,18 +247,18 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(stored[..., :3], row.pixels.photometric_interpretation)
 
 
-def _find_view(handle: Handle, SeriesInstanceUID: str) -> tuple[SeriesRow, _View]:
-    series = handle.catalog.find_series(SeriesInstanceUID)
+def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
+    series = handle.catalog.find_series(reference)
     if series is None:
-        raise SeriesNotFound(f"series {SeriesInstanceUID} is not in this archive")
+        raise SeriesNotFound(f"series {reference} is not in this archive")
     # A series that got another instance has another count and another time.
-    key = ("view", SeriesInstanceUID, series.instance_count, series.last_received_at)
+    key = ("view", reference, series.instance_count, series.last_received_at)
     known: _View | None = handle.frames.find(key)
     if known is not None:
         return series, known
-    rows = view_order(handle.catalog.instances_of(SeriesInstanceUID))
+    rows = view_order(handle.catalog.instances_of(reference))
     if not rows:
-        raise NoPixels(SeriesInstanceUID, "none of its instances holds pixel data")
+        raise NoPixels(reference, "none of its instances holds pixel data")
     frames = tuple(
         (row, frame)
         for row in rows

@@ -123,8 +123,5 @@ class Gate:
         assert target.UID is not None
         if target.kind is Kind.STUDY:
             return target.UID
-        if target.kind is Kind.SERIES:
-            series = self.lab.catalog.find_series(target.UID)
-            return series.StudyInstanceUID if series else None
         instance = self.lab.catalog.find_instance(target.UID)
         return instance.StudyInstanceUID if instance else None

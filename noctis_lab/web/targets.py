@@ -1,4 +1,4 @@
-"""What a path is about: which study, series or image, and what is done to it."""
+"""What a path is about: which study or image, and what is done to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ class Kind(StrEnum):
     PUBLIC = "public"  # what a sign-in page needs, and whether the server lives
     PLACE = "place"  # any other page, script or route; its action is about no study
     STUDY = "study"
-    SERIES = "series"
     IMAGE = "image"
 
 
@@ -26,8 +25,8 @@ class Kind(StrEnum):
 class Target:
     """What a request is about.
 
-    `template` is the path with UIDs taken out, as the access log shows it. `UID` is the study's,
-    series' or image's, by `kind`; None otherwise. `is_viewing` marks what counts as having seen
+    `template` is the path with UIDs taken out, as the access log shows it. `UID` is the study's or
+    image's, by `kind`; None otherwise. `is_viewing` marks what counts as having seen
     the study, for the audit; `is_static`, a script or a style: kept by browsers, not worth a line
     of the access log.
     """
@@ -49,12 +48,13 @@ class _Rule:
     is_viewing: bool = False
 
 
-_UID = r"(?P<UID>[0-9.]{1,64})"
+_ANY_UID = r"[0-9.]{1,64}"
+_UID = rf"(?P<UID>{_ANY_UID})"
 _API = "/api/v1/dicom"
 
 
 def _rule(path: str, kind: Kind, *, action: Action = Action.SEE, is_viewing: bool = False) -> _Rule:
-    source = re.escape(path).replace(r"\{uid\}", _UID)
+    source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
     return _Rule(re.compile(source), kind, path, action, is_viewing)
 
 
@@ -74,14 +74,14 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/studies/facets", Kind.PLACE),
     _rule(f"{_API}/studies/{{uid}}", Kind.STUDY),
     _rule(f"{_API}/studies/{{uid}}/series", Kind.STUDY),
-    _rule(f"{_API}/series/{{uid}}", Kind.SERIES),
-    _rule(f"{_API}/series/{{uid}}/stack", Kind.SERIES, is_viewing=True),
-    _rule(f"{_API}/series/{{uid}}/pixels", Kind.SERIES),
-    _rule(f"{_API}/series/{{uid}}/thumbnail", Kind.SERIES),
+    _rule(f"{_API}/studies/{{uid}}/series/{{series}}", Kind.STUDY),
+    _rule(f"{_API}/studies/{{uid}}/series/{{series}}/stack", Kind.STUDY, is_viewing=True),
+    _rule(f"{_API}/studies/{{uid}}/series/{{series}}/pixels", Kind.STUDY, is_viewing=True),
+    _rule(f"{_API}/studies/{{uid}}/series/{{series}}/thumbnail", Kind.STUDY),
     _rule(f"{_API}/image/{{uid}}/metadata", Kind.IMAGE, is_viewing=True),
 )
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
-_CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/series", f"{_API}/image", "/autoload.js")
+_CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/image", "/autoload.js")
 _PUBLIC_PREFIX = "/assets/"
 _ADMIN_PREFIX = f"{_API}/senders"
 _SHORTENED = ("/static/", "/components/")

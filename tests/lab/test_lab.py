@@ -185,7 +185,7 @@ def test_sql_takes_parameters(lab: Lab) -> None:
 
 def test_an_object_that_is_not_there_says_so(lab: Lab) -> None:
     with pytest.raises(SeriesNotFound):
-        _ = nl.Series(lab, "1.2.3").row
+        _ = nl.Series(lab, "1.2.3", "1.2").row
 
 
 def test_labs_of_one_root_share_the_archive(tmp_path: Path) -> None:
@@ -249,3 +249,28 @@ def test_view_asks_the_viewer_by_name(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     shown = lab.series(PatientID="B").one().view()
     assert type(shown).__module__.startswith("noctis_lab.views")
     assert "noctis_lab.views.viewer" in sys.modules
+
+
+def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
+    tmp_path: Path,
+) -> None:
+    first = ct_series(planes=3, rows=8, columns=8, seed="a", PatientID="A")
+    second = ct_series(
+        planes=2, rows=8, columns=8, seed="b", PatientID="B", stored=lambda _: np.full((8, 8), 7)
+    )
+    for dataset in second:
+        dataset.SeriesInstanceUID = first[0].SeriesInstanceUID
+    uid, study = str(first[0].SeriesInstanceUID), str(second[0].StudyInstanceUID)
+    with nl.open_lab(tmp_path / "archive") as lab:
+        fill(lab, [*first, *second], tmp_path / "in")
+        with pytest.raises(NotUnique):
+            lab.series(SeriesInstanceUID=uid).one()
+        for series in (lab.series(StudyInstanceUID=study).one(), lab.series(PatientID="B").one()):
+            assert series.load(stored=True).shape == (2, 8, 8)
+            assert (series.load(stored=True) == 7).all()
+            assert len(series.instances) == 2
+            assert set(series.tags()["SOPInstanceUID"].dropna()) == {
+                str(dataset.SOPInstanceUID) for dataset in second
+            }
+        assert lab.series().df()["instance_count"].sum() == 5
+        assert len(repr(lab.series()).splitlines()) == 4

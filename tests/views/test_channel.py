@@ -36,7 +36,7 @@ def uids() -> tuple[str, str]:
 def ask(handle: Handle, series: str, **question: Any) -> dict[str, Any]:
     """Ask one question of the channel of a series; return the answer."""
     said: list[dict[str, Any]] = []
-    channel = Channel(handle, series, said.append)
+    channel = Channel(handle, handle.catalog.find_series(series), said.append)
     asked = {"kind": "ask", "id": "q1", "SeriesInstanceUID": series} | question
     asyncio.run(channel.answer(asked))
     (answer,) = said
@@ -104,7 +104,7 @@ def test_questions_are_answered_off_the_thread_and_no_more_than_are_bounded(
     said: list[dict[str, Any]] = []
 
     async def flood() -> None:
-        channel = Channel(handle, uids[0], said.append)
+        channel = Channel(handle, handle.catalog.find_series(uids[0]), said.append)
         asked = {"kind": "ask", "SeriesInstanceUID": uids[0], "what": "pixels", "first": 0}
         for number in range(100):
             assert channel.hear(asked | {"id": str(number), "count": 1})

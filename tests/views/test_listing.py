@@ -74,7 +74,11 @@ def test_another_facilitys_study_is_not_there(lab: Lab) -> None:
     assert [series["image_count"] for series in own["body"]] == [3]
     foreign = ask(lab, EAST_ONLY, what="series", StudyInstanceUID=west["StudyInstanceUID"])
     assert "body" not in foreign
-    picture = {"what": "thumbnail", "SeriesInstanceUID": west["thumbnail_series"]}
+    picture = {
+        "what": "thumbnail",
+        "StudyInstanceUID": west["StudyInstanceUID"],
+        "SeriesInstanceUID": west["thumbnail_series"],
+    }
     assert "body" not in ask(lab, EAST_ONLY, **picture)
     assert ask(lab, EVERYTHING, **picture)["body"].startswith(b"\x89PNG")
 

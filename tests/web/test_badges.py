@@ -12,6 +12,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def series(facts: SeriesFacts, *, images: int = 10) -> SeriesRow:
     return SeriesRow(
+        reference="1.2.1",
         SeriesInstanceUID="1.2.1",
         StudyInstanceUID="1.2",
         Modality="SR" if images == 0 else "CT",

@@ -24,10 +24,10 @@ def addresses_of(seen: Seen) -> list[str]:
         f"/viewer/{seen.study}",
         f"{API}/studies/{seen.study}",
         f"{API}/studies/{seen.study}/series",
-        f"{API}/series/{seen.series}",
-        f"{API}/series/{seen.series}/stack",
-        f"{API}/series/{seen.series}/pixels",
-        f"{API}/series/{seen.series}/thumbnail",
+        f"{API}/studies/{seen.study}/series/{seen.series}",
+        f"{API}/studies/{seen.study}/series/{seen.series}/stack",
+        f"{API}/studies/{seen.study}/series/{seen.series}/pixels",
+        f"{API}/studies/{seen.study}/series/{seen.series}/thumbnail",
         f"{API}/image/{seen.instances[0]}/metadata",
     ]
 
@@ -76,9 +76,9 @@ def test_a_revoked_facility_is_felt_by_an_open_session(site: Site) -> None:
 
     east = site.admit(named_series("EAST^ONE"), "east")
     with site.client("eve") as eve:
-        assert eve.get(f"{API}/series/{east.series}/pixels").status_code == 200
+        assert eve.get(f"{API}/studies/{east.study}/series/{east.series}/pixels").status_code == 200
         people.revoke_facility(site.catalog, "eve", "east")
-        assert eve.get(f"{API}/series/{east.series}/pixels").status_code == 404
+        assert eve.get(f"{API}/studies/{east.study}/series/{east.series}/pixels").status_code == 404
 
 
 def test_only_administrators_see_senders(site: Site) -> None:
@@ -251,7 +251,10 @@ def test_names_and_query_strings_reach_no_log(site: Site, caplog: pytest.LogCapt
     with site.client() as admin:
         admin.post(f"{API}/studies/search", json={"text": "evil"})
         admin.get(f"/viewer/{seen.study}", params={"series": seen.series, "q": "QUERYMARK"})
-        admin.get(f"{API}/series/{seen.series}/pixels", params={"first": 0, "q": "QUERYMARK"})
+        admin.get(
+            f"{API}/studies/{seen.study}/series/{seen.series}/pixels",
+            params={"first": 0, "q": "QUERYMARK"},
+        )
         admin.get("/DOE%5EJANE")
     web = [r for r in caplog.records if r.name.startswith(("noctis_lab.web", "uvicorn"))]
     lines = [json.dumps(r.__dict__, default=str) for r in web]
@@ -265,7 +268,7 @@ def test_who_saw_a_study_is_audited_once_a_visit(site: Site) -> None:
     with site.client("eve") as eve:
         for _ in range(3):
             eve.get(f"/viewer/{seen.study}")
-            eve.get(f"{API}/series/{seen.series}/stack")
+            eve.get(f"{API}/studies/{seen.study}/series/{seen.series}/stack")
         eve.get(f"{API}/studies/search")
     from sqlalchemy import select
 

@@ -17,9 +17,9 @@ API = "/api/v1/dicom"
         ("/viewer/1.2.3/ws", Kind.STUDY),
         (f"{API}/studies/1.2.3", Kind.STUDY),
         (f"{API}/studies/1.2.3/series", Kind.STUDY),
-        (f"{API}/series/1.2.3/stack", Kind.SERIES),
-        (f"{API}/series/1.2.3/pixels", Kind.SERIES),
-        (f"{API}/series/1.2.3/thumbnail", Kind.SERIES),
+        (f"{API}/studies/1.2.3/series/1.2.3.1/stack", Kind.STUDY),
+        (f"{API}/studies/1.2.3/series/1.2.3.1/pixels", Kind.STUDY),
+        (f"{API}/studies/1.2.3/series/1.2.3.1/thumbnail", Kind.STUDY),
         (f"{API}/image/1.2.3/metadata", Kind.IMAGE),
     ],
 )
@@ -42,8 +42,8 @@ def test_a_path_with_a_uid_is_about_what_it_names(path: str, kind: Kind) -> None
         f"/viewer/{'1' * 65}",
         "/autoload.js",
         "/metadata",
-        f"{API}/series/1.2.3/anything-new",
-        f"{API}/series/abc/pixels",
+        f"{API}/studies/1.2.3/series/1.2.3/anything-new",
+        f"{API}/studies/1.2.3/series/abc/pixels",
         f"{API}/image/1.2.3",
     ],
 )

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from noctis_lab.catalog.columns import tag_text
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound
 from noctis_lab.views.listing import ListedSeries, list_series
@@ -28,30 +29,34 @@ _FRAMES_AT_ONCE = 4
 _LONGEST_VALUE = 4096  # characters of one element's value
 
 
-@router.get("/series/{uid}")
-async def one_series(lab: AskedLab, uid: UID) -> ListedSeries:
+def _find(lab: AskedLab, study_uid: UID, uid: UID) -> SeriesRow:
+    """Return the series that a path names; by its study, since UIDs of series come twice."""
+    found = lab.catalog.series_named(uid, StudyInstanceUID=study_uid)
+    if not found:
+        raise SeriesNotFound(f"series {uid} is not in this archive")
+    return found[0]
+
+
+Asked = Annotated[SeriesRow, Depends(_find)]
+
+
+@router.get("/studies/{study_uid}/series/{uid}")
+async def one_series(series: Asked) -> ListedSeries:
     """Return a series."""
-
-    def find() -> ListedSeries:
-        row = lab.catalog.find_series(uid)
-        if row is None:
-            raise SeriesNotFound(f"series {uid} is not in this archive")
-        return list_series(row)
-
-    return await asyncio.to_thread(find)
+    return list_series(series)
 
 
-@router.get("/series/{uid}/stack")
-async def stack(lab: AskedLab, uid: UID) -> dict[str, Any]:
+@router.get("/studies/{study_uid}/series/{uid}/stack")
+async def stack(lab: AskedLab, series: Asked) -> dict[str, Any]:
     """Return the series' frames in viewing order, their geometry and windows; no pixels."""
-    described = await asyncio.to_thread(describe_stack, lab.handle, uid)
+    described = await asyncio.to_thread(describe_stack, lab.handle, series.reference)
     return described.to_dict()
 
 
-@router.get("/series/{uid}/pixels", response_class=Response)
+@router.get("/studies/{study_uid}/series/{uid}/pixels", response_class=Response)
 async def pixels(
     lab: AskedLab,
-    uid: UID,
+    series: Asked,
     first: Annotated[int, Query(ge=0)] = 0,
     count: Annotated[int, Query(ge=1, le=MOST_FRAMES)] = 1,
     revision: Annotated[str | None, Query(max_length=64)] = None,
@@ -60,7 +65,7 @@ async def pixels(
 
     def encode(start: int) -> bytes:
         length = min(_FRAMES_AT_ONCE, first + count - start)
-        return encode_frames(lab.handle, uid, start, length, revision=revision)
+        return encode_frames(lab.handle, series.reference, start, length, revision=revision)
 
     # Before the answer begins: what cannot be read is a problem, not a broken stream.
     head = await asyncio.to_thread(encode, first)
@@ -73,11 +78,11 @@ async def pixels(
     return StreamingResponse(body(), media_type="application/octet-stream")
 
 
-@router.get("/series/{uid}/thumbnail", response_class=Response)
-async def thumbnail(request: Request, lab: AskedLab, uid: UID) -> Response:
+@router.get("/studies/{study_uid}/series/{uid}/thumbnail", response_class=Response)
+async def thumbnail(request: Request, lab: AskedLab, series: Asked) -> Response:
     """Return a PNG of the series' middle image."""
     async with request.app.state.rendering:
-        picture = await asyncio.to_thread(find_thumbnail, lab, uid)
+        picture = await asyncio.to_thread(find_thumbnail, lab, series.reference)
     return Response(picture, media_type="image/png")
 
 

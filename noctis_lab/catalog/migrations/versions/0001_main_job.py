@@ -66,6 +66,7 @@ def _patients() -> None:
         sa.Column("series_key", INT64, autoincrement=False, nullable=False),
         sa.Column("study_key", INT64, autoincrement=False, nullable=False),
         sa.Column("SeriesInstanceUID", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("is_withheld", sa.Boolean(), nullable=False),
         sa.Column("Modality", sa.Text(), nullable=True),
         sa.Column("SeriesNumber", INT64, nullable=True),
@@ -94,6 +95,7 @@ def _patients() -> None:
         sa.Column("geometry_note", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("series_key", name="pk_series"),
     )
+    op.create_index("ix_series_SeriesInstanceUID", "series", ["SeriesInstanceUID"], unique=False)
     op.create_index("ix_series_study_key", "series", ["study_key"], unique=False)
     op.create_table(
         "instance_format",

@@ -116,18 +116,18 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   return response;
 }
 
-/** HTTP, same origin: the routes under `/api/v1/dicom`. */
+/** HTTP, same origin: the routes under `/api/v1/dicom`, for the series of one study. */
 export class HttpTransport implements Transport {
-  constructor(readonly base = "/api/v1/dicom") {}
+  constructor(readonly StudyInstanceUID: string, readonly base = "/api/v1/dicom") {}
 
   async stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription> {
-    const path = `${this.base}/series/${encodeURIComponent(seriesUID)}/stack`;
+    const path = `${this.#seriesPath(seriesUID)}/stack`;
     return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as StackDescription;
   }
 
   async pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
     const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
-    const path = `${this.base}/series/${encodeURIComponent(stack.SeriesInstanceUID)}/pixels?first=${first}&count=${count}${revision}`;
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/pixels?first=${first}&count=${count}${revision}`;
     return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
   }
 
@@ -136,12 +136,20 @@ export class HttpTransport implements Transport {
     return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as ElementText[];
   }
 
-  async series(studyUID: string, signal?: AbortSignal): Promise<SeriesSummary[]> {
-    const path = `${this.base}/studies/${encodeURIComponent(studyUID)}/series`;
-    return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as SeriesSummary[];
+  async series(signal?: AbortSignal): Promise<SeriesSummary[]> {
+    return (await (await request(`${this.#studyPath()}/series`, { ...(signal ? { signal } : {}) })).json()) as SeriesSummary[];
+  }
+
+  #studyPath(): string {
+    return `${this.base}/studies/${encodeURIComponent(this.StudyInstanceUID)}`;
+  }
+
+  /** By its study too: two studies may hold a series of the same UID. */
+  #seriesPath(seriesUID: string): string {
+    return `${this.#studyPath()}/series/${encodeURIComponent(seriesUID)}`;
   }
 
   thumbnailPath(seriesUID: string): string {
-    return `${this.base}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
+    return `${this.#seriesPath(seriesUID)}/thumbnail`;
   }
 }

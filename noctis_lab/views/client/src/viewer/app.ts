@@ -65,7 +65,7 @@ export class ViewerApp implements InputHost, ToolbarHost {
     this.#help = new HelpSheet(() => this.viewer.stage.element.focus());
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
-      ? new SeriesStrip(options.series, options.StudyInstanceUID, (uid) => this.openSeries(uid)) : null;
+      ? new SeriesStrip(options.series, (uid) => this.openSeries(uid)) : null;
     this.#windowPanel = isPage ? new WindowPanel(this.viewer) : null;
     this.#tags = isPage ? new TagsPanel(this.viewer) : null;
     this.viewer.stage.element.append(this.#progress);

@@ -57,7 +57,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const isPage = model.mode === "page";
   element.style.cssText = `display:block;position:relative;width:100%;height:${isPage ? "100%" : "648px"}`;
   container.style.cssText += `;width:100%;${isPage ? "height:100%" : ""}`;
-  const http = model.api_base === "" ? null : new HttpTransport(model.api_base);
+  const http = model.api_base === "" ? null : new HttpTransport(model.StudyInstanceUID, model.api_base);
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const app = mountViewer(element, {

@@ -5,7 +5,7 @@ import type { SeriesSummary } from "../ground/transport";
 
 /** Where the strip learns the series of a study from: HTTP has it, a notebook's channel does not. */
 export interface SeriesSource {
-  series(StudyInstanceUID: string, signal?: AbortSignal): Promise<SeriesSummary[]>;
+  series(signal?: AbortSignal): Promise<SeriesSummary[]>;
   thumbnailPath(SeriesInstanceUID: string): string;
 }
 
@@ -17,7 +17,7 @@ export class SeriesStrip {
   #series: SeriesSummary[] = [];
   #current = "";
 
-  constructor(readonly source: SeriesSource, readonly StudyInstanceUID: string, readonly onOpen: (SeriesInstanceUID: string) => void) {
+  constructor(readonly source: SeriesSource, readonly onOpen: (SeriesInstanceUID: string) => void) {
     this.element = el("aside", { class: "panel strip" }, this.#list,
       el("div", { class: "row g2 f12 t3 strip-keys" }, el("span", { class: "kbd" }, "PgUp"), el("span", { class: "kbd" }, "PgDn"), el("span", { class: "wide" }, "series")));
     void this.#load();
@@ -41,7 +41,7 @@ export class SeriesStrip {
 
   async #load(): Promise<void> {
     try {
-      this.#series = await this.source.series(this.StudyInstanceUID);
+      this.#series = await this.source.series();
     } catch (error) {
       this.#list.replaceChildren(el("div", { class: "empty" }, error instanceof Error ? error.message : String(error),
         el("button", { class: "btn s", click: () => void this.#load() }, icon("refresh", "s"), "Try again")));

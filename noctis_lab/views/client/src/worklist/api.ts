@@ -79,7 +79,7 @@ export interface Senders {
 }
 
 export interface Status {
-  receiver: { aet: string; host: string; port: number; listening: boolean };
+  receiver: { aet: string; host: string; port: number; reached_at: string[]; listening: boolean };
   studies: number;
   series: number | null;
   instances: number | null;
@@ -122,7 +122,7 @@ export interface Source {
   series(studyUID: string, signal?: AbortSignal): Promise<Series[]>;
   status(): Promise<Status>;
   /** Show a series' picture in an image; it fails as images fail. */
-  picture(image: HTMLImageElement, seriesUID: string): void;
+  picture(image: HTMLImageElement, studyUID: string, seriesUID: string): void;
   senders(): Promise<Senders>;
   approve(aet: string, address: string, facility: string): Promise<Senders>;
   block(aet: string, address: string): Promise<Senders>;
@@ -147,8 +147,8 @@ export class HttpSource implements Source {
     return read("/status");
   }
 
-  picture(image: HTMLImageElement, seriesUID: string): void {
-    image.src = `${BASE}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
+  picture(image: HTMLImageElement, studyUID: string, seriesUID: string): void {
+    image.src = `${BASE}/studies/${encodeURIComponent(studyUID)}/series/${encodeURIComponent(seriesUID)}/thumbnail`;
   }
 
   senders(): Promise<Senders> {

@@ -75,7 +75,7 @@ export class Arrivals {
     return el("button", {
       type: "button", class: `ev ${isArriving ? "on" : ""}`, click: () => this.options.open(study.StudyInstanceUID),
     },
-      thumbnailOf(this.source, study.thumbnail_series, 40),
+      thumbnailOf(this.source, study.StudyInstanceUID, study.thumbnail_series, 40),
       el("span", { class: "who" }, el("span", { class: "m ell" }, study.PatientName || "no name"), el("span", { class: "f12 t2 ell" }, words)),
       el("span", { class: `f12 when ${isArriving ? "live" : "t3"}` }, isArriving ? String(study.instance_count) : formatArrival(arrived, now)),
       isArriving ? el("span", { class: "bar moving" }, el("i")) : null);

@@ -48,8 +48,8 @@ export class ChannelSource implements Source {
     return this.ask("status", {});
   }
 
-  picture(image: HTMLImageElement, SeriesInstanceUID: string): void {
-    this.ask<unknown>("thumbnail", { SeriesInstanceUID }).then(
+  picture(image: HTMLImageElement, StudyInstanceUID: string, SeriesInstanceUID: string): void {
+    this.ask<unknown>("thumbnail", { StudyInstanceUID, SeriesInstanceUID }).then(
       (body) => {
         const address = URL.createObjectURL(new Blob([bytesOf(body)], { type: "image/png" }));
         image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });

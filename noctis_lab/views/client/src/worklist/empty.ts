@@ -23,8 +23,8 @@ const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 export function firstRunOf(status: Status, canAdmin: boolean): HTMLElement {
   const { receiver } = status;
   const isLocal = LOOPBACK.has(receiver.host);
-  const host = isLocal ? "127.0.0.1" : location.hostname;
-  const settings: [string, string][] = [["AE title", receiver.aet], ["Host", host], ["Port", String(receiver.port)]];
+  const [host = receiver.host, ...others] = receiver.reached_at;
+  const settings: [string, string][] = [["AE title", receiver.aet], ["Host", host], ...others.map((each): [string, string] => ["or", each]), ["Port", String(receiver.port)]];
   return el("div", { class: "first" },
     el("div", { class: "ways" },
       el("h1", {}, "Your archive is ready and empty"),

@@ -21,14 +21,14 @@ export function modalityTag(modality: string): HTMLElement {
 }
 
 /** A series' picture, asked for only when it comes near the screen; a word where there is none. */
-export function thumbnailOf(source: Source, seriesUID: string | null, size: number): HTMLElement {
+export function thumbnailOf(source: Source, studyUID: string, seriesUID: string | null, size: number): HTMLElement {
   const empty = (): HTMLElement => el("span", { class: "nothumb" }, icon("document", size > 60 ? "" : "s"));
   if (seriesUID === null) return empty();
   const image = el("img", {
     alt: "", loading: "lazy", decoding: "async", width: size, height: size, draggable: "false",
   });
   image.addEventListener("error", () => image.replaceWith(empty()), { once: true });
-  source.picture(image, seriesUID);
+  source.picture(image, studyUID, seriesUID);
   return image;
 }
 

@@ -53,6 +53,6 @@ export function pythonOf(sql: string): string {
 }
 
 /** Write the Python that opens one series. */
-export function pythonOfSeries(seriesUID: string): string {
-  return `import noctis_lab as nl\n\nlab = nl.open_lab()\nvalues = lab.series(SeriesInstanceUID=${pythonText(seriesUID)}).one().load()\n`;
+export function pythonOfSeries(studyUID: string, seriesUID: string): string {
+  return `import noctis_lab as nl\n\nlab = nl.open_lab()\nvalues = lab.series(StudyInstanceUID=${pythonText(studyUID)}, SeriesInstanceUID=${pythonText(seriesUID)}).one().load()\n`;
 }

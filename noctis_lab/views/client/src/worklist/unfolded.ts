@@ -21,7 +21,7 @@ function card(source: Source, series: Series, index: number, isSelected: boolean
     "aria-pressed": String(isSelected), "data-series": series.SeriesInstanceUID,
     click: () => events.select(index), dblclick: () => events.open(series.SeriesInstanceUID),
   },
-    el("span", { class: "img" }, thumbnailOf(source, hasPixels ? series.SeriesInstanceUID : null, 120),
+    el("span", { class: "img" }, thumbnailOf(source, series.StudyInstanceUID, hasPixels ? series.SeriesInstanceUID : null, 120),
       el("span", { class: "nn" }, series.SeriesNumber ?? ""), el("span", { class: "nr" }, series.instance_count)),
     el("span", { class: "cap" },
       el("span", { class: "m f12 ell", title: name }, name),
@@ -56,7 +56,7 @@ export function unfoldedOf(source: Source, all: Series[] | Error | null, selecte
         el("div", { class: "m" }, title), el("p", { class: "f12 t2" }, sentence),
         el("div", { class: "row g2 acts" },
           el("button", { type: "button", class: "btn s p", click: () => events.open(series.SeriesInstanceUID) }, icon("open", "s"), "Open"),
-          copyButton("Copy as Python", () => pythonOfSeries(series.SeriesInstanceUID), { class: "btn s" }, "code"),
+          copyButton("Copy as Python", () => pythonOfSeries(series.StudyInstanceUID, series.SeriesInstanceUID), { class: "btn s" }, "code"),
           copyButton("Copy UID", () => series.SeriesInstanceUID, { class: "btn s q" }))));
     }
   }
