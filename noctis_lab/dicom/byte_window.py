@@ -8,7 +8,7 @@ from typing import Protocol
 
 from noctis_lab.errors import DicomTooLarge, InvalidDicom, TruncatedDicom
 
-__all__ = ["ByteWindow", "FileWindow", "InflatedWindow", "inflated_length", "read_inflated"]
+__all__ = ["ByteWindow", "FileWindow", "InflatedWindow", "inflated_length"]
 
 _FIRST_PIECE = 16 * 1024
 _LARGEST_PIECE = 1024 * 1024
@@ -120,15 +120,16 @@ class InflatedWindow:
 
     def _inflate(self) -> bytes:
         while not self._inflater.eof:
+            # All input may be taken and output still be held back: ask for that first.
+            piece = self._inflater.decompress(self._pending, _INFLATE_PIECE)
+            self._pending = self._inflater.unconsumed_tail
+            if piece:
+                return piece
             if not self._pending:
                 self._pending = os.pread(self._fd, _INFLATE_PIECE, self._at)
                 self._at += len(self._pending)
                 if not self._pending:
                     return b""
-            piece = self._inflater.decompress(self._pending, _INFLATE_PIECE)
-            self._pending = self._inflater.unconsumed_tail
-            if piece:
-                return piece
         return b""
 
 
@@ -169,9 +170,13 @@ def inflated_length(fd: int, *, offset: int, file_size: int, limit_bytes: int) -
             if not pending:
                 raise TruncatedDicom("the deflated data set ends before its end", offset=at)
             at += len(pending)
-            while pending and not inflater.eof:
-                total += len(inflater.decompress(pending, _INFLATE_PIECE))
+            is_drained = False
+            while not (is_drained or inflater.eof):
+                piece = inflater.decompress(pending, _INFLATE_PIECE)
                 pending = inflater.unconsumed_tail
+                # Of a full piece there may be more, also where all input is taken.
+                is_drained = not pending and len(piece) < _INFLATE_PIECE
+                total += len(piece)
                 if total > allowed:
                     raise DicomTooLarge(
                         f"the deflated data set inflates to more than {allowed} bytes"
@@ -179,9 +184,3 @@ def inflated_length(fd: int, *, offset: int, file_size: int, limit_bytes: int) -
     except zlib.error as error:
         raise InvalidDicom(f"the data set is not a deflated stream: {error}", offset=at) from None
     return total
-
-
-def read_inflated(fd: int, *, data_set_offset: int, position: int, count: int) -> bytes:
-    """Return `count` bytes of the inflated data set from `position` on; fewer at its end."""
-    window = InflatedWindow(fd, data_set_offset, position + count)
-    return window.read(position, count)

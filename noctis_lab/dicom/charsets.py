@@ -10,7 +10,7 @@ from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
 __all__ = ["DEFAULT_CHARSET", "Charset", "parse_charset"]
 
 _ESCAPE = b"\x1b"
-_SPELLING = re.compile(r"ISO[ _-]?(2022)?[ _-]*(?:IR)?[ _-]*(\d+)", re.IGNORECASE)
+_SPELLING = re.compile(r"ISO[ _-]?(2022)?[ _-]*(?:IR)?[ _-]*(\d{1,4})", re.IGNORECASE)
 _ESCAPED = re.compile(rb"\x1b(?:\$[()]?.|[(-/].)", re.DOTALL)
 # PS3.5 6.1.2.5.3: after these the first character set is in force again.
 _RESET = re.compile(rb"[\\^=\r\n\f\t]")

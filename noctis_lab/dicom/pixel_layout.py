@@ -21,6 +21,7 @@ _KEYWORDS = {
 _EXTENDED_OFFSET_TABLE = 0x7FE00001
 _FIXED_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _LARGEST_FRAMES = 2**31 - 1
+_LARGEST_NUMBER = 2**31 - 1  # US, but some write IS or UL
 # PS3.3 C.7.6.3.1.2: chroma is stored for every second column (422), and row (420).
 _SUBSAMPLED = {"YBR_FULL_422": 2.0, "YBR_PARTIAL_422": 2.0, "YBR_PARTIAL_420": 1.5}
 
@@ -134,6 +135,9 @@ class _Stated:
         samples = integer("SamplesPerPixel") or 1
         bits_stored = integer("BitsStored") or bits_allocated
         high_bit = integer("HighBit")
+        for value in (rows, columns, samples, bits_allocated, bits_stored, high_bit or 0):
+            if not 0 <= value <= _LARGEST_NUMBER:
+                raise InvalidDicom("an attribute of the pixels is beyond all images")
         return cls(
             rows=rows,
             columns=columns,

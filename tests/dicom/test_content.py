@@ -216,6 +216,13 @@ def test_padding_after_pixels_is_not_content_but_bytes_are(make_dataset: Make, p
     assert content_difference(path, longer) == "pixels differ"
 
 
+def test_zeros_after_a_long_value_are_content(rich: Make, put: Put) -> None:
+    longer = rich()
+    longer[0x00191009].value += bytes(50_000)
+
+    assert content_difference(put(rich(), "a"), put(longer, "b")) == ("elements differ: 0019,1009")
+
+
 def test_pixels_on_one_side_only_are_other_content(make_dataset: Make, put: Put) -> None:
     without = make_dataset()
     del without.PixelData

@@ -270,6 +270,73 @@ def test_big_endian_words_of_bytes_are_marked(make_dataset: Make, put: Put) -> N
     assert layout.word_swapped
 
 
+def _items(**values: Any) -> Sequence:
+    item = Dataset()
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return Sequence([item])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_unread"),
+    [
+        ({}, False),
+        ({"RescaleSlope": 2, "RescaleIntercept": 3}, False),
+        ({"RescaleSlope": None, "RescaleIntercept": None}, False),
+        ({"ModalityLUTSequence": Sequence()}, False),
+        ({"RescaleSlope": 2, "RescaleIntercept": None}, True),
+        ({"RescaleIntercept": 3}, True),
+        ({"ModalityLUTSequence": _items(LUTData=b"\0\0")}, True),
+        (
+            {
+                "RescaleSlope": 2,
+                "RescaleIntercept": 3,
+                "ModalityLUTSequence": _items(LUTData=b"\0\0"),
+            },
+            True,
+        ),
+        (
+            {
+                "SharedFunctionalGroupsSequence": _items(
+                    PixelValueTransformationSequence=_items(RescaleSlope=2)
+                )
+            },
+            True,
+        ),
+        (
+            {
+                "PerFrameFunctionalGroupsSequence": _items(
+                    PixelValueTransformationSequence=_items(RescaleSlope=2, RescaleIntercept=3)
+                )
+            },
+            True,
+        ),
+    ],
+)
+def test_a_modality_lut_that_is_not_given_is_told(
+    attributes: dict[str, Any], is_unread: bool, make_dataset: Make, put: Put
+) -> None:
+    ds = make_dataset(**attributes)
+    for item in ds.get("ModalityLUTSequence", ()):
+        item["LUTData"].VR = "OW"
+    assert read_header(put(ds)).has_unread_modality_lut() is is_unread
+
+
+@pytest.mark.parametrize(
+    ("kinds", "is_mosaic"),
+    [
+        (["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"], True),
+        (["ORIGINAL", "PRIMARY", "AXIAL"], False),
+        (None, False),
+    ],
+)
+def test_a_mosaic_is_told_by_its_image_type(
+    kinds: list[str] | None, is_mosaic: bool, make_dataset: Make, put: Put
+) -> None:
+    ds = make_dataset() if kinds is None else make_dataset(ImageType=kinds)
+    assert read_header(put(ds)).is_mosaic() is is_mosaic
+
+
 # Doors
 
 
@@ -427,6 +494,37 @@ def test_a_deflated_bomb_is_refused_in_little_memory(put: Put) -> None:
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize("length", range(262_000, 262_600, 40))
+def test_what_deflates_well_is_inflated_to_its_end(length: int, put: Put) -> None:
+    plain = UIDS + explicit(0x7FE11001, b"OB", bytes(length))
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    header = read_header(put(part10(packer.compress(plain) + packer.flush(), DEFLATED)))
+    assert header.elements[-1].tag == 0x7FE11001
+
+
+@pytest.mark.parametrize("keyword", ["Rows", "BitsStored", "HighBit", "SamplesPerPixel"])
+def test_pixels_beyond_all_images_are_refused(keyword: str, put: Put) -> None:
+    stated = {"SamplesPerPixel": 1, "Rows": 1, "Columns": 0, "BitsAllocated": 8, "BitsStored": 8}
+    stated["HighBit"] = 7
+    elements = b"".join(
+        explicit(
+            pydicom.datadict.tag_for_keyword(name) or 0,
+            b"DS",
+            b"1e30" if name == keyword else b"%d " % value,
+        )
+        for name, value in stated.items()
+    )
+    pixels = explicit(0x7FE00010, b"OB", b"")
+    with pytest.raises(InvalidDicom, match="beyond"):
+        read_header(put(part10(UIDS + elements + pixels)))
+
+
+def test_a_character_set_of_many_digits_is_no_character_set(put: Put) -> None:
+    name = b"ISO_IR " + b"1" * 5001
+    header = read_header(put(part10(explicit(0x00080005, b"CS", name) + UIDS)))
+    assert header.text("StudyInstanceUID")
 
 
 def test_an_item_count_without_elements_is_bounded(put: Put) -> None:
