@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import param
 from panel.custom import JSComponent
 
-from noctis_lab.dicom.voi import Window
+from noctis_lab.dicom.voi import VoiFunction, Window
 from noctis_lab.views.channel import Channel
 from noctis_lab.views.notebook import load_notebook_once
 from noctis_lab.views.state import ViewerState
@@ -62,7 +62,7 @@ class SeriesView(JSComponent):
         self,
         *,
         index: int | None = None,
-        window: tuple[float, float] | None = None,
+        window: tuple[float, float] | tuple[float, float, str] | None = None,
         inverted: bool | None = None,
     ) -> Self:
         """Move the view and return it.
@@ -72,13 +72,15 @@ class SeriesView(JSComponent):
         index
             Frame, from 0 in the stack's order.
         window
-            (center, width) in values.
+            (center, width) in values, and the VOILUTFunction where it is not LINEAR.
         inverted
             Whether white and black are exchanged.
         """
         changes: dict[str, Any] = {"index": index, "inverted": inverted}
         if window is not None:
-            changes["window"] = Window(center=window[0], width=window[1])
+            center, width, *function = window
+            stated = VoiFunction(function[0]) if function else VoiFunction.LINEAR
+            changes["window"] = Window(center=center, width=width, function=stated)
         self.state.param.update(
             **{name: value for name, value in changes.items() if value is not None}
         )

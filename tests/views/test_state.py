@@ -82,6 +82,11 @@ def test_a_view_and_its_state_follow_each_other() -> None:
     assert state.index == 9
 
 
+def test_a_view_is_given_a_window_of_any_function() -> None:
+    view = SeriesView(ViewerState(SeriesInstanceUID="1.2.3")).at(window=(2048, 1024, "SIGMOID"))
+    assert view.view_state["window"] == {"center": 2048.0, "width": 1024.0, "function": "SIGMOID"}
+
+
 def test_a_view_answers_an_unsound_client_with_its_own_state() -> None:
     state = ViewerState(SeriesInstanceUID="1.2.3", index=3)
     view = SeriesView(state)

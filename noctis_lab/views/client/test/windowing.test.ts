@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StackDescription } from "../src/ground/transport";
-import { CT_PRESETS, greyOf, makeWindow, presetsFor, rampOf, roundWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
+import { choicesFor, CT_PRESETS, greyOf, makeWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
 
 /** PS3.3 C.11.2.1.2.1, as the standard's pseudo-code has it, in 0 … 255. */
 function linear(x: number, center: number, width: number): number {
@@ -50,6 +50,21 @@ describe("a window", () => {
     expect(makeWindow(0.5, 1).function).toBe("LINEAR");
   });
 
+  it("that a series states keeps its function: a mammogram's is a sigmoid", () => {
+    const window_ = statedWindow({ center: 2048, width: 1024, function: "SIGMOID" });
+    for (let x = 0; x <= 4095; x += 13) {
+      // PS3.3 C.11.2.1.3.1
+      expect(greyOf(x, rampOf(window_)), `value ${x}`).toBe(Math.floor(255 / (1 + Math.exp((-4 * (x - 2048)) / 1024)) + 0.5));
+    }
+    expect(statedWindow({ center: 40, width: 400, function: "LINEAR_EXACT" }).function).toBe("LINEAR_EXACT");
+    expect(statedWindow({ center: 0.5, width: 0.4, function: "LINEAR" }).function).toBe("LINEAR_EXACT");
+  });
+
+  it("keeps its function while it is dragged", () => {
+    expect(roundWindow({ center: 40.4, width: 399.7, function: "SIGMOID" })).toEqual({ center: 40, width: 400, function: "SIGMOID" });
+    expect(roundWindow({ center: 40.4, width: 399.7, function: "LINEAR_EXACT" })).toEqual({ center: 40, width: 400, function: "LINEAR_EXACT" });
+  });
+
   it("of a ramp of pixels spans the 1st to the 99th percentile", () => {
     const stored = Int16Array.from({ length: 1001 }, (_, i) => i);
     expect(windowFromPixels(stored, 1, -500)).toEqual({ center: 0, width: 980, function: "LINEAR" });
@@ -72,6 +87,14 @@ describe("presets", () => {
 
   it("stand under the keys 1 to 9", () => {
     expect(CT_PRESETS.map((preset) => preset.key).join("")).toBe("123456789");
+  });
+
+  it("come before the windows that the series states, each with its own function", () => {
+    const windows = [{ center: 2048, width: 1024, name: "", function: "SIGMOID" }] as const;
+    const choices = choicesFor({ ...stack("CT", "HU"), windows: [...windows] });
+    expect(choices[0]).toEqual({ name: "Soft tissue", key: "1", window: { center: 40, width: 400, function: "LINEAR" } });
+    expect(choices[9]).toEqual({ name: "Stated window 1", key: "", window: { center: 2048, width: 1024, function: "SIGMOID" } });
+    expect(choices).toHaveLength(10);
   });
 
   it("are Hounsfield units: only a CT has them", () => {

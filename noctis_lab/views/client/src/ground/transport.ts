@@ -20,10 +20,14 @@ export interface FrameDescription {
   InstanceNumber: number | null;
 }
 
+/** VOILUTFunction: how a window becomes grey levels. */
+export type WindowFunction = "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+
 export interface NamedWindow {
   center: number;
   width: number;
   name: string;
+  function: WindowFunction;
 }
 
 /** What a series is, as `volumes/pixels.describe_stack` says it; no pixels. */

@@ -6,7 +6,7 @@ import type { StackDescription, Transport } from "../ground/transport";
 import { HelpSheet } from "./help";
 import { Input, type InputHost, type Tool } from "./input";
 import { SeriesStrip, type SeriesSource } from "./seriesStrip";
-import type { ViewState } from "./state";
+import type { ViewState, Window } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -145,7 +145,7 @@ export class ViewerApp implements InputHost, ToolbarHost {
 
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
-    const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=(${window_.center}, ${window_.width})`] : []), ...(state.inverted ? ["inverted=True"] : [])];
+    const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
     void copyText(`lab.series(SeriesInstanceUID="${state.SeriesInstanceUID}").one().view().at(${parts.join(", ")})`)
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
@@ -207,6 +207,11 @@ export class ViewerApp implements InputHost, ToolbarHost {
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
+}
+
+/** A window as Python's `at` takes it: the function is said where it is not LINEAR. */
+function pythonWindow({ center, width, function: voi }: Window): string {
+  return voi === "LINEAR" ? `(${center}, ${width})` : `(${center}, ${width}, "${voi}")`;
 }
 
 /** Copy text; plain http on a LAN has no `navigator.clipboard`. */

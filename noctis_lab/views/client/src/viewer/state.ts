@@ -1,6 +1,5 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
-
-export type WindowFunction = "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+import type { WindowFunction } from "../ground/transport";
 
 /** A VOI window in modality units, centre first as in DICOM. */
 export interface Window {

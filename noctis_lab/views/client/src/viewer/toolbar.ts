@@ -5,7 +5,7 @@ import { formatAtScale } from "../ground/numbers";
 import type { Tool } from "./input";
 import { sameWindow } from "./state";
 import type { Viewer } from "./viewer";
-import { makeWindow, presetsFor } from "./windowing";
+import { choicesFor, type WindowChoice } from "./windowing";
 
 export interface ToolbarHost {
   readonly viewer: Viewer;
@@ -142,7 +142,7 @@ export class Toolbar {
       const window_ = viewer.window;
       pick.hidden = window_ === null;
       if (window_ === null || viewer.stack === null) return;
-      const known = this.#choices().find((choice) => sameWindow(makeWindow(choice.center, choice.width), window_));
+      const known = this.#choices().find((choice) => sameWindow(choice.window, window_));
       name.textContent = known?.name ?? "Window";
       numbers.textContent = `${formatAtScale(window_.width, window_.width)} / ${formatAtScale(window_.center, window_.width)}`;
       key.textContent = known?.key ?? "";
@@ -155,11 +155,9 @@ export class Toolbar {
     return pick;
   }
 
-  #choices(): { name: string; width: number; center: number; key: string }[] {
-    const stack = this.host.viewer.stack;
-    if (stack === null) return [];
-    const stated = stack.windows.map((window_, i) => ({ ...window_, name: window_.name || `Stated window ${i + 1}`, key: "" }));
-    return [...presetsFor(stack), ...stated];
+  #choices(): WindowChoice[] {
+    const { stack } = this.host.viewer;
+    return stack === null ? [] : choicesFor(stack);
   }
 
   #toggleMenu(): void {
@@ -169,8 +167,8 @@ export class Toolbar {
       el("button", { role: "menuitem", class: "item", click: () => { run(); this.closeMenu(); viewer.stage.element.focus(); } },
         el("span", { class: "grow" }, name), el("span", { class: "t3" }, numbers), el("span", { class: key ? "kbd" : "nokbd" }, key));
     this.#menu.replaceChildren(
-      ...this.#choices().map((choice) => item(choice.name, `${formatAtScale(choice.width, choice.width)} / ${formatAtScale(choice.center, choice.width)}`, choice.key,
-        () => viewer.setWindow(makeWindow(choice.center, choice.width)))),
+      ...this.#choices().map(({ name, key, window: { width, center }, window: window_ }) =>
+        item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()));
     this.#menu.hidden = false;
     this.#pick?.setAttribute("aria-expanded", "true");

@@ -6,7 +6,7 @@ import { type Frame, Renderer } from "./renderer";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, sameState, type ViewState, type Window } from "./state";
 import type { Probe } from "./status";
-import { makeWindow, presetsFor, rampOf, windowFromPixels } from "./windowing";
+import { makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
 
 /** When Python hears of a change: at once, when things have rested, or not (it is in mid-drag). */
 export type Telling = "now" | "rest" | "not yet";
@@ -165,7 +165,7 @@ export class Viewer {
     const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
     if (next === undefined) return null;
     this.#windowTurn += 1;
-    this.setWindow(makeWindow(next.center, next.width));
+    this.setWindow(statedWindow(next));
     return next.name;
   }
 
@@ -308,7 +308,7 @@ export class Viewer {
   #begin(stack: StackDescription): void {
     this.#stack = stack;
     const [first] = stack.windows;
-    if (first) this.#defaultWindow = makeWindow(first.center, first.width);
+    if (first) this.#defaultWindow = statedWindow(first);
     this.#windowTurn = first ? 1 : 0;
     this.events.onStack(stack);
     this.stage.describe(stack);

@@ -5,7 +5,7 @@ import { formatAtScale } from "../ground/numbers";
 import { histogramOf, ticksBetween } from "./histogram";
 import type { Window } from "./state";
 import type { Viewer } from "./viewer";
-import { makeWindow, presetsFor, roundWindow } from "./windowing";
+import { choicesFor, makeWindow, roundWindow } from "./windowing";
 
 const WIDTH = 312;
 const HEIGHT = 72;
@@ -50,15 +50,13 @@ export class WindowPanel {
   /** Another stack: its presets and units. */
   describe(): void {
     const { stack } = this.viewer;
-    const choices = stack === null ? [] : [
-      ...presetsFor(stack),
-      ...stack.windows.map((item, i) => ({ ...item, name: item.name || `Stated ${i + 1}`, key: i === 0 ? "d" : "" })),
-    ];
+    const choices = stack === null ? [] : choicesFor(stack);
+    const firstStated = choices.length - (stack?.windows.length ?? 0);
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
-      ...choices.map(({ name, key, width, center }) => button(name, key, `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`,
-        () => this.viewer.setWindow(makeWindow(center, width)))),
+      ...choices.map(({ name, key, window: { width, center }, window: window_ }, i) => button(name, i === firstStated ? "d" : key,
+        `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`, () => this.viewer.setWindow(window_))),
       button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
     this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
     this.element.classList.toggle("void", stack === null);
@@ -104,7 +102,8 @@ export class WindowPanel {
 
   #onTyped(): void {
     const [first, second] = [this.#first, this.#second].map((input) => Number(input.value.replace(/[\s\u2009]/g, "").replace("−", "-"))) as [number, number];
-    const window_ = this.#asLimits ? makeWindow((first + second) / 2, second - first) : makeWindow(second, first);
+    const voi = this.viewer.window?.function;
+    const window_ = this.#asLimits ? makeWindow((first + second) / 2, second - first, voi) : makeWindow(second, first, voi);
     const isWindow = Number.isFinite(window_.center) && window_.width > 0;
     for (const input of [this.#first, this.#second]) input.setAttribute("aria-invalid", String(!isWindow));
     this.element.classList.toggle("invalid", !isWindow);
@@ -168,7 +167,7 @@ export class WindowPanel {
     const [low, high] = [window_.center - window_.width / 2, window_.center + window_.width / 2];
     const least = (to - from) / WIDTH;
     const [newLow, newHigh] = this.#dragged === "low" ? [Math.min(value, high - least), high] : [low, Math.max(value, low + least)];
-    this.viewer.setWindow(roundWindow(makeWindow((newLow + newHigh) / 2, newHigh - newLow)), "not yet");
+    this.viewer.setWindow(roundWindow(makeWindow((newLow + newHigh) / 2, newHigh - newLow, window_.function)), "not yet");
   }
 
   #onDrop(): void {

@@ -1,5 +1,5 @@
 /** VOI windows: PS3.3 C.11.2.1.2 in 8 bits, the presets, and a window from the pixels themselves. */
-import type { FrameDescription, StackDescription } from "../ground/transport";
+import type { FrameDescription, NamedWindow, StackDescription, WindowFunction } from "../ground/transport";
 import type { Window } from "./state";
 
 /** grey = value · gain + offset, or 255 / (1 + exp(−that)) for a sigmoid; clamped to 0 … 255, then floor(grey + 0.5). */
@@ -63,9 +63,29 @@ export function presetsFor(stack: StackDescription): readonly Preset[] {
   return stack.modality === "CT" && (stack.units === "HU" || stack.units === null) ? CT_PRESETS : [];
 }
 
-/** Return a window, LINEAR wherever the standard allows it (width ≥ 1). */
-export function makeWindow(center: number, width: number): Window {
-  return { center, width, function: width >= 1 ? "LINEAR" : "LINEAR_EXACT" };
+/** Return a window of a function; LINEAR is not defined below width 1 and becomes LINEAR_EXACT there. */
+export function makeWindow(center: number, width: number, voi: WindowFunction = "LINEAR"): Window {
+  return { center, width, function: voi === "LINEAR" && width < 1 ? "LINEAR_EXACT" : voi };
+}
+
+/** Return the window that a series states, with the function that it states. */
+export function statedWindow(stated: Pick<NamedWindow, "center" | "width" | "function">): Window {
+  return makeWindow(stated.center, stated.width, stated.function);
+}
+
+/** A window to choose by name, and its key where it has one. */
+export interface WindowChoice {
+  name: string;
+  key: string;
+  window: Window;
+}
+
+/** Return what there is to choose from: the presets, then the windows that the series states. */
+export function choicesFor(stack: StackDescription): WindowChoice[] {
+  return [
+    ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width) })),
+    ...stack.windows.map((stated, i) => ({ name: stated.name || `Stated window ${i + 1}`, key: "", window: statedWindow(stated) })),
+  ];
 }
 
 /** Return the window from the 1st to the 99th percentile of at most 65,536 of a frame's values. */
@@ -84,10 +104,9 @@ export function windowFromPixels(stored: ArrayLike<number>, slope: number, inter
   return roundWindow(makeWindow((low + high) / 2, high - low));
 }
 
-/** Round to what a person would type: whole units from width 20 up, else three digits. */
+/** Round to what a person would type: whole units from width 20 up, else three digits; the function stays. */
 export function roundWindow(window: Window): Window {
   const unit = window.width >= 20 ? 1 : 10 ** (Math.floor(Math.log10(Math.max(window.width, 1e-12))) - 2);
   const round = (value: number): number => Number((Math.round(value / unit) * unit).toPrecision(12));
-  const rounded = makeWindow(round(window.center), Math.max(round(window.width), unit));
-  return window.function === "SIGMOID" ? { ...rounded, function: "SIGMOID" } : rounded;
+  return makeWindow(round(window.center), Math.max(round(window.width), unit), window.function);
 }
