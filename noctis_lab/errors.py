@@ -19,6 +19,7 @@ message holds a patient's name or identifier: UIDs only.
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
     │   └── UnsupportedSeries
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
+    │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
     │   ├── SchemaMismatch                      schema newer or older than this program
     │   ├── CatalogLocked (TimeoutError)        the write lock was not to be had in time
@@ -56,6 +57,7 @@ __all__ = [
     "SchemaMismatch",
     "SendFailed",
     "SenderRefused",
+    "SeriesChanged",
     "SeriesNotFound",
     "SettingsError",
     "StorageError",
@@ -185,6 +187,10 @@ class UnsupportedSeries(CannotStack):
 
 class FileChanged(NoctisError, RuntimeError):
     """A catalogued file is missing, or its size or time is not what was catalogued."""
+
+
+class SeriesChanged(FileChanged):
+    """A frame came, went or moved since the series was described: its places are other ones."""
 
 
 class CatalogError(NoctisError, RuntimeError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import NoctisError, SeriesNotFound
+from noctis_lab.errors import NoctisError, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
 from noctis_lab.volumes.planes import instance_file
 
@@ -21,6 +21,7 @@ __all__ = ["Channel"]
 
 logger = logging.getLogger(__name__)
 
+_CONFLICT = 409  # as HTTP says it: the client describes the series again by itself
 _MOST_FRAMES = 64  # that one question may ask for
 _MOST_QUESTIONS = 32  # that are being answered at one time
 
@@ -83,6 +84,8 @@ class Channel:
         question_id = question["id"]
         try:
             body = await asyncio.to_thread(self._read, dict(question))
+        except SeriesChanged as error:
+            self._refuse(question_id, str(error), status=_CONFLICT)
         except NoctisError as error:
             self._refuse(question_id, str(error))
         except Exception:  # an outer door: a UI callback
@@ -91,8 +94,8 @@ class Channel:
         else:
             self._send({"kind": "answer", "id": question_id, "body": body})
 
-    def _refuse(self, question_id: str, words: str) -> None:
-        self._send({"kind": "answer", "id": question_id, "error": words})
+    def _refuse(self, question_id: str, words: str, *, status: int | None = None) -> None:
+        self._send({"kind": "answer", "id": question_id, "error": words, "status": status})
 
     def _read(self, question: dict[str, Any]) -> Any:
         what = question.get("what")

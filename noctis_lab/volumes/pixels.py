@@ -24,6 +24,7 @@ from noctis_lab.errors import (
     InstanceNotFound,
     InvalidDicom,
     NoPixels,
+    SeriesChanged,
     SeriesNotFound,
     UnsupportedSeries,
     UnsupportedTransferSyntax,
@@ -192,8 +193,12 @@ def encode_frames(
 
     Raises
     ------
-    SeriesNotFound, NoPixels, FileChanged
-        As `describe_stack`; `FileChanged` also where `revision` is not the present one.
+    SeriesNotFound, NoPixels
+        As `describe_stack`.
+    SeriesChanged
+        `revision` is not the present one: describe the series again.
+    FileChanged
+        A frame's file is not what was catalogued.
     InstanceNotFound
         There are no such frames.
     UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
@@ -201,7 +206,7 @@ def encode_frames(
     """
     _, view = _find_view(handle, reference)
     if revision is not None and revision != view.revision:
-        raise FileChanged(
+        raise SeriesChanged(
             f"series {reference} has other frames than when it was described; describe it again"
         )
     if first < 0 or count < 1 or first + count > len(view.frames):

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from noctis_lab.config import Settings
-from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError
+from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, SeriesChanged
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.views.pages import API_PATH, mount_pages
 from noctis_lab.web.auth import Gate, current_visit
@@ -191,6 +191,8 @@ def _status_of(error: Exception) -> int:
         return 404
     if isinstance(error, AccessDenied):
         return 403
+    if isinstance(error, SeriesChanged):
+        return 409
     if isinstance(error, CatalogLocked):
         return 503
     if isinstance(error, NotImplementedError):

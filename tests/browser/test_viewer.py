@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.dicom.voi import Window
 from noctis_lab.synthetic import ct_series, formula_stored
@@ -272,6 +272,30 @@ def test_pixels_that_cannot_be_read_are_told_in_words_and_asked_for_again(
     expect(notice).to_be_hidden()
 
 
+def test_a_series_that_still_arrives_is_described_anew_and_its_image_stays(
+    watched: Watched, site: Site
+) -> None:
+    planes = ct_series(planes=4, rows=32, columns=32, seed="arriving")
+    seen = site.admit(planes[1:], "local")
+    late = planes[:1]
+
+    def admit_the_first_plane(route: Route) -> None:
+        if late:
+            site.admit([late.pop()], "local")
+        route.continue_()
+
+    page = watched.page
+    page.route("**/pixels?*", admit_the_first_plane)
+    page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    # The middle of three is the third of four: the plane that came late lies before it.
+    expect(page.locator(".stage")).to_have_attribute("data-shown", "2")
+    expect(page.locator(".ct.bl")).to_contain_text("of 4")
+    expect(page.locator(".notice")).to_be_hidden()
+    expect(page.get_by_text("4 of 4 in memory")).to_be_visible()
+    state = python_view(seen.series).state
+    assert soon(lambda: state.index == 2)
+
+
 def test_the_viewer_runs_without_panel(watched: Watched, site: Site, seen: Seen) -> None:
     page = watched.page
     page.goto(f"{site.base}/")
@@ -283,7 +307,7 @@ def test_the_viewer_runs_without_panel(watched: Watched, site: Site, seen: Seen)
           alone.style.height = "600px";
           document.body.replaceChildren(alone);
           window.told = [];
-          const transport = new HttpTransport();
+          const transport = new HttpTransport(study);
           mountViewer(alone, {
             transport, mode: "cell", state: { SeriesInstanceUID: series, index: 2 },
             onReport: (state) => window.told.push(state),

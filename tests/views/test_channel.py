@@ -89,6 +89,14 @@ def test_what_there_is_not_is_answered_in_words(
     assert len(answer["error"]) > 10
 
 
+def test_pixels_of_an_earlier_description_are_told_from_other_refusals(
+    handle: Handle, uids: tuple[str, str]
+) -> None:
+    asked = {"what": "pixels", "first": 0, "count": 1}
+    assert ask(handle, uids[0], **asked, revision="of another day")["status"] == 409
+    assert ask(handle, uids[0], **asked | {"first": 99})["status"] is None
+
+
 def test_another_series_is_not_read(handle: Handle, uids: tuple[str, str]) -> None:
     for what in ("stack", "pixels"):
         answer = ask(handle, uids[0], SeriesInstanceUID=uids[1], what=what, first=0, count=1)

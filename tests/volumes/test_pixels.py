@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from noctis_lab.config import open_settings
-from noctis_lab.errors import FileChanged, InstanceNotFound, SeriesNotFound
+from noctis_lab.errors import InstanceNotFound, SeriesChanged, SeriesNotFound
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
@@ -148,7 +148,7 @@ def test_a_series_that_grew_is_not_mistaken_for_the_described_one(
     described = describe_stack(handle, uid)
     assert encode_frames(handle, uid, 0, 1, revision=described.revision)
     admit(handle, planes[:1], tmp_path / "late")
-    with pytest.raises(FileChanged, match="describe it again"):
+    with pytest.raises(SeriesChanged, match="describe it again"):
         encode_frames(handle, uid, 0, 1, revision=described.revision)
     assert len(describe_stack(handle, uid).frames) == 3
 

@@ -39,6 +39,13 @@ describe("the channel", () => {
     await expect(asked).rejects.toThrow("series 1.2.3 is not in this archive");
   });
 
+  it("says of an error what HTTP would say", async () => {
+    const model = new KeptModel();
+    const asked = new ChannelTransport(model).pixels(STACK, 0, 1);
+    model.say({ kind: "answer", id: model.sent[0]?.["id"], error: "describe it again", status: 409 });
+    await expect(asked).rejects.toMatchObject({ message: "describe it again", status: 409 });
+  });
+
   it("says so when a question is cancelled, and hears no late answer", async () => {
     const model = new KeptModel();
     const cancel = new AbortController();

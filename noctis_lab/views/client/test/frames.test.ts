@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ElementText, FrameDescription, StackDescription, Transport } from "../src/ground/transport";
-import { FrameStore, type FrameLimits } from "../src/viewer/frames";
+import { type ElementText, type FrameDescription, type StackDescription, type Transport, TransportError } from "../src/ground/transport";
+import { FrameStore, type FrameLimits, placeOf } from "../src/viewer/frames";
 
 const FRAME: FrameDescription = {
   SOPInstanceUID: "1.2", frame: 0, rows: 2, columns: 2, dtype: "int16", slope: 1, intercept: 0, position_mm: null, z_mm: null, InstanceNumber: null,
@@ -11,7 +11,7 @@ const LIMITS: FrameLimits = { keptBytes: 1e9, requests: 3, batchFrames: 4, batch
 function stackOf(count: number): StackDescription {
   return {
     SeriesInstanceUID: "1.2.3", kind: "volume", note: null, units: "HU", modality: "CT", photometric_interpretation: "MONOCHROME2", orientation: null,
-    pixel_spacing_mm: null, windows: [], frames: Array.from({ length: count }, () => FRAME), corner: { top_left: [], top_right: [], bottom_right: [] },
+    pixel_spacing_mm: null, windows: [], frames: Array.from({ length: count }, (_, i) => ({ ...FRAME, SOPInstanceUID: `1.2.${i}` })), corner: { top_left: [], top_right: [], bottom_right: [] },
   };
 }
 
@@ -20,7 +20,7 @@ interface Asked {
   count: number;
   signal: AbortSignal;
   answer(): Promise<void>;
-  fail(message: string): Promise<void>;
+  fail(message: string, status?: number): Promise<void>;
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -49,9 +49,9 @@ class HeldTransport implements Transport {
           resolve(values.buffer);
           return settled();
         },
-        fail: (message) => {
+        fail: (message, status) => {
           this.#answered.add(item);
-          reject(new Error(message));
+          reject(new TransportError(message, status));
           return settled();
         },
       };
@@ -65,14 +65,16 @@ function storeOf(count: number, limits: Partial<FrameLimits> = {}) {
   const transport = new HeldTransport();
   const landed: number[] = [];
   const failed: [number, string][] = [];
+  const stale: true[] = [];
   const store = new FrameStore(stackOf(count), transport, {
     onLanded: (first, n) => landed.push(...Array.from({ length: n }, (_, i) => first + i)),
     onFailed: (index, message) => failed.push([index, message]),
+    onStale: () => stale.push(true),
   }, { ...LIMITS, ...limits });
   const drain = async (): Promise<void> => {
     while (transport.open[0]) await transport.open[0].answer();
   };
-  return { transport, store, landed, failed, drain };
+  return { transport, store, landed, failed, stale, drain };
 }
 
 describe("frames", () => {
@@ -132,7 +134,7 @@ describe("frames", () => {
   });
 
   it("that fail in a batch are asked for one by one, and only the bad one fails", async () => {
-    const { transport, store, failed, drain } = storeOf(5);
+    const { transport, store, failed } = storeOf(5);
     store.want(0, 1);
     await transport.open[0]?.answer();
     await transport.open.find(({ count }) => count === 4)?.fail("frame 2 does not decode");
@@ -142,9 +144,6 @@ describe("frames", () => {
     expect(failed).toEqual([[2, "frame 2 does not decode"]]);
     expect(store.failure(2)).toBe("frame 2 does not decode");
     expect(store.count).toBe(4);
-    store.retry();
-    await drain();
-    expect(store.count).toBe(5);
   });
 
   it("are not asked for on and on where the server is down", async () => {
@@ -158,10 +157,42 @@ describe("frames", () => {
     const transport = new HeldTransport();
     const failed: string[] = [];
     const short: Transport = { stack: () => transport.stack(), elements: () => transport.elements(), pixels: () => Promise.resolve(new ArrayBuffer(3)) };
-    const store = new FrameStore(stackOf(1), short, { onLanded: () => undefined, onFailed: (_, message) => failed.push(message) }, LIMITS);
+    const store = new FrameStore(stackOf(1), short, { onLanded: () => undefined, onFailed: (_, message) => failed.push(message), onStale: () => undefined }, LIMITS);
     store.want(0);
     await settled();
     expect(failed).toEqual(["The server sent 3 bytes where these pixels take 8."]);
+  });
+
+  it("of a series that has grown are asked for no more until it is described again", async () => {
+    const { transport, store, stale, failed } = storeOf(100);
+    store.want(50, 1);
+    for (const item of transport.open) await item.fail("series 1.2.3 has other frames; describe it again", 409);
+    store.want(60, 1);
+    expect(stale).toEqual([true]);
+    expect(failed).toEqual([]);
+    expect(transport.asked).toHaveLength(3);
+  });
+
+  it("that an earlier description's store holds are not asked for again", async () => {
+    const { store, drain } = storeOf(3);
+    store.want(0, 1);
+    await drain();
+    const grown = { ...stackOf(4), frames: [{ ...FRAME, SOPInstanceUID: "1.2.99" }, ...stackOf(3).frames] };
+    const transport = new HeldTransport();
+    const next = new FrameStore(grown, transport, { onLanded: () => undefined, onFailed: () => undefined, onStale: () => undefined }, LIMITS);
+    next.adopt(store);
+    store.close();
+    next.want(1, 1);
+    expect(next.count).toBe(3);
+    expect(next.bytes).toBe(3 * BYTES);
+    expect([1, 2, 3].map((index) => next.frame(index)?.stored[0])).toEqual([0, 1, 2]);
+    expect(transport.asked.map(({ first, count }) => [first, count])).toEqual([[0, 1]]);
+  });
+
+  it("are known again by instance and frame, wherever they stand", () => {
+    const { frames } = stackOf(3);
+    expect(placeOf({ SOPInstanceUID: "1.2.2", frame: 0 }, frames)).toBe(2);
+    expect(placeOf({ SOPInstanceUID: "1.2.2", frame: 1 }, frames)).toBeNull();
   });
 
   it("that land after closing are let go", async () => {

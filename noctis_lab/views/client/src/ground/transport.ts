@@ -85,6 +85,9 @@ export class TransportError extends Error {
   }
 }
 
+/** The series has other frames than when it was described: describe it again. */
+export const isStale = (error: unknown): boolean => error instanceof TransportError && error.status === 409;
+
 const REASONS: Record<number, string> = {
   401: "You are signed out. Sign in again, then retry.",
   403: "Your account may not see this.",

@@ -16,6 +16,8 @@ interface Answer {
   id: string;
   body?: unknown;
   error?: string;
+  /** What HTTP would say of the error, where the client acts on it. */
+  status?: number | null;
 }
 
 interface Pending {
@@ -84,7 +86,7 @@ export class ChannelTransport implements Transport {
     this.#pending.delete(answer.id);
     pending.detach();
     if (answer.error === undefined || answer.error === null) pending.resolve(answer.body);
-    else pending.reject(new TransportError(answer.error));
+    else pending.reject(new TransportError(answer.error, answer.status ?? null));
   };
 }
 

@@ -1,5 +1,5 @@
 /** The frames of one stack in memory: fetched centre-out from the frame in view, bounded in bytes. */
-import type { StackDescription, Transport } from "../ground/transport";
+import { type FrameDescription, isStale, type StackDescription, type Transport } from "../ground/transport";
 import { type Frame, frameBytes, frameOf } from "./renderer";
 
 export interface FrameLimits {
@@ -27,7 +27,17 @@ export interface FrameEvents {
   onLanded(first: number, count: number): void;
   /** A frame could not be had; `message` is for people. */
   onFailed(index: number, message: string): void;
+  /** The series has other frames by now: nothing more is asked for until it is described again. Said once. */
+  onStale(): void;
 }
+
+/** Return where a frame stands in a description, or null where it is no part of it (any more). */
+export function placeOf(frame: Pick<FrameDescription, "SOPInstanceUID" | "frame">, frames: readonly FrameDescription[]): number | null {
+  const index = frames.findIndex((other) => other.SOPInstanceUID === frame.SOPInstanceUID && other.frame === frame.frame);
+  return index < 0 ? null : index;
+}
+
+const nameOf = ({ SOPInstanceUID, frame }: FrameDescription): string => `${SOPInstanceUID} ${frame}`;
 
 /** Fetches, keeps and lets go of one stack's frames. */
 export class FrameStore {
@@ -43,6 +53,7 @@ export class FrameStore {
   #direction: 1 | -1 = 1;
   #failedInRow = 0;
   #closed = false;
+  #isStale = false;
 
   constructor(
     readonly stack: StackDescription, readonly transport: Transport, readonly events: FrameEvents,
@@ -92,11 +103,16 @@ export class FrameStore {
     this.#pump();
   }
 
-  /** Ask again for what failed. */
-  retry(): void {
-    this.#failures.clear();
-    this.#single.clear();
-    this.want(this.#at);
+  /** Take over what another store of the series holds: an instance's pixels never change. */
+  adopt(other: FrameStore): void {
+    const places = new Map(this.stack.frames.map((frame, index) => [nameOf(frame), index]));
+    for (const [index, frame] of other.#frames) {
+      const description = other.stack.frames[index];
+      const place = description && places.get(nameOf(description));
+      if (place === undefined || this.#frames.has(place)) continue;
+      this.#frames.set(place, frame);
+      this.#bytes += this.#sizes[place] as number;
+    }
   }
 
   /** Cancel what is in flight and let all frames go. */
@@ -109,7 +125,7 @@ export class FrameStore {
   }
 
   #pump(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#isStale) return;
     const isMissing = (index: number): boolean =>
       !this.#frames.has(index) && !this.#failures.has(index) && !this.#isInFlight(index);
     if (isMissing(this.#at)) {
@@ -181,7 +197,7 @@ export class FrameStore {
     this.#flights.add(flight);
     this.transport.pixels(this.stack, first, count, flight.abort.signal).then(
       (bytes) => this.#land(flight, bytes),
-      (error: unknown) => this.#fail(flight, error instanceof Error ? error.message : String(error)),
+      (error: unknown) => this.#fail(flight, error),
     );
   }
 
@@ -209,8 +225,14 @@ export class FrameStore {
     this.#pump();
   }
 
-  #fail(flight: Flight, message: string): void {
-    if (this.#flights.delete(flight)) this.#note(flight, message); // else it was cancelled
+  #fail(flight: Flight, error: unknown): void {
+    if (!this.#flights.delete(flight)) return; // it was cancelled
+    if (!isStale(error)) {
+      this.#note(flight, error instanceof Error ? error.message : String(error));
+    } else if (!this.#isStale) {
+      this.#isStale = true;
+      this.events.onStale();
+    }
   }
 
   #note({ first, count }: Flight, message: string): void {

@@ -148,7 +148,7 @@ export class Stage {
 
   /** Draw the rail anew where stack or height changed. */
   drawRail(stack: StackDescription, height: number): void {
-    const key = `${stack.SeriesInstanceUID} ${height}`;
+    const key = `${stack.SeriesInstanceUID} ${stack.revision ?? ""} ${height}`;
     if (key === this.#railKey) return;
     this.#railKey = key;
     this.rail.replaceChildren();

@@ -1,6 +1,6 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
-import { FrameStore, type FrameLimits, DEFAULT_LIMITS } from "./frames";
+import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
 import { mirrored, patientPosition, placementOf, type Placement, turned, voxelAt, zoomForScale } from "./geometry";
 import { type Frame, Renderer } from "./renderer";
 import { Stage } from "./stage";
@@ -26,6 +26,8 @@ export interface ViewerEvents {
 
 const REST_MS = 150;
 const CINE_MS = 66;
+/** A series that arrives is another one with every instance: it is described again no more often than this. */
+const DESCRIBE_EVERY_MS = 1000;
 
 export class Viewer {
   readonly stage = new Stage();
@@ -41,6 +43,8 @@ export class Viewer {
   #repaint = 0;
   #restTimer = 0;
   #cineTimer = 0;
+  #staleTimer = 0;
+  #describedAt = 0;
   #defaultWindow: Window | null = null;
   #windowTurn = 0;
   #paintMs = 0;
@@ -275,6 +279,7 @@ export class Viewer {
     this.#resize.disconnect();
     cancelAnimationFrame(this.#repaint);
     clearTimeout(this.#restTimer);
+    clearTimeout(this.#staleTimer);
   }
 
   // -- loading -------------------------------------------------------------------------------
@@ -282,8 +287,7 @@ export class Viewer {
   async #load(): Promise<void> {
     this.#loading?.abort();
     this.#store?.close();
-    const loading = new AbortController();
-    this.#loading = loading;
+    clearTimeout(this.#staleTimer);
     [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
     this.stage.notice(null);
     this.stage.clear();
@@ -294,11 +298,23 @@ export class Viewer {
       this.stage.notice("No series", "Choose one on the left.");
       return;
     }
+    await this.#describe();
+  }
+
+  /** Ask what the series is by now. What is shown and what is in memory stay where they are part of it. */
+  async #describe(): Promise<void> {
+    this.#loading?.abort();
+    clearTimeout(this.#staleTimer);
+    const loading = new AbortController();
+    this.#loading = loading;
+    this.#describedAt = performance.now();
     try {
       const stack = await this.transport.stack(this.#state.SeriesInstanceUID, loading.signal);
       if (!loading.signal.aborted) this.#begin(stack);
     } catch (error) {
       if (loading.signal.aborted) return;
+      this.#store?.close();
+      this.#store = null;
       const hasNothing = error instanceof TransportError && error.status === 422;
       if (hasNothing) this.stage.notice("No image to show", messageOf(error));
       else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
@@ -306,25 +322,55 @@ export class Viewer {
   }
 
   #begin(stack: StackDescription): void {
+    const [before, store] = [this.#stack, this.#store];
     this.#stack = stack;
-    const [first] = stack.windows;
-    if (first) this.#defaultWindow = statedWindow(first);
-    this.#windowTurn = first ? 1 : 0;
+    if (before === null) {
+      const [first] = stack.windows;
+      if (first) this.#defaultWindow = statedWindow(first);
+      this.#windowTurn = first ? 1 : 0;
+    } else {
+      this.#follow(before, stack);
+    }
     this.events.onStack(stack);
     this.stage.describe(stack);
     if (stack.frames.length === 0) {
+      store?.close();
+      this.#store = null;
       this.stage.notice("No pixels", stack.note ?? "This series holds no images; its elements are under Tags.");
       return;
     }
     this.#store = new FrameStore(stack, this.transport, {
       onLanded: (from, count) => this.#onLanded(from, count),
       onFailed: (index) => this.#onFailed(index),
+      onStale: () => this.#onStale(),
     }, this.limits);
+    if (store !== null) {
+      this.#store.adopt(store);
+      store.close();
+    }
     const index = Math.min(Math.max(this.#state.index ?? Math.floor(stack.frames.length / 2), 0), stack.frames.length - 1);
     this.#state = { ...this.#state, index };
     this.#store.want(index, 1);
     this.#changed();
     this.events.onMemory();
+    if (before !== null) this.#tell("rest");
+  }
+
+  /** Stay with the image in view: frames that came before it have moved it on. */
+  #follow(before: StackDescription, stack: StackDescription): void {
+    const placeNow = (index: number | null): number | null => {
+      const frame = index === null ? undefined : before.frames[index];
+      return frame === undefined ? null : placeOf(frame, stack.frames);
+    };
+    this.#state = { ...this.#state, index: placeNow(this.#state.index) ?? this.#state.index };
+    const shownIndex = placeNow(this.#shown?.index ?? null);
+    this.#shown = this.#shown && shownIndex !== null ? { ...this.#shown, index: shownIndex } : null;
+  }
+
+  #onStale(): void {
+    const wait_ms = Math.max(this.#describedAt + DESCRIBE_EVERY_MS - performance.now(), 0);
+    clearTimeout(this.#staleTimer);
+    this.#staleTimer = window.setTimeout(() => void this.#describe(), wait_ms);
   }
 
   #onLanded(first: number, count: number): void {
@@ -429,10 +475,7 @@ export class Viewer {
     const failure = index === null ? null : (this.#store?.failure(index) ?? null);
     if (failure !== null && index !== null) {
       this.#shown = null;
-      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => {
-        this.stage.notice(null);
-        this.#store?.retry();
-      });
+      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => void this.#describe());
     } else if (this.#store !== null) {
       this.stage.notice(null);
     }
