@@ -210,6 +210,22 @@ def test_the_value_voxel_and_place_under_the_cursor_are_told(
     expect(status).to_contain_text(f"image {MIDDLE + 1} of {PLANES}")
 
 
+def test_the_value_under_the_cursor_is_right_on_a_screen_of_another_density(
+    watched: Watched, stage: Locator
+) -> None:
+    page = watched.page
+    box = stage.bounding_box()
+    assert box is not None
+    page.context.new_cdp_session(page).send(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 1280, "height": 800, "deviceScaleFactor": 2, "mobile": False},
+    )
+    assert soon(lambda: page.evaluate("devicePixelRatio") == 2)
+    page.mouse.move(box["x"] + box["width"] / 2 + 1, box["y"] + box["height"] / 2 + 1)
+    centre = f"voxel {COLUMNS // 2}, {ROWS // 2}, {MIDDLE}"
+    expect(page.locator(".status")).to_contain_text(centre)
+
+
 def test_window_numbers_are_typed_as_width_and_level_or_as_limits(
     watched: Watched, stage: Locator
 ) -> None:
@@ -240,6 +256,8 @@ def test_series_change_by_key_and_by_click_and_stay_in_the_address(
     expect(page.get_by_role("option")).to_have_count(2)
     page.keyboard.press("PageDown")
     expect(page.locator(".ct.bl")).to_contain_text("of 2")
+    # Python hears of the series, with nothing else done to it.
+    assert soon(lambda: any(view.state.index == 1 for view in python_views(other.series)))
     assert urlsplit(page.url).query == f"series={other.series}"
     page.reload()
     expect(page.locator(".ct.bl")).to_contain_text("of 2")

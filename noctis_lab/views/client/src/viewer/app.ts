@@ -27,8 +27,6 @@ export interface MountOptions {
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
   onOpen?(SeriesInstanceUID: string): void;
-  /** PgUp or PgDn where there is no strip. */
-  onSeriesStep?(count: 1 | -1): void;
 }
 
 export class ViewerApp implements InputHost, ToolbarHost {
@@ -62,10 +60,10 @@ export class ViewerApp implements InputHost, ToolbarHost {
     });
     this.#status = new StatusLine(() => this.onHelp());
     this.#toolbar = new Toolbar(this);
-    this.#help = new HelpSheet(() => this.viewer.stage.element.focus());
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
       ? new SeriesStrip(options.series, (uid) => this.openSeries(uid)) : null;
+    this.#help = new HelpSheet(() => this.viewer.stage.element.focus(), this.#strip !== null);
     this.#windowPanel = isPage ? new WindowPanel(this.viewer) : null;
     this.#tags = isPage ? new TagsPanel(this.viewer) : null;
     this.viewer.stage.element.append(this.#progress);
@@ -118,9 +116,9 @@ export class ViewerApp implements InputHost, ToolbarHost {
     this.#drawProbe();
   }
 
-  onSeriesStep(count: 1 | -1): void {
-    if (this.#strip) this.#strip.step(count);
-    else this.options.onSeriesStep?.(count);
+  onSeriesStep(count: 1 | -1): boolean {
+    this.#strip?.step(count);
+    return this.#strip !== null;
   }
 
   onHelp(): void {

@@ -2,9 +2,12 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 
-const SHEET: [string, [string[], string][]][] = [
+type Line = [keys: string[], words: string];
+
+const SERIES_LINE: Line = [["PgUp", "PgDn"], "series before, after"];
+const SHEET: [string, Line[]][] = [
   ["Image", [
-    [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], [["PgUp", "PgDn"], "series before, after"],
+    [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], SERIES_LINE,
     [["c"], "play, stop"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
@@ -22,11 +25,12 @@ export class HelpSheet {
   readonly element: HTMLElement;
   readonly #close = el("button", { class: "ib s", "aria-label": "Close", click: () => this.toggle(false) }, icon("close", "s"));
 
-  constructor(readonly onClosed: () => void) {
+  /** Without a strip of series there is no series before or after. */
+  constructor(readonly onClosed: () => void, hasSeries: boolean) {
     this.element = el("div", { class: "help pop", role: "dialog", "aria-label": "Keys", hidden: true },
       el("div", { class: "row" }, el("span", { class: "f14 b grow" }, "Keys"), this.#close),
       el("div", { class: "sheet" }, ...SHEET.map(([title, lines]) => el("section", {}, el("div", { class: "h" }, title),
-        ...lines.map(([keys, words]) => el("div", { class: "keyline" }, el("span", { class: "row g1" }, ...keys.map((key) => el("span", { class: "kbd" }, key))), el("span", { class: "t2" }, words)))))));
+        ...lines.filter((line) => hasSeries || line !== SERIES_LINE).map(([keys, words]) => el("div", { class: "keyline" }, el("span", { class: "row g1" }, ...keys.map((key) => el("span", { class: "kbd" }, key))), el("span", { class: "t2" }, words)))))));
   }
 
   get isOpen(): boolean {

@@ -13,7 +13,8 @@ export interface InputHost {
   readonly ownsWheel: boolean;
   onProbe(x: number, y: number): void;
   onLeave(): void;
-  onSeriesStep(count: 1 | -1): void;
+  /** Show the series before or after; false where there is no strip of them. */
+  onSeriesStep(count: 1 | -1): boolean;
   onHelp(): void;
   onSay(words: string): void;
   /** Close the nearest open thing; false if there is none. */
@@ -89,7 +90,7 @@ export class Input {
     const [x, y] = this.#place(event);
     this.#drag = {
       tool, start: { ...this.host.viewer.state, window: this.host.viewer.window }, x: event.clientX, y: event.clientY,
-      point: [x * devicePixelRatio, y * devicePixelRatio], rest: 0,
+      point: [x * this.host.viewer.pixelRatio, y * this.host.viewer.pixelRatio], rest: 0,
     };
     this.#stage.classList.add("dragging");
   }
@@ -145,7 +146,7 @@ export class Input {
     const [x, y] = this.#place({ clientX: now.x, clientY: now.y });
     viewer.panBy(now.x - this.#pinch.x, now.y - this.#pinch.y, "not yet");
     if (this.#pinch.distance > 0 && now.distance > 0) {
-      viewer.zoomBy(now.distance / this.#pinch.distance, "not yet", [x * devicePixelRatio, y * devicePixelRatio]);
+      viewer.zoomBy(now.distance / this.#pinch.distance, "not yet", [x * viewer.pixelRatio, y * viewer.pixelRatio]);
     }
     this.#pinch = now;
   }
@@ -158,7 +159,7 @@ export class Input {
     const delta = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
     if (event.ctrlKey) {
       const [x, y] = this.#place(event);
-      viewer.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * devicePixelRatio, y * devicePixelRatio]);
+      viewer.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * viewer.pixelRatio, y * viewer.pixelRatio]);
       return;
     }
     // A wheel's notch (100 or more at once) is one slice; a trackpad's trickle adds up.

@@ -64,7 +64,6 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
     onReport: (state) => { model.view_state = { ...state, revision: model.view_state.revision ?? 0 }; },
     onOpen: (uid) => { if (isPage) keepInAddress(uid); },
-    onSeriesStep: (count) => model.send_msg({ kind: "series-step", count }),
   });
   const apply = (): void => app.apply(stateOf(model));
   model.on("view_state", apply as (event: never) => void);

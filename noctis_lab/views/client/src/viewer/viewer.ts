@@ -48,8 +48,10 @@ export class Viewer {
   #defaultWindow: Window | null = null;
   #windowTurn = 0;
   #paintMs = 0;
+  readonly #closing = new AbortController();
   readonly #resize: ResizeObserver;
   #size: { width: number; height: number } = { width: 0, height: 0 };
+  #pixelRatio = devicePixelRatio;
 
   constructor(
     readonly transport: Transport, state: Partial<ViewState> & { SeriesInstanceUID: string },
@@ -61,8 +63,19 @@ export class Viewer {
 
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
   start(): void {
-    this.#resize.observe(this.stage.element);
+    try {
+      // The content box stays the same on a screen of another density; its device pixels do not.
+      this.#resize.observe(this.stage.element, { box: "device-pixel-content-box" });
+    } catch {
+      this.#resize.observe(this.stage.element); // a browser that does not know that box
+      this.#watchDensity();
+    }
     void this.#load();
+  }
+
+  /** Pixels of the canvas to a CSS pixel of the stage, as it was last painted. */
+  get pixelRatio(): number {
+    return this.#pixelRatio;
   }
 
   get state(): Readonly<ViewState> {
@@ -136,6 +149,7 @@ export class Viewer {
   open(SeriesInstanceUID: string, state: Partial<ViewState> = {}): void {
     this.stopCine();
     this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
+    this.#reported = null; // told as soon as it is painted, with what this side chose for it
     this.#changed();
     void this.#load();
   }
@@ -225,7 +239,7 @@ export class Viewer {
     const shape = this.#shape();
     if (shape === null || this.#placement === null) return;
     const from = voxelAt(0, 0, this.#placement, this.#state, shape);
-    const to = voxelAt(dx * devicePixelRatio, dy * devicePixelRatio, this.#placement, this.#state, shape);
+    const to = voxelAt(dx * this.#pixelRatio, dy * this.#pixelRatio, this.#placement, this.#state, shape);
     const [row, column] = this.#state.pan;
     this.set({ pan: [row - to[1] + from[1], column - to[0] + from[0]] }, telling);
   }
@@ -255,7 +269,7 @@ export class Viewer {
     const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
     const description = shown && stack?.frames[shown.index];
     if (!shown || !stack || !placement || !description) return null;
-    const at = voxelAt(x * devicePixelRatio, y * devicePixelRatio, placement, this.#state, shown.frame);
+    const at = voxelAt(x * this.#pixelRatio, y * this.#pixelRatio, placement, this.#state, shown.frame);
     const [column, row] = [Math.round(at[0]), Math.round(at[1])];
     const { rows, columns, channels, stored, slope, intercept } = shown.frame;
     if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
@@ -277,6 +291,7 @@ export class Viewer {
     this.#loading?.abort();
     this.#store?.close();
     this.#resize.disconnect();
+    this.#closing.abort();
     cancelAnimationFrame(this.#repaint);
     clearTimeout(this.#restTimer);
     clearTimeout(this.#staleTimer);
@@ -316,8 +331,10 @@ export class Viewer {
       this.#store?.close();
       this.#store = null;
       const hasNothing = error instanceof TransportError && error.status === 422;
-      if (hasNothing) this.stage.notice("No image to show", messageOf(error));
-      else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
+      if (hasNothing) {
+        this.stage.notice("No image to show", messageOf(error));
+        this.#report();
+      } else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
     }
   }
 
@@ -337,6 +354,7 @@ export class Viewer {
       store?.close();
       this.#store = null;
       this.stage.notice("No pixels", stack.note ?? "This series holds no images; its elements are under Tags.");
+      this.#report();
       return;
     }
     this.#store = new FrameStore(stack, this.transport, {
@@ -393,8 +411,12 @@ export class Viewer {
       this.#restTimer = window.setTimeout(() => this.#tell("now"), REST_MS);
       return;
     }
+    if (this.#stack !== null) this.#report();
+  }
+
+  #report(): void {
     const state: ViewState = { ...this.#state, window: this.window };
-    if (this.#stack === null || (this.#reported !== null && sameState(state, this.#reported))) return;
+    if (this.#reported !== null && sameState(state, this.#reported)) return;
     this.#reported = state;
     this.events.onReport(state);
   }
@@ -420,9 +442,18 @@ export class Viewer {
     const height = exact?.blockSize ?? Math.round(box.contentRect.height * devicePixelRatio);
     if (width === this.#size.width && height === this.#size.height) return;
     this.#size = { width, height };
+    if (width > 0 && box.contentRect.width > 0) this.#pixelRatio = width / box.contentRect.width;
     if (this.#repaint !== 0) cancelAnimationFrame(this.#repaint);
     this.#repaint = 0;
     this.#paint(); // at once: the canvas would be stretched for a frame
+  }
+
+  #watchDensity(): void {
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", () => {
+      this.#resize.unobserve(this.stage.element);
+      this.#resize.observe(this.stage.element); // tells the size anew
+      this.#watchDensity();
+    }, { once: true, signal: this.#closing.signal });
   }
 
   #shape(): { rows: number; columns: number } | null {
@@ -462,7 +493,7 @@ export class Viewer {
     const shape = this.#shape() ?? { rows: 0, columns: 0 };
     const isTurned = this.#state.rotation_deg % 180 !== 0;
     const [columns, rows] = isTurned ? [shape.rows, shape.columns] : [shape.columns, shape.rows];
-    const dpr = devicePixelRatio;
+    const dpr = this.#pixelRatio;
     return { left: x0 / dpr, top: y0 / dpr, right: (x0 + columns * sx) / dpr, bottom: (y0 + rows * sy) / dpr };
   }
 
@@ -484,8 +515,8 @@ export class Viewer {
   #caption(stack: StackDescription, window_: Window | null): void {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: devicePixelRatio });
-    this.stage.drawRail(stack, this.#size.height / devicePixelRatio);
+    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: this.#pixelRatio });
+    this.stage.drawRail(stack, this.#size.height / this.#pixelRatio);
     this.stage.moveRail(index);
   }
 }
