@@ -11,6 +11,7 @@ const RATE_OVER_MS = 3000;
 export interface ArrivalsOptions {
   isAdmin: boolean;
   open(studyUID: string): void;
+  paused(isPaused: boolean): void;
 }
 
 export class Arrivals {
@@ -22,7 +23,7 @@ export class Arrivals {
   private stored: [number, number][] = [];
   private facilities: string[] = [];
   private shown = "";
-  isPaused = false;
+  private isPaused = false;
 
   constructor(private readonly source: Source, private readonly options: ArrivalsOptions) {
     this.element = el("aside", { class: "panel feed", "aria-label": "Arrivals" },
@@ -65,6 +66,7 @@ export class Arrivals {
     this.pauseButton.title = words;
     this.pauseButton.classList.toggle("on", this.isPaused);
     this.shown = "";
+    this.options.paused(this.isPaused);
   }
 
   private row(study: Study, now: Date, quiet_s: number): HTMLElement {

@@ -11,6 +11,7 @@ import { Arrivals } from "./arrivals";
 import { ChannelSource } from "./channel";
 import { firstRunOf, noticeOf } from "./empty";
 import { FacetColumn } from "./facets";
+import { Refresher, WindowRequests } from "./pacing";
 import { copyButton, key } from "./parts";
 import { fromFragment, isNarrowed, nextSort, pythonOf, toFragment } from "./query";
 import { Table, WINDOW_ROWS } from "./table";
@@ -19,6 +20,7 @@ import css from "./worklist.css";
 
 const TYPING_MS = 120;
 const LIVE_MS = 250;
+const SCROLLING_MS = 80;
 const TICK_MS = 5000;
 const ARRIVALS: Query = { text: "", filters: { modalities: [], facilities: [], received_days: null }, sort: "-last_received_at" };
 
@@ -55,8 +57,8 @@ class Worklist {
   private searching: AbortController | null = null;
   private typing = 0;
   private changed = new Set<string>();
-  private refreshing: ReturnType<typeof setTimeout> | 0 = 0;
-  private isRefreshing = false;
+  private readonly refresher = new Refresher(() => this.refresh(), LIVE_MS);
+  private readonly windows = new WindowRequests((window, signal) => this.fetchWindow(window, false, signal), SCROLLING_MS);
   private isEmptyArchive = false;
   private lastFacets: Facets = { modalities: {}, facilities: {} };
   private readonly ends: (() => void)[] = [];
@@ -67,12 +69,12 @@ class Worklist {
     this.source = options.source;
     this.table = new Table(this.source, {
       sort: (column) => this.ask({ ...this.query, sort: nextSort(this.query.sort, column) }),
-      need: (window) => void this.fetchWindow(window, false),
+      need: (missing) => this.windows.need(missing),
       open: (study, series) => this.open(study, series),
       unfold: (study) => this.source.series(study),
     });
     this.facets = new FacetColumn((filters) => this.ask({ ...this.query, filters }));
-    this.arrivals = new Arrivals(this.source, { isAdmin: options.isAdmin, open: (study) => this.open(study, null) });
+    this.arrivals = new Arrivals(this.source, { isAdmin: options.isAdmin, open: (study) => this.open(study, null), paused: (isPaused) => this.refresher.pause(isPaused) });
     this.root = this.layout();
     this.input.value = this.query.text;
   }
@@ -153,7 +155,7 @@ class Worklist {
     this.ends.push(this.source.follow((what) => this.happened(what), (isConnected) => this.connected(isConnected)));
     const tick = setInterval(() => this.tick(), TICK_MS);
     const rate = setInterval(() => this.arrivals.drawRate(), 1000);
-    this.ends.push(() => { clearInterval(tick); clearInterval(rate); });
+    this.ends.push(() => { clearInterval(tick); clearInterval(rate); this.refresher.close(); this.windows.clear(); });
   }
 
   private onSearchKey(event: KeyboardEvent): void {
@@ -194,6 +196,7 @@ class Worklist {
 
   private search(): void {
     this.searching?.abort();
+    this.windows.clear();
     this.searching = new AbortController();
     this.drawChips();
     void this.fetchFirst(this.searching.signal);
@@ -210,8 +213,7 @@ class Worklist {
     }
   }
 
-  private async fetchWindow(window: number, isLive: boolean): Promise<void> {
-    const signal = this.searching?.signal;
+  private async fetchWindow(window: number, isLive: boolean, signal = this.searching?.signal): Promise<void> {
     try {
       const answer = await this.source.search(this.query, window * WINDOW_ROWS, WINDOW_ROWS, signal);
       if (!signal?.aborted) this.take(window, answer, isLive);
@@ -312,21 +314,11 @@ class Worklist {
 
   private happened(what: Happening): void {
     this.arrivals.happened(what);
-    if (this.arrivals.isPaused) return;
     if (what.StudyInstanceUID) this.changed.add(what.StudyInstanceUID);
-    if (["instance-stored", "series-summarised", "missed"].includes(what.kind)) this.schedule();
-  }
-
-  private schedule(): void {
-    if (this.refreshing || this.isRefreshing) return;
-    this.refreshing = setTimeout(() => {
-      this.refreshing = 0;
-      void this.refresh();
-    }, LIVE_MS);
+    if (["instance-stored", "series-summarised", "missed"].includes(what.kind)) this.refresher.ask();
   }
 
   private async refresh(): Promise<void> {
-    this.isRefreshing = true;
     const changed = [...this.changed];
     this.changed.clear();
     this.table.forgetHidden();
@@ -336,14 +328,12 @@ class Worklist {
       ...changed.map((uid) => this.table.refreshSeries(uid)),
       this.loadArrivals(), this.loadStatus(), this.loadFacets(),
     ]);
-    this.isRefreshing = false;
-    if (this.changed.size > 0) this.schedule();
   }
 
   private connected(isConnected: boolean): void {
     this.offline.hidden = isConnected;
     // The first time too: what arrived between the page's own queries and now was told to nobody.
-    if (isConnected) this.schedule();
+    if (isConnected) this.refresher.ask();
   }
 
   private tick(): void {

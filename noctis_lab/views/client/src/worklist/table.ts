@@ -34,7 +34,8 @@ const COLUMNS: Column[] = [
 
 export interface TableEvents {
   sort(column: string): void;
-  need(window: number): void;
+  /** Which windows in view are missing, at every drawing. */
+  need(missing: number[]): void;
   open(studyUID: string, seriesUID: string | null): void;
   unfold(studyUID: string): Promise<Series[]>;
 }
@@ -196,8 +197,7 @@ export class Table {
         this.body.append(row);
       }
     }
-    if (this.total === 0) return;
-    for (const window of this.visibleWindows()) if (!this.windows.has(window)) this.events.need(window);
+    this.events.need(this.total === 0 ? [] : this.visibleWindows().filter((window) => !this.windows.has(window)));
   }
 
   private redraw(...indexes: number[]): void {
