@@ -17,7 +17,7 @@ from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.voi import Window, apply_window, find_windows, window_of_values
 from noctis_lab.errors import DecodeError
 
-__all__ = ["read_thumbnail", "shrink", "thumbnail_png"]
+__all__ = ["find_proportions", "read_thumbnail", "shrink", "thumbnail_png"]
 
 _LARGEST_PX = 1024
 
@@ -126,9 +126,30 @@ def read_thumbnail(
         photometric_interpretation=layout.photometric_interpretation,
         rescale=header.rescale(),
         window=windows[0] if windows else None,
-        pixel_spacing_mm=_find_spacing(header),
+        pixel_spacing_mm=find_proportions(header),
         size_px=size_px,
     )
+
+
+def find_proportions(header: Header) -> tuple[float, float] | None:
+    """Return a pixel's height and width, whose ratio gives an image its proportions.
+
+    Returns
+    -------
+    tuple of float, or None
+        (row, column): of PixelSpacing in the patient, else of the detector or film, else of
+        PixelAspectRatio, which is no length; None where the header states none of them.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.7.6.3.1.7 <part03/sect_C.7.6.3.html>`
+    """
+    spacing: tuple[float, ...] | None = header.plane().pixel_spacing_mm
+    for keyword in ("ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
+        spacing = header.numbers(keyword) if spacing is None else spacing
+    if spacing is None or len(spacing) != 2 or not all(map(_is_length, spacing)):
+        return None
+    return spacing[0], spacing[1]
 
 
 def shrink(stored: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -187,13 +208,6 @@ def _thumbnail_shape(
 
 def _is_length(number: float) -> bool:
     return math.isfinite(number) and 1e-9 < number < 1e9
-
-
-def _find_spacing(header: Header) -> tuple[float, float] | None:
-    spacing: tuple[float, ...] | None = header.plane().pixel_spacing_mm
-    for keyword in ("ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
-        spacing = header.numbers(keyword) if spacing is None else spacing
-    return None if spacing is None or len(spacing) != 2 else (spacing[0], spacing[1])
 
 
 def _encode_png(display: NDArray[np.uint8]) -> bytes:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from noctis_lab.dicom.header import Header
 
 __all__ = [
-    "PRESETS",
-    "Preset",
     "VoiFunction",
     "Window",
     "apply_window",
@@ -45,34 +43,6 @@ class Window:
     width: float
     function: VoiFunction = VoiFunction.LINEAR
     explanation: str = ""  # WindowCenterWidthExplanation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """A named CT window and the key that sets it in the viewer."""
-
-    name: str
-    key: str
-    width: float  # HU
-    level: float  # HU, the centre
-
-    @property
-    def window(self) -> Window:
-        """The preset as a window."""
-        return Window(center=self.level, width=self.width, explanation=self.name)
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset(name="soft tissue", key="1", width=400, level=40),
-    Preset(name="lung", key="2", width=1500, level=-600),
-    Preset(name="liver", key="3", width=150, level=90),
-    Preset(name="bone", key="4", width=2500, level=480),
-    Preset(name="brain", key="5", width=80, level=40),
-    Preset(name="mediastinum", key="6", width=400, level=80),
-    Preset(name="air", key="7", width=1000, level=-426),
-    Preset(name="angio", key="8", width=380, level=120),
-    Preset(name="water QA", key="9", width=100, level=0),
-)
 
 
 def apply_window(

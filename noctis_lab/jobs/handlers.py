@@ -18,18 +18,16 @@ from noctis_lab.config import Settings
 from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSyntax
 from noctis_lab.events import SeriesSummarised
-from noctis_lab.storage.files import Storage
+from noctis_lab.storage.files import THUMBNAILS, Storage
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.stack import summarise, view_order
 
-__all__ = ["HANDLERS", "HOUSEKEEPING", "THUMBNAILS", "Handler", "Workshop"]
+__all__ = ["HANDLERS", "HOUSEKEEPING", "Handler", "Workshop"]
 
 logger = logging.getLogger(__name__)
 
 #: The kind, and the key of the one job of that kind.
 HOUSEKEEPING = "housekeeping"
-#: Kind of the derived files that hold a series' picture.
-THUMBNAILS = "thumbnails"
 
 #: A flush takes other quiet series along until it holds this many instances: few, large files.
 _FLUSHED_TOGETHER = 5_000

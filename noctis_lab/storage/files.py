@@ -18,7 +18,10 @@ from noctis_lab.storage import layout
 from noctis_lab.storage.durable import make_folder, storage_errors, sync_folder, write_file
 from noctis_lab.storage.incoming import IncomingFile, Placement
 
-__all__ = ["Leftover", "Quarantined", "Storage"]
+__all__ = ["THUMBNAILS", "Leftover", "Quarantined", "Storage"]
+
+#: Kind of the derived files that hold a series' picture.
+THUMBNAILS = "thumbnails"
 
 _FOLDERS = (
     layout.INSTANCES,

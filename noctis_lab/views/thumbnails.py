@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import NoPixels, SeriesNotFound
+from noctis_lab.storage.files import THUMBNAILS
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.stack import view_order
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
 
-__all__ = ["DERIVED_KIND", "find_thumbnail"]
-
-DERIVED_KIND = "thumbnails"
+__all__ = ["find_thumbnail"]
 
 
 def find_thumbnail(lab: Lab, reference: str) -> bytes:
@@ -36,7 +35,7 @@ def find_thumbnail(lab: Lab, reference: str) -> bytes:
     DecodeError, UnsupportedTransferSyntax, InvalidDicom, OSError
         The image cannot be read.
     """
-    made = lab.storage.find_derived(DERIVED_KIND, reference, ".png")
+    made = lab.storage.find_derived(THUMBNAILS, reference, ".png")
     if made is not None:
         return made.read_bytes()
     series = lab.catalog.find_series(reference)

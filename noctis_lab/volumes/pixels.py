@@ -15,6 +15,7 @@ from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32, values_units
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.dicom.voi import Window, find_windows, window_of_values
@@ -99,6 +100,7 @@ class StackDescription:
     photometric_interpretation: str
     orientation: tuple[float, float, float, float, float, float] | None  # where all share one
     pixel_spacing_mm: tuple[float, float] | None  # (row, column), where all share one
+    pixel_aspect: tuple[float, float] | None  # (row, column): only its ratio means something
     windows: tuple[NamedWindow, ...]
     frames: tuple[FrameDescription, ...]
     corner: Corner
@@ -131,7 +133,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     Returns
     -------
     StackDescription
-        Windows and corner texts are those of the middle frame's instance.
+        Windows, proportions and corner texts are those of the middle frame's instance.
 
     Raises
     ------
@@ -158,6 +160,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         photometric_interpretation=first.pixels.photometric_interpretation,
         orientation=_shared_orientation(view.rows),
         pixel_spacing_mm=_shared_spacing(view.rows),
+        pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
         frames=tuple(_describe_frame(row, frame) for row, frame in view.frames),
         corner=_corner(header, series),

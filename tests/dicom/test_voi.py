@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from pydicom.pixels import apply_windowing
 
 from noctis_lab.dicom.header import read_header
 from noctis_lab.dicom.voi import (
-    PRESETS,
     VoiFunction,
     Window,
     apply_window,
@@ -115,13 +113,6 @@ def test_windows_that_are_none_are_refused(center: float, width: float, function
 
 def test_nothing_stays_nothing() -> None:
     assert apply_window(np.zeros((0, 4)), center=0, width=10).shape == (0, 4)
-
-
-def test_presets_have_a_key_each() -> None:
-    assert [preset.key for preset in PRESETS] == list("123456789")
-    lung = next(preset for preset in PRESETS if preset.name == "lung")
-    assert dataclasses.astuple(lung) == ("lung", "2", 1500, -600)
-    assert lung.window == Window(center=-600, width=1500, explanation="lung")
 
 
 def test_a_header_gives_all_its_windows(tmp_path: Path) -> None:

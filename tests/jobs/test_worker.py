@@ -22,9 +22,9 @@ from noctis_lab.config import Settings
 from noctis_lab.events import SeriesFlushed, SeriesSummarised
 from noctis_lab.ingest.archive import open_archive
 from noctis_lab.ingest.pipeline import Outcome
-from noctis_lab.jobs.handlers import HANDLERS, HOUSEKEEPING, THUMBNAILS, Handler
+from noctis_lab.jobs.handlers import HANDLERS, HOUSEKEEPING, Handler
 from noctis_lab.jobs.worker import run_worker
-from noctis_lab.storage.files import Storage
+from noctis_lab.storage.files import THUMBNAILS, Storage
 from noctis_lab.synthetic import ct_series, write_series
 
 

@@ -44,6 +44,21 @@ def test_a_stack_is_described_in_the_order_of_its_z(handle: Handle, tmp_path: Pa
     json.dumps(described.to_dict())
 
 
+@pytest.mark.parametrize(
+    ("keyword", "stated"), [("ImagerPixelSpacing", [0.2, 0.1]), ("PixelAspectRatio", [2, 1])]
+)
+def test_pixels_without_a_size_in_the_patient_keep_their_proportions(
+    handle: Handle, tmp_path: Path, keyword: str, stated: list[float]
+) -> None:
+    (plane,) = ct_series(planes=1)
+    del plane.PixelSpacing
+    setattr(plane, keyword, stated)
+    admit(handle, [plane], tmp_path / "in")
+    described = describe_stack(handle, plane.SeriesInstanceUID)
+    assert described.pixel_spacing_mm is None
+    assert described.pixel_aspect == tuple(stated)
+
+
 def test_corner_texts_say_who_where_and_how(handle: Handle, tmp_path: Path) -> None:
     planes = ct_series(planes=1, PatientName="Phantom^Head^^Dr")
     admit(handle, planes, tmp_path / "in")

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { FrameDescription, StackDescription } from "../src/ground/transport";
 import {
-  axesOf, duplicatesOf, edgeLetters, geometryFact, letters, mirrored, patientPosition, placementOf, pointOf, tiltOf, type Turn, turned, turnOf, voxelAt, zoomForScale,
+  axesOf, duplicatesOf, edgeLetters, geometryFact, letters, mirrored, patientPosition, placementOf, pointOf, proportionsOf, tiltOf, type Turn, turned, turnOf, voxelAt, zoomForScale,
 } from "../src/viewer/geometry";
 
 const ROTATIONS = [0, 90, 180, 270] as const;
@@ -139,5 +139,13 @@ describe("a stack's badge", () => {
     expect(geometryFact(stack({ kind: "slices", frames: frames([[0, 0, 0], [0, 0, 2], [0, 0, 7]]) })))
       .toEqual({ icon: "gap", text: "3 separate slices, not one volume" });
     expect(geometryFact(stack({ kind: "slices", note: "Its frames have no places.", frames: frames([null, null]) }))?.text).toBe("Not one volume");
+  });
+});
+
+describe("the proportions of an image", () => {
+  it("are of its size in the patient, else of the detector's or the stated aspect, else square", () => {
+    expect(proportionsOf({ pixel_spacing_mm: [0.5, 0.5], pixel_aspect: [2, 1] })).toEqual([0.5, 0.5]);
+    expect(proportionsOf({ pixel_spacing_mm: null, pixel_aspect: [2, 1] })).toEqual([2, 1]);
+    expect(proportionsOf({ pixel_spacing_mm: null })).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StackDescription } from "../src/ground/transport";
-import { choicesFor, CT_PRESETS, greyOf, makeWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
+import { choicesFor, CT_PRESETS, greyOf, isLeastWhite, makeWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
 
 /** PS3.3 C.11.2.1.2.1, as the standard's pseudo-code has it, in 0 … 255. */
 function linear(x: number, center: number, width: number): number {
@@ -67,7 +67,22 @@ describe("a window", () => {
 
   it("of a ramp of pixels spans the 1st to the 99th percentile", () => {
     const stored = Int16Array.from({ length: 1001 }, (_, i) => i);
-    expect(windowFromPixels(stored, 1, -500)).toEqual({ center: 0, width: 980, function: "LINEAR" });
+    // numpy.percentile(arange(-499, 501), [1, 99]) is [-489.01, 490.01]: the least value, -500, does not count.
+    const { center, width, function: voi } = windowFromPixels(stored, 1, -500);
+    expect([center, width]).toEqual([expect.closeTo(1, 9), expect.closeTo(980.02, 9)]);
+    expect(voi).toBe("LINEAR");
+  });
+
+  it("of fractions is exact, without LINEAR's half steps", () => {
+    const { center, width, function: voi } = windowFromPixels(Float32Array.from({ length: 102 }, (_, i) => i), 0.01, 0);
+    // numpy.percentile(arange(1, 102) / 100, [1, 99]) is [0.02, 1.00]
+    expect([center, width]).toEqual([expect.closeTo(0.51, 6), expect.closeTo(0.98, 6)]);
+    expect(voi).toBe("LINEAR_EXACT");
+  });
+
+  it("shows the least value white where it is stored so or inverted, not where both are", () => {
+    const [one, two] = ["MONOCHROME1", "MONOCHROME2"].map((photometric_interpretation) => ({ photometric_interpretation })) as [StackDescription, StackDescription];
+    expect([isLeastWhite(one, false), isLeastWhite(one, true), isLeastWhite(two, false), isLeastWhite(two, true)]).toEqual([true, false, false, true]);
   });
 
   it("of flat or unreal pixels still has a width", () => {

@@ -45,6 +45,8 @@ export interface StackDescription {
   orientation: [number, number, number, number, number, number] | null;
   /** (row, column), as in PixelSpacing. */
   pixel_spacing_mm: [number, number] | null;
+  /** (row, column): a pixel's proportions where it has no size in the patient; no lengths. */
+  pixel_aspect?: [number, number] | null;
   windows: NamedWindow[];
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };

@@ -1,4 +1,5 @@
 /** The whole component: stage, toolbar, status line, and in a page the series strip and the side panel. */
+import { copyText } from "../ground/clipboard";
 import { adoptStyles, el } from "../ground/dom";
 import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
@@ -210,23 +211,4 @@ export class ViewerApp implements InputHost, ToolbarHost {
 /** A window as Python's `at` takes it: the function is said where it is not LINEAR. */
 function pythonWindow({ center, width, function: voi }: Window): string {
   return voi === "LINEAR" ? `(${center}, ${width})` : `(${center}, ${width}, "${voi}")`;
-}
-
-/** Copy text; plain http on a LAN has no `navigator.clipboard`. */
-async function copyText(text: string): Promise<boolean> {
-  if (navigator.clipboard !== undefined) {
-    try {
-      await navigator.clipboard.writeText(text);
-      return true;
-    } catch {
-      // not allowed: try the old way
-    }
-  }
-  const area = el("textarea", { style: "position:fixed;opacity:0" });
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const isDone = document.execCommand("copy");
-  area.remove();
-  return isDone;
 }

@@ -55,6 +55,11 @@ export interface Placement {
 export type Shape = Pick<FrameDescription, "rows" | "columns">;
 export type Spacing = StackDescription["pixel_spacing_mm"];
 
+/** Return what gives the image its proportions, PS3.3 C.7.6.3.1.7; lengths are pixel_spacing_mm's alone. */
+export function proportionsOf(stack: Pick<StackDescription, "pixel_spacing_mm" | "pixel_aspect">): Spacing {
+  return stack.pixel_spacing_mm ?? stack.pixel_aspect ?? null;
+}
+
 const isTransposed = (axes: Axes): boolean => axes.right[0] === 0;
 
 /** Return the device pixels per voxel column and row, on the screen, at which a frame just fits. */

@@ -1,12 +1,12 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
-import { mirrored, patientPosition, placementOf, type Placement, turned, voxelAt, zoomForScale } from "./geometry";
+import { mirrored, patientPosition, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
 import { type Frame, Renderer } from "./renderer";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, sameState, type ViewState, type Window } from "./state";
 import type { Probe } from "./status";
-import { makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
+import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
 
 /** When Python hears of a change: at once, when things have rested, or not (it is in mid-drag). */
 export type Telling = "now" | "rest" | "not yet";
@@ -231,7 +231,7 @@ export class Viewer {
     const shape = this.#shape();
     if (shape === null || this.#stack === null) return;
     const { width, height } = this.#size;
-    this.set({ zoom: zoomForScale(pixels, this.#state, shape, this.#stack.pixel_spacing_mm, width, height) });
+    this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
   }
 
   /** Move the image by CSS pixels on the screen. */
@@ -461,7 +461,7 @@ export class Viewer {
   }
 
   #place(state: ViewState, shape: { rows: number; columns: number }): Placement {
-    return placementOf(state, shape, this.#stack?.pixel_spacing_mm ?? null, this.#size.width, this.#size.height);
+    return placementOf(state, shape, this.#stack && proportionsOf(this.#stack), this.#size.width, this.#size.height);
   }
 
   #paint(): void {
@@ -478,7 +478,7 @@ export class Viewer {
     this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
     const window_ = this.window;
     this.#placement = this.#place(this.#state, this.#shown.frame);
-    const inverted = this.#state.inverted !== (stack.photometric_interpretation === "MONOCHROME1");
+    const inverted = isLeastWhite(stack, this.#state.inverted);
     const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
     this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
     this.stage.element.dataset["shown"] = String(this.#shown.index);

@@ -5,7 +5,7 @@ import { formatAtScale } from "../ground/numbers";
 import { histogramOf, ticksBetween } from "./histogram";
 import type { Window } from "./state";
 import type { Viewer } from "./viewer";
-import { choicesFor, makeWindow, roundWindow } from "./windowing";
+import { choicesFor, isLeastWhite, makeWindow, roundWindow } from "./windowing";
 
 const WIDTH = 312;
 const HEIGHT = 72;
@@ -131,7 +131,8 @@ export class WindowPanel {
     }) as EventListener },
     svg("rect", { x: x - 8, y: 0, width: 16, height: 84, fill: "transparent" }),
     svg("line", { x1: x, x2: x, y1: 0, y2: 84 }), svg("rect", { x: x - 4, y: 27, width: 8, height: 18, rx: 3, class: "grip" }));
-    const [from, to] = this.viewer.state.inverted ? ["#fff", "#000"] : ["#000", "#fff"];
+    const { stack, state } = this.viewer;
+    const [from, to] = stack !== null && isLeastWhite(stack, state.inverted) ? ["#fff", "#000"] : ["#000", "#fff"];
     this.#chart.replaceChildren(
       svg("defs", {},
         svg("linearGradient", { id: "ramp" }, svg("stop", { offset: 0, "stop-color": from }), svg("stop", { offset: 1, "stop-color": to })),

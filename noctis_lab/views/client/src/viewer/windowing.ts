@@ -63,6 +63,11 @@ export function presetsFor(stack: StackDescription): readonly Preset[] {
   return stack.modality === "CT" && (stack.units === "HU" || stack.units === null) ? CT_PRESETS : [];
 }
 
+/** Return whether the least value is white: it is stored so, or it is inverted, but not both. */
+export function isLeastWhite(stack: Pick<StackDescription, "photometric_interpretation">, inverted: boolean): boolean {
+  return inverted !== (stack.photometric_interpretation === "MONOCHROME1"); // PS3.3 C.7.6.3.1.2
+}
+
 /** Return a window of a function; LINEAR is not defined below width 1 and becomes LINEAR_EXACT there. */
 export function makeWindow(center: number, width: number, voi: WindowFunction = "LINEAR"): Window {
   return { center, width, function: voi === "LINEAR" && width < 1 ? "LINEAR_EXACT" : voi };
@@ -88,20 +93,34 @@ export function choicesFor(stack: StackDescription): WindowChoice[] {
   ];
 }
 
-/** Return the window from the 1st to the 99th percentile of at most 65,536 of a frame's values. */
+/** From this span on LINEAR's half steps are too small to be seen. */
+const WIDE_SPAN = 16;
+
+/**
+ * Return the window from the 1st to the 99th percentile of at most 131,072 of a frame's values: what the server's
+ * `window_of_values` gives. The least value does not count, unless nearly all are it: air or padding would decide.
+ */
 export function windowFromPixels(stored: ArrayLike<number>, slope: number, intercept: number): Window {
   const step = Math.max(1, Math.floor(stored.length / 65_536));
-  const sample: number[] = [];
+  let sample: number[] = [];
   for (let i = 0; i < stored.length; i += step) {
     const value = (stored[i] as number) * slope + intercept;
     if (Number.isFinite(value)) sample.push(value);
   }
   if (sample.length === 0) return makeWindow(0.5, 1);
   sample.sort((a, b) => a - b);
-  const low = sample[Math.floor((sample.length - 1) * 0.01)] as number;
-  const high = sample[Math.ceil((sample.length - 1) * 0.99)] as number;
-  if (high <= low) return makeWindow(low + 0.5, 1);
-  return roundWindow(makeWindow((low + high) / 2, high - low));
+  const first = sample.findIndex((value) => value > (sample[0] as number));
+  if (first > 0 && sample.length - first >= sample.length / 20) sample = sample.slice(first);
+  const [low, high] = [percentileOf(sample, 0.01), percentileOf(sample, 0.99)];
+  // The inverse of LINEAR's edges: low is the last black value, high the first white one.
+  if (high - low >= WIDE_SPAN) return makeWindow((low + high) / 2 + 0.5, high - low + 1);
+  return makeWindow((low + high) / 2, high > low ? high - low : 1, "LINEAR_EXACT");
+}
+
+function percentileOf(sorted: readonly number[], fraction: number): number {
+  const place = (sorted.length - 1) * fraction;
+  const [below, above] = [sorted[Math.floor(place)] as number, sorted[Math.ceil(place)] as number];
+  return below + (above - below) * (place - Math.floor(place));
 }
 
 /** Round to what a person would type: whole units from width 20 up, else three digits; the function stays. */

@@ -1,8 +1,8 @@
 /** Small pieces that the worklist's parts share. */
+import { copyText } from "../ground/clipboard";
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import type { Badge, Source } from "./api";
-import { copyText } from "./words";
 
 type IconName = Parameters<typeof icon>[0];
 

@@ -38,21 +38,3 @@ export function tokensOf(sql: string): [SqlKind, string][] {
   if (end < sql.length) tokens.push(["", sql.slice(end)]);
   return tokens;
 }
-
-/** Put text on the clipboard; where the browser forbids it (plain http on a LAN), by a selection. */
-export async function copyText(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const area = document.createElement("textarea");
-    area.value = text;
-    area.style.position = "fixed";
-    area.style.opacity = "0";
-    document.body.append(area);
-    area.select();
-    const isCopied = document.execCommand("copy");
-    area.remove();
-    return isCopied;
-  }
-}
