@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.wide import ElementColumns, decode_columns
+from noctis_lab.dicom.geometry import plane_normal, position_along_normal_mm
 
 __all__ = ["WideInstance", "as_timestamp", "in_pieces", "read_wide"]
 
@@ -139,9 +140,10 @@ def _rows(connection: Connection, statement: Any) -> Iterator[WideInstance]:
 
 
 def _slice_position_mm(row: RowMapping) -> float | None:
-    # PS3.3 C.7.6.2.1.1: the plane's normal is the cross product of its row and column directions.
     if row["orientation"] is None or row["position_x_mm"] is None:
         return None
-    a, b, c, d, e, f = _ORIENTATION.unpack(row["orientation"])
-    x, y, z = row["position_x_mm"], row["position_y_mm"], row["position_z_mm"]
-    return float((b * f - c * e) * x + (c * d - a * f) * y + (a * e - b * d) * z)
+    orientation = _ORIENTATION.unpack(row["orientation"])
+    if not any(plane_normal(orientation)):  # parallel directions span no plane
+        return None
+    position_mm = (row["position_x_mm"], row["position_y_mm"], row["position_z_mm"])
+    return position_along_normal_mm(position_mm, orientation)

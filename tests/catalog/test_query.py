@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.catalog.columns import KEYWORDS, Kind
 from noctis_lab.catalog.query import Query, write_result
 from noctis_lab.catalog.store import Catalog, open_catalog
+from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.errors import QueryError
 from noctis_lab.synthetic import ct_series
 from tests.catalog.columnar_filling import commit, commit_data_sets, entry, number, receipt, text
@@ -50,6 +52,18 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 def query(catalog: Catalog) -> Iterator[Query]:
     with Query(catalog) as opened:
         yield opened
+
+
+def test_a_plane_lies_along_its_unit_normal(catalog: Catalog, query: Query) -> None:
+    rounded = (0.999, 0.0, 0.0, 0.0, 0.999, 0.0)  # as some scanners state their cosines
+    parallel = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    for index, orientation in enumerate((rounded, parallel)):
+        plane = PlaneGeometry(
+            position_mm=(1.0, 2.0, 500.0), orientation=orientation, pixel_spacing_mm=None
+        )
+        commit(catalog, replace(entry("1", f"1.{index}", f"1.{index}.1"), plane=plane))
+    found = query.sql("SELECT slice_position_mm FROM instances ORDER BY SOPInstanceUID").fetchall()
+    assert found == [(500.0,), (None,)]
 
 
 def head_series() -> list[pydicom.Dataset]:
