@@ -17,6 +17,7 @@ from datetime import timedelta
 from itertools import batched
 from pathlib import Path
 
+import duckdb
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from noctis_lab.catalog import schema
@@ -37,6 +38,7 @@ from noctis_lab.catalog.workspace import (
     add_wide,
     create_workspace,
     fold_series,
+    forget_raw,
     open_duckdb,
     spill_folder,
 )
@@ -45,7 +47,8 @@ from noctis_lab.events import SeriesFlushed
 
 __all__ = ["BATCH_INSTANCES", "flush_series", "quiet_series"]
 
-#: Wide rows decoded at a time, which bounds the memory of a flush.
+#: Wide rows decoded at a time. A flush takes whole series together up to so many instances, and a
+#: larger series alone: its memory is bounded by this, the largest series and one row group.
 BATCH_INSTANCES = 2_000
 
 #: Another worker may flush a series while this one does; then it is read anew.
@@ -116,37 +119,80 @@ def flush_series(catalog: Catalog, *references: str) -> int:
 def _flush(catalog: Catalog, folder: Path, keys: Sequence[int]) -> int | None:
     """Return the instances written, or None where the series changed hands meanwhile."""
     with catalog.connections.read() as connection:
-        wide = list(read_wide(connection, series_keys=keys))
-        keys = sorted({entry.facts["series_key"] for entry in wide})
-        held = _held(connection, keys)
-    if not wide:
+        shares = _shares(connection, keys)
+    if not shares:
         return 0
+    wide_keys: list[int] = []
+    held: dict[int, str | None] = {}  # of the series written
     con = open_duckdb(threads=1, memory_bytes=MEMORY_BYTES, temp_folder=spill_folder(catalog.root))
     try:
         create_workspace(con)
-        for some in batched(wide, BATCH_INSTANCES):
-            add_wide(con, some)
-        for stem, of_stem in _by_file(held).items():
-            add_stored(con, folder / stem, of_stem)
-        fold_series(con, keys)
+        for share in shares:
+            wide_keys += _take_share(catalog, con, folder, share, held)
+        if not wide_keys:
+            return None  # another worker was faster
         written = write_files(con, folder, new_stem(catalog), _FROM_WORKSPACE)
     finally:
         con.close()
+    keys = sorted(held)
     with catalog.connections.write() as connection:
         if _held(connection, keys) != held:
             return None  # the files just written are swept
         register_file(connection, catalog, written)
         _register_series(connection, catalog, written)
-        for piece in in_pieces([entry.wide_key for entry in wide]):
+        for piece in in_pieces(wide_keys):
             connection.execute(delete(schema.wide).where(schema.wide.c.wide_key.in_(piece)))
         _note_clean(connection, catalog, keys)
         retire_unused(connection, catalog)
     return sum(written.counts.values())
 
 
-def _held(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+def _shares(connection: Connection, keys: Sequence[int]) -> list[list[int]]:
+    """Return the dirty ones of some series, in lists that are taken at a time."""
+    table = schema.series
+    shares: list[list[int]] = []
+    taken = 0
+    for piece in in_pieces(keys):
+        for key, count in connection.execute(
+            select(table.c.series_key, table.c.instance_count)
+            .where(table.c.series_key.in_(piece))
+            .where(exists().where(schema.wide.c.series_key == table.c.series_key))
+            .order_by(table.c.series_key)
+        ):
+            if not shares or taken + count > BATCH_INSTANCES:
+                shares.append([])
+                taken = 0
+            shares[-1].append(key)
+            taken += count
+    return shares
+
+
+def _take_share(
+    catalog: Catalog,
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    share: Sequence[int],
+    held: dict[int, str | None],
+) -> list[int]:
+    """Fold some series into the workspace, note in `held` where they lie; return the wide keys."""
+    with catalog.connections.read() as connection:
+        wide = list(read_wide(connection, series_keys=share))
+        keys = sorted({entry.facts["series_key"] for entry in wide})
+        found = _held(connection, keys)
+    for some in batched(wide, BATCH_INSTANCES):
+        add_wide(con, some)
+    for stem, of_stem in _by_file(found).items():
+        add_stored(con, folder / stem, of_stem)
+    fold_series(con, keys)
+    forget_raw(con, keys)
+    held |= found
+    return [entry.wide_key for entry in wide]
+
+
+def _held(connection: Connection, keys: Sequence[int]) -> dict[int, str | None]:
+    """Return the file that holds each of some series, None where none does."""
     table = schema.columnar_series
-    return {
+    return dict.fromkeys(keys) | {
         key: name
         for piece in in_pieces(keys)
         for key, name in connection.execute(
@@ -155,10 +201,11 @@ def _held(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
     }
 
 
-def _by_file(held: Mapping[int, str]) -> dict[str, list[int]]:
+def _by_file(held: Mapping[int, str | None]) -> dict[str, list[int]]:
     files: dict[str, list[int]] = defaultdict(list)
     for key, name in held.items():
-        files[name].append(key)
+        if name is not None:
+            files[name].append(key)
     return files
 
 

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
@@ -19,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from noctis_lab.catalog import schema
+from noctis_lab.catalog import columnar, schema
 from noctis_lab.catalog.columnar import flush_series, quiet_series
 from noctis_lab.catalog.columnar_files import columnar_folder
 from noctis_lab.catalog.compaction import compact, sweep
@@ -183,6 +185,39 @@ def test_a_flush_moves_wide_rows_to_one_file_and_says_so(catalog: Catalog) -> No
     assert not flushed.is_dirty
     events = [event for _, event in catalog.poll_events(0) if isinstance(event, SeriesFlushed)]
     assert {event.SeriesInstanceUID for event in events} == {"1.1", "1.2"}
+
+
+def test_a_flush_in_shares_writes_what_one_share_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for most in (100, 2):
+        monkeypatch.setattr(columnar, "BATCH_INSTANCES", most)
+        with open_catalog(tmp_path / str(most)) as catalog:
+            for series in SERIES:
+                for index in range(3):
+                    commit(catalog, entry(series[0], series, f"{series}.{index}"))
+            assert flush_series(catalog, *SERIES) == 9
+            files = sorted(columnar_folder(catalog.root).glob("*.parquet"))
+            found.append([pq.read_table(path).to_pylist() for path in files])
+            assert len(files) == 3
+    assert found[0] == found[1]
+
+
+def test_a_flush_of_many_series_holds_few_of_their_elements_at_a_time(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columnar, "BATCH_INSTANCES", 2)
+    names = [f"1.{series}" for series in range(60)]
+    for series in names:
+        # Random text: the wide rows are compressed.
+        commit(catalog, entry("1", series, f"{series}.1", text("ProtocolName", token_hex(25_000))))
+    flush_series(catalog, names[0])  # what is imported and cached at the first flush
+    tracemalloc.start()
+    flush_series(catalog, *names)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 60 * 50_000  # the text of all of them
 
 
 def test_parquet_is_sorted_compressed_and_cut_into_row_groups(catalog: Catalog) -> None:
