@@ -77,6 +77,8 @@ class InstanceEntry:
     elements: tuple[Element, ...]
     in_place: InPlace | None
     receipt: Receipt
+    has_unread_modality_lut: bool = False
+    is_mosaic: bool = False
 
 
 class CommitOutcome(StrEnum):
@@ -112,6 +114,9 @@ class InstanceRow:
     rescale: Rescale | None
     in_place: InPlace | None
     received_at: datetime
+    #: A Modality LUT is stated that `rescale` does not hold: a table, or half of a linear one.
+    has_unread_modality_lut: bool = False
+    is_mosaic: bool = False  # many slices side by side in one image; `plane` is none of theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,9 @@ def format_values(entry: InstanceEntry) -> dict[str, Any]:
         "is_big_endian": None,
         "is_encapsulated": None,
         "is_deflated": None,
+        "is_word_swapped": None,
+        "is_mosaic": entry.is_mosaic,
+        "has_unread_modality_lut": entry.has_unread_modality_lut,
         "RescaleType": None,
         "orientation": None if plane.orientation is None else _ORIENTATION.pack(*plane.orientation),
         "pixel_spacing_mm": None
@@ -135,6 +138,7 @@ def format_values(entry: InstanceEntry) -> dict[str, Any]:
             "is_big_endian": pixels.big_endian,
             "is_encapsulated": pixels.encapsulated,
             "is_deflated": pixels.deflated,
+            "is_word_swapped": pixels.word_swapped,
         }
     return {"format_key": content_key(*values.values()), **values}
 
@@ -144,7 +148,11 @@ def instance_values(entry: InstanceEntry, InstanceNumber: int | None) -> dict[st
     pixels, rescale = entry.pixels, entry.rescale
     x, y, z = _finite(entry.plane.position_mm) or (None, None, None)
     slope, intercept = (None, None) if rescale is None else (rescale.slope, rescale.intercept)
-    if slope is None or intercept is None or not math.isfinite(slope + intercept):
+    if (
+        slope is None
+        or intercept is None
+        or not (math.isfinite(slope) and math.isfinite(intercept))
+    ):
         slope = intercept = None
     table = None if pixels is None else pixels.frame_table
     return {
@@ -250,6 +258,8 @@ def to_instance_row(row: Mapping[str, Any]) -> InstanceRow:
             mtime_ns=row["mtime_ns"],
         ),
         received_at=from_instant(row["received_at"]),
+        has_unread_modality_lut=bool(row["has_unread_modality_lut"]),
+        is_mosaic=bool(row["is_mosaic"]),
     )
 
 
@@ -275,6 +285,7 @@ def _to_pixels(row: Mapping[str, Any]) -> PixelLayout | None:
         offset=row["pixel_offset"],
         length=row["pixel_length"],
         frame_table=None if table is None else unpack_frame_table(table),
+        word_swapped=bool(row["is_word_swapped"]),
     )
 
 

@@ -166,7 +166,7 @@ instance_format = Table(
     _key("format_key", primary_key=True),
     _text("SOPClassUID"),
     _text("transfer_syntax_uid"),
-    Column("pixel_keyword", Text),  # NULL: no pixels, and so are the columns to `is_deflated`
+    Column("pixel_keyword", Text),  # NULL: no pixels, and so are the columns to `is_word_swapped`
     Column("Rows", Integer),
     Column("Columns", Integer),
     Column("NumberOfFrames", Int64),
@@ -180,6 +180,9 @@ instance_format = Table(
     Column("is_big_endian", Boolean),
     Column("is_encapsulated", Boolean),
     Column("is_deflated", Boolean),
+    Column("is_word_swapped", Boolean),
+    Column("is_mosaic", Boolean, nullable=False),
+    Column("has_unread_modality_lut", Boolean, nullable=False),
     Column("RescaleType", Text),
     Column("orientation", LargeBinary),  # 6 doubles, little-endian
     Column("pixel_spacing_mm", LargeBinary),  # 2 doubles, little-endian: row, column

@@ -45,6 +45,10 @@ _DIRECTORY = ("FileSetID", "DirectoryRecordSequence", "OffsetOfThe")
 # PS3.5 A.1: how an ambiguous dictionary entry is read; "US or SS" alone asks PixelRepresentation.
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
 _SHARED = "SharedFunctionalGroupsSequence[0]."
+_RESCALE_PLACES = ("", f"{_SHARED}PixelValueTransformationSequence[0].")
+_RESCALE_OF_FIRST_FRAME = (
+    "PerFrameFunctionalGroupsSequence[0].PixelValueTransformationSequence[0].RescaleSlope"
+)
 
 
 class Element(NamedTuple):
@@ -131,13 +135,14 @@ class Header:
         Returns
         -------
         Rescale or None
-            None where slope or intercept is missing or no finite number.
+            None where slope or intercept is missing or no finite number; whether anything else is
+            stated in its stead says `has_unread_modality_lut`.
 
         References
         ----------
         :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`
         """
-        for place in ("", f"{_SHARED}PixelValueTransformationSequence[0]."):
+        for place in _RESCALE_PLACES:
             slope, intercept = (
                 self.number(f"{place}RescaleSlope"),
                 self.number(f"{place}RescaleIntercept"),
@@ -146,6 +151,39 @@ class Header:
                 units = self.text(f"{place}RescaleType")
                 return Rescale(slope=slope, intercept=intercept, units=units)
         return None
+
+    def has_unread_modality_lut(self) -> bool:
+        """Return whether a Modality LUT is stated that `rescale` does not give.
+
+        Notes
+        -----
+        It is a table (Modality LUT Sequence), which goes before a slope that stands beside it; or
+        half of a linear one: slope or intercept alone, or one that is no finite number; or one of
+        each frame's own.
+
+        References
+        ----------
+        :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`
+        """
+        by_path = self._by_path
+        if "ModalityLUTSequence[0].LUTDescriptor" in by_path:
+            return True
+        if "ModalityLUTSequence[0].LUTData" in by_path:
+            return True
+        if self.rescale() is not None:
+            return False
+        return _RESCALE_OF_FIRST_FRAME in by_path or any(
+            self.text(f"{place}{keyword}")
+            for place in _RESCALE_PLACES
+            for keyword in ("RescaleSlope", "RescaleIntercept")
+        )
+
+    def is_mosaic(self) -> bool:
+        """Return whether the image is a mosaic: many slices side by side, as Siemens writes them.
+
+        Position and spacing of such an image are those of no plane that it shows.
+        """
+        return "MOSAIC" in (self.text("ImageType") or "").upper().split("\\")
 
     def _numbers_of(self, group: str, keyword: str, count: int) -> tuple[float, ...] | None:
         for path in (keyword, f"{_SHARED}{group}[0].{keyword}"):

@@ -87,6 +87,8 @@ def build_entry(
         elements=header.elements,
         in_place=in_place,
         receipt=receipt,
+        has_unread_modality_lut=header.has_unread_modality_lut(),
+        is_mosaic=header.is_mosaic(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, as_completed, wait
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ __all__ = ["load"]
 
 #: Planes per task: a task's overhead is paid once for some 10 MB of a CT.
 _PLANES_PER_TASK = 16
+
+#: What stands as slope and intercept of a plane whose Modality LUT is another.
+_NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
 
 type Progress = Callable[[int, int], None]
 
@@ -71,7 +75,8 @@ def load(
     FileChanged
         A file is missing, or is not what was catalogued.
     UnsupportedSeries
-        Also where `dtype` is an integer type that does not hold every value.
+        Also where `dtype` does not hold every value, and, but with `stored`, where a plane states
+        another Modality LUT than slope and intercept.
 
     Notes
     -----
@@ -87,10 +92,23 @@ def load(
     if series is None:
         raise SeriesNotFound(f"series {reference} is not in this archive")
     stack = plan_stack(handle.catalog.instances_of(reference))
+    if not stored:
+        _refuse_unread_modality_lut(stack)
     rescales = [IDENTITY if stored else row.rescale or IDENTITY for row in stack.rows]
     result = np.empty(stack.shape, _result_dtype(stack, rescales, dtype))
     _fill(handle, stack, rescales, result, progress)
     return _to_dataarray(series, stack, result, stored=stored)
+
+
+def _refuse_unread_modality_lut(stack: Stack) -> None:
+    unread = tuple(row.SOPInstanceUID for row in stack.rows if row.has_unread_modality_lut)
+    if unread:
+        raise UnsupportedSeries(
+            stack.SeriesInstanceUID,
+            f"the Modality LUT of {len(unread)} of {len(stack.rows)} planes is a table, or lacks "
+            "slope or intercept; such values are not computed yet: load with stored=True",
+            SOPInstanceUIDs=unread,
+        )
 
 
 def _result_dtype(
@@ -110,8 +128,10 @@ def _result_dtype(
         )
     if dtype is None:
         return exact
-    wanted = np.dtype(dtype)
-    if wanted.kind not in "iuf" or (wanted.kind in "iu" and not np.can_cast(exact, wanted)):
+    # Planes are read by byte count into the result: its numbers must be this machine's.
+    wanted = np.dtype(dtype).newbyteorder("=")
+    is_held = wanted.itemsize >= 4 if wanted.kind == "f" else np.can_cast(exact, wanted)
+    if wanted.kind not in "iuf" or not is_held:
         raise UnsupportedSeries(
             stack.SeriesInstanceUID,
             f"dtype {wanted} does not hold every value that {exact} does; ask for {exact}, float32 "
@@ -212,7 +232,9 @@ def _to_dataarray(
     else:
         numbers_of_planes = np.array(numbers, dtype=np.int64)
     coordinates["InstanceNumber"] = ("z", numbers_of_planes)
-    rescales = [row.rescale or IDENTITY for row in rows]
+    rescales = [
+        _NO_RESCALE if row.has_unread_modality_lut else row.rescale or IDENTITY for row in rows
+    ]
     coordinates["slope"] = ("z", np.array([rescale.slope for rescale in rescales]))
     coordinates["intercept"] = ("z", np.array([rescale.intercept for rescale in rescales]))
     first = rows[0].pixels

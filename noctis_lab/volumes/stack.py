@@ -39,6 +39,8 @@ JITTER_TOLERANCE = 0.01
 SAME_POSITION_MM = 1e-4
 #: Below this the lean of a stack is the rounding of its positions.
 TILT_TOLERANCE_DEG = 0.1
+#: A gantry leans up to 30°; planes that lie beyond twice that are side by side, not a stack.
+STEEPEST_TILT_DEG = 60.0
 _SPACING_TOLERANCE = 1e-4
 #: A kilometre: what lies farther (or is NaN) is no place in a patient's room.
 _FARTHEST_MM = 1e6
@@ -121,6 +123,12 @@ def plan_stack(rows: Sequence[InstanceRow]) -> Stack:
         regular = positions[0] + np.arange(count)[:, np.newaxis] * step
         residual_mm = float(np.linalg.norm(positions - regular, axis=1).max())
         _refuse_irregular(uid, spread, residual_mm)
+    tilt_deg = _angle_deg(_vector(step), plane_normal(orientation))
+    if tilt_deg > STEEPEST_TILT_DEG:
+        raise UnsupportedSeries(
+            uid,
+            f"planes lie side by side, {tilt_deg:.1f}° from their normal: they are not a stack",
+        )
     length_mm = math.nan if count == 1 else float(np.linalg.norm(step))
     directions = stack_directions(orientation, _vector(step))
     along_mm = float(spread.along_mm[-1] - spread.along_mm[0]) / (count - 1) if count > 1 else None
@@ -132,7 +140,7 @@ def plan_stack(rows: Sequence[InstanceRow]) -> Stack:
         steps_mm=(length_mm, spacing_mm[0], spacing_mm[1]),
         origin_mm=_vector(positions[0]),
         slice_spacing_mm=along_mm,
-        tilt_deg=_angle_deg(_vector(step), plane_normal(orientation)),
+        tilt_deg=tilt_deg,
         residual_mm=residual_mm,
     )
 
@@ -235,10 +243,13 @@ def _images(rows: Sequence[InstanceRow]) -> list[InstanceRow]:
     uid = images[0].SeriesInstanceUID
     for row in images:
         assert row.pixels is not None
-        reason = _unsupported(row.pixels)
+        reason = _MOSAIC if row.is_mosaic else _unsupported(row.pixels)
         if reason is not None:
             raise UnsupportedSeries(uid, reason, SOPInstanceUIDs=(row.SOPInstanceUID,))
     return images
+
+
+_MOSAIC = "mosaic of many slices in one image; mosaics are not split into slices yet"
 
 
 def _unsupported(pixels: PixelLayout) -> str | None:
@@ -341,10 +352,9 @@ def _spread(images: Sequence[InstanceRow], orientation: Orientation) -> _Spread:
     places = [row.plane.position_mm for row in rows if row.plane.position_mm is not None]
     along_mm = np.array([math.sumprod(place, normal) for place in places])
     apart_mm = np.diff(along_mm)
-    distinct = apart_mm[apart_mm > SAME_POSITION_MM]
-    typical_mm = float(np.median(distinct)) if distinct.size else math.nan
+    typical_mm = _typical_mm(along_mm)
     near_mm = SAME_POSITION_MM
-    if distinct.size:
+    if not math.isnan(typical_mm):
         near_mm = max(near_mm, JITTER_TOLERANCE * typical_mm)
     groups: list[list[InstanceRow]] = [[rows[0]]]
     for row, distance_mm in zip(rows[1:], apart_mm, strict=True):
@@ -355,7 +365,7 @@ def _spread(images: Sequence[InstanceRow], orientation: Orientation) -> _Spread:
     gaps = [
         (float(along_mm[index]), round(distance_mm / typical_mm) - 1)
         for index, distance_mm in enumerate(apart_mm)
-        if distinct.size and distance_mm > 1.5 * typical_mm
+        if distance_mm > 1.5 * typical_mm
     ]
     return _Spread(
         rows=rows,
@@ -364,6 +374,33 @@ def _spread(images: Sequence[InstanceRow], orientation: Orientation) -> _Spread:
         duplicates=tuple(tuple(group) for group in groups if len(group) > 1),
         gaps=tuple(gaps),
     )
+
+
+def _typical_mm(along_mm: NDArray[np.float64]) -> float:
+    """Return the median distance of neighbouring places; NaN where there is one place.
+
+    Parameters
+    ----------
+    along_mm
+        ndarray of float64, ascending; planes at one place may differ by the jitter.
+
+    Notes
+    -----
+    Planes are of one place if they lie within the jitter that a step of the series allows. The
+    step is sought from the largest one down, for of planes in pairs half of the steps are jitter,
+    and of planes over time nearly all. A step is too large (a gap) as long as whole parts of the
+    series would come to lie at one place by it.
+    """
+    apart_mm = np.diff(along_mm)
+    largest_mm = float(apart_mm.max(initial=0.0))
+    near_mm = max(JITTER_TOLERANCE * largest_mm, SAME_POSITION_MM)
+    while True:
+        starts = np.concatenate(([0], np.flatnonzero(apart_mm > near_mm) + 1))
+        ends = np.append(starts[1:], len(along_mm)) - 1
+        if near_mm == SAME_POSITION_MM or np.all(along_mm[ends] - along_mm[starts] <= near_mm):
+            break
+        near_mm = max(near_mm / 2, SAME_POSITION_MM)
+    return float(np.median(np.diff(along_mm[starts]))) if len(starts) > 1 else math.nan
 
 
 def _refuse_duplicates(uid: str, spread: _Spread) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from noctis_lab.catalog.records import InPlace, InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.catalog.records import InPlace, Receipt, ReceiptSource
 from noctis_lab.dicom.header import read_header
+from noctis_lab.ingest.admission import build_entry
 from noctis_lab.volumes.cache import Handle
 
 RECEIPT = Receipt(
@@ -40,22 +41,7 @@ def admit_file(handle: Handle, path: Path, *, in_place: bool = False) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     handle.catalog.commit_instance(
-        InstanceEntry(
-            SOPInstanceUID=header.SOPInstanceUID,
-            SOPClassUID=header.SOPClassUID,
-            SeriesInstanceUID=header.SeriesInstanceUID,
-            StudyInstanceUID=header.StudyInstanceUID,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-            sha256=digest,
-            data_set_offset=header.data_set_offset,
-            data_set_length=header.data_set_length,
-            pixels=header.pixels,
-            plane=header.plane(),
-            rescale=header.rescale(),
-            elements=header.elements,
-            in_place=source,
-            receipt=RECEIPT,
-        )
+        build_entry(header, sha256=digest, receipt=RECEIPT, in_place=source)
     )
     return path
 

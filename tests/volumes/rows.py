@@ -55,6 +55,7 @@ def row(
     spacing_mm: tuple[float, float] | None = (0.5, 0.5),
     pixels: PixelLayout | None = None,
     has_pixels: bool = True,
+    is_mosaic: bool = False,
 ) -> InstanceRow:
     position = None if position_mm is None else tuple(float(value) for value in position_mm)
     return InstanceRow(
@@ -76,6 +77,7 @@ def row(
         rescale=Rescale(slope=1.0, intercept=-1024.0, units="HU"),
         in_place=None,
         received_at=datetime(2026, 1, 1, tzinfo=UTC),
+        is_mosaic=is_mosaic,
     )
 
 

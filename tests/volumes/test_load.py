@@ -103,6 +103,93 @@ def test_a_type_that_is_too_small_is_refused(handle: Handle, tmp_path: Path) -> 
         load(handle, planes[0].SeriesInstanceUID, dtype="int8")
 
 
+def test_a_float_that_is_too_small_is_refused(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=2, rescale_slope=40.0)
+    admit(handle, planes, tmp_path / "in")
+    with pytest.raises(UnsupportedSeries, match="float16 does not hold"):
+        load(handle, planes[0].SeriesInstanceUID, dtype="float16")
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">i4", ">f4", "<f8"])
+@pytest.mark.parametrize("intercept", [0, 3])
+def test_a_byte_order_that_is_asked_for_changes_no_number(
+    handle: Handle, tmp_path: Path, dtype: str, intercept: int
+) -> None:
+    planes = ct_series(planes=2, bits_stored=12, rescale_intercept=intercept)
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, dtype=dtype)
+    assert loaded.dtype == np.dtype(dtype).newbyteorder("=")
+    np.testing.assert_array_equal(loaded.values, by_pydicom(planes))
+
+
+def test_bytes_in_big_endian_words_come_in_their_order(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(
+        planes=2,
+        rows=4,
+        columns=4,
+        signed=False,
+        bits_allocated=8,
+        bits_stored=8,
+        transfer_syntax_uid=ExplicitVRBigEndian,
+    )
+    expected = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    for plane in planes:
+        # PS3.5 A.3: OW is a stream of 16-bit words, so the first pixel of each pair comes second.
+        plane.PixelData = expected.reshape(-1, 2)[:, ::-1].tobytes()
+        plane["PixelData"].VR = "OW"
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, stored=True)
+    np.testing.assert_array_equal(loaded.values, [expected, expected])
+
+
+def _lut_table() -> pydicom.Sequence:
+    table = pydicom.Dataset()
+    table.LUTDescriptor = [2, 0, 16]
+    table["LUTDescriptor"].VR = "US"
+    table.add_new("LUTData", "US", [5, 7])
+    table.ModalityLUTType = "OD"
+    return pydicom.Sequence([table])
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"ModalityLUTSequence": _lut_table(), "RescaleSlope": None, "RescaleIntercept": None},
+        {"ModalityLUTSequence": _lut_table()},
+        {"RescaleIntercept": None},
+        {"RescaleSlope": None},
+    ],
+)
+def test_values_of_a_modality_lut_that_is_not_read_are_refused(
+    handle: Handle, tmp_path: Path, elements: dict[str, Any]
+) -> None:
+    planes = ct_series(planes=2, rescale_slope=2, elements=elements)
+    admit(handle, planes, tmp_path / "in")
+    with pytest.raises(UnsupportedSeries, match="Modality LUT of 2 of 2 planes") as refused:
+        load(handle, planes[0].SeriesInstanceUID)
+    assert len(refused.value.SOPInstanceUIDs) == 2
+    stored = load(handle, planes[0].SeriesInstanceUID, stored=True)
+    np.testing.assert_array_equal(stored.values, [plane.pixel_array for plane in planes])
+    assert np.isnan(stored.slope.values).all()
+
+
+def test_a_series_without_any_modality_lut_is_its_stored_values(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(planes=2, elements={"RescaleSlope": None, "RescaleIntercept": None})
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID)
+    np.testing.assert_array_equal(loaded.values, [plane.pixel_array for plane in planes])
+
+
+def test_a_mosaic_is_refused_by_name(handle: Handle, tmp_path: Path) -> None:
+    kinds = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    planes = ct_series(planes=2, elements={"ImageType": kinds})
+    admit(handle, planes, tmp_path / "in")
+    with pytest.raises(UnsupportedSeries, match="mosaic"):
+        load(handle, planes[0].SeriesInstanceUID, stored=True)
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_stored_values_are_given_as_they_are(handle: Handle, tmp_path: Path, signed: bool) -> None:
     planes = ct_series(planes=3, signed=signed, rescale_slope=2, rescale_intercept=-7)

@@ -147,6 +147,41 @@ def test_what_is_not_a_classic_plane_is_refused_by_name(pixels: object, what: st
         plan_stack([row((0, 0, 0), pixels=pixels)])  # type: ignore[arg-type]
 
 
+def test_a_mosaic_is_refused_by_name() -> None:
+    rows = [row((0, 0, z), z, is_mosaic=True) for z in range(3)]
+    with pytest.raises(UnsupportedSeries, match="mosaic"):
+        plan_stack(rows)
+    assert summarise(rows).is_volume is False
+
+
+def test_planes_side_by_side_are_refused_by_name() -> None:
+    rows = [row((300 * z, 0, 2.5 * z), z) for z in range(2)]
+    with pytest.raises(UnsupportedSeries, match=r"side by side, 89\.5°"):
+        plan_stack(rows)
+    facts = summarise(rows)
+    assert (facts.is_volume, facts.is_regular) == (False, False)
+
+
+@pytest.mark.parametrize("times", [2, 3, 40])
+def test_jittered_duplicates_are_named_and_leave_the_spacing(times: int) -> None:
+    rows = [
+        row((0, 0, 2.5 * z + 0.001 * (time % 2)), times * z + time)
+        for z in range(20)
+        for time in range(times)
+    ]
+    with pytest.raises(UnsupportedSeries, match=f"{times} instances at each of 20 positions"):
+        plan_stack(rows)
+    facts = summarise(rows)
+    assert facts.slice_spacing_mm == pytest.approx(2.5)
+    assert (facts.gap_count, facts.duplicate_count) == (0, 20 * (times - 1))
+
+
+def test_a_gap_of_a_hundred_planes_makes_no_duplicates_of_the_rest() -> None:
+    rows = [row((0, 0, z), z) for z in (*range(5), *range(205, 210))]
+    facts = summarise(rows)
+    assert (facts.slice_spacing_mm, facts.gap_count, facts.duplicate_count) == (1, 200, 0)
+
+
 def test_a_series_without_pixels_is_refused() -> None:
     with pytest.raises(NoPixels):
         plan_stack([row(None, has_pixels=False)])
