@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from noctis_lab.catalog.commit_statements import CommitStatements
+from noctis_lab.catalog.commit_statements import SERIES_FACTS, CommitStatements
 from noctis_lab.catalog.connection import Connections
 from noctis_lab.catalog.instants import to_instant
 from noctis_lab.catalog.records import InstanceEntry
@@ -37,18 +37,7 @@ __all__ = ["Committer"]
 
 #: Keys of formats and origins remembered as being in the table; rows are never deleted there.
 _MOST_REMEMBERED = 10_000
-_NEW_SERIES_FACTS = dict.fromkeys(
-    (
-        "summarised_at",
-        "is_volume",
-        "is_regular",
-        "slice_spacing_mm",
-        "tilt_deg",
-        "gap_count",
-        "duplicate_count",
-        "geometry_note",
-    )
-)
+_NEW_SERIES_FACTS = dict.fromkeys(SERIES_FACTS)
 
 
 @dataclass(slots=True, kw_only=True)

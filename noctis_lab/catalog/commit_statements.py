@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, Table, and_, bindparam, case, insert, literal, or_, select, update
+from sqlalchemy import (
+    Engine,
+    Table,
+    and_,
+    bindparam,
+    case,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Statement, upsert
+from noctis_lab.catalog.records import SeriesFacts
 from noctis_lab.catalog.rollups import SERIES_TEXTS, STUDY_TEXTS
 
-__all__ = ["SERIES_JOBS", "CommitStatements"]
+__all__ = ["SERIES_FACTS", "SERIES_JOBS", "CommitStatements"]
 
 #: The jobs that each instance puts off until its series is quiet.
 SERIES_JOBS = ("flush-series", "summarise-series")
+#: What the worker finds out about a series; not known of one that is new, or grew since.
+SERIES_FACTS = ("summarised_at", *SeriesFacts.__dataclass_fields__)
 
 
 class CommitStatements:
@@ -79,6 +94,7 @@ class CommitStatements:
                 stored_bytes=series.c.stored_bytes + bindparam("b_bytes"),
                 last_received_at=bindparam("b_last"),
                 is_dirty=True,
+                **dict.fromkeys(SERIES_FACTS, null()),  # those of fewer instances are not its own
             ),
             engine,
         )

@@ -217,8 +217,19 @@ class Catalog:
         """Tell the other processes a fact."""
         append_event(self.connections, event, self.clock())
 
-    def set_series_facts(self, reference: str, facts: SeriesFacts) -> None:
-        """Write what the worker found out about a series.
+    def set_series_facts(self, reference: str, facts: SeriesFacts, *, instance_count: int) -> bool:
+        """Write what the worker found out about a series, unless it has grown meanwhile.
+
+        Parameters
+        ----------
+        instance_count
+            Of how many instances the facts are.
+
+        Returns
+        -------
+        bool
+            False where the series has another count now: nothing is written then, and the job
+            that came with the new instance finds the facts out anew.
 
         Raises
         ------
@@ -227,14 +238,18 @@ class Catalog:
         """
         table = schema.series
         values = {name: getattr(facts, name) for name in SeriesFacts.__dataclass_fields__}
+        is_it = table.c.series_key == uid_key(reference)
         with self.connections.write() as connection:
             changed = connection.execute(
                 update(table)
-                .where(table.c.series_key == uid_key(reference))
+                .where(is_it, table.c.instance_count == instance_count)
                 .values(summarised_at=to_instant(self.clock()), **values)
             )
-            if not changed.rowcount:
+            if changed.rowcount:
+                return True
+            if connection.execute(select(table.c.series_key).where(is_it)).first() is None:
                 raise SeriesNotFound(f"no series {reference} in this archive")
+        return False
 
     # ------------------------------------------------------------ reading
 

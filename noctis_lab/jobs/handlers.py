@@ -65,7 +65,7 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
     if series is None:
         return
     rows = catalog.instances_of(job.key)
-    catalog.set_series_facts(job.key, summarise(rows))
+    catalog.set_series_facts(job.key, summarise(rows), instance_count=len(rows))
     try:
         _write_thumbnail(workshop, series.reference, rows)
     finally:

@@ -232,7 +232,7 @@ def test_series_facts_are_unknown_until_they_are_set(catalog: Catalog) -> None:
     )
     before = catalog.find_series("1.2.3.1")
 
-    catalog.set_series_facts("1.2.3.1", facts)
+    assert catalog.set_series_facts("1.2.3.1", facts, instance_count=1)
 
     after = catalog.find_series("1.2.3.1")
     assert before is not None
@@ -240,7 +240,31 @@ def test_series_facts_are_unknown_until_they_are_set(catalog: Catalog) -> None:
     assert before.facts == SeriesFacts()
     assert after.facts == facts
     with pytest.raises(SeriesNotFound):
-        catalog.set_series_facts("1.2.3.4", facts)
+        catalog.set_series_facts("1.2.3.4", facts, instance_count=1)
+
+
+def test_the_facts_of_a_series_are_unknown_again_once_it_grows(catalog: Catalog) -> None:
+    catalog.commit_instance(entry(1))
+    catalog.set_series_facts("1.2.3.1", SeriesFacts(is_volume=True), instance_count=1)
+
+    catalog.commit_instance(entry(2))
+
+    series = catalog.find_series("1.2.3.1")
+    assert series is not None
+    assert series.facts == SeriesFacts()
+    assert sql(catalog, "select summarised_at from series") == [(None,)]
+
+
+def test_the_facts_of_fewer_instances_are_not_written(catalog: Catalog) -> None:
+    catalog.commit_instance(entry(1))
+    catalog.commit_instance(entry(2))
+
+    written = catalog.set_series_facts("1.2.3.1", SeriesFacts(gap_count=7), instance_count=1)
+
+    series = catalog.find_series("1.2.3.1")
+    assert series is not None
+    assert not written
+    assert series.facts == SeriesFacts()
 
 
 COMMITS = st.lists(

@@ -19,6 +19,7 @@ from pydicom.datadict import DicomDictionary, dictionary_VM, dictionary_VR, tag_
 from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.catalog.columns import KEYWORDS, Kind
 from noctis_lab.catalog.query import Query, write_result
+from noctis_lab.catalog.records import SeriesFacts
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.errors import QueryError
@@ -263,6 +264,17 @@ def test_a_number_that_is_none_is_null_and_keeps_its_text(catalog: Catalog, quer
     texts = dict(query.sql("SELECT keyword, value FROM elements").fetchall())
     assert (texts["InstanceNumber"], texts["PixelSpacing"]) == ("1.5", "0.5\\?")
     assert texts["PatientName"] == "lone ? surrogate"
+
+
+def test_a_grown_series_shows_no_facts_of_before(catalog: Catalog, query: Query) -> None:
+    asked = "SELECT instance_count, is_volume, gap_count FROM series"
+    commit(catalog, entry("1", "1", "1"))
+    catalog.set_series_facts("1", SeriesFacts(is_volume=True, gap_count=3), instance_count=1)
+    assert query.sql(asked).fetchall() == [(1, True, 3)]
+
+    commit(catalog, entry("1", "1", "2"))
+
+    assert query.sql(asked).fetchall() == [(2, None, None)]
 
 
 def test_errors_carry_duckdbs_words(query: Query) -> None:
