@@ -26,7 +26,7 @@ message holds a patient's name or identifier: UIDs only.
     │   └── UnsupportedFilesystem (OSError)     WAL needs a local disk
     ├── StorageError (OSError)
     │   └── NoSpace                             free space below the watermark
-    ├── QueryError (ValueError)                 DuckDB refused the SQL, with its words
+    ├── QueryError (ValueError)                 DuckDB refused the SQL, in its words
     ├── AccessDenied (PermissionError)          `access.may` said no
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
     └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
@@ -218,7 +218,7 @@ class NoSpace(StorageError):
 
 
 class QueryError(NoctisError, ValueError):
-    """DuckDB refused a query; the message is DuckDB's own."""
+    """DuckDB refused a query; the message is DuckDB's own, without the values that it quotes."""
 
 
 class AccessDenied(NoctisError, PermissionError):

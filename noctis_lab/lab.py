@@ -274,13 +274,13 @@ class Selection[T]:
         count = len(self)
         if count == 0:
             raise NotUnique(
-                f"no {self._view} where {self._conditions() or 'any'}: look at "
+                f"no {self._view}{self._asked()}: look at "
                 f"lab.{self._view}().df() for what there is",
                 count=0,
             )
         if count > 1:
             raise NotUnique(
-                f"{count} {self._view} where {self._conditions() or 'any'}: add conditions (a "
+                f"{count} {self._view}{self._asked()}: add conditions (a "
                 f"{' with a '.join(self._keys)} names exactly one), or take [0]",
                 count=count,
             )
@@ -347,6 +347,14 @@ class Selection[T]:
         chosen = sorted((place, at) for at, place in enumerate(places) if place >= 0)
         in_order: pd.DataFrame = frame.iloc[[at for _, at in chosen]].reset_index(drop=True)
         return in_order
+
+    def _asked(self) -> str:
+        """Return the conditions as an error may say them: values of UIDs only."""
+        said = [
+            f"{key}={value!r}" if key.endswith("UID") else f"that {key}"
+            for key, value in self._where.items()
+        ]
+        return f" with {' and '.join(said)}" if said else ""
 
     def _conditions(self) -> str:
         return ", ".join(f"{key}={value!r}" for key, value in self._where.items())

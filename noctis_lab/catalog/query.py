@@ -19,6 +19,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
+from noctis_lab.catalog.duckdb_words import without_values
 from noctis_lab.catalog.mirror import Mirror
 from noctis_lab.catalog.result import Result, write_result
 from noctis_lab.catalog.store import Catalog
@@ -99,7 +100,7 @@ class Query:
         Raises
         ------
         QueryError
-            DuckDB refused; the message is DuckDB's own.
+            DuckDB refused; the message is DuckDB's own, without the values that it quotes.
         CatalogError
             A file of the columnar tier is missing or damaged.
         """
@@ -109,9 +110,10 @@ class Query:
             try:
                 return self._run(query, params)
             except duckdb.Error as error:
-                raise QueryError(str(error)) from error
+                words = without_values(error)
         except duckdb.Error as error:
-            raise QueryError(str(error)) from error
+            words = without_values(error)
+        raise QueryError(words)  # DuckDB's own error, which quotes, is no part of a traceback
 
     def _run(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None) -> Result:
         given = dict(params) if isinstance(params, Mapping) else params and list(params)
@@ -132,11 +134,11 @@ class Query:
             except _BROKEN as error:
                 self._give_up(error)
             except duckdb.Error as error:
-                raise _unreadable(error) from error
+                raise _unreadable(error) from None
             try:
                 return self._refreshed().cursor()
             except duckdb.Error as error:
-                raise _unreadable(error) from error
+                raise _unreadable(error) from None
 
     def _refreshed(self) -> duckdb.DuckDBPyConnection:
         if self._pid != os.getpid():  # DuckDB's threads did not follow through the fork
@@ -156,7 +158,7 @@ class Query:
 
     def _give_up(self, error: duckdb.Error) -> None:
         """Let go of a database that met a fault of its own; all that are known need two threads."""
-        words = str(error).partition("\n")[0]
+        words = without_values(error).partition("\n")[0]
         logger.warning("DuckDB begins anew, with one thread", extra={"error": words})
         self._threads = 1
         self._close()
@@ -172,5 +174,6 @@ class Query:
 
 def _unreadable(error: duckdb.Error) -> CatalogError:
     return CatalogError(
-        f"the columnar tier cannot be read ({error}); `noctis rebuild` makes it anew from the files"
+        f"the columnar tier cannot be read ({without_values(error)}); `noctis rebuild` makes it "
+        "anew from the files"
     )

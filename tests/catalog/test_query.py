@@ -285,6 +285,32 @@ def test_errors_carry_duckdbs_words(query: Query) -> None:
     assert query.sql("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.parametrize(
+    ("statement", "kept"),
+    [
+        ("SELECT CAST(PatientName AS INT) FROM studies", "to INT32|Could not convert"),
+        ("SELECT CAST(PatientName AS DATE) FROM studies", "invalid date"),
+        ("SELECT strptime(PatientName, '%Y') FROM studies", "Could not parse"),
+        ("SELECT CAST(PatientName AS INT[]) FROM studies", "Type VARCHAR with value"),
+        ("SELECT * FROM studies WHERE series_count = 'O''Neil^Jo'", "Could not convert"),
+        ('SELECT * FROM studies WHERE PatientName = "O\'Neil^Jo"', "Referenced column"),
+        ("SELECT * FROM studies WHERE PatientName = 'O''Neil^Jo' ANDD 1", 'near "ANDD"'),
+        ("SELECT CAST(4711004 AS TINYINT)", "out of range"),
+    ],
+)
+def test_errors_quote_no_value(catalog: Catalog, query: Query, statement: str, kept: str) -> None:
+    commit(catalog, entry("1", "1", "1", text("PatientName", "O'Neil^Jo")))
+
+    with pytest.raises(QueryError, match=kept) as refused:
+        query.sql(statement)
+
+    chain: BaseException | None = refused.value
+    while chain is not None:
+        assert "Neil" not in str(chain)
+        assert "4711004" not in str(chain)
+        chain = chain.__cause__ or chain.__context__
+
+
 def test_values_are_bound_not_pasted(catalog: Catalog, query: Query) -> None:
     commit(catalog, entry("1", "1", "1", text("PatientName", "O'Neil^' OR 1=1 --")))
     for statement, given in (

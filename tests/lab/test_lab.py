@@ -101,6 +101,17 @@ def test_one_says_how_many_there_are(lab: Lab) -> None:
         lab.series(SeriesInstanceUID="1.2.3").one()
 
 
+def test_errors_name_columns_not_patients(lab: Lab) -> None:
+    with pytest.raises(NotUnique, match="no series with that PatientName") as refused:
+        lab.series(PatientName="DOE^JOHN", Modality="CT").one()
+    assert "DOE" not in str(refused.value)
+    with pytest.raises(NotUnique, match=r"SeriesInstanceUID='1\.2\.3'"):
+        lab.series(SeriesInstanceUID="1.2.3").one()
+    with pytest.raises(QueryError, match="convert") as refused:
+        lab.instances(Rows="DOE^JOHN").one()
+    assert "DOE" not in str(refused.value)
+
+
 def test_a_uid_finds_its_object(lab: Lab) -> None:
     uid = lab.series()[0].SeriesInstanceUID
     assert lab.series(SeriesInstanceUID=uid).one().SeriesInstanceUID == uid
