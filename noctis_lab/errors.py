@@ -21,6 +21,7 @@ message holds a patient's name or identifier: UIDs only.
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
+    │   ├── ArchiveNotFound (LookupError)       no archive in the folder that was named
     │   ├── SchemaMismatch                      schema newer or older than this program
     │   ├── CatalogLocked (TimeoutError)        the write lock was not to be had in time
     │   └── UnsupportedFilesystem (OSError)     WAL needs a local disk
@@ -36,6 +37,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessDenied",
+    "ArchiveNotFound",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -195,6 +197,14 @@ class SeriesChanged(FileChanged):
 
 class CatalogError(NoctisError, RuntimeError):
     """The catalogue cannot do what was asked of it."""
+
+
+class ArchiveNotFound(CatalogError, LookupError):
+    """No archive is in the folder that was named; the folder is `root`."""
+
+    def __init__(self, message: str, *, root: str | None = None) -> None:
+        super().__init__(message)
+        self.root = root
 
 
 class SchemaMismatch(CatalogError):

@@ -39,22 +39,30 @@ def ensure_schema(
     SchemaMismatch
         The schema is older (and `may_migrate` is False), or newer than this program's.
     """
-    wanted = revisions[-1]
-    with connections.write() as connection:
-        found = find_revision(connection)
-        if found == wanted:
+    with connections.read() as connection:  # who finds it ready takes no lock
+        if _is_ready(find_revision(connection), revisions, may_migrate=may_migrate):
             return
-        if found is not None and found not in revisions:
-            raise SchemaMismatch(
-                f"the catalogue's schema {found} is newer than this program's {wanted}: "
-                "upgrade noctis_lab"
-            )
-        if found is not None and not may_migrate:
-            raise SchemaMismatch(
-                f"the catalogue's schema {found} is older than this program's {wanted}: "
-                "run `noctis migrate`"
-            )
-        upgrade(connection, wanted)
+    with connections.write() as connection:  # somebody may have been faster
+        if not _is_ready(find_revision(connection), revisions, may_migrate=may_migrate):
+            upgrade(connection, revisions[-1])
+
+
+def _is_ready(found: str | None, revisions: Sequence[str], *, may_migrate: bool) -> bool:
+    """Return whether nothing is to be done; raise where nothing may be done."""
+    wanted = revisions[-1]
+    if found == wanted:
+        return True
+    if found is not None and found not in revisions:
+        raise SchemaMismatch(
+            f"the catalogue's schema {found} is newer than this program's {wanted}: "
+            "upgrade noctis_lab"
+        )
+    if found is not None and not may_migrate:
+        raise SchemaMismatch(
+            f"the catalogue's schema {found} is older than this program's {wanted}: "
+            "run `noctis migrate`"
+        )
+    return False
 
 
 def upgrade(connection: Connection, revision: str) -> None:

@@ -16,7 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-__all__ = ["Result", "write_result"]
+__all__ = ["SUFFIXES", "Result", "write_result"]
+
+#: Of files that a result is written to.
+SUFFIXES = (".parquet", ".csv", ".json")
 
 _SHOWN_ROWS = 20
 _SHOWN_CHARACTERS = 60

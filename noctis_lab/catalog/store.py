@@ -39,10 +39,10 @@ from noctis_lab.catalog.records import (
 )
 from noctis_lab.catalog.rows import clean_text, to_instance_row, to_series_row, to_study_row
 from noctis_lab.dicom.uids import uid_key
-from noctis_lab.errors import SeriesNotFound
+from noctis_lab.errors import ArchiveNotFound, SeriesNotFound
 from noctis_lab.events import Event
 
-__all__ = ["ArchiveCounts", "Catalog", "open_catalog"]
+__all__ = ["ArchiveCounts", "Catalog", "open_catalog", "require_catalog"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,8 @@ def open_catalog(
     clock: Callable[[], datetime] = now,
 ) -> Catalog:
     """Open the catalogue of an archive; an empty root gets its tables first, under the lock.
+
+    No lock is taken where the tables are there: readers never wait for a writer.
 
     Parameters
     ----------
@@ -97,6 +99,22 @@ def open_catalog(
         connections.close()
         raise
     return Catalog(root, connections, quiet_s=quiet_s, clock=clock)
+
+
+def require_catalog(root: Path) -> None:
+    """Refuse a folder that no archive is in: for those who ask, and would make an empty one.
+
+    Raises
+    ------
+    ArchiveNotFound
+        Names the folder, and how to name another.
+    """
+    if not (root / "catalog" / "catalog.sqlite").is_file():
+        raise ArchiveNotFound(
+            f"no archive at {root}: name its folder with --root or NOCTIS_ROOT (`noctis serve` "
+            "begins a new one; `noctis rebuild` makes a lost catalogue anew from the files)",
+            root=str(root),
+        )
 
 
 class Catalog:

@@ -40,9 +40,21 @@ def sql(
     settings = opened_settings(root=root)
     with outer_door():
         from noctis_lab.catalog.query import Query, write_result
-        from noctis_lab.catalog.store import open_catalog
+        from noctis_lab.catalog.result import SUFFIXES
+        from noctis_lab.catalog.store import open_catalog, require_catalog
 
-        with open_catalog(settings.root) as catalog, Query(catalog) as query:
+        if output is not None and output.suffix.lower() not in SUFFIXES:
+            raise typer.BadParameter(
+                f"{output.name}: the suffix says how to write it, one of {', '.join(SUFFIXES)}",
+                param_hint="--output",
+            )
+        require_catalog(settings.root)
+        with (
+            open_catalog(settings.root) as catalog,
+            Query(
+                catalog, threads=settings.threads, memory_bytes=settings.query_memory_bytes
+            ) as query,
+        ):
             result = query.sql(statement)
             if output is not None:
                 rows = write_result(result, output)

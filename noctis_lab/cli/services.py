@@ -147,8 +147,9 @@ def token(root: Root = None) -> None:
     settings = opened_settings(root=root)
     with outer_door():
         from noctis_lab.catalog.people import create_login_token
-        from noctis_lab.catalog.store import open_catalog
+        from noctis_lab.catalog.store import open_catalog, require_catalog
 
+        require_catalog(settings.root)
         with open_catalog(settings.root) as catalog:
             page = catalog.find_note(_PAGE) or _origin(
                 settings, Address(settings.host, settings.port)
@@ -160,8 +161,9 @@ def migrate(root: Root = None) -> None:
     """Bring an existing catalogue to this version's schema."""
     settings = opened_settings(root=root)
     with outer_door():
-        from noctis_lab.catalog.store import open_catalog
+        from noctis_lab.catalog.store import open_catalog, require_catalog
 
+        require_catalog(settings.root)
         with open_catalog(settings.root, may_migrate=True):
             print(f"catalogue of {settings.root} is at this version's schema")
 

@@ -32,8 +32,15 @@ def rebuild(root: Root = None, as_json: AsJson = False) -> None:
     """
     settings = opened_settings(root=root)
     with outer_door():
+        from noctis_lab.errors import ArchiveNotFound
         from noctis_lab.ingest.rebuild import rebuild as rebuild_archive
+        from noctis_lab.storage.layout import CATALOG, INSTANCES, JOURNAL
 
+        if not any((settings.root / name).is_dir() for name in (INSTANCES, JOURNAL, CATALOG)):
+            raise ArchiveNotFound(
+                f"no archive at {settings.root}: name its folder with --root or NOCTIS_ROOT",
+                root=str(settings.root),
+            )
         with tqdm(desc="reading", unit=" files") as bar:
 
             def show(done: int, total: int) -> None:
@@ -63,9 +70,11 @@ def fsck(
     """Compare files, catalogue and quarantine; whole files that are not catalogued are adopted."""
     settings = opened_settings(root=root)
     with outer_door():
+        from noctis_lab.catalog.store import require_catalog
         from noctis_lab.ingest.archive import open_archive
         from noctis_lab.ingest.fsck import fsck as check_archive
 
+        require_catalog(settings.root)
         with open_archive(settings) as archive, tqdm(desc="checking", unit=" files") as bar:
             report = check_archive(
                 archive, full=full, progress=lambda done: bar.update(done - bar.n)

@@ -74,6 +74,15 @@ def test_a_newer_schema_is_refused_with_what_to_do(tmp_path: Path) -> None:
             open_catalog(tmp_path, may_migrate=may_migrate)
 
 
+def test_a_catalogue_that_is_ready_opens_while_somebody_writes(tmp_path: Path) -> None:
+    with (
+        open_catalog(tmp_path) as catalog,
+        catalog.connections.write(),
+        open_catalog(tmp_path, lock_timeout_s=0) as other,
+    ):
+        assert other.counts().instances == 0
+
+
 def test_an_older_schema_is_refused_with_the_command(tmp_path: Path) -> None:
     open_catalog(tmp_path).close()
     connections = Connections(tmp_path / "catalog", lock_timeout_s=5)
