@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,10 @@ from noctis_lab.errors import SettingsError
 
 __all__ = ["Settings", "open_settings"]
 
+_PREFIX = "NOCTIS_"
+#: Names in the environment that are of the tests, not settings.
+_OF_TESTS = frozenset({"NOCTIS_CI", "NOCTIS_TEST_DATA"})
+
 
 class Settings(BaseSettings):
     """Every setting, with its name, default, unit and help; built once, at a door.
@@ -32,7 +38,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="NOCTIS_", populate_by_name=True
+        frozen=True, extra="forbid", env_prefix=_PREFIX, populate_by_name=True
     )
 
     root: Path = Field(Path("~/noctis"), description="The archive's folder.")
@@ -124,7 +130,11 @@ class Settings(BaseSettings):
         assert isinstance(env_settings, EnvSettingsSource)
         root = init_settings.init_kwargs.get("root") or env_settings().get("root")
         file = Path(str(root or cls.model_fields["root"].default)).expanduser() / "noctis.toml"
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        try:
+            of_file = TomlConfigSettingsSource(settings_cls, file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file} is not TOML: {error}") from None
+        return init_settings, env_settings, of_file
 
 
 def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
@@ -138,8 +148,9 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
     Raises
     ------
     SettingsError
-        Names each key that is unknown, malformed or out of range.
+        Names each key that is unknown, malformed or out of range, or the file that is not TOML.
     """
+    _refuse_unknown_names(os.environ)
     given = {key: value for key, value in (arguments or {}).items() if value is not None}
     try:
         return Settings(**given)
@@ -149,3 +160,20 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings not understood: " + "; ".join(lines)) from None
+
+
+def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
+    """Refuse names that begin with NOCTIS_ and are no setting: one is mistyped, most likely."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = [
+        name
+        for name in environment
+        if name.upper().startswith(_PREFIX) and name.upper() not in known | _OF_TESTS
+    ]
+    if not unknown:
+        return
+    words = []
+    for name in sorted(unknown):
+        near = difflib.get_close_matches(name.upper(), known, n=1)
+        words.append(f"{name} (did you mean {near[0]}?)" if near else name)
+    raise SettingsError("no such setting in the environment: " + ", ".join(words))

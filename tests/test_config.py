@@ -1,0 +1,38 @@
+"""Settings are understood wholly or refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from noctis_lab.config import open_settings
+from noctis_lab.errors import SettingsError
+
+
+@pytest.mark.parametrize("content", [b"quiet_s = ", b"# \xff\n"])
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "noctis.toml").write_bytes(content)
+
+    with pytest.raises(SettingsError, match=r"noctis\.toml is not TOML"):
+        open_settings({"root": tmp_path})
+
+
+def test_a_mistyped_name_in_the_environment_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOCTIS_QIET_S", "3")
+
+    with pytest.raises(SettingsError, match=r"NOCTIS_QIET_S \(did you mean NOCTIS_QUIET_S\?\)"):
+        open_settings({"root": tmp_path})
+
+
+def test_names_of_settings_and_of_the_tests_are_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("QUIET_S", "3"), ("DICOM_AET", "ONE"), ("CI", "1"), ("TEST_DATA", ".")):
+        monkeypatch.setenv(f"NOCTIS_{name}", value)
+
+    settings = open_settings({"root": tmp_path})
+
+    assert (settings.quiet_s, settings.dicom_aet) == (3, "ONE")
