@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from noctis_lab.errors import CatalogLocked, UnsupportedFilesystem
@@ -25,6 +26,14 @@ _NETWORK = frozenset(
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _FIRST_SLEEP_S = 0.000_2
 _LONGEST_SLEEP_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The lock's file as one process opened it, with what its threads take turns by."""
+
+    fd: int
+    threads: threading.Lock = field(default_factory=threading.Lock)
 
 
 class WriteLock:
@@ -44,9 +53,7 @@ class WriteLock:
     def __init__(self, path: Path, *, timeout_s: float) -> None:
         self._path = path
         self._timeout_s = timeout_s
-        self._threads = threading.Lock()
-        self._fd = -1
-        self._pid = -1
+        self._opened: dict[int, _Opened] = {}  # by process: a forked child makes its own
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -58,36 +65,40 @@ class WriteLock:
             Another thread or process held it for the whole of the timeout.
         """
         deadline = time.monotonic() + self._timeout_s
-        if self._pid != os.getpid():
-            self._reopen()
-        if not self._threads.acquire(timeout=self._timeout_s):
+        pid = os.getpid()
+        opened = self._opened.get(pid) or self._open(pid)
+        if not opened.threads.acquire(timeout=self._timeout_s):
             raise self._locked()
         try:
-            self._lock_file(deadline)
+            self._lock_file(opened.fd, deadline)
             try:
                 yield
             finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+                if os.getpid() == pid:  # a child that was forked in here leaves it to its parent
+                    fcntl.flock(opened.fd, fcntl.LOCK_UN)
         finally:
-            self._threads.release()
+            opened.threads.release()
 
     def close(self) -> None:
         """Close the file; a lock that is held goes with it."""
-        if self._pid == os.getpid() and self._fd >= 0:
-            os.close(self._fd)
-        self._fd = self._pid = -1
+        opened = self._opened.pop(os.getpid(), None)
+        if opened is not None:
+            os.close(opened.fd)
 
-    def _reopen(self) -> None:
-        # After a fork the parent's descriptor would share the parent's lock.
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._pid = os.getpid()
-        self._threads = threading.Lock()
+    def _open(self, pid: int) -> _Opened:
+        # After a fork the parent's descriptor would share the parent's lock. Threads that come
+        # here at once agree on the first one's: `setdefault` is one step.
+        mine = _Opened(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        opened = self._opened.setdefault(pid, mine)
+        if opened is not mine:
+            os.close(mine.fd)
+        return opened
 
-    def _lock_file(self, deadline: float) -> None:
+    def _lock_file(self, fd: int, deadline: float) -> None:
         sleep_s = _FIRST_SLEEP_S
         while True:
             try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise self._locked() from None

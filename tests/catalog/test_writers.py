@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,67 @@ def test_a_lock_that_is_not_had_in_time_is_an_error_with_a_name(tmp_path: Path) 
             holder.kill()
             holder.join(30)
         assert catalog.commit_instance(entry(1)).outcome is CommitOutcome.STORED
+
+
+def test_threads_that_open_the_lock_at_once_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "write.lock"
+    lock, open_file = WriteLock(path, timeout_s=20), os.open
+    calls = iter(range(10))
+    both_open, first_holds, second_holds = (threading.Event() for _ in range(3))
+    first_may_leave = threading.Event()
+
+    def open_in_step(*arguments: Any) -> int:
+        if next(calls) == 0:
+            assert both_open.wait(20)
+        else:
+            both_open.set()
+            assert first_holds.wait(20)
+        return open_file(*arguments)
+
+    def hold_first() -> None:
+        with lock.hold():
+            first_holds.set()
+            assert first_may_leave.wait(20)
+
+    def hold_second() -> None:
+        with lock.hold():
+            second_holds.set()
+
+    monkeypatch.setattr(os, "open", open_in_step)
+    first, second = threading.Thread(target=hold_first), threading.Thread(target=hold_second)
+    first.start()
+    second.start()
+    assert first_holds.wait(20)
+    assert not second_holds.wait(0.2)
+    monkeypatch.setattr(os, "open", open_file)
+    first_may_leave.set()
+    first.join(30)
+    second.join(30)
+
+    assert second_holds.is_set()
+    with WriteLock(path, timeout_s=0.2).hold():  # neither has left a lock behind
+        pass
+    lock.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_within_a_lock_does_not_let_go_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "write.lock"
+    lock = WriteLock(path, timeout_s=5)
+    child = -1
+    try:
+        with lock.hold():
+            child = os.fork()
+            if child:
+                os.waitpid(child, 0)
+                with pytest.raises(CatalogLocked), WriteLock(path, timeout_s=0.1).hold():
+                    pass
+    finally:
+        if child == 0:
+            os._exit(0)
+    lock.close()
 
 
 def test_a_failed_transaction_leaves_nothing_and_says_no_value(tmp_path: Path) -> None:
