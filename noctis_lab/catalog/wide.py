@@ -14,7 +14,9 @@ from noctis_lab.dicom.header import Element
 __all__ = ["ElementColumns", "decode_columns", "decode_elements", "encode_elements"]
 
 _LEVEL = 1
-_LAYOUTS = 64
+#: Layouts remembered, and the elements that one has at most: about 30 MB in all.
+_MOST_LAYOUTS = 64
+_MOST_ELEMENTS = 2_000
 _LENGTH = struct.Struct("<I")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
@@ -42,9 +44,10 @@ def encode_elements(elements: Sequence[Element]) -> bytes:
     Notes
     -----
     Paths, tags and VRs are alike over most of a series and are most of the bytes, so they are
-    compressed by themselves and remembered.
+    compressed by themselves and remembered; those of a data set with very many elements are not.
     """
-    layout = _encode_layout(
+    encode = _remember_layout if len(elements) <= _MOST_ELEMENTS else _encode_layout
+    layout = encode(
         tuple([element.path for element in elements]),
         tuple([element.tag for element in elements]),
         tuple([element.VR for element in elements]),
@@ -60,10 +63,12 @@ def encode_elements(elements: Sequence[Element]) -> bytes:
     return layout + zlib.compress(varying.encode("ascii"), _LEVEL)
 
 
-@lru_cache(maxsize=_LAYOUTS)
 def _encode_layout(*columns: tuple[object, ...]) -> bytes:
     packed = zlib.compress(_ENCODER.encode(columns).encode("ascii"), _LEVEL)
     return _LENGTH.pack(len(packed)) + packed
+
+
+_remember_layout = lru_cache(maxsize=_MOST_LAYOUTS)(_encode_layout)
 
 
 def decode_columns(blob: bytes) -> ElementColumns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -146,6 +147,25 @@ def test_any_frame_table_survives_packing(
 )
 def test_any_elements_survive_packing(elements: tuple[Element, ...]) -> None:
     assert decode_elements(encode_elements(elements)) == elements
+
+
+def test_layouts_of_very_many_elements_are_not_remembered() -> None:
+    def encode(first: int) -> None:
+        encode_elements(
+            [
+                Element(f"{first}.{number}", number, "SH", None, None, None, 0)
+                for number in range(first, first + 10_000)
+            ]
+        )
+
+    tracemalloc.start()
+    try:
+        for first in range(0, 60_000, 20_000):
+            encode(first)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_a_known_instance_changes_nothing(catalog: Catalog) -> None:
