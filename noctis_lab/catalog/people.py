@@ -35,11 +35,9 @@ __all__ = [
     "grant_facility",
     "has_passwords",
     "hash_password",
-    "list_principals",
     "redeem_login_token",
     "remove_principal",
     "revoke_facility",
-    "revoke_login_tokens",
     "set_password_hash",
     "set_role",
 ]
@@ -117,15 +115,6 @@ def find_principal(catalog: Catalog, name: str) -> Principal | None:
     """Return a principal by name, None where there is none."""
     with catalog.connections.read() as connection:
         return _find_principal(connection, name)
-
-
-def list_principals(catalog: Catalog) -> list[Principal]:
-    """Return everybody, by name."""
-    table = schema.principal
-    with catalog.connections.read() as connection:
-        names = connection.execute(select(table.c.name).order_by(table.c.name)).scalars().all()
-        found = [_find_principal(connection, name) for name in names]
-    return [principal for principal in found if principal is not None]
 
 
 def set_role(catalog: Catalog, name: str, role: Role) -> None:
@@ -280,13 +269,6 @@ def redeem_login_token(catalog: Catalog, token: str) -> str | None:
             .values(expires_at=over_at)
         )
     return str(row.name)
-
-
-def revoke_login_tokens(catalog: Catalog, name: str = ADMIN) -> None:
-    """Make a principal's tokens void."""
-    table = schema.login_token
-    with catalog.connections.write() as connection:
-        connection.execute(delete(table).where(table.c.name == name))
 
 
 # ---------------------------------------------------------------- sessions

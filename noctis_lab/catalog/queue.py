@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import upsert
@@ -29,7 +29,6 @@ __all__ = [
     "extend",
     "fail",
     "list_jobs",
-    "next_run_after",
 ]
 
 _FIRST_BACKOFF = timedelta(seconds=5)
@@ -183,15 +182,6 @@ def list_jobs(catalog: Catalog, *, limit: int = 1_000) -> list[Job]:
     statement = select(table).order_by(table.c.run_after, table.c.job_id).limit(limit)
     with catalog.connections.read() as connection:
         return [_to_job(row) for row in connection.execute(statement)]
-
-
-def next_run_after(catalog: Catalog) -> datetime | None:
-    """Return when the next unclaimed job is due, None where there is none."""
-    table = schema.job
-    statement = select(func.min(table.c.run_after)).where(table.c.lease_until.is_(None))
-    with catalog.connections.read() as connection:
-        instant = connection.execute(statement).scalar()
-    return None if instant is None else from_instant(instant)
 
 
 def _change(catalog: Catalog, job: Job, **values: object) -> bool:

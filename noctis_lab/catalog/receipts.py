@@ -18,7 +18,6 @@ from noctis_lab.events import InstanceConflict, InstanceRejected, SenderRefused
 __all__ = [
     "MOST_UNKNOWN_SENDERS",
     "list_quarantine",
-    "remove_quarantine",
     "write_facility",
     "write_quarantine",
     "write_receipt",
@@ -48,7 +47,7 @@ def write_receipt(connections: Connections, SOPInstanceUID: str, receipt: Receip
     with connections.write() as connection:
         row = connection.execute(_instance(uid)).one_or_none()
         if row is None or row.SOPInstanceUID != uid:
-            raise InstanceNotFound(f"no instance {uid} in this archive")
+            raise InstanceNotFound(f"no instance {uid} in this archive", SOPInstanceUID=uid)
         _write_origin(connection, connections, origin, received_at)
         again = {
             "instance_key": uid_key(uid),
@@ -184,13 +183,6 @@ def write_quarantine(connections: Connections, row: QuarantineRow, at: int) -> N
         connection.execute(
             schema.event.insert().values(kind=fact.kind, fields=fact.to_json(), at=at)
         )
-
-
-def remove_quarantine(connections: Connections, quarantine_id: str) -> None:
-    """Forget bytes that were kept aside; an unknown id changes nothing."""
-    table = schema.quarantine
-    with connections.write() as connection:
-        connection.execute(delete(table).where(table.c.quarantine_id == quarantine_id))
 
 
 def list_quarantine(

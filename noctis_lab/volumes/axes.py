@@ -17,13 +17,10 @@ from numpy.typing import NDArray
 
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["AXES", "GEOMETRY", "SERIES_DIMS", "VOLUME_DIMS", "stack_coordinates"]
+__all__ = ["AXES", "GEOMETRY", "stack_coordinates"]
 
 #: The spatial dims, in the order of the array, and of every index and spacing.
 AXES: tuple[str, str, str] = ("z", "y", "x")
-VOLUME_DIMS = AXES
-#: What may stand before them where a series has one more dimension.
-SERIES_DIMS = ("time", "echo", "b_value", "phase", "asl_context", "segment")
 #: The scalar coordinate that holds U and the nominal spacing.
 GEOMETRY = "patient_lps"
 
