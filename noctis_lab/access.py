@@ -74,5 +74,7 @@ def require(
     if not may(principal, action, facilities=facilities):
         raise AccessDenied(
             f"'{principal.name}' ({principal.role}) may not {action}; ask an administrator of this "
-            "archive for the role or the facility"
+            "archive for the role or the facility",
+            principal=principal.name,
+            action=str(action),
         )

@@ -1,7 +1,8 @@
 """The one tree of errors; it imports nothing, and every class is also a builtin.
 
-Each error holds its facts as attributes and says what was expected, what came and what to do. No
-message holds a patient's name or identifier: UIDs only.
+Each error says what was expected, what came and what to do, and holds its facts as attributes,
+None where they are not known to who raises it. No message holds a patient's name or identifier:
+UIDs only.
 
 ::
 
@@ -27,6 +28,7 @@ message holds a patient's name or identifier: UIDs only.
     │   └── UnsupportedFilesystem (OSError)     WAL needs a local disk
     ├── StorageError (OSError)
     │   └── NoSpace                             free space below the watermark
+    ├── LabClosed (ValueError)                  a lab was used after its close
     ├── QueryError (ValueError)                 DuckDB refused the SQL, in its words
     ├── AccessDenied (PermissionError)          `access.may` said no
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
@@ -48,6 +50,7 @@ __all__ = [
     "FileChanged",
     "InstanceNotFound",
     "InvalidDicom",
+    "LabClosed",
     "MixedGeometry",
     "NestingTooDeep",
     "NoGeometry",
@@ -124,13 +127,25 @@ class DecodeError(NoctisError, ValueError):
 class StudyNotFound(NoctisError, LookupError):
     """No study with that StudyInstanceUID in this archive."""
 
+    def __init__(self, message: str, *, StudyInstanceUID: str | None = None) -> None:
+        super().__init__(message)
+        self.StudyInstanceUID = StudyInstanceUID
+
 
 class SeriesNotFound(NoctisError, LookupError):
     """No series with that SeriesInstanceUID in this archive."""
 
+    def __init__(self, message: str, *, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(message)
+        self.SeriesInstanceUID = SeriesInstanceUID
+
 
 class InstanceNotFound(NoctisError, LookupError):
     """No instance with that SOPInstanceUID in this archive."""
+
+    def __init__(self, message: str, *, SOPInstanceUID: str | None = None) -> None:
+        super().__init__(message)
+        self.SOPInstanceUID = SOPInstanceUID
 
 
 class NotUnique(NoctisError, LookupError):
@@ -190,6 +205,13 @@ class UnsupportedSeries(CannotStack):
 class FileChanged(NoctisError, RuntimeError):
     """A catalogued file is missing, or its size or time is not what was catalogued."""
 
+    def __init__(
+        self, message: str, *, SOPInstanceUID: str | None = None, path: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.SOPInstanceUID = SOPInstanceUID
+        self.path = path
+
 
 class SeriesChanged(FileChanged):
     """A frame came, went or moved since the series was described: its places are other ones."""
@@ -214,6 +236,13 @@ class SchemaMismatch(CatalogError):
 class CatalogLocked(CatalogError, TimeoutError):
     """The catalogue's write lock was not to be had in time."""
 
+    def __init__(
+        self, message: str, *, path: str | None = None, timeout_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.timeout_s = timeout_s
+
 
 class UnsupportedFilesystem(CatalogError, OSError):
     """The catalogue lies on a network file system, where SQLite's WAL is unsafe."""
@@ -226,6 +255,21 @@ class StorageError(NoctisError, OSError):
 class NoSpace(StorageError):
     """Free space is below the watermark, or a write met a full disk."""
 
+    def __init__(
+        self, *words: object, free_bytes: int | None = None, needed_bytes: int | None = None
+    ) -> None:
+        super().__init__(*words)  # a message, or errno and a message, as OSError has it
+        self.free_bytes = free_bytes
+        self.needed_bytes = needed_bytes
+
+
+class LabClosed(NoctisError, ValueError):
+    """A lab was used after its close; its archive's folder is `root`."""
+
+    def __init__(self, message: str, *, root: str | None = None) -> None:
+        super().__init__(message)
+        self.root = root
+
 
 class QueryError(NoctisError, ValueError):
     """DuckDB refused a query; the message is DuckDB's own, without the values that it quotes."""
@@ -234,9 +278,23 @@ class QueryError(NoctisError, ValueError):
 class AccessDenied(NoctisError, PermissionError):
     """The principal may not do that."""
 
+    def __init__(
+        self, message: str, *, principal: str | None = None, action: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.principal = principal
+        self.action = action
+
 
 class SenderRefused(NoctisError, PermissionError):
     """The calling AE title is unknown here, or blocked."""
+
+    def __init__(
+        self, message: str, *, calling_aet: str | None = None, address: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.calling_aet = calling_aet
+        self.address = address
 
 
 class SendFailed(NoctisError, ConnectionError):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, overload
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import (
     InstanceNotFound,
+    LabClosed,
     NotUnique,
     QueryError,
     SeriesNotFound,
@@ -146,7 +147,8 @@ class Lab:
     def handle(self) -> Handle:
         """The process' handle of this archive; a forked child gets its own."""
         if self._handle is None:
-            raise QueryError(f"the lab of {self.settings.root} is closed; open it again")
+            root = str(self.settings.root)
+            raise LabClosed(f"the lab of {root} is closed; open it again", root=root)
         if self._handle.pid != os.getpid():
             from noctis_lab.volumes.cache import open_handle
 

@@ -97,7 +97,8 @@ def held_alone(root: Path) -> Iterator[None]:
         except sqlite3.OperationalError as error:
             raise CatalogLocked(
                 f"{path} is open in another process: stop `noctis serve`, notebooks and scripts "
-                "that use this archive, then try again"
+                "that use this archive, then try again",
+                path=str(path),
             ) from error
         except sqlite3.DatabaseError:
             pass  # damaged: nobody works with it, and a rebuild is what it needs

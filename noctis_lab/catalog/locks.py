@@ -110,7 +110,9 @@ class WriteLock:
     def _locked(self) -> CatalogLocked:
         return CatalogLocked(
             f"the catalogue's write lock {self._path} was held by another process for "
-            f"{self._timeout_s:g} s; end the process that hangs, the lock goes with it"
+            f"{self._timeout_s:g} s; end the process that hangs, the lock goes with it",
+            path=str(self._path),
+            timeout_s=self._timeout_s,
         )
 
 

@@ -64,7 +64,11 @@ def check_sender(catalog: Catalog, aet: str, address: str) -> str | None:
     if row is None:
         return None
     if row.is_blocked:
-        raise SenderRefused(f"{aet} at {address} is blocked here; an administrator can approve it")
+        raise SenderRefused(
+            f"{aet} at {address} is blocked here; an administrator can approve it",
+            calling_aet=aet,
+            address=address,
+        )
     return str(row.facility)
 
 

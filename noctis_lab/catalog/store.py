@@ -266,7 +266,9 @@ class Catalog:
             if changed.rowcount:
                 return True
             if connection.execute(select(table.c.series_key).where(is_it)).first() is None:
-                raise SeriesNotFound(f"no series {reference} in this archive")
+                raise SeriesNotFound(
+                    f"no series {reference} in this archive", SeriesInstanceUID=reference
+                )
         return False
 
     # ------------------------------------------------------------ reading

@@ -138,7 +138,7 @@ def read_entry_in_place(path: Path, receipt: Receipt, *, limits: Limits) -> Inst
     finally:
         os.close(fd)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FileChanged(f"{path} changed while it was read: index it again")
+        raise FileChanged(f"{path} changed while it was read: index it again", path=str(path))
     in_place = InPlace(path=path, size_bytes=before.st_size, mtime_ns=before.st_mtime_ns)
     return build_entry(header, sha256=sha256, receipt=receipt, in_place=in_place)
 

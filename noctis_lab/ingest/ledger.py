@@ -214,7 +214,7 @@ class Ledger:
         stated = (fields["size_bytes"], fields["mtime_ns"])
         assert entry.in_place is not None
         if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
-            raise FileChanged(f"{path} is not what was registered: index it again")
+            raise FileChanged(f"{path} is not what was registered: index it again", path=str(path))
         self._catalog.commit_instance(entry)
 
     def _apply_refusal(self, record: JournalRecord) -> None:

@@ -98,7 +98,9 @@ class Storage:
         if free - needed_bytes < self._min_free_bytes:
             raise NoSpace(
                 f"{free} bytes are free, {needed_bytes} needed above the watermark of "
-                f"{self._min_free_bytes}: free space, or lower min_free_bytes"
+                f"{self._min_free_bytes}: free space, or lower min_free_bytes",
+                free_bytes=free,
+                needed_bytes=needed_bytes,
             )
 
     def open_incoming(self, file_meta: bytes) -> IncomingFile:

@@ -147,7 +147,7 @@ class Handle:
         return not self._finalizer.alive or self.pid != os.getpid()
 
     def close(self) -> None:
-        """Close one opening; the last one closes the archive. Closing again does nothing."""
+        """Close one opening; the last one closes the archive. Each opening is closed once."""
         with _lock:
             self.holders -= 1
             if self.holders > 0:

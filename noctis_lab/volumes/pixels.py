@@ -234,8 +234,8 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
 
     Returns
     -------
-    ndarray, shape (rows, columns), or (rows, columns, 3) of uint8
-        Stored values; colours as RGB.
+    ndarray of `native_dtype`, shape (rows, columns), or of uint8, shape (rows, columns, 3)
+        Stored values, in the byte order of the machine and with their sign; colours as RGB.
 
     Raises
     ------

@@ -67,7 +67,9 @@ def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]
     except OSError as error:
         raise FileChanged(
             f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
-            "'noctis fsck' says what else is missing"
+            "'noctis fsck' says what else is missing",
+            SOPInstanceUID=row.SOPInstanceUID,
+            path=str(path),
         ) from error
     try:
         found = os.fstat(descriptor)
@@ -94,7 +96,9 @@ def _parse_again(path: Path, descriptor: int, row: InstanceRow, size_bytes: int)
     """
     changed = FileChanged(
         f"the file of instance {row.SOPInstanceUID} is not what was catalogued; index it again, or "
-        "restore it"
+        "restore it",
+        SOPInstanceUID=row.SOPInstanceUID,
+        path=str(path),
     )
     try:
         header = read_header(path)

@@ -123,8 +123,10 @@ def test_a_lock_that_is_not_had_in_time_is_an_error_with_a_name(tmp_path: Path) 
         holder.start()
         try:
             assert held.wait(60)
-            with pytest.raises(CatalogLocked, match=r"write\.lock"):
+            with pytest.raises(CatalogLocked, match=r"write\.lock") as refused:
                 catalog.commit_instance(entry(1))
+            assert refused.value.path == str(tmp_path / "catalog" / "write.lock")
+            assert refused.value.timeout_s == 0.2
             assert catalog.find_instance(entry(1).SOPInstanceUID) is None  # readers do not wait
         finally:
             holder.kill()

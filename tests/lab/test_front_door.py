@@ -62,6 +62,17 @@ def test_the_version_is_the_distributions() -> None:
     assert noctis_lab.__version__ == metadata.version("noctis-lab")
 
 
+def test_errors_hold_their_facts() -> None:
+    lost = errors.FileChanged("gone", SOPInstanceUID="1.2", path="/a")
+    full = errors.NoSpace("full", free_bytes=1, needed_bytes=2)
+    refused = errors.SenderRefused("blocked", calling_aet="CT1", address="10.0.0.1")
+
+    assert (str(lost), lost.SOPInstanceUID, lost.path) == ("gone", "1.2", "/a")
+    assert (str(full), full.free_bytes, full.needed_bytes) == ("full", 1, 2)
+    assert (refused.calling_aet, refused.address) == ("CT1", "10.0.0.1")
+    assert errors.SeriesNotFound("none").SeriesInstanceUID is None
+
+
 def test_errors_are_one_tree_and_builtins_too() -> None:
     for name in errors.__all__:
         error = getattr(errors, name)

@@ -16,7 +16,7 @@ import pytest
 
 import noctis_lab as nl
 from noctis_lab.config import open_settings
-from noctis_lab.errors import NotUnique, QueryError, SeriesNotFound, SettingsError
+from noctis_lab.errors import LabClosed, NotUnique, QueryError, SeriesNotFound, SettingsError
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.synthetic import ct_series
 from tests.lab.filling import fill
@@ -211,8 +211,9 @@ def test_a_closed_lab_says_so(tmp_path: Path) -> None:
     opened.close()
     opened.close()
     assert "closed" in repr(opened)
-    with pytest.raises(QueryError, match="closed"):
+    with pytest.raises(LabClosed, match="closed") as refused:
         opened.sql("SELECT 1")
+    assert refused.value.root == str(tmp_path)
 
 
 def test_a_pickled_lab_is_a_lab_again(lab: Lab) -> None:

@@ -43,7 +43,11 @@ class SenderCheck:
         if self._accept_loopback and is_loopback(address):
             return LOCAL_FACILITY
         self._ledger.refuse(aet, address)
-        raise SenderRefused(f"{aet} at {address} is no known sender: approve or add it")
+        raise SenderRefused(
+            f"{aet} at {address} is no known sender: approve or add it",
+            calling_aet=aet,
+            address=address,
+        )
 
 
 def is_loopback(address: str) -> bool:
