@@ -2,7 +2,8 @@
 
 Each refresh reads one snapshot of the commit tier and closes it, then changes DuckDB in one
 transaction. It costs one PRAGMA where nothing was committed, and else goes with what changed:
-events name the studies, `wide_key` the new wide rows, the register the new files.
+events name the studies, `wide_key` the new wide rows, the register the new files, and counts say
+whether grants, collisions and the quarantine, which are read as a whole, have grown.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from noctis_lab.catalog.columnar import BATCH_INSTANCES
 from noctis_lab.catalog.columnar_files import columnar_folder
 from noctis_lab.catalog.relations import ROLLUPS, columnar_views, rollup_views
 from noctis_lab.catalog.rollup_rows import (
+    WholeTable,
     read_receipts,
     read_series,
-    read_small_tables,
     read_studies,
+    read_whole_tables,
 )
 from noctis_lab.catalog.snapshot import WideInstance, read_wide
 from noctis_lab.catalog.store import Catalog
@@ -59,7 +61,7 @@ class _State:
     wide_key: int = 0
     receipt_count: int = 0
     receipt_at: int = 0
-    small: dict[str, Rows] = field(default_factory=dict)
+    whole: dict[str, WholeTable] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)  # stem → rows, those not replaced
     held: dict[int, tuple[str, int]] = field(default_factory=dict)  # series → stem, instances
     live: dict[int, str | None] = field(default_factory=dict)  # series with wide rows → its stem
@@ -147,7 +149,7 @@ class Mirror:
             wide_key=max([old.wide_key, *(entry.wide_key for entry in wide)]),
             receipt_count=count,
             receipt_at=at,
-            small=read_small_tables(connection),
+            whole=read_whole_tables(connection, old.whole),
             files=files,
             held=held,
             live={key: held.get(key, (None,))[0] for key in live},
@@ -193,10 +195,11 @@ class Mirror:
         if news.receipts_are_all:
             self._con.execute("DELETE FROM base.receipt")
         self._insert("receipt", news.receipts)
-        for name, rows in new.small.items():
-            if rows != old.small.get(name):
+        for name, table in new.whole.items():
+            before = old.whole.get(name)
+            if before is None or (table is not before and table.rows != before.rows):
                 self._con.execute(f"DELETE FROM base.{name}")  # noqa: S608
-                self._insert(name, rows)
+                self._insert(name, table.rows)
         self._apply_wide(new, news)
         self._apply_files(old, new)
 

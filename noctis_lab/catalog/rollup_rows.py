@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
@@ -12,7 +12,7 @@ from noctis_lab.catalog.columns import Kind, typed_value
 from noctis_lab.catalog.relations import ROLLUPS
 from noctis_lab.catalog.snapshot import as_timestamp, in_pieces
 
-__all__ = ["read_receipts", "read_series", "read_small_tables", "read_studies"]
+__all__ = ["WholeTable", "read_receipts", "read_series", "read_studies", "read_whole_tables"]
 
 type Rows = list[tuple[Any, ...]]
 
@@ -71,8 +71,28 @@ def read_receipts(connection: Connection, known: int, after: int) -> tuple[Rows,
     return rows, count, newest
 
 
-def read_small_tables(connection: Connection) -> dict[str, Rows]:
-    """Return whole tables that are small: who sends, who may see, what was kept aside."""
+class WholeTable(NamedTuple):
+    """A table that is read as a whole, with what tells that it is still the same."""
+
+    mark: tuple[int, ...] | None  # None: read at each refresh
+    rows: Rows
+
+
+def read_whole_tables(
+    connection: Connection, known: Mapping[str, WholeTable]
+) -> dict[str, WholeTable]:
+    """Return the tables of who sends, who may see and what was kept aside.
+
+    Parameters
+    ----------
+    known
+        What the last call returned; a table whose mark stands is not read again.
+
+    Notes
+    -----
+    Grants and the quarantine grow with the archive, and no row of theirs changes or goes: their
+    count is the mark. A collision only counts up.
+    """
     study, origin, quarantine = schema.study, schema.origin, schema.quarantine
     access, collision = schema.study_access, schema.collision
     statements: dict[str, Select[Any]] = {
@@ -89,7 +109,29 @@ def read_small_tables(connection: Connection) -> dict[str, Rows]:
             origin, origin.c.origin_key == quarantine.c.origin_key
         ),
     }
-    return {name: _rows(connection, name, statement) for name, statement in statements.items()}
+    counted = {"study_access": access, "quarantine": quarantine}
+    marks: dict[str, Select[Any]] = {
+        name: select(func.count()).select_from(table) for name, table in counted.items()
+    }
+    total = func.coalesce(func.sum(collision.c.instance_count), 0)
+    marks["collisions"] = select(func.count(), total).select_from(collision)
+    return {
+        name: _read_whole(connection, name, statement, marks.get(name), known.get(name))
+        for name, statement in statements.items()
+    }
+
+
+def _read_whole(
+    connection: Connection,
+    name: str,
+    statement: Select[Any],
+    marking: Select[Any] | None,
+    known: WholeTable | None,
+) -> WholeTable:
+    mark = None if marking is None else tuple(map(int, connection.execute(marking).one()))
+    if known is not None and mark is not None and known.mark == mark:
+        return known
+    return WholeTable(mark, _rows(connection, name, statement))
 
 
 def _read(

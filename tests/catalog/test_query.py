@@ -20,6 +20,7 @@ from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.catalog.columns import KEYWORDS, Kind
 from noctis_lab.catalog.query import Query, write_result
 from noctis_lab.catalog.records import SeriesFacts
+from noctis_lab.catalog.rollup_rows import WholeTable, read_whole_tables
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.errors import QueryError
@@ -275,6 +276,26 @@ def test_a_grown_series_shows_no_facts_of_before(catalog: Catalog, query: Query)
     commit(catalog, entry("1", "1", "2"))
 
     assert query.sql(asked).fetchall() == [(2, None, None)]
+
+
+def test_grants_are_read_again_once_there_are_more(catalog: Catalog, query: Query) -> None:
+    def read(known: dict[str, WholeTable]) -> dict[str, WholeTable]:
+        with catalog.connections.read() as connection:
+            return read_whole_tables(connection, known)
+
+    asked = "SELECT facility FROM study_access ORDER BY StudyInstanceUID"
+    commit(catalog, entry("1", "1", "1"))
+    assert len(query.sql(asked)) == 1
+    first = read({})
+    commit(catalog, entry("1", "2", "2"))
+    second = read(first)
+    commit(catalog, entry("2", "3", "3"))
+    third = read(second)
+
+    assert second["study_access"] is first["study_access"]
+    assert second["quarantine"] is first["quarantine"]
+    assert len(third["study_access"].rows) == 2
+    assert len(query.sql(asked)) == 2
 
 
 def test_errors_carry_duckdbs_words(query: Query) -> None:
