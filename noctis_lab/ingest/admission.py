@@ -17,6 +17,7 @@ __all__ = [
     "build_entry",
     "find_mismatch",
     "hash_data_set",
+    "is_unchanged",
     "iter_file",
     "read_entry_in_place",
     "read_open_header",
@@ -141,6 +142,15 @@ def read_entry_in_place(path: Path, receipt: Receipt, *, limits: Limits) -> Inst
         raise FileChanged(f"{path} changed while it was read: index it again", path=str(path))
     in_place = InPlace(path=path, size_bytes=before.st_size, mtime_ns=before.st_mtime_ns)
     return build_entry(header, sha256=sha256, receipt=receipt, in_place=in_place)
+
+
+def is_unchanged(in_place: InPlace) -> bool:
+    """Return whether a registered source has the size and time that it was registered with."""
+    try:
+        stat = in_place.path.stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (in_place.size_bytes, in_place.mtime_ns)
 
 
 def iter_file(fd: int, offset: int) -> Iterator[bytes]:

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from noctis_lab.catalog.inventory import Location, iter_locations
-from noctis_lab.catalog.records import CommitOutcome
+from noctis_lab.catalog.records import CommitOutcome, InstanceEntry, InstanceRow
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.uids import uid_hash
 from noctis_lab.errors import InvalidDicom
-from noctis_lab.ingest.admission import hash_data_set
+from noctis_lab.ingest.admission import hash_data_set, is_unchanged
 from noctis_lab.ingest.archive import OpenArchive
 from noctis_lab.ingest.rebuild import read_standing
 from noctis_lab.ingest.recovery import iter_quarantine_rows
@@ -121,16 +121,28 @@ def _check_file(archive: OpenArchive, path: Path, report: FsckReport, *, reads: 
         return
     row = archive.catalog.find_instance(standing.entry.SOPInstanceUID, withheld=True)
     if row is None:
-        if not reads and not _is_whole(path):
-            report.damaged.append(name)
-            return
-        commit = archive.catalog.commit_instance(standing.entry)
-        if commit.outcome is CommitOutcome.STORED:
-            report.adopted.append(name)
-            return
-        row = commit.known
+        row = _adopt(archive, path, standing.entry, report, reads=reads)
     if row is not None and (row.sha256 != standing.entry.sha256 or row.in_place is not None):
         report.superfluous.append(name)
+
+
+def _adopt(
+    archive: OpenArchive, path: Path, entry: InstanceEntry, report: FsckReport, *, reads: bool
+) -> InstanceRow | None:
+    """Catalogue an orphan; return the row where one stands by now."""
+    name = _below(archive.storage.root, path)
+    # A receiver links a file before it commits: until it has, the file is no orphan.
+    with archive.storage.locked_series(path.parent):
+        row = archive.catalog.find_instance(entry.SOPInstanceUID, withheld=True)
+        if row is not None or not path.is_file():
+            return row
+        if not reads and not _is_whole(path):
+            report.damaged.append(name)
+            return None
+        commit = archive.catalog.commit_instance(entry)
+    if commit.outcome is CommitOutcome.STORED:
+        report.adopted.append(name)
+    return commit.known
 
 
 def _is_whole(path: Path) -> bool:
@@ -155,15 +167,7 @@ def _check_location(archive: OpenArchive, location: Location, report: FsckReport
         if not path.is_file():
             report.missing.append(location.SOPInstanceUID)
         return
-    try:
-        stat = location.in_place.path.stat()
-        is_same = (stat.st_size, stat.st_mtime_ns) == (
-            location.in_place.size_bytes,
-            location.in_place.mtime_ns,
-        )
-    except OSError:
-        is_same = False
-    if not is_same:
+    if not is_unchanged(location.in_place):
         report.changed.append(location.SOPInstanceUID)
 
 

@@ -24,6 +24,7 @@ from noctis_lab.errors import DicomTooLarge, InvalidDicom
 from noctis_lab.ingest.admission import (
     build_entry,
     find_mismatch,
+    is_unchanged,
     iter_file,
     read_entry_in_place,
     read_open_header,
@@ -269,7 +270,10 @@ class Pipeline:
             known = commit.known
         assert known is not None
         if known.in_place is not None and known.in_place.path == path:
-            return _admission(Outcome.SAME, entry)
+            if known.sha256 == entry.sha256:
+                return _admission(Outcome.SAME, entry)
+            changed = "the file has changed since it was registered"
+            return _admission(Outcome.CONFLICT, entry, reason=changed)
         reason = self._find_difference(known, entry.sha256, path)
         if reason is not None:
             return _admission(Outcome.CONFLICT, entry, reason=reason)
@@ -334,14 +338,15 @@ class Pipeline:
                 placement.replace()
             try:
                 commit = self._catalog.commit_instance(entry)
-            except Exception:
-                # Whether the transaction stands is not known here: rather an orphan than a loss.
+                # A row of these very bytes whose file was missing, or was adopted just now, has
+                # this file as its own.
+                if commit.known is None or _is_file_of(commit.known, entry):
+                    placement.keep()
+            except BaseException:  # an interrupt, too, may come after the transaction stands
+                # Whether it does is not known here: rather an orphan than a loss.
                 if self._may_stand(entry):
                     placement.keep()
                 raise
-            if commit.outcome is CommitOutcome.STORED:
-                placement.keep()
-                return None
             return commit.known
 
     def _may_stand(self, entry: InstanceEntry) -> bool:
@@ -350,7 +355,7 @@ class Pipeline:
         except Exception:
             logger.exception("the catalogue does not answer after a failed commit")
             return True
-        return row is not None and row.sha256 == entry.sha256
+        return row is not None and _is_file_of(row, entry)
 
     def _receive_known(
         self, incoming: IncomingFile, entry: InstanceEntry, known: InstanceRow
@@ -363,7 +368,12 @@ class Pipeline:
         return self._quarantine(incoming, entry.receipt, conflict)
 
     def _find_difference(self, known: InstanceRow, sha256: bytes, path: Path) -> str | None:
-        """Return how a file's content differs from the catalogued one's, if it does."""
+        """Return how a file's content differs from the catalogued one's, if it does.
+
+        A source in place that is gone or changed is no copy that a sender may rely on.
+        """
+        if known.in_place is not None and not is_unchanged(known.in_place):
+            return "the file that was registered in place is gone or has changed"
         if known.sha256 == sha256:
             return None
         try:
@@ -401,6 +411,11 @@ class Pipeline:
             refusal=admission.refusal,
             quarantine_id=kept.quarantine_id,
         )
+
+
+def _is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:
+    """Return whether the file that a row names is the one that the entry was placed as."""
+    return row.sha256 == entry.sha256 and row.in_place is None
 
 
 def _rejected(refusal: Refusal, reason: str) -> Admission:

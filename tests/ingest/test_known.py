@@ -1,0 +1,159 @@
+"""Success is answered only where the bytes are there: for what is known, adopted, interrupted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+from noctis_lab.catalog.records import Commit, InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.config import Settings
+from noctis_lab.ingest.archive import OpenArchive, open_archive
+from noctis_lab.ingest.fsck import FsckReport, fsck
+from noctis_lab.ingest.pipeline import Outcome
+from noctis_lab.synthetic import ct_series, write_series
+
+RECEIPT = Receipt(
+    source=ReceiptSource.SCP,
+    facility="f",
+    calling_aet="",
+    called_aet="",
+    received_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[OpenArchive]:
+    with open_archive(Settings(root=tmp_path / "root", min_free_bytes=0)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def path(plane: Dataset, tmp_path: Path) -> Path:
+    return write_series([plane], tmp_path / "sent")[0]
+
+
+def files(archive: OpenArchive, folder: str = "instances") -> list[Path]:
+    return sorted((archive.storage.root / folder).rglob("*.dcm"))
+
+
+@contextmanager
+def stopping(
+    archive: OpenArchive,
+    *,
+    before: Callable[[InstanceEntry], object] = lambda _entry: None,
+    after: Callable[[], object] = lambda: None,
+) -> Iterator[None]:
+    """Do something around the real transaction of each instance."""
+    commit = archive.catalog.commit_instance
+
+    def stopped(entry: InstanceEntry) -> Commit:
+        before(entry)
+        done = commit(entry)
+        after()
+        return done
+
+    archive.catalog.commit_instance = stopped  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        archive.catalog.commit_instance = commit  # type: ignore[method-assign]
+
+
+def test_fsck_beside_a_placement_takes_no_file_away(archive: OpenArchive, path: Path) -> None:
+    settings = Settings(root=archive.storage.root, min_free_bytes=0)
+    placed, checked = threading.Event(), threading.Event()
+
+    def check() -> FsckReport:
+        with open_archive(settings) as beside:
+            assert placed.wait(30)
+            try:
+                return fsck(beside)
+            finally:
+                checked.set()
+
+    def wait(_entry: InstanceEntry) -> None:
+        placed.set()
+        checked.wait(1)  # fsck waits for the placement, so this runs out
+
+    with ThreadPoolExecutor(1) as pool, stopping(archive, before=wait):
+        report = pool.submit(check)
+        assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.STORED
+        assert report.result(30).adopted == []
+    assert len(files(archive)) == 1
+    assert fsck(archive, full=True).is_clean
+
+
+def test_a_row_that_another_wrote_for_the_placed_file_keeps_it(
+    archive: OpenArchive, path: Path
+) -> None:
+    with stopping(archive, before=archive.catalog.commit_instance):
+        assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
+    assert len(files(archive)) == 1
+
+
+def test_a_known_instance_without_its_file_gets_it_back(archive: OpenArchive, path: Path) -> None:
+    archive.pipeline.admit_file(path, RECEIPT)
+    (own,) = files(archive)
+    own.unlink()
+    assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
+    assert files(archive) == [own]
+    assert fsck(archive, full=True).is_clean
+
+
+def test_a_copy_is_not_dropped_where_the_source_in_place_is_gone(
+    archive: OpenArchive, path: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.dcm"
+    source.write_bytes(path.read_bytes())
+    assert archive.pipeline.register_file(source, RECEIPT).outcome is Outcome.STORED
+    assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
+    source.unlink()
+    again = archive.pipeline.admit_file(path, RECEIPT)
+    assert again.outcome is Outcome.CONFLICT
+    assert [kept.stem for kept in files(archive, "quarantine")] == [again.quarantine_id]
+
+
+def test_an_interrupt_after_the_transaction_leaves_the_file(
+    archive: OpenArchive, path: Path
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with (
+        stopping(archive, after=interrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        archive.pipeline.admit_file(path, RECEIPT)
+    assert archive.catalog.counts().instances == len(files(archive)) == 1
+
+
+def test_an_interrupt_before_the_transaction_leaves_nothing(
+    archive: OpenArchive, path: Path
+) -> None:
+    def interrupt(_entry: InstanceEntry) -> None:
+        raise KeyboardInterrupt
+
+    with (
+        stopping(archive, before=interrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        archive.pipeline.admit_file(path, RECEIPT)
+    assert archive.catalog.counts().instances == len(files(archive)) == 0
+
+
+def test_a_registered_file_with_other_content_is_a_conflict(
+    archive: OpenArchive, path: Path, tmp_path: Path
+) -> None:
+    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.STORED
+    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.SAME
+    other = ct_series(planes=1, rows=16, columns=16, rescale_intercept=-7.0)
+    (changed,) = write_series(other, tmp_path / "changed")
+    path.write_bytes(changed.read_bytes())
+    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.CONFLICT
