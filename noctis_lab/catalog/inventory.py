@@ -11,13 +11,15 @@ from pathlib import Path
 from sqlalchemy import select
 
 from noctis_lab.catalog import schema
+from noctis_lab.catalog.locks import OpenLock
 from noctis_lab.catalog.records import InPlace
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import CatalogLocked
 
-__all__ = ["Location", "held_alone", "iter_locations"]
+__all__ = ["Location", "database_held", "held_alone", "iter_locations"]
 
 _PAGE = 5_000
+_ALONE_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,20 @@ def iter_locations(catalog: Catalog) -> Iterator[Location]:
 
 @contextmanager
 def held_alone(root: Path) -> Iterator[None]:
-    """Hold an archive's catalogue so that nobody else has it open; where there is none, do nothing.
+    """Hold an archive so that nobody else has its catalogue open, or makes one where none is.
+
+    Raises
+    ------
+    CatalogLocked
+        Another process has it open.
+    """
+    with closing(OpenLock(root, alone=True, timeout_s=_ALONE_TIMEOUT_S)):
+        yield
+
+
+@contextmanager
+def database_held(root: Path) -> Iterator[None]:
+    """Hold the database against programs that do not ask for our lock; without one, do nothing.
 
     Raises
     ------
@@ -89,7 +104,7 @@ def held_alone(root: Path) -> Iterator[None]:
     if not path.exists():
         yield
         return
-    with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
+    with closing(sqlite3.connect(path, timeout=_ALONE_TIMEOUT_S, isolation_level=None)) as database:
         try:
             # Every connection in WAL mode holds the file shared for as long as it is open.
             database.execute("PRAGMA locking_mode=EXCLUSIVE")

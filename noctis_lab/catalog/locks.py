@@ -1,4 +1,4 @@
-"""Who may write: one writer at a time over all threads and processes, on a local disk only."""
+"""Who may open and who may write: across threads and processes, on a local disk only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from noctis_lab.errors import CatalogLocked, UnsupportedFilesystem
 
-__all__ = ["WriteLock", "filesystem_of", "require_local_disk"]
+__all__ = ["OpenLock", "WriteLock", "filesystem_of", "require_local_disk"]
 
 #: File systems over which SQLite's shared memory does not reach every process that has the file.
 _NETWORK = frozenset(
@@ -24,6 +24,7 @@ _NETWORK = frozenset(
     | {"fuse.rclone", "fuse.s3fs", "fuse.sshfs"}
 )
 _MOUNTINFO = Path("/proc/self/mountinfo")
+_OPEN_LOCK = "catalog.lock"
 _FIRST_SLEEP_S = 0.000_2
 _LONGEST_SLEEP_S = 0.002
 
@@ -34,6 +35,50 @@ class _Opened:
 
     fd: int
     threads: threading.Lock = field(default_factory=threading.Lock)
+
+
+class OpenLock:
+    """Held shared by all who have a catalogue open, or alone by the one who puts another there.
+
+    Its file lies in the root: ``catalog/`` itself is exchanged by a rebuild, and may be missing.
+    A forked child holds it together with its parent.
+
+    Parameters
+    ----------
+    root
+        The archive's folder, which exists.
+    alone
+        Against all others.
+    timeout_s
+        How long to wait.
+
+    Raises
+    ------
+    CatalogLocked
+        It was not to be had in time.
+    """
+
+    def __init__(self, root: Path, *, alone: bool, timeout_s: float) -> None:
+        path = root / _OPEN_LOCK
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        try:
+            if not _take(self._fd, kind, deadline=time.monotonic() + timeout_s):
+                raise CatalogLocked(
+                    f"{root} is open in another process: stop `noctis serve`, notebooks and "
+                    "scripts that use this archive, then try again"
+                    if alone
+                    else f"the catalogue of {root} is being rebuilt: try again when that is done"
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it; a second time changes nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)  # not LOCK_UN, which would let go of a forked child's too
+        self._fd = -1
 
 
 class WriteLock:
@@ -70,7 +115,8 @@ class WriteLock:
         if not opened.threads.acquire(timeout=self._timeout_s):
             raise self._locked()
         try:
-            self._lock_file(opened.fd, deadline)
+            if not _take(opened.fd, fcntl.LOCK_EX, deadline=deadline):
+                raise self._locked()
             try:
                 yield
             finally:
@@ -94,19 +140,6 @@ class WriteLock:
             os.close(mine.fd)
         return opened
 
-    def _lock_file(self, fd: int, deadline: float) -> None:
-        sleep_s = _FIRST_SLEEP_S
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise self._locked() from None
-            else:
-                return
-            time.sleep(sleep_s * random.uniform(0.5, 1.0))  # noqa: S311
-            sleep_s = min(sleep_s * 1.5, _LONGEST_SLEEP_S)
-
     def _locked(self) -> CatalogLocked:
         return CatalogLocked(
             f"the catalogue's write lock {self._path} was held by another process for "
@@ -114,6 +147,21 @@ class WriteLock:
             path=str(self._path),
             timeout_s=self._timeout_s,
         )
+
+
+def _take(fd: int, kind: int, *, deadline: float) -> bool:
+    """Lock an open file; return False where others held it until `deadline`."""
+    sleep_s = _FIRST_SLEEP_S
+    while True:
+        try:
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+        else:
+            return True
+        time.sleep(sleep_s * random.uniform(0.5, 1.0))  # noqa: S311
+        sleep_s = min(sleep_s * 1.5, _LONGEST_SLEEP_S)
 
 
 def require_local_disk(folder: Path, *, mountinfo: Path = _MOUNTINFO) -> None:

@@ -17,7 +17,7 @@ from noctis_lab.catalog.connection import Connections, Statement, mapped, upsert
 from noctis_lab.catalog.events import append_event, last_event_id, poll_events
 from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import from_instant, now, to_instant
-from noctis_lab.catalog.locks import require_local_disk
+from noctis_lab.catalog.locks import OpenLock, require_local_disk
 from noctis_lab.catalog.migrate import ensure_schema
 from noctis_lab.catalog.receipts import (
     list_quarantine,
@@ -76,7 +76,7 @@ def open_catalog(
     quiet_s
         A series' jobs may run after this long without another instance; seconds.
     lock_timeout_s
-        How long a writer waits for the others; seconds.
+        How long a writer waits for the others, and whoever opens it for a rebuild; seconds.
     clock
         Gives the present, aware.
 
@@ -85,20 +85,22 @@ def open_catalog(
     SchemaMismatch
         The schema is older (without `may_migrate`) or newer; the message names the command.
     CatalogLocked
-        Another process held the write lock for the whole of the timeout.
+        Another process held the write lock, or rebuilt it, for the whole of the timeout.
     UnsupportedFilesystem
         The root lies on a network file system.
     """
     folder = root / "catalog"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     require_local_disk(folder)
+    lock = OpenLock(root, alone=False, timeout_s=lock_timeout_s)
     connections = Connections(folder, lock_timeout_s=lock_timeout_s)
     try:
         ensure_schema(connections, may_migrate=may_migrate)
     except BaseException:
         connections.close()
+        lock.close()
         raise
-    return Catalog(root, connections, quiet_s=quiet_s, clock=clock)
+    return Catalog(root, connections, lock, quiet_s=quiet_s, clock=clock)
 
 
 def require_catalog(root: Path) -> None:
@@ -126,6 +128,8 @@ class Catalog:
         The archive's folder.
     connections
         To a database whose schema is this program's; the catalogue closes them.
+    lock
+        That says that it is open; the catalogue closes it.
     quiet_s
         A series' jobs may run after this long without another instance; seconds.
     clock
@@ -136,12 +140,14 @@ class Catalog:
         self,
         root: Path,
         connections: Connections,
+        lock: OpenLock,
         *,
         quiet_s: float = 10.0,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self.root = root
         self.connections = connections
+        self._lock = lock
         self.clock = clock
         self._committer = Committer(connections, quiet=timedelta(seconds=quiet_s))
         self._find_instance = Statement(
@@ -167,6 +173,7 @@ class Catalog:
     def close(self) -> None:
         """Close this process' connections."""
         self.connections.close()
+        self._lock.close()
 
     # ------------------------------------------------------------ writing
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from noctis_lab.catalog.inventory import held_alone
+from noctis_lab.catalog.inventory import database_held, held_alone
 from noctis_lab.catalog.records import CommitOutcome, InstanceEntry, Receipt, ReceiptSource
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.dicom.file_meta import FileMeta, read_file_meta
@@ -124,10 +124,10 @@ def rebuild(
     storage = Storage(root)
     journal = Journal(root / JOURNAL)
     scratch = root / _SCRATCH
-    with journal.writing():
+    with held_alone(root), journal.writing():
         shutil.rmtree(scratch, ignore_errors=True)  # of a rebuild that was ended early
         try:
-            with held_alone(root), open_catalog(scratch, quiet_s=quiet_s) as catalog:
+            with database_held(root), open_catalog(scratch, quiet_s=quiet_s) as catalog:
                 report = _fill(storage, journal, catalog, progress)
             # Not within: SQLite removes the old database's log by its name, which is the new
             # one's by then.

@@ -16,6 +16,7 @@ from pydicom import Dataset
 
 from noctis_lab.access import Role
 from noctis_lab.catalog.records import Receipt, ReceiptSource
+from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.errors import CatalogLocked
 from noctis_lab.ingest.archive import OpenArchive, open_archive
@@ -160,6 +161,26 @@ def test_what_is_open_elsewhere_is_not_rebuilt(settings: Settings) -> None:
         archive.catalog.counts()
         with pytest.raises(CatalogLocked, match="noctis serve"):
             rebuild(settings.root)
+
+
+def test_nobody_opens_a_catalogue_that_is_being_rebuilt(settings: Settings, tmp_path: Path) -> None:
+    paths = write_series(ct_series(planes=2, rows=16, columns=16), tmp_path / "series")
+    ward = receipts("ward")
+    with open_archive(settings) as archive:
+        for path in paths:
+            archive.pipeline.admit_file(path, next(ward))
+    shutil.rmtree(settings.root / "catalog")
+    refused = []
+
+    def open_beside(_done: int, _total: int) -> None:
+        with pytest.raises(CatalogLocked, match="being rebuilt"):
+            open_catalog(settings.root, lock_timeout_s=0).close()
+        refused.append(True)
+
+    assert rebuild(settings.root, progress=open_beside).instances == 2
+    assert len(refused) == 2
+    with open_archive(settings) as archive:
+        assert archive.catalog.counts().instances == 2
 
 
 def test_replaying_the_whole_journal_again_changes_nothing(
