@@ -175,11 +175,11 @@ def _check_quarantine(archive: OpenArchive, report: FsckReport) -> None:
     folder = archive.storage.root / QUARANTINE
     rows = {row.quarantine_id: row for row in iter_quarantine_rows(archive.catalog)}
     files = {path.stem: path for path in sorted(folder.glob("*.dcm"))}
+    facts = {kept.quarantine_id: kept.facts for kept in archive.storage.iter_quarantine()}
     for quarantine_id, path in files.items():
-        beside = path.with_suffix(".json")
         try:
-            row = parse_quarantine(json.loads(beside.read_bytes()))
-        except (OSError, ValueError, KeyError):
+            row = parse_quarantine(facts[quarantine_id])
+        except (KeyError, ValueError):
             report.quarantine[quarantine_id] = "no readable reason lies beside it"
             continue
         if _hash_of(path, row.size_bytes) != row.sha256:

@@ -86,7 +86,13 @@ class Ledger:
             return self._catalog.commit_instance(entry)
 
     def quarantine(self, kept: Quarantined) -> None:
-        """Catalogue a file in quarantine; its facts lie beside it, so the journal needs none."""
+        """Catalogue a file in quarantine; its facts lie beside it, so the journal needs none.
+
+        Raises
+        ------
+        ValueError
+            The facts are not ours; nothing was written.
+        """
         self._catalog.record_quarantine(parse_quarantine(kept.facts))
 
     # Who sends

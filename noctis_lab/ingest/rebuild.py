@@ -159,7 +159,13 @@ def _fill(
             progress(done, len(files))
     quarantined = 0
     for kept in storage.iter_quarantine():
-        catalog.record_quarantine(parse_quarantine(kept.facts))
+        try:
+            row = parse_quarantine(kept.facts)
+        except ValueError:
+            name = str(kept.path.relative_to(storage.root))
+            skipped.append((name, "no readable reason lies beside it"))
+            continue
+        catalog.record_quarantine(row)
         quarantined += 1
     ledger.note_position(position)
     return RebuildReport(

@@ -54,7 +54,13 @@ def recover(storage: Storage, catalog: Catalog, ledger: Ledger) -> Recovery:
     storage.sweep_quarantine()
     known = {row.quarantine_id for row in iter_quarantine_rows(catalog)}
     for kept in storage.iter_quarantine(known=known):
-        ledger.quarantine(kept)
+        try:
+            ledger.quarantine(kept)
+        except ValueError:
+            logger.warning(
+                "no readable reason lies beside a quarantined file: `noctis fsck` names it",
+                extra={"quarantine_id": kept.quarantine_id},
+            )
     replayed = ledger.replay()
     if swept:
         logger.warning(

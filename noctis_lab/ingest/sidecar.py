@@ -80,21 +80,28 @@ def parse_quarantine(facts: Mapping[str, object]) -> QuarantineRow:
 
     Raises
     ------
-    KeyError, ValueError
+    ValueError
         The facts are not ours.
     """
-    receipt = facts["receipt"]
-    assert isinstance(receipt, dict), "a quarantined file's facts hold no receipt"
-    return QuarantineRow(
-        quarantine_id=str(facts["quarantine_id"]),
-        reason=str(facts["reason"]),
-        kind=str(facts["kind"]),
-        SOPInstanceUID=_text(facts["SOPInstanceUID"]),
-        StudyInstanceUID=_text(facts["StudyInstanceUID"]),
-        sha256=bytes.fromhex(str(facts["sha256"])),
-        size_bytes=int(str(facts["size_bytes"])),
-        receipt=parse_receipt(receipt),
-    )
+    try:
+        receipt = facts["receipt"]
+        row = QuarantineRow(
+            quarantine_id=str(facts["quarantine_id"]),
+            reason=str(facts["reason"]),
+            kind=QuarantineKind(str(facts["kind"])).value,
+            SOPInstanceUID=_text(facts["SOPInstanceUID"]),
+            StudyInstanceUID=_text(facts["StudyInstanceUID"]),
+            sha256=bytes.fromhex(str(facts["sha256"])),
+            size_bytes=int(str(facts["size_bytes"])),
+            receipt=parse_receipt(receipt if isinstance(receipt, dict) else {}),
+        )
+    except KeyError as error:
+        raise ValueError(f"a quarantined file's facts lack {error}") from error
+    if len(row.sha256) != 32 or not 0 <= row.size_bytes < 2**63:
+        raise ValueError("a quarantined file's facts hold no hash or no size")
+    if row.receipt.received_at.tzinfo is None:
+        raise ValueError("a quarantined file's facts hold no instant")
+    return row
 
 
 def _text(value: object) -> str | None:

@@ -44,7 +44,7 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
-    """Bytes kept aside; `facts` is the JSON beside them."""
+    """Bytes kept aside; `facts` is the JSON beside them, empty where it is not readable as ours."""
 
     quarantine_id: str
     path: Path
@@ -227,8 +227,7 @@ class Storage:
         for beside in sorted((self.root / layout.QUARANTINE).glob("*.json")):
             path = beside.with_suffix(".dcm")
             if beside.stem not in known and path.is_file():
-                facts = json.loads(beside.read_bytes())
-                yield Quarantined(quarantine_id=beside.stem, path=path, facts=facts)
+                yield Quarantined(quarantine_id=beside.stem, path=path, facts=_read_facts(beside))
 
     def discard_quarantined(self, quarantine_id: str) -> None:
         """Remove a file from quarantine, its reason after it; nothing happens where it is gone."""
@@ -292,6 +291,15 @@ class Storage:
                     made.unlink()
                 sync_folder(self.root)
             return path.read_bytes()
+
+
+def _read_facts(beside: Path) -> Mapping[str, object]:
+    try:
+        facts = json.loads(beside.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    is_ours = isinstance(facts, dict) and facts.get("quarantine_id") == beside.stem
+    return facts if is_ours else {}
 
 
 @contextmanager

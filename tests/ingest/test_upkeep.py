@@ -263,6 +263,28 @@ def test_fsck_adopts_what_is_whole_and_names_what_is_not(
     assert len(tables(settings.root)["instance"]) == len(before["instance"])
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [b"", b"{", b"[]", b"{}", b'{"quarantine_id": "ID", "receipt": []}', b"[" * 100_000],
+)
+def test_a_damaged_reason_stops_nothing_and_is_named(
+    settings: Settings, tmp_path: Path, beside: bytes
+) -> None:
+    with open_archive(settings) as archive:
+        (tmp_path / "broken").write_bytes(b"no DICOM at all" * 100)
+        quarantine_id = archive.pipeline.admit_file(
+            tmp_path / "broken", next(receipts("ward"))
+        ).quarantine_id
+    written = beside.replace(b"ID", str(quarantine_id).encode())
+    (settings.root / "quarantine" / f"{quarantine_id}.json").write_bytes(written)
+    shutil.rmtree(settings.root / "catalog")
+    with open_archive(settings) as archive:
+        assert list(fsck(archive).quarantine) == [quarantine_id]
+    report = rebuild(settings.root)
+    assert report.quarantined == 0
+    assert [name for name, _ in report.skipped] == [f"quarantine/{quarantine_id}.dcm"]
+
+
 def test_a_file_in_place_that_changed_is_named(settings: Settings, tmp_path: Path) -> None:
     paths = write_series(ct_series(planes=2, rows=16, columns=16), tmp_path / "own")
     with open_archive(settings) as archive:
