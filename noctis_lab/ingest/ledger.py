@@ -215,8 +215,13 @@ class Ledger:
 
     def _apply_in_place(self, record: JournalRecord) -> None:
         fields = record.fields
-        path = Path(str(fields["path"]))
-        entry = read_entry_in_place(path, parse_receipt(fields), limits=Limits())
+        path, receipt = Path(str(fields["path"])), parse_receipt(fields)
+        try:
+            entry = read_entry_in_place(path, receipt, limits=Limits())
+        except (
+            OSError
+        ) as error:  # only of reading: the catalogue's own refusals are not passed over
+            raise FileChanged(f"{path} cannot be read: bring it back, or index it again") from error
         stated = (fields["size_bytes"], fields["mtime_ns"])
         assert entry.in_place is not None
         if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
@@ -320,10 +325,15 @@ class Ledger:
             )
         try:
             apply(record)
-        except (InstanceNotFound, FileChanged, FileNotFoundError, InvalidDicom) as error:
+        except (InstanceNotFound, FileChanged, InvalidDicom) as error:
+            # Never the error's words: a source's folder may bear a patient's name.
             logger.warning(
                 "a record of the journal could not be applied",
-                extra={"record_id": record.record_id, "kind": record.kind, "why": str(error)},
+                extra={
+                    "record_id": record.record_id,
+                    "kind": record.kind,
+                    "error": type(error.__cause__ or error).__name__,
+                },
             )
 
     # How far this catalogue has come. A file, since it is no row of the archive's: without it,

@@ -297,6 +297,23 @@ def test_a_file_in_place_that_changed_is_named(settings: Settings, tmp_path: Pat
     assert list((settings.root / "instances").iterdir()) == []
 
 
+def test_a_file_in_place_that_cannot_be_read_stops_nothing(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "DOE^JANE"
+    paths = write_series(ct_series(planes=2, rows=16, columns=16), folder)
+    with open_archive(settings) as archive:
+        index_paths(archive.pipeline, paths, facility="own", in_place=True)
+    shutil.rmtree(settings.root / "catalog")
+    paths[0].unlink()
+    paths[0].symlink_to(paths[0])  # an OSError that root meets too
+    with open_archive(settings) as archive:
+        assert archive.catalog.counts().instances == 1
+    (warned,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert vars(warned)["error"] == "OSError"
+    assert "DOE" not in repr(vars(warned))
+
+
 def test_a_folder_of_all_sorts_is_told_apart(settings: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "trial"
     paths = write_series(ct_series(planes=2, rows=16, columns=16), folder / "b")
