@@ -315,8 +315,8 @@ class Ledger:
                 self.note_position(position)
         return replayed
 
-    def replay_record(self, record: JournalRecord) -> None:
-        """Apply one record of the journal; see `replay`."""
+    def replay_record(self, record: JournalRecord) -> str | None:
+        """Apply one record of the journal; return why it could not be, as a class of errors."""
         apply = self._kinds.get(record.kind)
         if apply is None:
             raise StorageError(
@@ -327,14 +327,13 @@ class Ledger:
             apply(record)
         except (InstanceNotFound, FileChanged, InvalidDicom) as error:
             # Never the error's words: a source's folder may bear a patient's name.
+            why = type(error.__cause__ or error).__name__
             logger.warning(
                 "a record of the journal could not be applied",
-                extra={
-                    "record_id": record.record_id,
-                    "kind": record.kind,
-                    "error": type(error.__cause__ or error).__name__,
-                },
+                extra={"record_id": record.record_id, "kind": record.kind, "error": why},
             )
+            return why
+        return None
 
     # How far this catalogue has come. A file, since it is no row of the archive's: without it,
     # all is replayed.

@@ -41,12 +41,12 @@ type Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildReport:
-    """What the new catalogue holds, and which files it could not take."""
+    """What the new catalogue holds, and which files and records it could not take."""
 
     instances: int
-    records: int  # of the journal
+    records: int  # of the journal, applied
     quarantined: int
-    skipped: tuple[tuple[str, str], ...]  # (path below the root, why)
+    skipped: tuple[tuple[str, str], ...]  # (path below the root or journal record, why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,19 +144,48 @@ def _fill(
     skipped: list[tuple[str, str]] = []
     files = sorted(_received(storage, skipped))
     position = JournalPosition()
+    early: list[JournalRecord] = []
     instances = records = done = 0
     # In the order in which it all happened: which patient a study belongs to, and who may see it,
     # is decided by who came first.
     for step in heapq.merge(_file_steps(files), _journal_steps(journal)):
         if step.record is not None and step.position is not None:
-            ledger.replay_record(step.record)
+            if ledger.replay_record(step.record) is None:
+                records += 1
+            else:
+                early.append(step.record)
             position = step.position
-            records += 1
             continue
         instances += _commit(storage, catalog, step.path, skipped)
         done += 1
         if progress is not None:
             progress(done, len(files))
+    records += _apply_late(ledger, early, skipped)
+    quarantined = _fill_quarantine(storage, catalog, skipped)
+    ledger.note_position(position)
+    return RebuildReport(
+        instances=instances, records=records, quarantined=quarantined, skipped=tuple(skipped)
+    )
+
+
+def _apply_late(
+    ledger: Ledger, records: list[JournalRecord], skipped: list[tuple[str, str]]
+) -> int:
+    """Apply records that failed, now that all files are in; return how many could be applied.
+
+    Where a clock was set back, a record says that it came before the file that it is about.
+    """
+    applied = 0
+    for record in records:
+        why = ledger.replay_record(record)
+        if why is None:
+            applied += 1
+        else:
+            skipped.append((f"{JOURNAL}: {record.kind} {record.record_id}", why))
+    return applied
+
+
+def _fill_quarantine(storage: Storage, catalog: Catalog, skipped: list[tuple[str, str]]) -> int:
     quarantined = 0
     for kept in storage.iter_quarantine():
         try:
@@ -167,10 +196,7 @@ def _fill(
             continue
         catalog.record_quarantine(row)
         quarantined += 1
-    ledger.note_position(position)
-    return RebuildReport(
-        instances=instances, records=records, quarantined=quarantined, skipped=tuple(skipped)
-    )
+    return quarantined
 
 
 def _received(storage: Storage, skipped: list[tuple[str, str]]) -> Iterator[tuple[datetime, str]]:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -136,6 +137,34 @@ def test_a_rebuilt_catalogue_has_the_same_rows_in_every_table(
         pass
     assert tables(settings.root) == before
     assert not (settings.root / "catalog-rebuilding").exists()
+
+
+def test_a_receipt_from_before_its_file_comes_back(settings: Settings, tmp_path: Path) -> None:
+    (path,) = write_series(ct_series(planes=1, rows=16, columns=16), tmp_path / "one")
+    ahead = replace(next(receipts("ward")), received_at=datetime(2100, 1, 1, tzinfo=UTC))
+    with open_archive(settings) as archive:
+        assert archive.pipeline.admit_file(path, ahead).outcome is Outcome.STORED
+        # The clock has been set back: the journal's record is of today.
+        again = archive.pipeline.admit_file(path, next(receipts("lab")))
+        assert again.outcome is Outcome.SAME
+    before = tables(settings.root)
+    assert len(before["study_access"]) == 2
+    report = rebuild(settings.root)
+    assert (report.skipped, report.records) == ((), 1)
+    assert tables(settings.root) == before
+
+
+def test_what_a_rebuild_cannot_apply_is_listed_without_its_path(
+    settings: Settings, tmp_path: Path
+) -> None:
+    paths = write_series(ct_series(planes=2, rows=16, columns=16), tmp_path / "DOE^JANE")
+    with open_archive(settings) as archive:
+        index_paths(archive.pipeline, paths, facility="own", in_place=True)
+        gone, _ = [record.record_id for _, record in archive.journal.iter_records()]
+    paths[0].unlink()
+    report = rebuild(settings.root)
+    assert report.skipped == ((f"journal: in-place {gone}", "FileNotFoundError"),)
+    assert report.records == 1
 
 
 def test_a_catalogue_that_was_deleted_comes_back(settings: Settings, tmp_path: Path) -> None:
