@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
 from noctis_lab.ingest.admission import read_entry_in_place
 from noctis_lab.ingest.sidecar import parse_quarantine, parse_receipt, receipt_fields
-from noctis_lab.storage.durable import write_file
+from noctis_lab.storage.durable import write_all, write_file
 from noctis_lab.storage.files import Quarantined
 from noctis_lab.storage.journal import Journal, JournalPosition, JournalRecord, JsonValue
 from noctis_lab.storage.layout import CATALOG
@@ -27,6 +28,7 @@ __all__ = ["Ledger"]
 logger = logging.getLogger(__name__)
 
 _POSITION: Final = "journal-position.json"
+_POSITION_BYTES: Final = 256
 
 type Fields = dict[str, JsonValue]
 
@@ -35,8 +37,10 @@ class Ledger:
     """Writes acts to the journal and the catalogue, and rolls the catalogue forward from it.
 
     An act is acknowledged once both have it. After a crash in between, `replay` applies it: to
-    apply a record twice does no harm, since each row holds the record's own instant. The journal
-    is held while a record is applied, so that no process applies an older act after a newer one.
+    apply a record twice does no harm in the end, since each row holds the record's own instant.
+    The journal is held while a record is applied, so that no process applies an older act after a
+    newer one, and how far the catalogue has come is noted with each, so that only what a crash or
+    a refusal left is ever applied again.
     """
 
     def __init__(self, journal: Journal, catalog: Catalog) -> None:
@@ -62,9 +66,20 @@ class Ledger:
 
     def _act(self, kind: str, fields: Fields) -> None:
         record = JournalRecord(kind=kind, fields=fields)
-        with self._journal.writing() as append:
+        with self._writing() as append:
             append(record)
             self._kinds[kind](record)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Callable[[JournalRecord], object]]:
+        """Hold the journal while one record is written and applied; note that it was."""
+        with self._journal.writing() as append:
+            # A record that was left unapplied, by whomever, must stay ahead of what is noted.
+            has_all = self._read_position() == self._journal.find_end()
+            ends: list[JournalPosition] = []
+            yield lambda record: ends.append(append(record))
+            if has_all and ends:
+                self._overwrite_position(ends[-1])
 
     # What comes in
 
@@ -76,12 +91,13 @@ class Ledger:
         """Catalogue a file that stays where it is; nothing in the archive's folder tells of it."""
         assert entry.in_place is not None
         fields: Fields = {
+            "SOPInstanceUID": entry.SOPInstanceUID,
             "path": os.fspath(entry.in_place.path),
             "size_bytes": entry.in_place.size_bytes,
             "mtime_ns": entry.in_place.mtime_ns,
             **receipt_fields(entry.receipt),
         }
-        with self._journal.writing() as append:
+        with self._writing() as append:
             append(JournalRecord(kind="in-place", fields=fields))
             return self._catalog.commit_instance(entry)
 
@@ -215,6 +231,8 @@ class Ledger:
 
     def _apply_in_place(self, record: JournalRecord) -> None:
         fields = record.fields
+        if self._has_in_place(fields):
+            return  # without reading the source, which may be large or on a disk that is unplugged
         path, receipt = Path(str(fields["path"])), parse_receipt(fields)
         try:
             entry = read_entry_in_place(path, receipt, limits=Limits())
@@ -227,6 +245,15 @@ class Ledger:
         if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
             raise FileChanged(f"{path} is not what was registered: index it again", path=str(path))
         self._catalog.commit_instance(entry)
+
+    def _has_in_place(self, fields: Mapping[str, JsonValue]) -> bool:
+        uid = fields.get("SOPInstanceUID")  # an older record has none
+        row = None if uid is None else self._catalog.find_instance(str(uid), withheld=True)
+        if row is None or row.in_place is None:
+            return False
+        known = row.in_place
+        stated = (fields["path"], fields["size_bytes"], fields["mtime_ns"])
+        return (os.fspath(known.path), known.size_bytes, known.mtime_ns) == stated
 
     def _apply_refusal(self, record: JournalRecord) -> None:
         aet, address = str(record.fields["aet"]), str(record.fields["address"])
@@ -294,7 +321,7 @@ class Ledger:
         )
 
     def replay(self) -> int:
-        """Apply the records since the last replay of this catalogue; return how many.
+        """Apply the records that this catalogue may lack; return how many.
 
         A record whose instance or file is no more is passed over with a warning; `fsck` names
         them.
@@ -351,12 +378,25 @@ class Ledger:
     def note_position(self, position: JournalPosition) -> None:
         """Note that this catalogue has all records up to `position`."""
         folder = self._catalog.root / CATALOG
-        noted = {
-            "catalog_inode": _inode(folder),
-            "file": position.file,
-            "offset": position.offset,
-        }
-        write_file(folder / _POSITION, json.dumps(noted).encode())
+        write_file(folder / _POSITION, _noted(folder, position))
+
+    def _overwrite_position(self, position: JournalPosition) -> None:
+        """Note a position without a sync: after a power cut an older one, or none, may stand.
+
+        That costs a replay then; a sync would cost as much as the act, each time.
+        """
+        folder = self._catalog.root / CATALOG
+        try:
+            fd = os.open(folder / _POSITION, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            try:
+                write_all(fd, _noted(folder, position))
+            finally:
+                os.close(fd)
+        except OSError as error:  # the act itself stands
+            logger.warning(
+                "how far the catalogue has come could not be noted",
+                extra={"error": type(error).__name__},
+            )
 
 
 def _require_aet(aet: str) -> None:
@@ -377,6 +417,16 @@ def _require_name(name: str) -> None:
 
 def _inode(folder: Path) -> int:
     return (folder / "catalog.sqlite").stat().st_ino
+
+
+def _noted(folder: Path, position: JournalPosition) -> bytes:
+    # Always as long, and within one sector: overwriting leaves the old one whole or the new one.
+    noted = {
+        "catalog_inode": _inode(folder),
+        "file": position.file,
+        "offset": position.offset,
+    }
+    return json.dumps(noted).encode().ljust(_POSITION_BYTES)
 
 
 def _sender(fields: Mapping[str, JsonValue]) -> tuple[str, str | None]:

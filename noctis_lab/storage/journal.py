@@ -122,6 +122,25 @@ class Journal:
             finally:
                 os.close(folder_fd)
 
+    def find_end(self) -> JournalPosition:
+        """Return where the last whole record ends; meant for within `writing`.
+
+        Raises
+        ------
+        StorageError
+            The journal cannot be read.
+        """
+        with storage_errors("reading the journal"):
+            for path in sorted(self.folder.glob("*.jsonl"), reverse=True):
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    end = _find_whole(fd)
+                finally:
+                    os.close(fd)
+                if end:
+                    return JournalPosition(file=path.name, offset=end)
+        return JournalPosition()
+
     def _append(self, record: JournalRecord, folder_fd: int) -> JournalPosition:
         line = record.to_json().encode() + b"\n"
         with storage_errors("writing to the journal"):
@@ -180,19 +199,25 @@ class Journal:
                     yield JournalPosition(file=path.name, offset=offset), record
 
 
-def _mend(fd: int, path: Path) -> int:
-    """Take a torn last line away and return where the next record begins."""
-    size = os.fstat(fd).st_size
-    if size == 0 or os.pread(fd, 1, size - 1) == b"\n":
-        return size
-    start = size
+def _find_whole(fd: int) -> int:
+    """Return where the last whole line ends."""
+    start = os.fstat(fd).st_size
+    if start == 0 or os.pread(fd, 1, start - 1) == b"\n":
+        return start
     while start > 0:
         step = min(_TAIL, start)
         newline = os.pread(fd, step, start - step).rfind(b"\n")
         if newline >= 0:
-            start = start - step + newline + 1
-            break
+            return start - step + newline + 1
         start -= step
+    return 0
+
+
+def _mend(fd: int, path: Path) -> int:
+    """Take a torn last line away and return where the next record begins."""
+    size, start = os.fstat(fd).st_size, _find_whole(fd)
+    if start == size:
+        return size
     os.ftruncate(fd, start)
     logger.warning(
         "a torn record at the journal's end was taken away",

@@ -23,8 +23,10 @@ from noctis_lab.errors import CatalogLocked
 from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.folder import index_paths
 from noctis_lab.ingest.fsck import fsck
+from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.pipeline import Outcome
 from noctis_lab.ingest.rebuild import rebuild
+from noctis_lab.storage.journal import JournalRecord
 from noctis_lab.synthetic import ct_series, write_series
 
 NOT_REBUILT = {"job", "event", "login_session", "login_token", "sqlite_sequence"}
@@ -224,20 +226,51 @@ def test_replaying_the_whole_journal_again_changes_nothing(
     assert tables(settings.root) == before
 
 
+def test_what_was_applied_is_not_replayed(settings: Settings, tmp_path: Path) -> None:
+    with open_archive(settings) as archive, open_archive(settings) as beside:
+        fill(archive, tmp_path)
+        beside.ledger.approve_sender("CT_3", None, "ward")
+        archive.ledger.block_sender("CT_3", None)
+        assert beside.ledger.replay() == 0
+    with open_archive(settings) as archive:
+        archive.ledger.add_facility("later")
+        assert Ledger(archive.journal, archive.catalog).replay() == 0
+
+
+def test_a_source_that_is_catalogued_as_it_was_is_not_read_again(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = write_series(ct_series(planes=1, rows=16, columns=16), tmp_path / "own")
+    with open_archive(settings) as archive:
+        index_paths(archive.pipeline, paths, facility="own", in_place=True)
+    (settings.root / "catalog" / "journal-position.json").unlink(missing_ok=True)
+    paths[0].unlink()
+    with open_archive(settings) as archive:
+        assert archive.catalog.counts().instances == 1
+    assert [each for each in caplog.records if each.levelname == "WARNING"] == []
+
+
 def test_a_record_that_only_the_journal_has_is_applied_at_the_next_start(
     settings: Settings, plane: Dataset, tmp_path: Path
 ) -> None:
+    def refuse(_record: JournalRecord) -> None:
+        raise CatalogLocked("held")
+
     (path,) = write_series([plane], tmp_path / "one")
     ward = receipts("ward")
     with open_archive(settings) as archive:
         archive.pipeline.admit_file(path, next(ward))
-        # As if the process had died between journal and catalogue.
-        archive.ledger._kinds["receipt"] = lambda _record: None
-        archive.pipeline.admit_file(path, next(ward))
+        # As if the process had died between journal and catalogue, and another one had gone on.
+        archive.ledger._kinds["receipt"] = refuse
+        with pytest.raises(CatalogLocked):
+            archive.pipeline.admit_file(path, next(ward))
+        archive.ledger.add_facility("later")
     assert tables(settings.root)["receipt"] == []
     with open_archive(settings):
         pass
     assert len(tables(settings.root)["receipt"]) == 1
+    with open_archive(settings) as archive:
+        assert archive.ledger.replay() == 0
 
 
 def test_fsck_finds_nothing_in_a_whole_archive(settings: Settings, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from noctis_lab.errors import StorageError
-from noctis_lab.storage.journal import Journal, JournalRecord
+from noctis_lab.storage.journal import Journal, JournalPosition, JournalRecord
 
 
 def record(number: int) -> JournalRecord:
@@ -50,6 +50,18 @@ def test_a_torn_first_line_is_taken_away(tmp_path: Path) -> None:
     (tmp_path / "2020-01.jsonl").write_bytes(b'{"id"')
     journal.append(record(1))
     assert numbers(journal) == [1]
+
+
+def test_the_end_is_that_of_the_last_whole_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    assert journal.find_end() == JournalPosition()
+    end = journal.append(record(1))
+    assert journal.find_end() == end
+    with (tmp_path / end.file).open("ab") as lines:
+        lines.write(b'{"id"' + b"x" * 10_000)
+    (tmp_path / "2999-12.jsonl").write_bytes(b'{"id"')
+    assert journal.find_end() == end
+    assert journal.find_end() < journal.append(record(2)) == journal.find_end()
 
 
 def test_damage_in_the_middle_is_an_error_that_names_the_file(tmp_path: Path) -> None:
