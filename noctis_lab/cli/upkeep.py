@@ -87,7 +87,7 @@ def fsck(
                 f"{report.hashes} hashes compared"
             )
             _print_list("adopted", report.adopted)
-            _print_list("in mid-reception", report.leftovers)
+            _print_list("left half received, swept at the next start", report.leftovers)
             _print_list("missing files of", report.missing)
             _print_list("changed in place", report.changed)
             _print_list("damaged", report.damaged)

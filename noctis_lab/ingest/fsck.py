@@ -1,4 +1,4 @@
-"""Compare files, catalogue, journal and quarantine with each other; adopt what is whole."""
+"""Compare files, catalogue and quarantine with each other; adopt what is whole."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from noctis_lab.storage.layout import INCOMING, INSTANCES, QUARANTINE
 
 __all__ = ["FsckReport", "fsck"]
 
+_DEPTH = 4  # two folders of the study, one of the series, the file
+
 
 @dataclass(slots=True, kw_only=True)
 class FsckReport:
@@ -37,7 +39,7 @@ class FsckReport:
     damaged: list[str] = field(default_factory=list)  # bytes are not what the name says
     unreadable: dict[str, str] = field(default_factory=dict)  # path → why it cannot be adopted
     superfluous: list[str] = field(default_factory=list)  # second files of a known instance
-    foreign: list[str] = field(default_factory=list)  # names that are not ours
+    foreign: list[str] = field(default_factory=list)  # names and places that are not ours
     leftovers: list[str] = field(default_factory=list)  # in incoming/, held by no process
     quarantine: dict[str, str] = field(default_factory=dict)  # quarantine id → what is wrong
 
@@ -94,7 +96,8 @@ def fsck(
         report.instances += 1
         _check_location(archive, location, report)
     for path in sorted((root / INSTANCES).rglob("*")):
-        if path.is_symlink() or (path.is_file() and path.suffix != ".dcm"):
+        is_place = path.suffix == ".dcm" and len(path.relative_to(root / INSTANCES).parts) == _DEPTH
+        if path.is_symlink() or (path.is_file() and not is_place):
             report.foreign.append(_below(root, path))
     report.leftovers = [
         f"{INCOMING}/{leftover.path.name}" for leftover in archive.storage.iter_leftovers()

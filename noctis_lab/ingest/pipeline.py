@@ -112,7 +112,8 @@ class Arrival:
         Raises
         ------
         NoSpace, StorageError, CatalogError
-            Nothing was kept.
+            Nothing was acknowledged. What was placed or kept aside already may stay: the next
+            start, or `fsck`, catalogues it.
         """
         with self._incoming as incoming:
             return self._pipeline.admit(incoming, self._announced)

@@ -129,7 +129,7 @@ class Placement:
     is locked shared: whoever finds the final name taken waits until every placement in that
     folder is over (`contested`). A placement that is left without `keep` takes its final name
     away again. The name left in ``incoming/`` is the record of the intent: after a crash,
-    `Pipeline.recover` finds it there and asks the catalogue.
+    recovery finds it there and asks the catalogue.
 
     Attributes
     ----------

@@ -309,6 +309,7 @@ def test_fsck_adopts_what_is_whole_and_names_what_is_not(
     path_of[uids[2]].write_bytes(flipped)
     (path_of[uids[3]].parent / ("ab" * 32 + ".dcm")).write_bytes(b"nothing" * 100)
     (settings.root / "quarantine" / "lonely.dcm").write_bytes(b"x")
+    (settings.root / "instances" / "astray.dcm").write_bytes(b"x")
     with open_archive(settings) as archive:
         (settings.root / "incoming" / "left").write_bytes(b"x")
         report = fsck(archive, full=True)
@@ -320,6 +321,7 @@ def test_fsck_adopts_what_is_whole_and_names_what_is_not(
         for path in (path_of[uids[2]], path_of[uids[3]].parent / ("ab" * 32 + ".dcm"))
     )
     assert report.leftovers == ["incoming/left"]
+    assert report.foreign == ["instances/astray.dcm"]
     assert list(report.quarantine) == ["lonely"]
     assert not report.is_clean
     assert len(tables(settings.root)["instance"]) == len(before["instance"])
