@@ -6,26 +6,18 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset
 
-from noctis_lab.catalog.records import Commit, InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.catalog.records import Commit, InstanceEntry
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.fsck import FsckReport, fsck
 from noctis_lab.ingest.pipeline import Outcome
 from noctis_lab.synthetic import ct_series, write_series
-
-RECEIPT = Receipt(
-    source=ReceiptSource.SCP,
-    facility="f",
-    calling_aet="",
-    called_aet="",
-    received_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
+from tests.receipts import RECEIPT
 
 
 @pytest.fixture
@@ -120,32 +112,17 @@ def test_a_copy_is_not_dropped_where_the_source_in_place_is_gone(
     assert [kept.stem for kept in files(archive, "quarantine")] == [again.quarantine_id]
 
 
-def test_an_interrupt_after_the_transaction_leaves_the_file(
-    archive: OpenArchive, path: Path
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("when", "left"), [("before", 0), ("after", 1)])
+def test_an_interrupt_leaves_the_file_only_where_the_transaction_stands(
+    when: str, left: int, archive: OpenArchive, path: Path
 ) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    with (
-        stopping(archive, after=interrupt),
-        pytest.raises(KeyboardInterrupt),
-    ):
+    with stopping(archive, **{when: _interrupt}), pytest.raises(KeyboardInterrupt):
         archive.pipeline.admit_file(path, RECEIPT)
-    assert archive.catalog.counts().instances == len(files(archive)) == 1
-
-
-def test_an_interrupt_before_the_transaction_leaves_nothing(
-    archive: OpenArchive, path: Path
-) -> None:
-    def interrupt(_entry: InstanceEntry) -> None:
-        raise KeyboardInterrupt
-
-    with (
-        stopping(archive, before=interrupt),
-        pytest.raises(KeyboardInterrupt),
-    ):
-        archive.pipeline.admit_file(path, RECEIPT)
-    assert archive.catalog.counts().instances == len(files(archive)) == 0
+    assert archive.catalog.counts().instances == len(files(archive)) == left
 
 
 def test_a_registered_file_with_other_content_is_a_conflict(

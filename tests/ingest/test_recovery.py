@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset
 
-from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import open_archive
 from noctis_lab.ingest.pipeline import Outcome
 from noctis_lab.synthetic import write_series
+from tests.receipts import RECEIPT
 
 # Dies in the named function of the named class, before or after it did its work.
 PROGRAM = """
@@ -38,13 +37,6 @@ with open_archive(Settings(root=Path(root), min_free_bytes=0)) as archive:
     setattr(owner, function, dying)
     archive.pipeline.admit_file(Path(path), receipt)
 """
-RECEIPT = Receipt(
-    source=ReceiptSource.SCP,
-    facility="f",
-    calling_aet="",
-    called_aet="",
-    received_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
 STORE = ("noctis_lab.catalog.store", "Catalog", "commit_instance")
 INCOMING = ("noctis_lab.storage.incoming", "IncomingFile")
 

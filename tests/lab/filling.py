@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.ingest.pipeline import Outcome, Pipeline
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import write_series
-
-RECEIPT = Receipt(
-    source=ReceiptSource.FOLDER,
-    facility="local",
-    calling_aet="",
-    called_aet="",
-    received_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+from tests.receipts import RECEIPT
 
 
 def fill(lab: Lab, data_sets: Iterable[Dataset], folder: Path) -> None:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
 
-from noctis_lab.catalog.records import InPlace, Receipt, ReceiptSource
+from noctis_lab.catalog.records import InPlace
 from noctis_lab.dicom.header import read_header
 from noctis_lab.ingest.admission import build_entry
 from noctis_lab.volumes.cache import Handle
-
-RECEIPT = Receipt(
-    source=ReceiptSource.FOLDER,
-    facility="local",
-    calling_aet="",
-    called_aet="",
-    received_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
+from tests.receipts import RECEIPT
 
 
 def admit_file(handle: Handle, path: Path, *, in_place: bool = False) -> Path:
