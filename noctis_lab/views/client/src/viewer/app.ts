@@ -145,7 +145,9 @@ export class ViewerApp implements InputHost, ToolbarHost {
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
     const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    void copyText(`lab.series(SeriesInstanceUID="${state.SeriesInstanceUID}").one().view().at(${parts.join(", ")})`)
+    const study = this.options.StudyInstanceUID;
+    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${state.SeriesInstanceUID}"`];
+    void copyText(`lab.series(${where.join(", ")}).one().view().at(${parts.join(", ")})`)
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 

@@ -1,5 +1,6 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import { CanvasSize } from "./canvasSize";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
 import { mirrored, patientPosition, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
 import { type Frame, Renderer } from "./renderer";
@@ -48,34 +49,24 @@ export class Viewer {
   #defaultWindow: Window | null = null;
   #windowTurn = 0;
   #paintMs = 0;
-  readonly #closing = new AbortController();
-  readonly #resize: ResizeObserver;
-  #size: { width: number; height: number } = { width: 0, height: 0 };
-  #pixelRatio = devicePixelRatio;
+  readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
 
   constructor(
     readonly transport: Transport, state: Partial<ViewState> & { SeriesInstanceUID: string },
     readonly events: ViewerEvents, readonly limits: FrameLimits = DEFAULT_LIMITS,
   ) {
     this.#state = { ...defaultState(state.SeriesInstanceUID), ...state };
-    this.#resize = new ResizeObserver((entries) => this.#onResize(entries));
   }
 
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
   start(): void {
-    try {
-      // The content box stays the same on a screen of another density; its device pixels do not.
-      this.#resize.observe(this.stage.element, { box: "device-pixel-content-box" });
-    } catch {
-      this.#resize.observe(this.stage.element); // a browser that does not know that box
-      this.#watchDensity();
-    }
+    this.#size.start();
     void this.#load();
   }
 
   /** Pixels of the canvas to a CSS pixel of the stage, as it was last painted. */
   get pixelRatio(): number {
-    return this.#pixelRatio;
+    return this.#size.pixelRatio;
   }
 
   get state(): Readonly<ViewState> {
@@ -239,7 +230,7 @@ export class Viewer {
     const shape = this.#shape();
     if (shape === null || this.#placement === null) return;
     const from = voxelAt(0, 0, this.#placement, this.#state, shape);
-    const to = voxelAt(dx * this.#pixelRatio, dy * this.#pixelRatio, this.#placement, this.#state, shape);
+    const to = voxelAt(dx * this.pixelRatio, dy * this.pixelRatio, this.#placement, this.#state, shape);
     const [row, column] = this.#state.pan;
     this.set({ pan: [row - to[1] + from[1], column - to[0] + from[0]] }, telling);
   }
@@ -269,7 +260,7 @@ export class Viewer {
     const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
     const description = shown && stack?.frames[shown.index];
     if (!shown || !stack || !placement || !description) return null;
-    const at = voxelAt(x * this.#pixelRatio, y * this.#pixelRatio, placement, this.#state, shown.frame);
+    const at = voxelAt(x * this.pixelRatio, y * this.pixelRatio, placement, this.#state, shown.frame);
     const [column, row] = [Math.round(at[0]), Math.round(at[1])];
     const { rows, columns, channels, stored, slope, intercept } = shown.frame;
     if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
@@ -290,8 +281,7 @@ export class Viewer {
     this.stopCine();
     this.#loading?.abort();
     this.#store?.close();
-    this.#resize.disconnect();
-    this.#closing.abort();
+    this.#size.close();
     cancelAnimationFrame(this.#repaint);
     clearTimeout(this.#restTimer);
     clearTimeout(this.#staleTimer);
@@ -434,26 +424,10 @@ export class Viewer {
     });
   }
 
-  #onResize(entries: ResizeObserverEntry[]): void {
-    const box = entries.at(-1);
-    if (box === undefined) return;
-    const exact = box.devicePixelContentBoxSize?.[0];
-    const width = exact?.inlineSize ?? Math.round(box.contentRect.width * devicePixelRatio);
-    const height = exact?.blockSize ?? Math.round(box.contentRect.height * devicePixelRatio);
-    if (width === this.#size.width && height === this.#size.height) return;
-    this.#size = { width, height };
-    if (width > 0 && box.contentRect.width > 0) this.#pixelRatio = width / box.contentRect.width;
+  #paintNow(): void {
     if (this.#repaint !== 0) cancelAnimationFrame(this.#repaint);
     this.#repaint = 0;
-    this.#paint(); // at once: the canvas would be stretched for a frame
-  }
-
-  #watchDensity(): void {
-    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", () => {
-      this.#resize.unobserve(this.stage.element);
-      this.#resize.observe(this.stage.element); // tells the size anew
-      this.#watchDensity();
-    }, { once: true, signal: this.#closing.signal });
+    this.#paint();
   }
 
   #shape(): { rows: number; columns: number } | null {
@@ -493,7 +467,7 @@ export class Viewer {
     const shape = this.#shape() ?? { rows: 0, columns: 0 };
     const isTurned = this.#state.rotation_deg % 180 !== 0;
     const [columns, rows] = isTurned ? [shape.rows, shape.columns] : [shape.columns, shape.rows];
-    const dpr = this.#pixelRatio;
+    const dpr = this.pixelRatio;
     return { left: x0 / dpr, top: y0 / dpr, right: (x0 + columns * sx) / dpr, bottom: (y0 + rows * sy) / dpr };
   }
 
@@ -515,8 +489,8 @@ export class Viewer {
   #caption(stack: StackDescription, window_: Window | null): void {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: this.#pixelRatio });
-    this.stage.drawRail(stack, this.#size.height / this.#pixelRatio);
+    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
+    this.stage.drawRail(stack, this.#size.height / this.pixelRatio);
     this.stage.moveRail(index);
   }
 }
