@@ -21,7 +21,10 @@ from pydantic_settings import (
 
 from noctis_lab.errors import SettingsError
 
-__all__ = ["Settings", "open_settings"]
+__all__ = ["EVERYWHERE", "Settings", "local_address", "open_settings"]
+
+#: Addresses that a server listens on for all; the loopback is where this machine reaches it.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 _PREFIX = "NOCTIS_"
 #: Names in the environment that are of the tests, not settings.
@@ -160,6 +163,11 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings not understood: " + "; ".join(lines)) from None
+
+
+def local_address(host: str) -> str:
+    """Return the address by which this machine reaches what listens on `host`."""
+    return EVERYWHERE.get(host, host)
 
 
 def _refuse_unknown_names(environment: Mapping[str, str]) -> None:

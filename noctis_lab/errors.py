@@ -1,8 +1,8 @@
 """The one tree of errors; it imports nothing, and every class is also a builtin.
 
-Each error says what was expected, what came and what to do, and holds its facts as attributes,
-None where they are not known to who raises it. No message holds a patient's name or identifier:
-UIDs only.
+Each error says what was expected, what came and what to do, holds its facts as attributes (None
+where whoever raises it has none), and goes through `pickle` whole. No message holds a patient's
+name or identifier: UIDs only.
 
 ::
 
@@ -36,6 +36,8 @@ UIDs only.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "AccessDenied",
@@ -76,6 +78,19 @@ __all__ = [
 
 class NoctisError(Exception):
     """Root of everything that noctis_lab raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by the constructor, as exceptions are: it takes facts, where `args` holds the message.
+        return _revive, (type(self), self.args, self.__dict__)
+
+
+def _revive(kind: type[NoctisError], args: tuple[Any, ...], facts: dict[str, Any]) -> NoctisError:
+    # Of several builtin bases OSError alone has a layout and a beginning of its own: `errno`.
+    builtin = OSError if issubclass(kind, OSError) else Exception
+    error = builtin.__new__(kind, *args)
+    builtin.__init__(error, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class SettingsError(NoctisError, ValueError):
@@ -215,6 +230,10 @@ class FileChanged(NoctisError, RuntimeError):
 
 class SeriesChanged(FileChanged):
     """A frame came, went or moved since the series was described: its places are other ones."""
+
+    def __init__(self, message: str, *, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(message)
+        self.SeriesInstanceUID = SeriesInstanceUID
 
 
 class CatalogError(NoctisError, RuntimeError):

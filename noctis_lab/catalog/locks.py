@@ -68,7 +68,9 @@ class OpenLock:
                     f"{root} is open in another process: stop `noctis serve`, notebooks and "
                     "scripts that use this archive, then try again"
                     if alone
-                    else f"the catalogue of {root} is being rebuilt: try again when that is done"
+                    else f"the catalogue of {root} is being rebuilt: try again when that is done",
+                    path=str(path),
+                    timeout_s=timeout_s,
                 )
         except BaseException:
             self.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -92,14 +93,13 @@ def open_catalog(
     folder = root / "catalog"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     require_local_disk(folder)
-    lock = OpenLock(root, alone=False, timeout_s=lock_timeout_s)
-    connections = Connections(folder, lock_timeout_s=lock_timeout_s)
-    try:
+    with ExitStack() as undo:
+        lock = OpenLock(root, alone=False, timeout_s=lock_timeout_s)
+        undo.callback(lock.close)
+        connections = Connections(folder, lock_timeout_s=lock_timeout_s)
+        undo.callback(connections.close)
         ensure_schema(connections, may_migrate=may_migrate)
-    except BaseException:
-        connections.close()
-        lock.close()
-        raise
+        undo.pop_all()
     return Catalog(root, connections, lock, quiet_s=quiet_s, clock=clock)
 
 
@@ -342,27 +342,19 @@ class Catalog:
             rows = mapped(connection.execute(statement))
         return to_series_row(rows[0]) if rows else None
 
-    def series_named(
-        self, SeriesInstanceUID: str, *, StudyInstanceUID: str | None = None
-    ) -> list[SeriesRow]:
-        """Return the series of that UID, by StudyInstanceUID: hostile archives hold several.
-
-        Parameters
-        ----------
-        StudyInstanceUID
-            Return the series of that study only; there is at most one.
-        """
-        table = schema.series
-        statement = (
-            _series()
-            .where(table.c.SeriesInstanceUID == clean_text(SeriesInstanceUID))
-            .where(table.c.is_withheld.is_(False))
-            .order_by(schema.study.c.StudyInstanceUID)
-        )
-        if StudyInstanceUID is not None:
-            statement = statement.where(table.c.study_key == uid_key(clean_text(StudyInstanceUID)))
+    def series_named(self, SeriesInstanceUID: str) -> list[SeriesRow]:
+        """Return the series of that UID, by StudyInstanceUID: one, but where studies share it."""
+        statement = _seen_series(SeriesInstanceUID).order_by(schema.study.c.StudyInstanceUID)
         with self.connections.read() as connection:
             return [to_series_row(row) for row in mapped(connection.execute(statement))]
+
+    def find_series_of(self, StudyInstanceUID: str, SeriesInstanceUID: str) -> SeriesRow | None:
+        """Return a study's series by its UID, None where there is none (or it is withheld)."""
+        study_key = uid_key(clean_text(StudyInstanceUID))
+        statement = _seen_series(SeriesInstanceUID).where(schema.series.c.study_key == study_key)
+        with self.connections.read() as connection:
+            rows = mapped(connection.execute(statement))
+        return to_series_row(rows[0]) if rows else None
 
     def series_of(self, StudyInstanceUID: str, *, withheld: bool = False) -> list[SeriesRow]:
         """Return the series of a study, by SeriesNumber, then SeriesInstanceUID.
@@ -454,6 +446,12 @@ def _instances() -> Select[Any]:
         .join(study, study.c.study_key == series.c.study_key)
         .outerjoin(place, place.c.instance_key == instance.c.instance_key)
     )
+
+
+def _seen_series(SeriesInstanceUID: str) -> Select[Any]:
+    table = schema.series
+    uid = clean_text(SeriesInstanceUID)
+    return _series().where(table.c.SeriesInstanceUID == uid, table.c.is_withheld.is_(False))
 
 
 def _series() -> Select[Any]:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from noctis_lab.cli.options import AET, Debug, Host, Port, Root, opened_settings, outer_door
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
-from noctis_lab.config import Settings
+from noctis_lab.config import Settings, local_address
 from noctis_lab.errors import SendFailed
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _open_browser(url: str, folder: Path) -> None:
 
 
 def _in_url(host: str) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    host = local_address(host)
     return f"[{host}]" if ":" in host else host
 
 
@@ -298,7 +298,7 @@ def _push_demo(settings: Settings, receiver: Address, stopping: threading.Event)
 
             report = send(
                 paths,
-                host=_in_url(receiver.host).strip("[]"),
+                host=local_address(receiver.host),
                 port=receiver.port,
                 called_aet=settings.dicom_aet,
                 calling_aet="NOCTIS_DEMO",

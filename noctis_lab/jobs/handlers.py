@@ -65,7 +65,8 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
     if series is None:
         return
     rows = catalog.instances_of(job.key)
-    catalog.set_series_facts(job.key, summarise(rows), instance_count=len(rows))
+    if not catalog.set_series_facts(job.key, summarise(rows), instance_count=len(rows)):
+        return  # it grew meanwhile, and got a job for that
     try:
         _write_thumbnail(workshop, series.reference, rows)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from noctis_lab.access import Principal
-from noctis_lab.errors import SeriesNotFound
+from noctis_lab.errors import SeriesNotFound, StudyNotFound
 from noctis_lab.events import InstanceStored, SeriesSummarised
 from noctis_lab.views.channel import Channel
 from noctis_lab.views.listing import (
@@ -20,7 +19,7 @@ from noctis_lab.views.listing import (
     list_series,
     may_see_study,
 )
-from noctis_lab.views.receiver import is_listening, reached_at
+from noctis_lab.views.status import describe_status, is_listening
 from noctis_lab.views.thumbnails import find_thumbnail
 
 if TYPE_CHECKING:
@@ -59,7 +58,9 @@ class ListingChannel(Channel):
             "search": lambda asked: find_page(self._lab, self._principal, _query(asked)),
             "facets": lambda asked: count_studies(self._lab, self._principal, _query(asked)),
             "series": self._series_of,
-            "status": lambda _: self._status(),
+            "status": lambda _: describe_status(
+                self._lab, self._principal, listening=is_listening(self._lab.settings)
+            ),
             "events": self._events,
         }
         if what == "thumbnail":
@@ -71,35 +72,17 @@ class ListingChannel(Channel):
     def _series_of(self, asked: dict[str, Any]) -> Any:
         uid = str(asked.get("StudyInstanceUID"))
         if not may_see_study(self._lab, self._principal, uid):
-            raise SeriesNotFound(f"there is no study {uid} that you may see")
+            raise StudyNotFound(f"there is no study {uid} that you may see", StudyInstanceUID=uid)
         return [list_series(row) for row in self._lab.catalog.series_of(uid)]
 
     def _thumbnail(self, asked: dict[str, Any]) -> bytes:
         uid, study_uid = str(asked.get("SeriesInstanceUID")), str(asked.get("StudyInstanceUID"))
-        found = self._lab.catalog.series_named(uid, StudyInstanceUID=study_uid)
-        if not found or not may_see_study(self._lab, self._principal, study_uid):
-            raise SeriesNotFound(f"there is no series {uid} that you may see")
-        return find_thumbnail(self._lab, found[0].reference)
-
-    def _status(self) -> dict[str, Any]:
-        settings = self._lab.settings
-        sees_all = self._principal.facilities is None
-        counts = self._lab.catalog.counts() if sees_all else None
-        seen = find_page(self._lab, self._principal, StudyQuery(limit=1)).total
-        return {
-            "receiver": {
-                "aet": settings.dicom_aet,
-                "host": settings.dicom_host,
-                "port": settings.dicom_port,
-                "reached_at": reached_at(settings),
-                "listening": is_listening(settings),
-            },
-            "studies": seen,
-            "series": None if counts is None else counts.series,
-            "instances": None if counts is None else counts.instances,
-            "stored_bytes": None if counts is None else counts.stored_bytes,
-            "free_bytes": shutil.disk_usage(settings.root).free,
-        }
+        series = self._lab.catalog.find_series_of(study_uid, uid)
+        if series is None or not may_see_study(self._lab, self._principal, study_uid):
+            raise SeriesNotFound(
+                f"there is no series {uid} that you may see", SeriesInstanceUID=uid
+            )
+        return find_thumbnail(self._lab, series.reference)
 
     def _events(self, asked: dict[str, Any]) -> dict[str, Any]:
         after = asked.get("after")

@@ -40,7 +40,9 @@ def find_thumbnail(lab: Lab, reference: str) -> bytes:
         return made.read_bytes()
     series = lab.catalog.find_series(reference)
     if series is None:
-        raise SeriesNotFound(f"series {reference} is not in this archive")
+        raise SeriesNotFound(
+            f"series {reference} is not in this archive", SeriesInstanceUID=reference
+        )
     key = ("thumbnail", reference, series.instance_count)
     known: bytes | None = lab.handle.frames.find(key)
     if known is not None:

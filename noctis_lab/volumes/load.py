@@ -90,7 +90,9 @@ def load(
     """
     series = handle.catalog.find_series(reference)
     if series is None:
-        raise SeriesNotFound(f"series {reference} is not in this archive")
+        raise SeriesNotFound(
+            f"series {reference} is not in this archive", SeriesInstanceUID=reference
+        )
     stack = plan_stack(handle.catalog.instances_of(reference))
     if not stored:
         _refuse_unread_modality_lut(stack)

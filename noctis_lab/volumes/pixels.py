@@ -49,6 +49,7 @@ __all__ = [
 type Vector = tuple[float, float, float]
 
 _ROW_BYTES = 2048  # what a described frame takes in memory, generously
+_STORED_VALUES = "Numbers are stored values: this series' Modality LUT is not applied."
 _SENT_AS_THEY_ARE = frozenset({"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32"})
 
 
@@ -154,7 +155,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if facts.is_volume else "slices",
-        note=None if is_plain else facts.geometry_note,
+        note=_note(view.rows, None if is_plain else facts.geometry_note),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         photometric_interpretation=first.pixels.photometric_interpretation,
@@ -210,7 +211,8 @@ def encode_frames(
     _, view = _find_view(handle, reference)
     if revision is not None and revision != view.revision:
         raise SeriesChanged(
-            f"series {reference} has other frames than when it was described; describe it again"
+            f"series {reference} has other frames than when it was described; describe it again",
+            SeriesInstanceUID=reference,
         )
     if first < 0 or count < 1 or first + count > len(view.frames):
         raise InstanceNotFound(
@@ -255,10 +257,19 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(stored[..., :3], row.pixels.photometric_interpretation)
 
 
+def _note(rows: tuple[InstanceRow, ...], geometry_note: str | None) -> str | None:
+    """Return what a reader has to know of the series, in sentences; None where nothing is."""
+    is_stored = any(row.has_unread_modality_lut for row in rows)
+    notes = (geometry_note, _STORED_VALUES if is_stored else None)
+    return " ".join(note for note in notes if note) or None
+
+
 def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
     series = handle.catalog.find_series(reference)
     if series is None:
-        raise SeriesNotFound(f"series {reference} is not in this archive")
+        raise SeriesNotFound(
+            f"series {reference} is not in this archive", SeriesInstanceUID=reference
+        )
     # A series that got another instance has another count and another time.
     key = ("view", reference, series.instance_count, series.last_received_at)
     known: _View | None = handle.frames.find(key)

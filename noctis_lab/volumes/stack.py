@@ -42,6 +42,7 @@ TILT_TOLERANCE_DEG = 0.1
 #: A gantry leans up to 30°; planes that lie beyond twice that are side by side, not a stack.
 STEEPEST_TILT_DEG = 60.0
 _SPACING_TOLERANCE = 1e-4
+_MOSAIC = "mosaic of many slices in one image; mosaics are not split into slices yet"
 #: A kilometre: what lies farther (or is NaN) is no place in a patient's room.
 _FARTHEST_MM = 1e6
 
@@ -247,9 +248,6 @@ def _images(rows: Sequence[InstanceRow]) -> list[InstanceRow]:
         if reason is not None:
             raise UnsupportedSeries(uid, reason, SOPInstanceUIDs=(row.SOPInstanceUID,))
     return images
-
-
-_MOSAIC = "mosaic of many slices in one image; mosaics are not split into slices yet"
 
 
 def _unsupported(pixels: PixelLayout) -> str | None:

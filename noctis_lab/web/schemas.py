@@ -15,13 +15,11 @@ __all__ = [
     "CountStudies",
     "ElementAnswer",
     "ProblemAnswer",
-    "ReceiverState",
     "SearchStudies",
     "SenderName",
     "SendersAnswer",
     "SignIn",
     "SignedIn",
-    "StatusAnswer",
     "StudyFilters",
 ]
 
@@ -91,34 +89,6 @@ class ElementAnswer(_Given):
     tag: str
     VR: str
     value: str | None
-
-
-class ReceiverState(_Given):
-    """Where modalities send to, and whether somebody listens there.
-
-    `host` is what the receiver is bound to; `reached_at` are the addresses to give a modality.
-    """
-
-    aet: str
-    host: str
-    port: int
-    reached_at: tuple[str, ...]
-    listening: bool
-
-
-class StatusAnswer(_Given):
-    """What the archive holds and how it is.
-
-    `studies` counts what the principal may see; the others are null for those who do not see all.
-    """
-
-    receiver: ReceiverState
-    studies: int
-    series: int | None
-    instances: int | None
-    stored_bytes: int | None
-    free_bytes: int
-    version: str
 
 
 class SendersAnswer(_Given):

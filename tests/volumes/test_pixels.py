@@ -69,6 +69,16 @@ def test_corner_texts_say_who_where_and_how(handle: Handle, tmp_path: Path) -> N
     assert "120 kV 200 mA" in corner.bottom_right
 
 
+def test_stored_values_are_said_to_be_that_where_a_modality_lut_is_not_applied(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(planes=3, elements={"RescaleSlope": None})
+    admit(handle, planes, tmp_path / "in")
+    described = describe_stack(handle, planes[0].SeriesInstanceUID)
+    assert "stored values" in (described.note or "")
+    assert described.units is None
+
+
 def test_a_series_without_windows_gets_a_computed_one(handle: Handle, tmp_path: Path) -> None:
     planes = ct_series(planes=1, windows=(), rescale_slope=2)
     admit(handle, planes, tmp_path / "in")

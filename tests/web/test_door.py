@@ -174,7 +174,7 @@ def test_an_open_stream_follows_what_its_principal_may_see(site: Site) -> None:
 def test_the_address_to_send_to_is_the_receivers(
     tmp_path: Path, bound: str, reached: list[str]
 ) -> None:
-    from noctis_lab.views.receiver import reached_at
+    from noctis_lab.views.status import reached_at
 
     assert list(reached_at(open_settings({"root": tmp_path, "dicom_host": bound}))) == reached
 
@@ -183,7 +183,7 @@ def test_the_address_to_send_to_is_the_receivers(
 def test_a_receiver_on_all_addresses_is_reached_by_this_machines_own(tmp_path: Path) -> None:
     import socket
 
-    from noctis_lab.views.receiver import reached_at
+    from noctis_lab.views.status import reached_at
 
     reached = reached_at(open_settings({"root": tmp_path, "dicom_host": "0.0.0.0"}))
     assert reached[-1] == socket.gethostname()

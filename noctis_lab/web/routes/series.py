@@ -31,23 +31,23 @@ _LONGEST_VALUE = 4096  # characters of one element's value
 
 def _find(lab: AskedLab, study_uid: UID, uid: UID) -> SeriesRow:
     """Return the series that a path names; by its study, since UIDs of series come twice."""
-    found = lab.catalog.series_named(uid, StudyInstanceUID=study_uid)
-    if not found:
-        raise SeriesNotFound(f"series {uid} is not in this archive")
-    return found[0]
+    series = lab.catalog.find_series_of(study_uid, uid)
+    if series is None:
+        raise SeriesNotFound(f"series {uid} is not in this archive", SeriesInstanceUID=uid)
+    return series
 
 
-Asked = Annotated[SeriesRow, Depends(_find)]
+AskedSeries = Annotated[SeriesRow, Depends(_find)]
 
 
 @router.get("/studies/{study_uid}/series/{uid}")
-async def one_series(series: Asked) -> ListedSeries:
+async def one_series(series: AskedSeries) -> ListedSeries:
     """Return a series."""
     return list_series(series)
 
 
 @router.get("/studies/{study_uid}/series/{uid}/stack")
-async def stack(lab: AskedLab, series: Asked) -> dict[str, Any]:
+async def stack(lab: AskedLab, series: AskedSeries) -> dict[str, Any]:
     """Return the series' frames in viewing order, their geometry and windows; no pixels."""
     described = await asyncio.to_thread(describe_stack, lab.handle, series.reference)
     return described.to_dict()
@@ -56,7 +56,7 @@ async def stack(lab: AskedLab, series: Asked) -> dict[str, Any]:
 @router.get("/studies/{study_uid}/series/{uid}/pixels", response_class=Response)
 async def pixels(
     lab: AskedLab,
-    series: Asked,
+    series: AskedSeries,
     first: Annotated[int, Query(ge=0)] = 0,
     count: Annotated[int, Query(ge=1, le=MOST_FRAMES)] = 1,
     revision: Annotated[str | None, Query(max_length=64)] = None,
@@ -79,7 +79,7 @@ async def pixels(
 
 
 @router.get("/studies/{study_uid}/series/{uid}/thumbnail", response_class=Response)
-async def thumbnail(request: Request, lab: AskedLab, series: Asked) -> Response:
+async def thumbnail(request: Request, lab: AskedLab, series: AskedSeries) -> Response:
     """Return a PNG of the series' middle image."""
     async with request.app.state.rendering:
         picture = await asyncio.to_thread(find_thumbnail, lab, series.reference)
@@ -93,7 +93,7 @@ async def metadata(lab: AskedLab, uid: UID) -> list[ElementAnswer]:
     def read() -> list[ElementAnswer]:
         row = lab.catalog.find_instance(uid)
         if row is None:
-            raise InstanceNotFound(f"instance {uid} is not in this archive")
+            raise InstanceNotFound(f"instance {uid} is not in this archive", SOPInstanceUID=uid)
         header = read_header(instance_file(lab.storage, row))
         return [
             ElementAnswer(

@@ -44,7 +44,7 @@ async def one_study(lab: AskedLab, uid: UID) -> ListedStudy:
     def find() -> ListedStudy:
         row = lab.catalog.find_study(uid)
         if row is None:
-            raise StudyNotFound(f"study {uid} is not in this archive")
+            raise StudyNotFound(f"study {uid} is not in this archive", StudyInstanceUID=uid)
         return list_study(lab, row)
 
     return await asyncio.to_thread(find)

@@ -1,0 +1,206 @@
+"""An archive, opened: what notebooks, scripts, views and web hold in their hands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+from noctis_lab.config import Settings, open_settings
+from noctis_lab.errors import LabClosed, SettingsError
+from noctis_lab.lab.objects import Instance, Series, Study
+from noctis_lab.lab.selection import Condition, Selection
+
+if TYPE_CHECKING:
+    from noctis_lab.catalog.query import Query, Result
+    from noctis_lab.catalog.store import Catalog
+    from noctis_lab.ingest.ledger import Ledger
+    from noctis_lab.storage.files import Storage
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["Instance", "Lab", "LabSettings", "Selection", "Series", "Study", "open_lab"]
+
+
+class LabSettings(TypedDict, total=False):
+    """The settings that a lab's own work depends on; see `Settings` for their meaning."""
+
+    threads: int
+    cache_bytes: int
+    query_memory_bytes: int
+    min_free_bytes: int
+    quiet_s: float
+
+
+def open_lab(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    settings: Settings | None = None,
+    **arguments: Unpack[LabSettings],
+) -> Lab:
+    """Open an archive; a folder that is none yet becomes one.
+
+    Parameters
+    ----------
+    root
+        The archive's folder; None takes NOCTIS_ROOT, or ``~/noctis``.
+    settings
+        The settings of a process that has built its own.
+    **arguments
+        Single settings, above environment and ``noctis.toml``.
+
+    Returns
+    -------
+    Lab
+        A context manager; also closed when nobody holds it any more.
+
+    Raises
+    ------
+    SettingsError
+        A setting is unknown, malformed or out of range, or given beside `settings`.
+    SchemaMismatch
+        The catalogue is another version's; the message names the command.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as root, open_lab(root) as lab:
+    ...     len(lab.series(Modality="CT"))
+    0
+    """
+    if settings is None:
+        return Lab(open_settings({"root": root, **arguments}))
+    if arguments or (root is not None and Path(root) != settings.root):
+        raise SettingsError("give either settings as a whole, or single ones; not both")
+    return Lab(settings)
+
+
+class Lab:
+    """One open archive.
+
+    Parameters
+    ----------
+    settings
+        Built once, at a door of the process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        from noctis_lab.volumes.cache import open_handle
+
+        self.settings = settings
+        self._handle: Handle | None = open_handle(settings)
+        self._inherited: list[Handle] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Lab, (self.settings,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._handle is None else "open"
+        return f"<Lab {self.settings.root} ({state})>"
+
+    def close(self) -> None:
+        """Let go of the archive; the process' last lab of it closes it."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+    @property
+    def handle(self) -> Handle:
+        """The process' handle of this archive; a forked child gets its own."""
+        if self._handle is None:
+            root = str(self.settings.root)
+            raise LabClosed(f"the lab of {root} is closed; open it again", root=root)
+        if self._handle.pid != os.getpid():
+            from noctis_lab.volumes.cache import open_handle
+
+            # The parent's files are left as they are: closing them here would drop its locks.
+            self._inherited.append(self._handle)
+            self._handle = open_handle(self.settings)
+        return self._handle
+
+    @property
+    def catalog(self) -> Catalog:
+        """The commit tier."""
+        return self.handle.catalog
+
+    @property
+    def storage(self) -> Storage:
+        """The files."""
+        return self.handle.storage
+
+    @property
+    def query(self) -> Query:
+        """DuckDB over the catalogue."""
+        return self.handle.query
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Acts that are not in the files: senders, people, grants, audit."""
+        from noctis_lab.ingest.ledger import Ledger
+        from noctis_lab.storage.journal import Journal
+        from noctis_lab.storage.layout import JOURNAL
+
+        return Ledger(Journal(self.settings.root / JOURNAL), self.catalog)
+
+    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
+        """Answer one query in DuckDB's SQL over the catalogue's views.
+
+        Parameters
+        ----------
+        query
+            For instance ``SELECT * FROM series WHERE Modality = ? AND KVP = ?``.
+        params
+            Values for the ``?``, in order, or for ``$name``, as a mapping.
+
+        Returns
+        -------
+        Result
+            ``.df()``, ``.fetchall()``, ``.fetchone()``, ``.to_arrow_table()``, or iterate.
+
+        Raises
+        ------
+        QueryError
+            With DuckDB's own words.
+        """
+        return self.query.sql(query, params)
+
+    def studies(self, **where: Condition) -> Selection[Study]:
+        """Return the studies whose columns have these values, newest first.
+
+        Parameters
+        ----------
+        **where
+            Columns of the view `studies`, that is DICOM keywords: a value, None for "not stated",
+            or several values of which one must hold. Dates as `datetime.date` or ``"20260131"``.
+
+        Raises
+        ------
+        QueryError
+            At first use, for a column that the view does not have.
+        """
+        return Selection(self, "studies", ("StudyInstanceUID",), where, Study)
+
+    def series(self, **where: Condition) -> Selection[Series]:
+        """Return the series whose columns have these values; as `studies`.
+
+        Series that are withheld because of a collision are left out; `sql` shows them.
+        """
+        keys = ("SeriesInstanceUID", "StudyInstanceUID")
+        return Selection(self, "series", keys, where, Series)
+
+    def instances(self, **where: Condition) -> Selection[Instance]:
+        """Return the instances whose columns have these values; as `studies`."""
+        return Selection(self, "instances", ("SOPInstanceUID",), where, Instance)

@@ -1,0 +1,219 @@
+"""A study, a series, an instance: names of what is in an archive, read anew at each use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import DTypeLike, NDArray
+
+    from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
+    from noctis_lab.lab import Lab
+    from noctis_lab.lab.selection import Selection
+
+__all__ = ["Instance", "Series", "Study"]
+
+
+class Study:
+    """One study; its row is read anew at each use."""
+
+    def __init__(self, lab: Lab, StudyInstanceUID: str) -> None:
+        self._lab = lab
+        self.StudyInstanceUID = StudyInstanceUID
+
+    @property
+    def row(self) -> StudyRow:
+        """What the catalogue knows of it.
+
+        Raises
+        ------
+        StudyNotFound
+            It is not in this archive (any more).
+        """
+        row = self._lab.catalog.find_study(self.StudyInstanceUID)
+        if row is None:
+            uid = self.StudyInstanceUID
+            raise StudyNotFound(f"study {uid} is not in this archive", StudyInstanceUID=uid)
+        return row
+
+    @property
+    def series(self) -> Selection[Series]:
+        """Its series."""
+        return self._lab.series(StudyInstanceUID=self.StudyInstanceUID)
+
+    def __repr__(self) -> str:
+        row = self.row
+        modalities = "/".join(row.modalities)
+        return f"<Study {self.StudyInstanceUID}: {modalities}, {row.series_count} series>"
+
+
+class Series:
+    """One series of one study; its row is read anew at each use."""
+
+    def __init__(self, lab: Lab, SeriesInstanceUID: str, StudyInstanceUID: str) -> None:
+        self._lab = lab
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.StudyInstanceUID = StudyInstanceUID
+
+    @property
+    def row(self) -> SeriesRow:
+        """What the catalogue knows of it.
+
+        Raises
+        ------
+        SeriesNotFound
+            It is not in this archive (any more).
+        """
+        uid = self.SeriesInstanceUID
+        row = self._lab.catalog.find_series_of(self.StudyInstanceUID, uid)
+        if row is None:
+            raise SeriesNotFound(f"series {uid} is not in this archive", SeriesInstanceUID=uid)
+        return row
+
+    @property
+    def facts(self) -> SeriesFacts:
+        """What holds of it as a whole; computed here where no worker has done it yet."""
+        row = self.row
+        if row.facts.is_volume is not None:
+            return row.facts
+        from noctis_lab.volumes.stack import summarise
+
+        return summarise(self._lab.catalog.instances_of(row.reference))
+
+    @property
+    def instances(self) -> Selection[Instance]:
+        """Its instances, by InstanceNumber."""
+        return self._lab.instances(
+            SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
+        )
+
+    def load(
+        self,
+        *,
+        dtype: DTypeLike | None = None,
+        stored: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> xr.DataArray:
+        """Load it as one volume: `noctis_lab.volumes.load.load` says how, and what it raises.
+
+        Parameters
+        ----------
+        dtype
+            Of the result; by default the smallest type that is exact.
+        stored
+            Give stored values instead of modality values (HU).
+        progress
+            Called as ``progress(planes done, planes in all)``.
+
+        Returns
+        -------
+        DataArray, dims (z, y, x)
+            Values with their place in the patient: ``.dicom.affine``, ``.dicom.spacing`` …
+        """
+        from noctis_lab.volumes.load import load
+
+        return load(
+            self._lab.handle,
+            self.row.reference,
+            dtype=dtype,
+            stored=stored,
+            progress=progress,
+        )
+
+    def view(self) -> Any:
+        """Return the interactive viewer of it: shows itself in a notebook's cell."""
+        return _open_viewer(self._lab, self.row)
+
+    def tags(self) -> pd.DataFrame:
+        """Return all elements, one row each; those that vary, one row per instance.
+
+        Returns
+        -------
+        DataFrame
+            path, tag, VR, value, and SOPInstanceUID where the element varies, else None.
+        """
+        found: pd.DataFrame = self._lab.sql(
+            "SELECT path, tag, VR, value, SOPInstanceUID FROM elements "
+            "WHERE SeriesInstanceUID = ? AND StudyInstanceUID = ? "
+            "ORDER BY tag, path, SOPInstanceUID",
+            [self.SeriesInstanceUID, self.StudyInstanceUID],
+        ).df()
+        return found
+
+    def __repr__(self) -> str:
+        row = self.row
+        return f"<Series {self.SeriesInstanceUID}: {row.Modality}, {row.instance_count} instances>"
+
+
+class Instance:
+    """One instance."""
+
+    def __init__(self, lab: Lab, SOPInstanceUID: str) -> None:
+        self._lab = lab
+        self.SOPInstanceUID = SOPInstanceUID
+
+    @property
+    def row(self) -> InstanceRow:
+        """What the catalogue knows of it.
+
+        Raises
+        ------
+        InstanceNotFound
+            It is not in this archive (any more).
+        """
+        row = self._lab.catalog.find_instance(self.SOPInstanceUID)
+        if row is None:
+            uid = self.SOPInstanceUID
+            raise InstanceNotFound(f"instance {uid} is not in this archive", SOPInstanceUID=uid)
+        return row
+
+    @property
+    def path(self) -> Path:
+        """Its file: read it, never write to it."""
+        from noctis_lab.volumes.planes import instance_file
+
+        return instance_file(self._lab.storage, self.row)
+
+    def stored(self, frame: int = 0) -> NDArray[Any]:
+        """Return the stored values of one frame.
+
+        Returns
+        -------
+        ndarray of the pixels' own integer or float type, shape (rows, columns), or of uint8, shape
+        (rows, columns, 3)
+            As `noctis_lab.volumes.pixels.read_stored`, which says what it raises.
+        """
+        from noctis_lab.volumes.pixels import read_stored
+
+        return read_stored(self._lab.handle, self.row, frame)
+
+    def tags(self) -> pd.DataFrame:
+        """Return all elements of its file, one row each: path, tag, VR, value."""
+        import pandas as pd
+
+        from noctis_lab.catalog.columns import tag_text
+        from noctis_lab.dicom.header import read_header
+
+        return pd.DataFrame(
+            [
+                (element.path, tag_text(element.tag), element.VR, element.value)
+                for element in read_header(self.path).elements
+            ],
+            columns=["path", "tag", "VR", "value"],
+        )
+
+    def __repr__(self) -> str:
+        return f"<Instance {self.SOPInstanceUID}>"
+
+
+def _open_viewer(lab: Lab, series: SeriesRow) -> Any:
+    # The only import by name: views stand above this floor, and a script needs none of them.
+    viewer = importlib.import_module("noctis_lab.views.viewer")
+    return viewer.view_series(lab, series)

@@ -1,0 +1,107 @@
+"""How the archive is: what it holds, and where modalities send to."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from noctis_lab.access import Principal
+from noctis_lab.config import EVERYWHERE, Settings, local_address
+from noctis_lab.views.listing import StudyQuery, find_page
+
+if TYPE_CHECKING:
+    from noctis_lab.lab import Lab
+
+__all__ = ["ArchiveStatus", "ReceiverStatus", "describe_status", "is_listening", "reached_at"]
+
+_TIMEOUT_S = 1.0
+#: RFC 5737 and RFC 3849: addresses of nobody; a datagram socket sends nothing as it connects.
+_ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverStatus:
+    """Where modalities send to, and whether somebody listens there.
+
+    `host` is what the receiver is bound to; `reached_at` are the addresses to give a modality.
+    """
+
+    aet: str
+    host: str
+    port: int
+    reached_at: tuple[str, ...]
+    listening: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveStatus:
+    """What the archive holds and how it is.
+
+    `studies` counts what the principal may see; the others are None for those who do not see all.
+    """
+
+    receiver: ReceiverStatus
+    studies: int
+    series: int | None
+    instances: int | None
+    stored_bytes: int | None
+    free_bytes: int
+    version: str
+
+
+def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> ArchiveStatus:
+    """Return how the archive is, as far as a principal may know.
+
+    Parameters
+    ----------
+    listening
+        What `is_listening` says, or said not long ago.
+    """
+    settings = lab.settings
+    counts = lab.catalog.counts() if principal.facilities is None else None
+    disk = os.statvfs(settings.root)
+    return ArchiveStatus(
+        receiver=ReceiverStatus(
+            aet=settings.dicom_aet,
+            host=settings.dicom_host,
+            port=settings.dicom_port,
+            reached_at=reached_at(settings),
+            listening=listening,
+        ),
+        studies=find_page(lab, principal, StudyQuery(limit=1)).total
+        if counts is None
+        else counts.studies,
+        series=None if counts is None else counts.series,
+        instances=None if counts is None else counts.instances,
+        stored_bytes=None if counts is None else counts.stored_bytes,
+        free_bytes=disk.f_bavail * disk.f_frsize,
+        version=version("noctis-lab"),
+    )
+
+
+def is_listening(settings: Settings) -> bool:
+    """Return whether a connection to the receiver's port opens; takes up to a second."""
+    address = (local_address(settings.dicom_host), settings.dicom_port)
+    try:
+        socket.create_connection(address, timeout=_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def reached_at(settings: Settings) -> tuple[str, ...]:
+    """Return the addresses a modality may be given; of a receiver on all, this machine's own."""
+    if settings.dicom_host not in EVERYWHERE:
+        return (settings.dicom_host,)
+    found = []
+    for family, elsewhere in _ELSEWHERE:
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as asking:
+                asking.connect((elsewhere, 9))
+                found.append(str(asking.getsockname()[0]))
+        except OSError:  # no way out in this family
+            continue
+    return (*found[:1], socket.gethostname())
