@@ -15,6 +15,7 @@ class _KeyValueFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
+        # What came from outside must not begin a line of its own.
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
     def format(self, record: logging.LogRecord) -> str:

@@ -32,15 +32,8 @@ def rebuild(root: Root = None, as_json: AsJson = False) -> None:
     """
     settings = opened_settings(root=root)
     with outer_door():
-        from noctis_lab.errors import ArchiveNotFound
         from noctis_lab.ingest.rebuild import rebuild as rebuild_archive
-        from noctis_lab.storage.layout import CATALOG, INSTANCES, JOURNAL
 
-        if not any((settings.root / name).is_dir() for name in (INSTANCES, JOURNAL, CATALOG)):
-            raise ArchiveNotFound(
-                f"no archive at {settings.root}: name its folder with --root or NOCTIS_ROOT",
-                root=str(settings.root),
-            )
         with tqdm(desc="reading", unit=" files") as bar:
 
             def show(done: int, total: int) -> None:

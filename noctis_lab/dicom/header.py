@@ -46,6 +46,7 @@ _DIRECTORY = ("FileSetID", "DirectoryRecordSequence", "OffsetOfThe")
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
 _SHARED = "SharedFunctionalGroupsSequence[0]."
 _RESCALE_PLACES = ("", f"{_SHARED}PixelValueTransformationSequence[0].")
+_LUT_TABLE = ("ModalityLUTSequence[0].LUTDescriptor", "ModalityLUTSequence[0].LUTData")
 _RESCALE_OF_FIRST_FRAME = (
     "PerFrameFunctionalGroupsSequence[0].PixelValueTransformationSequence[0].RescaleSlope"
 )
@@ -166,9 +167,7 @@ class Header:
         :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`
         """
         by_path = self._by_path
-        if "ModalityLUTSequence[0].LUTDescriptor" in by_path:
-            return True
-        if "ModalityLUTSequence[0].LUTData" in by_path:
+        if any(path in by_path for path in _LUT_TABLE):
             return True
         if self.rescale() is not None:
             return False

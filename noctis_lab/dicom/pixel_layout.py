@@ -20,8 +20,7 @@ _KEYWORDS = {
 }
 _EXTENDED_OFFSET_TABLE = 0x7FE00001
 _FIXED_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
-_LARGEST_FRAMES = 2**31 - 1
-_LARGEST_NUMBER = 2**31 - 1  # US, but some write IS or UL
+_LARGEST_NUMBER = 2**31 - 1  # NumberOfFrames is IS; the others are US, but some write IS or UL
 # PS3.3 C.7.6.3.1.2: chroma is stored for every second column (422), and row (420).
 _SUBSAMPLED = {"YBR_FULL_422": 2.0, "YBR_PARTIAL_422": 2.0, "YBR_PARTIAL_420": 1.5}
 
@@ -130,14 +129,20 @@ class _Stated:
         if rows is None or columns is None or bits_allocated is None:
             return None
         frames = integer("NumberOfFrames") or 1
-        if not 0 < frames <= _LARGEST_FRAMES:
-            raise InvalidDicom(f"NumberOfFrames is {frames}")
         samples = integer("SamplesPerPixel") or 1
         bits_stored = integer("BitsStored") or bits_allocated
         high_bit = integer("HighBit")
-        for value in (rows, columns, samples, bits_allocated, bits_stored, high_bit or 0):
-            if not 0 <= value <= _LARGEST_NUMBER:
-                raise InvalidDicom("an attribute of the pixels is beyond all images")
+        for name, value, least in (
+            ("NumberOfFrames", frames, 1),
+            ("Rows", rows, 0),
+            ("Columns", columns, 0),
+            ("SamplesPerPixel", samples, 1),
+            ("BitsAllocated", bits_allocated, 1),
+            ("BitsStored", bits_stored, 1),
+            ("HighBit", high_bit or 0, 0),
+        ):
+            if not least <= value <= _LARGEST_NUMBER:
+                raise InvalidDicom(f"{name} is below {least}, or beyond all images")
         return cls(
             rows=rows,
             columns=columns,

@@ -236,10 +236,11 @@ class Ledger:
         path, receipt = Path(str(fields["path"])), parse_receipt(fields)
         try:
             entry = read_entry_in_place(path, receipt, limits=Limits())
-        except (
-            OSError
-        ) as error:  # only of reading: the catalogue's own refusals are not passed over
-            raise FileChanged(f"{path} cannot be read: bring it back, or index it again") from error
+        except OSError as error:
+            # Of reading only: some of the catalogue's refusals are OSErrors, and not passed over.
+            raise FileChanged(
+                f"{path} cannot be read: bring it back, or index it again", path=str(path)
+            ) from error
         stated = (fields["size_bytes"], fields["mtime_ns"])
         assert entry.in_place is not None
         if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
@@ -323,7 +324,7 @@ class Ledger:
     def replay(self) -> int:
         """Apply the records that this catalogue may lack; return how many.
 
-        A record whose instance or file is no more is passed over with a warning; `fsck` names
+        A record whose instance or file is no more is passed over with a warning; `rebuild` lists
         them.
 
         Raises

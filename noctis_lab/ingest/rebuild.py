@@ -18,14 +18,14 @@ from noctis_lab.catalog.records import CommitOutcome, InstanceEntry, Receipt, Re
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.dicom.file_meta import FileMeta, read_file_meta
 from noctis_lab.dicom.header import Limits
-from noctis_lab.errors import InvalidDicom
+from noctis_lab.errors import ArchiveNotFound, InvalidDicom
 from noctis_lab.ingest.admission import build_entry, read_open_header
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.sidecar import parse_quarantine
 from noctis_lab.storage.durable import storage_errors, sync_folder
 from noctis_lab.storage.files import Storage
 from noctis_lab.storage.journal import Journal, JournalPosition, JournalRecord
-from noctis_lab.storage.layout import CATALOG, JOURNAL
+from noctis_lab.storage.layout import CATALOG, INSTANCES, JOURNAL
 
 __all__ = ["RebuildReport", "StandingFile", "read_standing", "rebuild"]
 
@@ -116,11 +116,17 @@ def rebuild(
 
     Raises
     ------
+    ArchiveNotFound
+        The folder holds none of an archive's; nothing is made there.
     CatalogLocked
         Another process has the catalogue open.
     StorageError, CatalogError
         It could not be done; the old catalogue stands.
     """
+    if not any((root / name).is_dir() for name in (INSTANCES, JOURNAL, CATALOG)):
+        raise ArchiveNotFound(
+            f"no archive at {root}: name its folder with --root or NOCTIS_ROOT", root=str(root)
+        )
     storage = Storage(root)
     journal = Journal(root / JOURNAL)
     scratch = root / _SCRATCH

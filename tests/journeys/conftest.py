@@ -79,7 +79,7 @@ def start(*command: str, root: Path, **environment: str) -> Served:
     threading.Thread(target=_follow, args=(process, lines, printed), daemon=True).start()
     dicom_port, url = None, None
     while url is None or dicom_port is None:
-        line = lines.get(timeout=180)
+        line = lines.get(timeout=60)
         if not line:
             pytest.fail("noctis ended before it had announced itself")
         if receiver := re.search(r"receiver .* at \S+:(\d+)", line):
