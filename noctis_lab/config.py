@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     accept_loopback: bool = Field(
         True, description="Accept unknown senders on the loopback, into the facility 'local'."
     )
+    private_sop_classes: bool = Field(
+        False, description="Receive instances of private SOP classes too, whichever are proposed."
+    )
     max_pdu_bytes: int = Field(
         131_072, ge=16_384, le=1_048_576, description="Maximum PDU length announced, in bytes."
     )

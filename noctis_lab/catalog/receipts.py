@@ -230,13 +230,15 @@ def list_quarantine(
 # ---------------------------------------------------------------- who was refused
 
 
-def write_refusal(connections: Connections, aet: str, address: str, at: int) -> None:
-    """List a sender that was refused, or count it once more."""
+def write_refusal(
+    connections: Connections, aet: str, address: str, at: int, *, attempts: int
+) -> None:
+    """List a sender that was refused, or count its attempts."""
     table = schema.unknown_sender
     statement = upsert(table, connections.engine).values(
         aet=clean_text(aet)[:_LONGEST_NAME],
         address=clean_text(address)[:_LONGEST_NAME],
-        attempts=1,
+        attempts=attempts,
         first_at=at,
         last_at=at,
     )
@@ -247,7 +249,7 @@ def write_refusal(connections: Connections, aet: str, address: str, at: int) -> 
         counted = connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["aet", "address"],
-                set_={"attempts": table.c.attempts + 1, "last_at": at},
+                set_={"attempts": table.c.attempts + attempts, "last_at": at},
                 where=statement.excluded.last_at > table.c.last_at,
             )
         )

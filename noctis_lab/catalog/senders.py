@@ -6,6 +6,7 @@ harm: acts are written to the journal first and replayed from it.
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import datetime
 
 from sqlalchemy import Delete, delete, select, update
@@ -24,6 +25,7 @@ __all__ = [
     "add_sender",
     "approve_sender",
     "block_sender",
+    "canonical_address",
     "check_sender",
     "forget_unknown_sender",
     "list_facilities",
@@ -36,6 +38,33 @@ _ANYWHERE = ""
 _LONGEST_NAME = 64
 
 
+def canonical_address(address: str) -> str:
+    """Return the one way in which an IP address is written here.
+
+    An IPv4 address that is mapped into IPv6, as a socket that listens on both gives it, is itself;
+    the zone of a link-local address, which differs from machine to machine, is left out.
+
+    Raises
+    ------
+    ValueError
+        It is no IP address.
+
+    Examples
+    --------
+    >>> canonical_address("::ffff:10.0.0.7"), canonical_address("2001:DB8:0:0::1")
+    ('10.0.0.7', '2001:db8::1')
+    """
+    try:
+        ip = ipaddress.ip_address(address.strip().partition("%")[0])
+    except ValueError:
+        raise ValueError(
+            "the sender's address is no IP address such as 10.4.7.31; "
+            "leave it out to accept the AE title from anywhere"
+        ) from None
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return str(mapped or ip)
+
+
 def check_sender(catalog: Catalog, aet: str, address: str) -> str | None:
     """Return the facility of a calling AE title, None where it is not known.
 
@@ -44,8 +73,8 @@ def check_sender(catalog: Catalog, aet: str, address: str) -> str | None:
     aet
         The calling AE title, without padding.
     address
-        The peer's IP address. A sender that is known at this address goes before one that is
-        known anywhere.
+        The peer's IP address, canonical. A sender that is known at this address goes before one
+        that is known anywhere.
 
     Raises
     ------

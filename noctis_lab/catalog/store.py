@@ -210,9 +210,12 @@ class Catalog:
         """Record bytes that are kept aside; a known `quarantine_id` changes nothing."""
         write_quarantine(self.connections, row, to_instant(self.clock()))
 
-    def register_refusal(self, aet: str, address: str, *, at: datetime | None = None) -> None:
-        """List a sender that was refused, or count it once more."""
-        write_refusal(self.connections, aet, address, to_instant(at or self.clock()))
+    def register_refusal(
+        self, aet: str, address: str, *, attempts: int = 1, at: datetime | None = None
+    ) -> None:
+        """List a sender that was refused, or count its attempts."""
+        instant = to_instant(at or self.clock())
+        write_refusal(self.connections, aet, address, instant, attempts=attempts)
 
     def record_audit(
         self, record_id: str, *, principal: str, action: str, subject: str, at: datetime

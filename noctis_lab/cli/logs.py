@@ -35,7 +35,8 @@ def configure_logging(level: str) -> None:
     Parameters
     ----------
     level
-        DEBUG, INFO, WARNING or ERROR. Libraries stay at WARNING unless DEBUG is asked for.
+        DEBUG, INFO, WARNING or ERROR. Libraries stay at WARNING whatever is
+        asked for: their DEBUG lines quote rows and elements, patients' names among them.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

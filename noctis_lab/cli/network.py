@@ -47,8 +47,9 @@ def send(
     settings = opened_settings()
     with outer_door():
         from noctis_lab.ingest import scu
+        from noctis_lab.ingest.folder import iter_files
 
-        files = [file for path in paths for file in _files_of(path)]
+        files = list(iter_files(paths))
         with tqdm(total=len(files), desc="sending", unit=" files") as bar:
             report = scu.send(
                 files,
@@ -63,7 +64,3 @@ def send(
             print(f"  {failure.path}: {failure.reason}")
         if report.failed:
             raise typer.Exit(PARTLY_DONE if report.sent else 1)
-
-
-def _files_of(path: Path) -> list[Path]:
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

@@ -15,7 +15,17 @@ from noctis_lab.cli.logs import configure_logging
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import NoctisError
 
-__all__ = ["AET", "PARTLY_DONE", "Debug", "Host", "Port", "Root", "opened_settings", "outer_door"]
+__all__ = [
+    "AET",
+    "PARTLY_DONE",
+    "Debug",
+    "Host",
+    "LogLevel",
+    "Port",
+    "Root",
+    "opened_settings",
+    "outer_door",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +40,7 @@ AET = Annotated[
     str | None, typer.Option("--aet", help="AE title of the receiver.  [DICOM_AET, NOCTIS_SCP]")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Log every step.")]
+LogLevel = Annotated[str | None, typer.Option("--log-level", hidden=True)]
 
 
 @contextlib.contextmanager
@@ -57,9 +68,11 @@ def outer_door() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def opened_settings(*, debug: bool = False, **given: object) -> Settings:
+def opened_settings(
+    *, debug: bool = False, log_level: str | None = None, **given: object
+) -> Settings:
     """Build the settings of this process from what the command was given, and set up logging."""
     with outer_door():
-        settings = open_settings({"log_level": "DEBUG" if debug else None, **given})
+        settings = open_settings({"log_level": "DEBUG" if debug else log_level, **given})
         configure_logging(settings.log_level)
         return settings

@@ -88,6 +88,12 @@ def block_sender(aet: AETitle, address: Address = None, root: Root = None) -> No
 def remove_sender(aet: AETitle, address: Address = None, root: Root = None) -> None:
     """Forget a sender: it is unknown again. What it sent stays."""
     with _archive(root) as archive:
+        from noctis_lab.catalog import senders
+
+        at = None if address is None else senders.canonical_address(address)
+        known = senders.list_senders(archive.catalog)
+        if not any(row.aet == aet.strip() and at in (None, row.address) for row in known):
+            raise typer.BadParameter(f"no sender {aet} from {address or 'any address'} is known")
         archive.ledger.remove_sender(aet, address)
     print(f"{aet} from {address or 'any address'} is forgotten")
 

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from tqdm import tqdm
 
-from noctis_lab.cli.options import AET, Debug, Host, Port, Root, opened_settings, outer_door
+from noctis_lab.cli.options import (
+    AET,
+    Debug,
+    Host,
+    LogLevel,
+    Port,
+    Root,
+    opened_settings,
+    outer_door,
+)
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
 from noctis_lab.config import Settings, local_address
 from noctis_lab.errors import SendFailed
@@ -56,7 +65,7 @@ def serve(
     settings = opened_settings(root=root, debug=debug, host=host, port=port, dicom_host=dicom_host,
                          dicom_port=dicom_port, dicom_aet=aet)  # fmt: skip
     with outer_door():
-        _serve(settings, debug=debug)
+        _serve(settings)
 
 
 def demo(
@@ -67,7 +76,9 @@ def demo(
 ) -> None:
     """Serve a synthetic archive: a CatPhan CT is pushed over the loopback, the page opened."""
     settings = opened_settings(root=root or Path("~/noctis-demo"), port=port, dicom_port=dicom_port)
-
+    if "log_level" not in settings.model_fields_set:
+        # A line an image would tear the progress bar apart.
+        settings = settings.model_copy(update={"log_level": "WARNING"})
     with outer_door(), tempfile.TemporaryDirectory(prefix="noctis-") as folder:
 
         def push(receiver: Address, url: str, stopping: threading.Event) -> None:
@@ -75,7 +86,7 @@ def demo(
             if not no_browser and not stopping.is_set():
                 _open_browser(url, Path(folder))
 
-        _serve(settings, debug=False, beside=push)
+        _serve(settings, beside=push)
 
 
 def receive(
@@ -84,12 +95,14 @@ def receive(
     port: Port = None,
     aet: AET = None,
     debug: Debug = False,
+    log_level: LogLevel = None,
     supervised: Supervised = False,
 ) -> None:
     """Run the DICOM receiver (C-ECHO, C-STORE) alone."""
     settings = opened_settings(
-        root=root, debug=debug, dicom_host=host, dicom_port=port, dicom_aet=aet
-    )
+        root=root, debug=debug, log_level=log_level,
+        dicom_host=host, dicom_port=port, dicom_aet=aet,
+    )  # fmt: skip
     with outer_door():
         from noctis_lab.ingest.scp import serve_scp
 
@@ -107,11 +120,12 @@ def web(
     dicom_port: Annotated[int | None, typer.Option("--dicom-port", hidden=True)] = None,
     aet: AET = None,
     debug: Debug = False,
+    log_level: LogLevel = None,
     supervised: Supervised = False,
 ) -> None:
     """Run the pages and the API alone."""
-    settings = opened_settings(root=root, debug=debug, host=host, port=port, dicom_host=dicom_host,
-                         dicom_port=dicom_port, dicom_aet=aet)  # fmt: skip
+    settings = opened_settings(root=root, debug=debug, log_level=log_level, host=host, port=port,
+                         dicom_host=dicom_host, dicom_port=dicom_port, dicom_aet=aet)  # fmt: skip
     with outer_door():
         from noctis_lab.catalog.store import open_catalog
         from noctis_lab.web.app import serve_web
@@ -129,9 +143,14 @@ def web(
         run_supervised(run, supervised=supervised)
 
 
-def worker(root: Root = None, debug: Debug = False, supervised: Supervised = False) -> None:
+def worker(
+    root: Root = None,
+    debug: Debug = False,
+    log_level: LogLevel = None,
+    supervised: Supervised = False,
+) -> None:
     """Run the worker alone: series facts, thumbnails, Parquet."""
-    settings = opened_settings(root=root, debug=debug)
+    settings = opened_settings(root=root, debug=debug, log_level=log_level)
     with outer_door():
         from noctis_lab.jobs.worker import run_worker
 
@@ -171,7 +190,6 @@ def migrate(root: Root = None) -> None:
 def _serve(
     settings: Settings,
     *,
-    debug: bool,
     beside: Callable[[Address, str, threading.Event], None] | None = None,
 ) -> None:
     """Run the three processes until told to stop; `beside` runs meanwhile, and its failure ends it.
@@ -203,7 +221,7 @@ def _serve(
 
         end_on_signals(supervisor.stop)
         try:
-            started = _start(supervisor, settings, debug=debug)
+            started = _start(supervisor, settings)
             if started is not None:
                 url = _announce(settings, catalog, *started)
                 if beside is not None:
@@ -217,11 +235,9 @@ def _serve(
             supervisor.close()
 
 
-def _start(
-    supervisor: Supervisor, settings: Settings, *, debug: bool
-) -> tuple[Address, Address] | None:
+def _start(supervisor: Supervisor, settings: Settings) -> tuple[Address, Address] | None:
     """Start the three in their order; None where it was told to stop meanwhile."""
-    common = ["--root", str(settings.root), *(["--debug"] if debug else [])]
+    common = ["--root", str(settings.root), "--log-level", settings.log_level]
     aet = ["--aet", settings.dicom_aet]
     receiver = supervisor.start(
         "receive",

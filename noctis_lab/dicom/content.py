@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -47,7 +48,12 @@ class _Side:
 
 
 def content_difference(
-    path_a: Path, path_b: Path, *, timeout_s: float = 30.0, memory_bytes: int = 2 << 30
+    path_a: Path,
+    path_b: Path,
+    *,
+    timeout_s: float = 30.0,
+    memory_bytes: int = 2 << 30,
+    slots: threading.Semaphore | None = None,
 ) -> str | None:
     """Tell in what two files differ as instances, None where their content is the same.
 
@@ -58,6 +64,9 @@ def content_difference(
     timeout_s, memory_bytes
         What the process that decodes pixels may take, where transfer syntaxes differ. A timeout,
         a crash, and a syntax without codec count as other content.
+    slots
+        Held while that process runs, so that a caller bounds how many there are at once; waiting
+        for one counts as `timeout_s` does.
 
     Returns
     -------
@@ -84,7 +93,23 @@ def content_difference(
             named = ", ".join(differing[:_MOST_NAMED])
             more = len(differing) - _MOST_NAMED
             return f"elements differ: {named}" + (f" and {more} more" if more > 0 else "")
-        return _pixel_difference(side_a, side_b, timeout_s=timeout_s, memory_bytes=memory_bytes)
+        undecoded = _undecoded_difference(side_a, side_b)
+        if not isinstance(undecoded, tuple):
+            return undecoded
+        with _held(slots, timeout_s) as is_held:
+            if not is_held:
+                return f"pixels were not decoded within {timeout_s:g} s"
+            return compare_decoded(*undecoded, timeout_s=timeout_s, memory_bytes=memory_bytes)
+
+
+@contextmanager
+def _held(slots: threading.Semaphore | None, timeout_s: float) -> Iterator[bool]:
+    is_held = slots is None or slots.acquire(timeout=timeout_s)
+    try:
+        yield is_held
+    finally:
+        if slots is not None and is_held:
+            slots.release()
 
 
 def _open_side(path: Path, stack: ExitStack) -> _Side:
@@ -236,7 +261,8 @@ def _is_same_stream(a: _Extent, b: _Extent, *, padding: float = 1) -> bool:
             return False
 
 
-def _pixel_difference(a: _Side, b: _Side, *, timeout_s: float, memory_bytes: int) -> str | None:
+def _undecoded_difference(a: _Side, b: _Side) -> str | tuple[EncodedPixels, EncodedPixels] | None:
+    """Tell how pixels differ as they lie there; two sides to decode where that does not tell."""
     raw_a, raw_b = a.scan.pixels, b.scan.pixels
     if raw_a is None or raw_b is None:
         return None if raw_a is raw_b else "one has pixels, the other has none"
@@ -254,11 +280,9 @@ def _pixel_difference(a: _Side, b: _Side, *, timeout_s: float, memory_bytes: int
     if a.syntax == b.syntax:
         is_same = _is_same_encapsulated(a, pixels_a, b, pixels_b)
         return None if is_same else "compressed pixels differ"
-    return compare_decoded(
+    return (
         EncodedPixels(path=a.path, layout=pixels_a, transfer_syntax_uid=a.syntax),
         EncodedPixels(path=b.path, layout=pixels_b, transfer_syntax_uid=b.syntax),
-        timeout_s=timeout_s,
-        memory_bytes=memory_bytes,
     )
 
 

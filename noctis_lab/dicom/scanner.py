@@ -50,7 +50,7 @@ class Limits:
     """The bounds within which a data set is parsed."""
 
     max_depth: int = 64
-    max_elements: int = 200_000
+    max_elements: int = 1_000_000
     max_value_bytes: int = 65_536
     max_header_bytes: int = 64 * 1024 * 1024
     max_inflated_bytes: int = 1024 * 1024 * 1024

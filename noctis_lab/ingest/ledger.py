@@ -113,9 +113,9 @@ class Ledger:
 
     # Who sends
 
-    def refuse(self, aet: str, address: str) -> None:
-        """List a sender that was refused, for approval."""
-        self._act("refusal", {"aet": aet, "address": address})
+    def refuse(self, aet: str, address: str, *, attempts: int = 1) -> None:
+        """List a sender that was refused, for approval, or count its attempts."""
+        self._act("refusal", {"aet": aet, "address": address, "attempts": attempts})
 
     def add_facility(self, facility: str) -> None:
         """Make a facility; a known one stays.
@@ -134,7 +134,8 @@ class Ledger:
         Raises
         ------
         ValueError
-            The title or the facility's name is empty or too long; then nothing was written.
+            The title or the facility's name is empty or too long, or the address none; then
+            nothing was written.
         """
         self._act_on_sender("sender-added", aet, address, facility)
 
@@ -148,19 +149,26 @@ class Ledger:
         Raises
         ------
         ValueError
-            The title is empty or too long; then nothing was written.
+            The title is empty or too long, or the address none; then nothing was written.
         """
         _require_aet(aet)
-        self._act("sender-blocked", {"aet": aet, "address": address})
+        self._act("sender-blocked", {"aet": aet, "address": _canonical(address)})
 
     def remove_sender(self, aet: str, address: str | None) -> None:
-        """Forget a sender, at one address or, None, at all; it is unknown again."""
-        self._act("sender-removed", {"aet": aet, "address": address})
+        """Forget a sender, at one address or, None, at all; it is unknown again.
+
+        Raises
+        ------
+        ValueError
+            The address is none; then nothing was written.
+        """
+        self._act("sender-removed", {"aet": aet, "address": _canonical(address)})
 
     def _act_on_sender(self, kind: str, aet: str, address: str | None, facility: str) -> None:
         _require_aet(aet)
         _require_facility(facility)
-        self._act(kind, {"aet": aet, "address": address, "facility": facility})
+        fields: Fields = {"aet": aet, "address": _canonical(address), "facility": facility}
+        self._act(kind, fields)
 
     # Who may come in
 
@@ -258,7 +266,8 @@ class Ledger:
 
     def _apply_refusal(self, record: JournalRecord) -> None:
         aet, address = str(record.fields["aet"]), str(record.fields["address"])
-        self._catalog.register_refusal(aet, address, at=record.at)
+        attempts = int(str(record.fields.get("attempts", 1)))
+        self._catalog.register_refusal(aet, address, attempts=attempts, at=record.at)
 
     def _apply_facility(self, record: JournalRecord) -> None:
         senders.add_facility(self._catalog, str(record.fields["facility"]), at=record.at)
@@ -428,6 +437,10 @@ def _noted(folder: Path, position: JournalPosition) -> bytes:
         "offset": position.offset,
     }
     return json.dumps(noted).encode().ljust(_POSITION_BYTES)
+
+
+def _canonical(address: str | None) -> str | None:
+    return None if address is None else senders.canonical_address(address)
 
 
 def _sender(fields: Mapping[str, JsonValue]) -> tuple[str, str | None]:

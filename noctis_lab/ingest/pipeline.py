@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +41,7 @@ __all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Refusal"]
 logger = logging.getLogger(__name__)
 
 _UNKNOWN: Final = ""
+_MOST_DECODERS: Final = 2  # processes that decode pixels to compare them, at once; 2 GiB each
 
 
 class Outcome(StrEnum):
@@ -152,6 +154,7 @@ class Pipeline:
         self._ledger = ledger
         self._limits = Limits() if limits is None else limits
         self._max_instance_bytes = max_instance_bytes
+        self._decoders = threading.Semaphore(_MOST_DECODERS)
 
     # The doors
 
@@ -378,7 +381,7 @@ class Pipeline:
         if known.sha256 == sha256:
             return None
         try:
-            return content_difference(self.path_of(known), path)
+            return content_difference(self.path_of(known), path, slots=self._decoders)
         except (InvalidDicom, OSError) as error:
             return f"cannot be compared with the one that is known: {type(error).__name__}"
 

@@ -194,6 +194,9 @@ def _send_one(association: RequestedAssociation, ready: Outgoing) -> Sent:
     else:
         try:
             answer = association.store(ready)
+        except (FileNotFoundError, PermissionError) as error:
+            # Of the file, before anything went out: the association is as good as before.
+            reason = f"the file cannot be read any more: {type(error).__name__}"
         except (OSError, CommandError) as error:
             association.is_lost = True
             reason = f"no answer: {error}"

@@ -40,11 +40,23 @@ def formula_stored(
     >>> formula_stored(2, 1, 3)[:, 0].tolist()
     [[-1024, -1023, -1022], [-924, -923, -922]]
     """
-    k, r, c = np.ogrid[:planes, :rows, :columns]
+    shape = (rows, columns)
+    return np.stack(
+        [
+            _formula_plane(plane, shape, bits_stored=bits_stored, signed=signed)
+            for plane in range(planes)
+        ]
+    )
+
+
+def _formula_plane(
+    plane: int, shape: tuple[int, int], *, bits_stored: int, signed: bool
+) -> NDArray[np.int32]:
+    r, c = np.ogrid[: shape[0], : shape[1]]
     count = 1 << bits_stored
     low = -(count >> 1) if signed else 0
     first = max(low, -1024) if signed else 0
-    ramp = first - low + 100 * k + 10 * r + c
+    ramp = first - low + 100 * plane + 10 * r + c
     stored: NDArray[np.int32] = (low + ramp % count).astype(np.int32)
     return stored
 
@@ -251,10 +263,9 @@ def _add_pixels(dataset: Dataset, spec: CtSeriesOptions, index: int) -> None:
 
 def _stored_plane(spec: CtSeriesOptions, index: int) -> NDArray[np.integer[Any]]:
     if spec.stored is None:
-        ramp = formula_stored(
-            index + 1, spec.rows, spec.columns, bits_stored=spec.bits_stored, signed=spec.signed
+        plane: NDArray[np.integer[Any]] = _formula_plane(
+            index, (spec.rows, spec.columns), bits_stored=spec.bits_stored, signed=spec.signed
         )
-        plane: NDArray[np.integer[Any]] = ramp[index]
     elif callable(spec.stored):
         plane = spec.stored(index)
     else:

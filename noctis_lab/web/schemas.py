@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from noctis_lab.catalog.records import SenderRow, UnknownSenderRow
+from noctis_lab.catalog.senders import canonical_address
 from noctis_lab.catalog.worklist import SORTS
 from noctis_lab.views.listing import StudyQuery
 
@@ -26,7 +27,9 @@ __all__ = [
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
 FacilityName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w .-]+$")]
-Address = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-fA-F.:]*$")]
+Address = Annotated[
+    str, Field(max_length=64), AfterValidator(lambda text: canonical_address(text) if text else "")
+]
 Modality = Annotated[str, Field(max_length=16)]
 
 

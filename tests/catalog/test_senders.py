@@ -129,6 +129,25 @@ def test_titles_are_those_of_the_standard(catalog: Catalog, aet: str) -> None:
         senders.add_sender(catalog, aet, None, "north")
 
 
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        (" 10.0.0.7 ", "10.0.0.7"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
+        ("FE80:0:0::1%eth0", "fe80::1"),
+    ],
+)
+def test_an_address_is_written_in_one_way(given: str, canonical: str) -> None:
+    assert senders.canonical_address(given) == canonical
+
+
+@pytest.mark.parametrize("address", ["", "10.0.0", "ct-1.lab.org", "10.0.0.0/8", "010.0.0.1"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="no IP address"):
+        senders.canonical_address(address)
+
+
 def test_a_facility_without_a_name_is_refused(catalog: Catalog) -> None:
     for name in ("", " ", "x" * 65):
         with pytest.raises(ValueError, match="facility"):

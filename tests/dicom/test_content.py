@@ -6,6 +6,7 @@ import csv
 import itertools
 import struct
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,18 @@ def test_a_decoder_that_takes_too_long_counts_as_other_content(
     encoded_pair: tuple[Path, Path],
 ) -> None:
     difference = content_difference(*encoded_pair, timeout_s=0.01)
+
+    assert difference == "pixels were not decoded within 0.01 s"
+
+
+def test_who_gets_no_slot_to_decode_in_time_counts_as_other_content(
+    encoded_pair: tuple[Path, Path],
+) -> None:
+    slots = threading.Semaphore(1)
+
+    assert content_difference(*encoded_pair, slots=slots) is None
+    with slots:
+        difference = content_difference(*encoded_pair, slots=slots, timeout_s=0.01)
 
     assert difference == "pixels were not decoded within 0.01 s"
 

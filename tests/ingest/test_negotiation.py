@@ -47,7 +47,9 @@ def request(*contexts: tuple[str, list[str]]) -> bytes:
     return A_ASSOCIATE_RQ(primitive).encode()
 
 
-def answer(pdu: bytes, identify: object = local) -> Accepted | Rejected:
+def answer(
+    pdu: bytes, identify: object = local, *, accept_private: bool = False
+) -> Accepted | Rejected:
     return negotiate(
         pdu,
         address="127.0.0.1",
@@ -55,6 +57,7 @@ def answer(pdu: bytes, identify: object = local) -> Accepted | Rejected:
         max_pdu_bytes=131_072,
         supported=supported_contexts(),
         identify=identify,  # type: ignore[arg-type]
+        accept_private=accept_private,
     )
 
 
@@ -96,6 +99,33 @@ def test_all_storage_classes_are_accepted_retired_ones_too() -> None:
     accepted = answer(request(*[(uid, [TRANSFER_SYNTAXES[0]]) for uid in standing]))
     assert isinstance(accepted, Accepted)
     assert [sop_class for sop_class, _ in accepted.contexts.values()] == standing
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        "1.2.840.10008.1.2.1.98",  # Encapsulated Uncompressed
+        "1.2.840.10008.1.2.4.55",  # JPEG Full Progression, retired
+        "1.2.840.10008.1.2.4.112",  # JPEG XL
+        "1.2.840.10008.1.2.4.205",  # JPIP HTJ2K Referenced Deflate
+        "1.2.840.10008.1.2.8.1",  # Deflated Image Frame Compression
+    ],
+)
+def test_unusual_transfer_syntaxes_are_accepted(syntax: str) -> None:
+    accepted = answer(request((CT, [syntax])))
+    assert isinstance(accepted, Accepted)
+    assert accepted.contexts == {1: (CT, syntax)}
+
+
+def test_private_sop_classes_are_accepted_where_the_setting_says_so() -> None:
+    siemens, unlisted = "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.31"
+    pdu = request((siemens, [TRANSFER_SYNTAXES[0]]), (unlisted, [TRANSFER_SYNTAXES[0]]))
+    without, with_private = answer(pdu), answer(pdu, accept_private=True)
+    assert isinstance(without, Accepted)
+    assert isinstance(with_private, Accepted)
+    assert without.contexts == {}
+    assert with_private.contexts == {1: (siemens, TRANSFER_SYNTAXES[0])}
+    assert with_private.refused == {3: unlisted}
 
 
 def test_a_request_written_by_hand_is_understood() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import subprocess
 import time
 import warnings
@@ -16,8 +17,12 @@ import pytest
 from pydicom import Dataset
 from pynetdicom import AE, build_context
 
+from noctis_lab.catalog.senders import list_unknown_senders
+from noctis_lab.config import Settings
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest import scu
+from noctis_lab.ingest.archive import open_archive
+from noctis_lab.ingest.scp.senders import RefusalList
 from noctis_lab.synthetic import ct_series, write_series
 from tests.ingest.receiving import CT, EXPLICIT_LE, Receiver, StartReceiver, data_set_of, encode
 
@@ -280,6 +285,78 @@ def test_an_unknown_sender_is_rejected_and_listed(
         receiver.store_dataset(plane, calling="STRANGER")
     assert receiver.instances == []
     assert receiver.rows("SELECT aet, address FROM unknown_sender") == [("STRANGER", "127.0.0.1")]
+
+
+def test_a_stranger_that_insists_is_counted_and_fills_no_journal(tmp_path: Path) -> None:
+    now = [0.0]
+    settings = Settings(root=tmp_path, min_free_bytes=0)
+    with open_archive(settings) as archive:
+        refusals = RefusalList(archive.ledger, clock=lambda: now[0])
+
+        def journal_lines() -> int:
+            return sum(
+                len(path.read_bytes().splitlines()) for path in (tmp_path / "journal").iterdir()
+            )
+
+        def attempts_of(aet: str) -> list[int]:
+            listed = list_unknown_senders(archive.catalog)
+            return [row.attempts for row in listed if row.aet == aet]
+
+        before = journal_lines()
+        for _ in range(100):
+            refusals.note("STRANGER", "10.0.0.9")
+        assert attempts_of("STRANGER") == [1]
+        assert journal_lines() == before + 1
+        now[0] = 60.0
+        refusals.note("STRANGER", "10.0.0.9")
+        assert attempts_of("STRANGER") == [101]
+        for number in range(200):
+            refusals.note(f"NEW{number}", "10.0.0.9")
+        assert journal_lines() == before + 61
+        now[0] = 120.0
+        refusals.note("NEW199", "10.0.0.9")
+        assert attempts_of("NEW199") == [2]
+
+
+def test_a_stranger_is_rejected_though_it_cannot_be_listed(
+    start_either: StartReceiver, plane: Dataset
+) -> None:
+    receiver = start_either(accept_loopback=False)
+    with sqlite3.connect(receiver.root / "catalog" / "catalog.sqlite") as database:
+        database.execute("ALTER TABLE unknown_sender RENAME TO taken_away")
+    database.close()
+    with pytest.raises(SendFailed, match="1/1/3"):
+        receiver.store_dataset(plane, calling="STRANGER")
+
+
+def test_a_file_that_vanished_costs_no_other_its_association(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    paths = write_series(ct_series(planes=3, rows=16, columns=16), tmp_path / "series")
+
+    def take_the_second_away(_result: scu.Sent) -> None:
+        paths[1].unlink(missing_ok=True)
+
+    report = scu.send(
+        paths,
+        host="127.0.0.1",
+        port=receiver.port,
+        called_aet="NOCTIS_SCP",
+        progress=take_the_second_away,
+    )
+    assert [result.is_stored for result in report.results] == [True, False, True]
+    assert "FileNotFoundError" in (report.results[1].reason or "")
+
+
+def test_debug_tells_what_was_negotiated_and_answered(
+    receiver: Receiver, plane: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", logger="noctis_lab.ingest.scp"):
+        assert receiver.store_dataset(plane).status == 0
+    told = [record.message for record in caplog.records]
+    for step in ("association accepted", "context accepted", "command", "answer"):
+        assert step in told
+    assert str(plane.PatientName) not in caplog.text
 
 
 def test_a_wrong_called_title_is_rejected(either: Receiver) -> None:

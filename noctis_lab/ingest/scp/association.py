@@ -150,6 +150,9 @@ class Association:
                 self._read_data(length)
             elif kind == A_RELEASE_RQ:
                 self._stream.write(_RELEASE)
+                logger.info(
+                    "association released", extra={"calling_aet": self._accepted.calling_aet}
+                )
                 return
             elif kind == A_ABORT:
                 self._log("association aborted by the peer", why="A-ABORT")
@@ -195,6 +198,16 @@ class Association:
             self._obey(command, context_id)
 
     def _obey(self, command: Command, context_id: int) -> None:
+        logger.debug(
+            "command",
+            extra={
+                "calling_aet": self._accepted.calling_aet,
+                "field": f"{command.field:#06x}",
+                "message_id": command.message_id,
+                "context_id": context_id,
+                "SOPInstanceUID": command.sop_instance_uid,
+            },
+        )
         is_verification = self._accepted.contexts[context_id][0] == VERIFICATION
         if command.field == C_CANCEL_RQ:
             return
@@ -279,6 +292,14 @@ class Association:
 
     def _answer(self, command: Command, context_id: int, answer: tuple[int, str]) -> None:
         status, comment = answer
+        logger.debug(
+            "answer",
+            extra={
+                "message_id": command.message_id,
+                "status": f"{status:#06x}",
+                "comment": comment,
+            },
+        )
         response = encode_response(command, status=status, comment=comment)
         self._stream.write(p_data(context_id, 0x03, response))
 

@@ -16,8 +16,8 @@ from noctis_lab.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_
 from noctis_lab.errors import SenderRefused
 from noctis_lab.ingest.pipeline import Pipeline
 from noctis_lab.ingest.scp.contexts import supported_contexts
-from noctis_lab.ingest.scp.negotiation import CALLED_UNKNOWN, CALLING_UNKNOWN, Identify
-from noctis_lab.ingest.scp.statuses import SUCCESS, status_of, status_of_error
+from noctis_lab.ingest.scp.negotiation import BUSY, CALLED_UNKNOWN, CALLING_UNKNOWN, Identify
+from noctis_lab.ingest.scp.statuses import CANNOT_UNDERSTAND, SUCCESS, status_of, status_of_error
 
 __all__ = ["BaseServer"]
 
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 class BaseServer:
     """The setting `base_receiver`: what `Server` does, without its speed and its PDU cap.
+
+    It holds a whole data set in memory, and takes no private SOP classes.
 
     Raises
     ------
@@ -91,6 +93,10 @@ class BaseServer:
                 facility = self._identify(calling, str(association.requestor.address))
             except SenderRefused:
                 rejection = CALLING_UNKNOWN
+            except Exception:
+                # pynetdicom would go on as if all were well.
+                logger.exception("an association failed", extra={"calling_aet": calling})
+                rejection = BUSY
             else:
                 association.noctis_facility = facility
         if rejection is not None:
@@ -115,6 +121,9 @@ class BaseServer:
             called_aet=self._settings.dicom_aet,
             received_at=datetime.now(UTC),
         )
+        size_bytes = request.DataSet.getbuffer().nbytes
+        if size_bytes > self._settings.max_instance_bytes:
+            return _answer(CANNOT_UNDERSTAND, "data set too large")
         try:
             arrival = self._pipeline.begin(
                 receipt,
@@ -140,7 +149,7 @@ class BaseServer:
                     "SOPInstanceUID": admission.SOPInstanceUID,
                     "SeriesInstanceUID": admission.SeriesInstanceUID,
                     "StudyInstanceUID": admission.StudyInstanceUID,
-                    "size_bytes": request.DataSet.getbuffer().nbytes,
+                    "size_bytes": size_bytes,
                     "seconds": (datetime.now(UTC) - receipt.received_at).total_seconds(),
                     "calling_aet": receipt.calling_aet,
                 },

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from pydicom._uid_dict import UID_dictionary
 from pynetdicom import build_context
 from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext
 
-__all__ = ["TRANSFER_SYNTAXES", "VERIFICATION", "storage_sop_classes", "supported_contexts"]
+__all__ = [
+    "TRANSFER_SYNTAXES",
+    "VERIFICATION",
+    "private_contexts",
+    "storage_sop_classes",
+    "supported_contexts",
+]
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 
-#: In the order of preference where a peer offers several in one context. Uncompressed first, and
-#: those in DCMTK's order (explicit little, explicit big, implicit), so that the same sender leaves
-#: the same bytes here as with storescp.
-TRANSFER_SYNTAXES: Final = (
+_STANDARD_ROOT = "1.2.840.10008."
+#: Uncompressed first, and those in DCMTK's order (explicit little, explicit big, implicit), so that
+#: the same sender leaves the same bytes here as with storescp.
+_PREFERRED: Final = (
     "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
     "1.2.840.10008.1.2.2",  # Explicit VR Big Endian
     "1.2.840.10008.1.2",  # Implicit VR Little Endian
@@ -51,6 +58,19 @@ TRANSFER_SYNTAXES: Final = (
     "1.2.840.10008.1.2.4.107",  # HEVC/H.265
     "1.2.840.10008.1.2.4.108",
 )
+# No data sets as PS3.10 files hold them: MIME and XML, SMPTE's streams, Papyrus.
+_OTHER_FORMS = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.", "1.2.840.10008.1.20")
+
+#: In the order of preference where a peer offers several in one context; after the usual ones all
+#: that PS3.6 Annex A lists, retired ones included.
+TRANSFER_SYNTAXES: Final = (
+    *_PREFERRED,
+    *(
+        uid
+        for uid, (_, kind, *_) in UID_dictionary.items()
+        if kind == "Transfer Syntax" and uid not in _PREFERRED and not uid.startswith(_OTHER_FORMS)
+    ),
+)
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 
@@ -76,3 +96,13 @@ def supported_contexts() -> list[PresentationContext]:
     contexts = [build_context(VERIFICATION, list(TRANSFER_SYNTAXES[:3]))]
     contexts += [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in storage_sop_classes()]
     return contexts
+
+
+def private_contexts(proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
+    """Return what is accepted of private SOP classes, of whatever a peer proposes."""
+    uids = {str(context.abstract_syntax) for context in proposed}
+    return [
+        build_context(uid, list(TRANSFER_SYNTAXES))
+        for uid in sorted(uids)
+        if not uid.startswith(_STANDARD_ROOT)
+    ]

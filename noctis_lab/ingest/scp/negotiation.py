@@ -18,6 +18,7 @@ from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
 from noctis_lab.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from noctis_lab.errors import SenderRefused
+from noctis_lab.ingest.scp.contexts import private_contexts
 
 __all__ = [
     "BUSY",
@@ -52,6 +53,7 @@ class Accepted:
     called_aet: str
     facility: str
     contexts: dict[int, tuple[str, str]]  # id → (SOP class, transfer syntax)
+    refused: dict[int, str]  # id → SOP class, of the contexts that were not accepted
     pdu: bytes  # A-ASSOCIATE-AC
 
 
@@ -72,6 +74,7 @@ def negotiate(
     max_pdu_bytes: int,
     supported: list[PresentationContext],
     identify: Identify,
+    accept_private: bool = False,
 ) -> Accepted | Rejected:
     """Answer an A-ASSOCIATE-RQ.
 
@@ -85,6 +88,8 @@ def negotiate(
         Ours.
     max_pdu_bytes
         The maximum length announced to the peer, in bytes.
+    accept_private
+        Accept private SOP classes, whichever are proposed.
 
     Raises
     ------
@@ -106,6 +111,9 @@ def negotiate(
         facility = identify(calling, address)
     except SenderRefused:
         return _reject(calling, CALLING_UNKNOWN)
+    if accept_private:
+        proposed = primitive.presentation_context_definition_list
+        supported = [*supported, *private_contexts(proposed)]
     return _accept(primitive, facility, max_pdu_bytes, supported)
 
 
@@ -142,11 +150,17 @@ def _accept(
         for context in results
         if context.result == 0 and context.context_id is not None
     }
+    refused = {
+        int(context.context_id): str(context.abstract_syntax)
+        for context in results
+        if context.result != 0 and context.context_id is not None
+    }
     return Accepted(
         calling_aet=request.calling_ae_title.strip(),
         called_aet=request.called_ae_title.strip(),
         facility=facility,
         contexts=contexts,
+        refused=refused,
         pdu=A_ASSOCIATE_AC(primitive).encode(),
     )
 

@@ -199,6 +199,7 @@ class Server:
                 max_pdu_bytes=min(self._settings.max_pdu_bytes, self._settings.pdu_cap_bytes),
                 supported=self._supported,
                 identify=self._identify,
+                accept_private=self._settings.private_sop_classes,
             )
         except Exception as error:  # noqa: BLE001  an outer door: any malformed request
             logger.warning(
@@ -208,16 +209,8 @@ class Server:
             stream.write(abort_pdu(INVALID_PARAMETER))
             return None
         if isinstance(answer, Accepted) and not self._take_place(stream):
-            return Rejected(calling_aet=answer.calling_aet, rejection=BUSY, pdu=reject_pdu(BUSY))
-        if isinstance(answer, Rejected):
-            logger.warning(
-                "association rejected",
-                extra={
-                    "calling_aet": answer.calling_aet,
-                    "address": address,
-                    "rejection": "/".join(map(str, answer.rejection)),
-                },
-            )
+            answer = Rejected(calling_aet=answer.calling_aet, rejection=BUSY, pdu=reject_pdu(BUSY))
+        _log_negotiation(answer, address)
         return answer
 
     def _take_place(self, stream: Stream) -> bool:
@@ -226,3 +219,35 @@ class Server:
                 return False
             self._connections[stream.connection] = True
             return True
+
+
+def _log_negotiation(answer: Accepted | Rejected, address: str) -> None:
+    if isinstance(answer, Rejected):
+        logger.warning(
+            "association rejected",
+            extra={
+                "calling_aet": answer.calling_aet,
+                "address": address,
+                "rejection": "/".join(map(str, answer.rejection)),
+            },
+        )
+        return
+    logger.info(
+        "association accepted",
+        extra={
+            "calling_aet": answer.calling_aet,
+            "address": address,
+            "facility": answer.facility,
+            "contexts": len(answer.contexts),
+            "refused_contexts": len(answer.refused),
+        },
+    )
+    for context_id, (sop_class, syntax) in answer.contexts.items():
+        context = {
+            "context_id": context_id,
+            "SOPClassUID": sop_class,
+            "transfer_syntax_uid": syntax,
+        }
+        logger.debug("context accepted", extra=context)
+    for context_id, sop_class in answer.refused.items():
+        logger.debug("context refused", extra={"context_id": context_id, "SOPClassUID": sop_class})
