@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from noctis_lab.access import Principal
 from noctis_lab.errors import SeriesNotFound, StudyNotFound
 from noctis_lab.events import InstanceStored, SeriesSummarised
+from noctis_lab.lab.thumbnails import find_thumbnail
 from noctis_lab.views.channel import Channel
 from noctis_lab.views.listing import (
     StudyQuery,
@@ -20,7 +21,6 @@ from noctis_lab.views.listing import (
     may_see_study,
 )
 from noctis_lab.views.status import describe_status, is_listening
-from noctis_lab.views.thumbnails import find_thumbnail
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Principal
-from noctis_lab.config import EVERYWHERE, Settings, local_address
+from noctis_lab.config import EVERYWHERE, Settings
+from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.listing import StudyQuery, find_page
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArchiveStatus", "ReceiverStatus", "describe_status", "is_listening", "reached_at"]
 
-_TIMEOUT_S = 1.0
 #: RFC 5737 and RFC 3849: addresses of nobody; a datagram socket sends nothing as it connects.
 _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
@@ -80,16 +80,6 @@ def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> Archi
         free_bytes=disk.f_bavail * disk.f_frsize,
         version=version("noctis-lab"),
     )
-
-
-def is_listening(settings: Settings) -> bool:
-    """Return whether a connection to the receiver's port opens; takes up to a second."""
-    address = (local_address(settings.dicom_host), settings.dicom_port)
-    try:
-        socket.create_connection(address, timeout=_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
 
 
 def reached_at(settings: Settings) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
-from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
+from noctis_lab.dicom.codecs import native_dtype, read_frame
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype, values_units
-from noctis_lab.errors import CompressedPixels, SeriesNotFound, UnsupportedSeries
+from noctis_lab.errors import SeriesNotFound, UnsupportedSeries
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.axes import AXES, stack_coordinates
+from noctis_lab.volumes.loadable import require_loadable
 from noctis_lab.volumes.planes import instance_file, is_plain, open_plane, read_plane_into
 from noctis_lab.volumes.stack import Stack, plan_stack
 
@@ -94,23 +95,11 @@ def load(
             f"series {reference} is not in this archive", SeriesInstanceUID=reference
         )
     stack = plan_stack(handle.catalog.instances_of(reference))
-    if not stored:
-        _refuse_unread_modality_lut(stack)
+    require_loadable(stack, stored=stored)
     rescales = [IDENTITY if stored else row.rescale or IDENTITY for row in stack.rows]
     result = np.empty(stack.shape, _result_dtype(stack, rescales, dtype))
     _fill(handle, stack, rescales, result, progress)
     return _to_dataarray(series, stack, result, stored=stored)
-
-
-def _refuse_unread_modality_lut(stack: Stack) -> None:
-    unread = tuple(row.SOPInstanceUID for row in stack.rows if row.has_unread_modality_lut)
-    if unread:
-        raise UnsupportedSeries(
-            stack.SeriesInstanceUID,
-            f"the Modality LUT of {len(unread)} of {len(stack.rows)} planes is a table, or lacks "
-            "slope or intercept; such values are not computed yet: load with stored=True",
-            SOPInstanceUIDs=unread,
-        )
 
 
 def _result_dtype(
@@ -150,11 +139,6 @@ def _fill(
     progress: Progress | None,
 ) -> None:
     """Read all planes into `result` by the handle's threads."""
-    for uid in {row.transfer_syntax_uid for row in stack.rows}:
-        if not can_decode(uid):
-            raise CompressedPixels(
-                stack.SeriesInstanceUID, f"no decoder for transfer syntax {uid} is installed"
-            )
     count = len(stack.rows)
 
     def read(first: int) -> int:

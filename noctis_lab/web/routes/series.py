@@ -13,8 +13,8 @@ from noctis_lab.catalog.columns import tag_text
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound
+from noctis_lab.lab.thumbnails import find_thumbnail
 from noctis_lab.views.listing import ListedSeries, list_series
-from noctis_lab.views.thumbnails import find_thumbnail
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.web.routes.context import UID, AskedLab
