@@ -17,7 +17,7 @@ from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.voi import Window, apply_window, find_windows, window_of_values
 from noctis_lab.errors import DecodeError
 
-__all__ = ["find_proportions", "read_thumbnail", "shrink", "thumbnail_png"]
+__all__ = ["find_proportions", "read_thumbnail", "shrink", "shrink_png", "thumbnail_png"]
 
 _LARGEST_PX = 1024
 
@@ -129,6 +129,31 @@ def read_thumbnail(
         pixel_spacing_mm=find_proportions(header),
         size_px=size_px,
     )
+
+
+def shrink_png(png: bytes, size_px: int) -> bytes:
+    """Make a thumbnail smaller; one that is small enough is returned as it is.
+
+    Parameters
+    ----------
+    png
+        As `thumbnail_png` makes it.
+    size_px
+        The longer side, 1..1024.
+
+    Raises
+    ------
+    DecodeError
+        It is no such PNG.
+    """
+    try:
+        display = imagecodecs.png_decode(png)
+    except imagecodecs.PngError as error:
+        raise DecodeError("a thumbnail is no PNG; the worker makes it anew") from error
+    if max(display.shape[:2]) <= size_px:
+        return png
+    small = shrink(display, _thumbnail_shape(display.shape, None, size_px))
+    return _encode_png(np.rint(small).astype(np.uint8))
 
 
 def find_proportions(header: Header) -> tuple[float, float] | None:

@@ -13,6 +13,7 @@ from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import LabClosed, SettingsError
 from noctis_lab.lab.objects import Instance, Series, Study
 from noctis_lab.lab.selection import Condition, Selection
+from noctis_lab.lab.shown import archive_html, archive_text, html_or_none, text_or_reason
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.query import Query, Result
@@ -108,8 +109,13 @@ class Lab:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._handle is None else "open"
-        return f"<Lab {self.settings.root} ({state})>"
+        title = f"Lab {self.settings.root}"
+        if self._handle is None:
+            return f"<noctis_lab.{title} (closed): open it again with nl.open_lab(root)>"
+        return text_or_reason(title, lambda: archive_text(self))
+
+    def _repr_html_(self) -> str | None:
+        return html_or_none(lambda: archive_html(self))
 
     def close(self) -> None:
         """Let go of the archive; the process' last lab of it closes it."""

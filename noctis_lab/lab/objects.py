@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+from noctis_lab.lab.shown import (
+    html_or_none,
+    series_html,
+    series_text,
+    study_html,
+    study_text,
+    text_or_reason,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +57,11 @@ class Study:
         return self._lab.series(StudyInstanceUID=self.StudyInstanceUID)
 
     def __repr__(self) -> str:
-        row = self.row
-        modalities = "/".join(row.modalities)
-        return f"<Study {self.StudyInstanceUID}: {modalities}, {row.series_count} series>"
+        title = f"Study {self.StudyInstanceUID}"
+        return text_or_reason(title, lambda: study_text(self._lab, self.row))
+
+    def _repr_html_(self) -> str | None:
+        return html_or_none(lambda: study_html(self._lab, self.row))
 
 
 class Series:
@@ -148,8 +158,11 @@ class Series:
         return found
 
     def __repr__(self) -> str:
-        row = self.row
-        return f"<Series {self.SeriesInstanceUID}: {row.Modality}, {row.instance_count} instances>"
+        title = f"Series {self.SeriesInstanceUID}"
+        return text_or_reason(title, lambda: series_text(self._lab, self.row))
+
+    def _repr_html_(self) -> str | None:
+        return html_or_none(lambda: series_html(self._lab, self.row))
 
 
 class Instance:
@@ -210,7 +223,16 @@ class Instance:
         )
 
     def __repr__(self) -> str:
-        return f"<Instance {self.SOPInstanceUID}>"
+        title = f"Instance {self.SOPInstanceUID}"
+        return text_or_reason(title, lambda: f"<noctis_lab.{title}: {self._words()}>")
+
+    def _words(self) -> str:
+        row = self.row
+        number = "" if row.InstanceNumber is None else f"image {row.InstanceNumber}, "
+        if row.pixels is None:
+            return f"{number}no pixels"
+        frames = "" if row.pixels.frames == 1 else f"{row.pixels.frames} frames of "
+        return f"{number}{frames}{row.pixels.rows} × {row.pixels.columns}"
 
 
 def _open_viewer(lab: Lab, series: SeriesRow) -> Any:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from noctis_lab.errors import NotUnique, QueryError
+from noctis_lab.lab.columns import choose_columns
+from noctis_lab.lab.shown import (
+    LIMIT_S,
+    html_or_none,
+    selection_html,
+    selection_text,
+    text_or_reason,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from noctis_lab.catalog.records import SeriesFacts
     from noctis_lab.lab import Lab
+    from noctis_lab.lab.cards.parts import SelectionCard
 
 __all__ = ["Condition", "Scalar", "Selection"]
 
@@ -22,13 +31,8 @@ type Scalar = str | int | float | bool | datetime.date | None
 #: What a column is compared with: one value, or several of which one must hold.
 type Condition = Scalar | list[Scalar] | tuple[Scalar, ...] | set[Scalar] | frozenset[Scalar]
 
-#: A selection's table shows this many of its objects.
-_SHOWN = 20
-_KEYWORDS_SHOWN: dict[str, tuple[str, ...]] = {
-    "studies": ("PatientID", "StudyDate", "StudyDescription", "AccessionNumber"),
-    "series": ("Modality", "SeriesNumber", "SeriesDescription", "StudyDate"),
-    "instances": ("Modality", "InstanceNumber", "Rows", "Columns"),
-}
+#: Up to this many objects are asked for at once; of more, a repr asks for the first ones only.
+_ASKED_AT_ONCE = 10_000
 
 
 class Selection[T]:
@@ -101,47 +105,76 @@ class Selection[T]:
                 raise
         return results
 
-    def df(self) -> pd.DataFrame:
-        """Return the columns of the view for all objects, in order."""
+    def df(self, columns: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return a row for each object, in order.
+
+        Parameters
+        ----------
+        columns
+            None gives the usual ones and those of the conditions; ``"all"`` every column of the
+            view; or their names.
+
+        Returns
+        -------
+        DataFrame
+            Dates and times (UTC) are datetime64, numbers are numbers, whole ones also where some
+            are missing.
+
+        Raises
+        ------
+        QueryError
+            The view has no such column.
+        """
         condition, values = self._compile()
-        frame = self._lab.sql(f"SELECT * FROM {self._view}{condition}", values).df()  # noqa: S608
-        frame = self._in_order(frame)
-        if self._view != "series":
-            return frame
-        make: Callable[..., Any] = self._make  # of a `Series`
-        return _with_facts(frame, lambda *uids: make(self._lab, *uids).facts)
+        known = self._columns()
+        chosen = choose_columns(self._view, columns, known=known, conditions=self._where)
+        for name in chosen:
+            if name not in known:
+                raise QueryError(_no_such_column(name, self._view, known))
+        # Keys give the order; facts are looked up where `is_volume` is not known yet.
+        needed = [*self._keys, *(["is_volume"] if self._view == "series" else [])]
+        asked = ", ".join(f'"{name}"' for name in dict.fromkeys([*chosen, *needed]))
+        frame = self._in_order(
+            self._lab.sql(f"SELECT {asked} FROM {self._view}{condition}", values).df()  # noqa: S608
+        )
+        if self._view == "series":
+            make: Callable[..., Any] = self._make  # of a `Series`
+            frame = _with_facts(frame, lambda *uids: make(self._lab, *uids).facts)
+        return frame[chosen]
 
     def __repr__(self) -> str:
-        title = f"{len(self)} {self._view}" + self._suffix()
-        return title if not self._uids else f"{title}\n{self._table().to_string(index=False)}"
+        title = f"Selection of {self._view}"
+        return text_or_reason(title, lambda: selection_text(self._card(pictures=False)))
 
-    def _repr_html_(self) -> str:
-        from html import escape
+    def _repr_html_(self) -> str | None:
+        return html_or_none(lambda: selection_html(self._card(pictures=True)))
 
-        title = escape(f"{len(self)} {self._view}" + self._suffix())
-        return f"<p>{title}</p>" + (
-            self._table().to_html(index=False, escape=True, border=0) if self._uids else ""
+    def _card(self, *, pictures: bool) -> SelectionCard:
+        from noctis_lab.lab.cards.selection import SHOWN, selection_card
+
+        count, uids = self._first(SHOWN)
+        return selection_card(
+            self._lab,
+            self._view,
+            count=count,
+            uids=uids,
+            where=self._where,
+            pictures=pictures,
+            limit_s=LIMIT_S,
         )
 
-    def _suffix(self) -> str:
-        conditions = self._conditions()
-        shown = f", the first {_SHOWN} shown" if len(self) > _SHOWN else ""
-        return (f" where {conditions}" if conditions else "") + shown
-
-    def _table(self) -> pd.DataFrame:
-        columns = [self._keys[0], *_KEYWORDS_SHOWN[self._view]]
-        known = self._columns()
-        shown = [name for name in columns if name in known]
-        uids = self._uids[:_SHOWN]
-        asked = ", ".join(f'"{name}"' for name in dict.fromkeys([*shown, *self._keys]))
-        one = f"({', '.join('?' * len(self._keys))})"
-        names = ", ".join(f'"{key}"' for key in self._keys)
-        terms = [f"({names}) IN ({', '.join([one] * len(uids))})", *self._always()]
-        frame: pd.DataFrame = self._lab.sql(
-            f"SELECT {asked} FROM {self._view} WHERE {' AND '.join(terms)}",  # noqa: S608
-            [uid for each in uids for uid in each],
-        ).df()
-        return self._in_order(frame)[shown]
+    def _first(self, limit: int) -> tuple[int, list[tuple[str, ...]]]:
+        """Return how many there are, and the keys of the first; of very many only of these."""
+        if "_uids" not in self.__dict__ and not self._by_uid():
+            condition, values = self._compile()
+            counted = self._lab.sql(
+                f"SELECT count(*) FROM {self._view}{condition}",  # noqa: S608
+                values,
+            ).fetchone()
+            count = 0 if counted is None else int(counted[0])
+            if count > _ASKED_AT_ONCE:
+                return count, self._find_uids(limit)
+        return len(self._uids), self._uids[:limit]
 
     def _in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows that are the selection's, in its order."""
@@ -160,18 +193,23 @@ class Selection[T]:
         ]
         return f" with {' and '.join(said)}" if said else ""
 
-    def _conditions(self) -> str:
-        return ", ".join(f"{key}={value!r}" for key, value in self._where.items())
-
     @cached_property
     def _uids(self) -> list[tuple[str, ...]]:
+        by_uid = self._by_uid()
+        return self._find_at_once(by_uid) if by_uid else self._find_uids(None)
+
+    def _by_uid(self) -> str | None:
+        """Return the UID where it is the only condition."""
         by_uid = self._where.get(self._keys[0])
-        if len(self._where) == 1 and isinstance(by_uid, str):
-            return self._find_at_once(by_uid)
+        return by_uid if len(self._where) == 1 and isinstance(by_uid, str) else None
+
+    def _find_uids(self, limit: int | None) -> list[tuple[str, ...]]:
         condition, values = self._compile()
         names = ", ".join(f'"{key}"' for key in self._keys)
+        bound = "" if limit is None else f" LIMIT {limit:d}"
         found = self._lab.sql(
-            f"SELECT {names} FROM {self._view}{condition} ORDER BY {self._order()}",  # noqa: S608
+            f"SELECT {names} FROM {self._view}{condition} "  # noqa: S608
+            f"ORDER BY {self._order()}{bound}",
             values,
         )
         return [tuple(str(uid) for uid in row) for row in found.fetchall()]

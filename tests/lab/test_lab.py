@@ -145,7 +145,7 @@ def test_facts_are_there_without_a_worker(lab: Lab) -> None:
 
 def test_a_data_frame_has_the_order_of_its_selection(lab: Lab) -> None:
     selection = lab.instances(PatientID="B")
-    frame = selection.df()
+    frame = selection.df("all")
     assert frame["SOPInstanceUID"].tolist() == [i.SOPInstanceUID for i in selection]
     assert {"InstanceNumber", "KVP", "transfer_syntax_uid"} <= set(frame.columns)
 
@@ -184,9 +184,7 @@ def test_html_of_a_selection_is_escaped(lab: Lab) -> None:
 
 def test_text_of_a_selection_says_how_many(lab: Lab) -> None:
     assert repr(lab.series(Modality="CT")).startswith("3 series where Modality='CT'\n")
-    assert repr(lab.series(Modality="MR")) == "0 series where Modality='MR'"
-    assert "CT, 4 instances" in repr(lab.series(PatientID="B").one())
-    assert "CT, 2 series" in repr(lab.studies(PatientID="20260102").one())
+    assert repr(lab.series(Modality="MR")).startswith("0 series where Modality='MR'\n")
 
 
 def test_sql_takes_parameters(lab: Lab) -> None:

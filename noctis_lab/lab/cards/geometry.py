@@ -1,0 +1,99 @@
+"""A series' place in the patient for its card: as `load()` would find it, or why it would not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
+from noctis_lab.dicom.rescale import values_units
+from noctis_lab.errors import CannotStack
+from noctis_lab.volumes.loadable import require_loadable
+from noctis_lab.volumes.stack import plan_stack, summarise, view_order
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["MOST_INSTANCES", "Geometry", "find_geometry"]
+
+#: Of series with more instances only the worker's facts are shown.
+MOST_INSTANCES = 5_000
+_SHOWN_FRAMES = 5
+_ROW_BYTES = 2048  # what a remembered row takes in memory, generously
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """What the instances of a series say together.
+
+    `refusal` is the name of the error that `load()` raises, with its reason.
+    """
+
+    facts: SeriesFacts
+    shape: tuple[int, ...]  # (z, y, x) of a stack, else (frames, rows, columns[, samples])
+    spacing_mm: tuple[float, ...]  # in the order of the shape's spatial axes; empty: not stated
+    units: str | None
+    refusal: tuple[str, str] | None
+    frames: tuple[tuple[InstanceRow, int], ...]  # first, middle, last and between, as viewed
+    places: tuple[int, ...]  # of these, from 1, among all
+    middle: InstanceRow | None
+
+
+def find_geometry(handle: Handle, series: SeriesRow) -> Geometry:
+    """Return a series' geometry, remembered until another instance comes."""
+    key = ("geometry", series.reference, series.instance_count, series.last_received_at)
+    known: Geometry | None = handle.frames.find(key)
+    if known is None:
+        known = _to_geometry(series, handle.catalog.instances_of(series.reference))
+        handle.frames.put(key, known, _ROW_BYTES * (2 + len(known.frames)))
+    return known
+
+
+def _to_geometry(series: SeriesRow, rows: list[InstanceRow]) -> Geometry:
+    images = view_order(rows)
+    shape, spacing_mm, refusal, units = _without_stack(images)
+    try:
+        stack = plan_stack(rows)
+        shape, spacing_mm = stack.shape, stack.steps_mm
+        require_loadable(stack)
+        found = values_units(series.Modality, [row.rescale for row in stack.rows])
+        units = None if found == "unspecified" else found
+    except CannotStack as error:
+        refusal = (type(error).__name__, error.reason)
+    frames = [
+        (row, number)
+        for row in images
+        for number in range(0 if row.pixels is None else row.pixels.frames)
+    ]
+    last = len(frames) - 1
+    chosen = sorted({round(part * last / 4) for part in range(_SHOWN_FRAMES)}) if frames else []
+    return Geometry(
+        facts=series.facts if series.facts.is_volume is not None else summarise(rows),
+        shape=shape,
+        spacing_mm=spacing_mm,
+        units=units,
+        refusal=refusal,
+        frames=tuple(frames[index] for index in chosen),
+        places=tuple(index + 1 for index in chosen),
+        middle=images[len(images) // 2] if images else (rows[len(rows) // 2] if rows else None),
+    )
+
+
+def _without_stack(
+    images: Sequence[InstanceRow],
+) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, str] | None, str | None]:
+    """Return the shape where all images share a matrix, and the spacing where all state one."""
+    matrices = {
+        (row.pixels.rows, row.pixels.columns, row.pixels.samples_per_pixel)
+        for row in images
+        if row.pixels is not None
+    }
+    if len(matrices) != 1:
+        return (), (), None, None
+    rows, columns, samples = matrices.pop()
+    count = sum(row.pixels.frames for row in images if row.pixels is not None)
+    spacings = {row.plane.pixel_spacing_mm for row in images}
+    spacing_mm = spacings.pop() if len(spacings) == 1 else None
+    shape = (count, rows, columns) if samples == 1 else (count, rows, columns, samples)
+    return shape, spacing_mm or (), None, None
