@@ -57,8 +57,19 @@ class Result:
         return next(self._iter_rows(self._table.slice(0, 1)), None)
 
     def df(self) -> Any:
-        """Return a `pandas.DataFrame`; dates are datetime64."""
-        return self._table.to_pandas(date_as_object=False)
+        """Return a `pandas.DataFrame`; dates are datetime64.
+
+        Whole numbers and truth values stay what they are where some are missing: such columns are
+        pandas' Int64 and boolean, with NA, never floats.
+        """
+        frame = self._table.to_pandas(date_as_object=False)
+        for index, column in enumerate(self._table.columns):
+            if column.null_count and (dtype := _nullable_dtype(column.type)) is not None:
+                # Not from the column that pandas has made of it: a float rounds above 2**53.
+                filled = pc.fill_null(column, 0 if dtype == "Int64" else False)
+                known = filled.to_pandas().astype(dtype)
+                frame.isetitem(index, known.mask(pc.is_null(column).to_pandas()))
+        return frame
 
     def to_arrow_table(self) -> pa.Table:
         """Return a pyarrow Table, without a copy."""
@@ -158,6 +169,13 @@ def _without_hugeints(table: pa.Table) -> pa.Table:
                 continue
             table = table.set_column(index, column.name, whole)
     return table
+
+
+def _nullable_dtype(type_: pa.DataType) -> str | None:
+    """Return pandas' dtype for a type that its plain one has no room for nothing in."""
+    if pa.types.is_signed_integer(type_):
+        return "Int64"
+    return "boolean" if pa.types.is_boolean(type_) else None
 
 
 def _shorten(text: str) -> str:

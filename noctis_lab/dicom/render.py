@@ -148,7 +148,7 @@ def shrink_png(png: bytes, size_px: int) -> bytes:
     """
     try:
         display = imagecodecs.png_decode(png)
-    except imagecodecs.PngError as error:
+    except (imagecodecs.PngError, ValueError) as error:
         raise DecodeError("a thumbnail is no PNG; the worker makes it anew") from error
     if max(display.shape[:2]) <= size_px:
         return png

@@ -223,8 +223,11 @@ class Instance:
         )
 
     def __repr__(self) -> str:
-        title = f"Instance {self.SOPInstanceUID}"
-        return text_or_reason(title, lambda: f"<noctis_lab.{title}: {self._words()}>")
+        uid = self.SOPInstanceUID
+        title = f"Instance {uid}"
+        return text_or_reason(
+            title, lambda: f"<noctis_lab.Instance: {self._words()}>\n  UID  {uid}"
+        )
 
     def _words(self) -> str:
         row = self.row

@@ -17,12 +17,17 @@ from numpy.typing import NDArray
 
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["AXES", "GEOMETRY", "stack_coordinates"]
+__all__ = ["AXES", "GEOMETRY", "stack_coordinates", "towards_words"]
 
 #: The spatial dims, in the order of the array, and of every index and spacing.
 AXES: tuple[str, str, str] = ("z", "y", "x")
 #: The scalar coordinate that holds U and the nominal spacing.
 GEOMETRY = "patient_lps"
+
+# PS3.3 C.7.6.2.1.1: x increases to the left hand, y to the posterior side, z towards the head.
+_TOWARDS = (("left", "right"), ("posterior", "anterior"), ("superior", "inferior"))
+#: Within a tenth of a degree of a patient's axis.
+_ALONG_AXIS = 1 - 1.5e-6
 
 type Coordinate = tuple[tuple[str, ...], NDArray[Any] | int, dict[str, Any]]
 
@@ -52,7 +57,8 @@ def stack_coordinates(
         along_mm = np.full(size, first_mm[axis])
         if size > 1:
             along_mm += np.arange(size) * step_mm
-        coordinates[name] = ((name,), along_mm, {"units": "mm"})
+        towards = towards_words(directions[:, axis])
+        coordinates[name] = ((name,), along_mm, {"units": "mm", "long_name": towards})
     geometry: dict[str, Any] = {
         "direction": [float(cosine) for cosine in directions.ravel()],
         "spacing_mm": [float(step_mm) for step_mm in stack.steps_mm],
@@ -62,3 +68,21 @@ def stack_coordinates(
         geometry["FrameOfReferenceUID"] = FrameOfReferenceUID
     coordinates[GEOMETRY] = ((), 0, geometry)
     return coordinates
+
+
+def towards_words(direction: NDArray[np.float64]) -> str:
+    """Return where in the patient a direction leads.
+
+    Parameters
+    ----------
+    direction
+        A unit vector, patient LPS.
+
+    Examples
+    --------
+    >>> towards_words(np.array([0.0, 0.0, 1.0])), towards_words(np.array([0.0, -0.8, 0.6]))
+    ('superior', 'anterior, oblique')
+    """
+    axis = int(np.argmax(np.abs(direction)))
+    word = _TOWARDS[axis][0 if direction[axis] > 0 else 1]
+    return word if abs(direction[axis]) >= _ALONG_AXIS else f"{word}, oblique"

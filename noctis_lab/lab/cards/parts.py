@@ -78,6 +78,7 @@ class TableRow:
     cells: tuple[str, ...]
     badges: tuple[Badge, ...] = ()
     picture: Picture | None = None
+    awaits_picture: bool = False  # it took too long, or cannot be made
     uid: str = ""
 
 
@@ -102,6 +103,7 @@ class SeriesCard:
     badges: tuple[Badge, ...]
     notes: tuple[Note, ...]
     main: Picture | None = None
+    awaits_picture: bool = False
     strip: tuple[Picture, ...] = ()
     elements: tuple[ElementLine, ...] = ()
     element_count: int = 0

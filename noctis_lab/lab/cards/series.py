@@ -67,6 +67,7 @@ def series_card(
         badges=series_badges(series, geometry),
         notes=_notes(series, geometry),
         main=main,
+        awaits_picture=pictures and main is None and series.image_count > 0,
         strip=strip,
         elements=tuple(
             ElementLine(
@@ -150,6 +151,7 @@ def _fields(series: SeriesRow, study: StudyRow | None, geometry: Geometry | None
     if not any(field.label == "Spacing" for field in found) and series.facts.slice_spacing_mm:
         found.append(Field(label="Spacing", text=mm_words((series.facts.slice_spacing_mm,))))
     if study is not None:
+        found.append(Field(label="Patient ID", text=cut(study.PatientID, 48)))
         words = (day_words(study.StudyDate), cut(study.StudyDescription, 48))
         found.append(Field(label="Study", text=" · ".join(word for word in words if word)))
         found.append(Field(label="Facility", text=cut(", ".join(study.facilities), 48)))
@@ -176,7 +178,7 @@ def _place_fields(geometry: Geometry) -> list[Field]:
         ]
         found.append(Field(label="Extent", text=mm_words(extent_mm)))
     if geometry.refusal is None:
-        values = cut(geometry.units, 16) or "no unit is stated"
+        values = cut(geometry.units, 16) or "no unit known"
         found.append(Field(label="Values", text=values))
     return found
 

