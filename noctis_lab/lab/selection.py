@@ -131,13 +131,14 @@ class Selection[T]:
         for name in chosen:
             if name not in known:
                 raise QueryError(_no_such_column(name, self._view, known))
-        # Keys give the order; facts are looked up where `is_volume` is not known yet.
-        needed = [*self._keys, *(["is_volume"] if self._view == "series" else [])]
+        # Keys give the order; where `is_volume` is not known yet the other facts are not either.
+        has_facts = self._view == "series" and not _facts().isdisjoint(chosen)
+        needed = [*self._keys, *(["is_volume"] if has_facts else [])]
         asked = ", ".join(f'"{name}"' for name in dict.fromkeys([*chosen, *needed]))
         frame = self._in_order(
             self._lab.sql(f"SELECT {asked} FROM {self._view}{condition}", values).df()  # noqa: S608
         )
-        if self._view == "series":
+        if has_facts:
             make: Callable[..., Any] = self._make  # of a `Series`
             frame = _with_facts(frame, lambda *uids: make(self._lab, *uids).facts)
         return frame[chosen]
@@ -274,16 +275,20 @@ def _to_parameter(column: str, value: Any) -> Scalar:
     return scalar
 
 
+def _facts() -> frozenset[str]:
+    from noctis_lab.catalog.records import SeriesFacts
+
+    return frozenset(SeriesFacts.__dataclass_fields__)
+
+
 def _with_facts(frame: pd.DataFrame, facts_of: Callable[[str, str], SeriesFacts]) -> pd.DataFrame:
     """Fill in the facts of series that no worker has summarised yet."""
-    if "is_volume" not in frame.columns:
-        return frame
     unknown = frame.index[frame["is_volume"].isna()]
     for index in unknown:
         facts = facts_of(
             str(frame.at[index, "SeriesInstanceUID"]), str(frame.at[index, "StudyInstanceUID"])
         )
-        for name in type(facts).__dataclass_fields__:
+        for name in _facts():
             value = getattr(facts, name)
             if name in frame.columns and value is not None:
                 if frame[name].dtype != object:

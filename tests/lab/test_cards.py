@@ -72,6 +72,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     stored = np.random.default_rng(1).integers(-200, 300, (7, 96, 80)).astype(np.int32)
     hostile = {
         "SeriesDescription": f"{EVIL}{'x' * 10_000}",
+        "ReferringPhysicianName": "医" * 60,
         "StudyDescription": "a\u202eb\u0007c" + '"><script>alert(1)</script>',
         "ImageComments": EVIL * 400,
     }
@@ -340,6 +341,9 @@ def test_a_data_frame_has_the_conditions_columns_and_those_asked_for(lab: Lab) -
     assert frame["KVP"].tolist() == [120.0] * 4
     assert list(lab.series().df(columns=["KVP", "is_volume"]).columns) == ["KVP", "is_volume"]
     assert lab.series(PatientID="PLAIN").df(columns=["is_volume"])["is_volume"].tolist() == [True]
+    names = ["SeriesNumber", "slice_spacing_mm"]
+    spacings = lab.series(PatientID="PLAIN").df(columns=names)["slice_spacing_mm"]
+    assert spacings.tolist() == [2.5]
     with pytest.raises(QueryError, match="did you mean KVP"):
         lab.series().df(columns=["kvp"])
     with pytest.raises(QueryError, match="'all'"):

@@ -283,4 +283,4 @@ def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
                 str(dataset.SOPInstanceUID) for dataset in second
             }
         assert lab.series().df()["instance_count"].sum() == 5
-        assert len(repr(lab.series()).splitlines()) == 4
+        assert len(repr(lab.series()).splitlines()) == 5  # title, heading, rule, rows

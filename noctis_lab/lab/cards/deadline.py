@@ -31,12 +31,11 @@ class Deadline:
     ) -> dict[K, V]:
         """Run tasks and return what those gave that were done in time and did not fail.
 
-        One that has begun goes on, so that a task that remembers its result has it the next time.
+        The others go on: tasks are few, and those that remember their results have them the next
+        time that the card is shown.
         """
         futures = {key: executor.submit(task) for key, task in tasks.items()}
-        done, late = wait(futures.values(), timeout=self.rest_s)
-        for future in late:
-            future.cancel()
+        done, _ = wait(futures.values(), timeout=self.rest_s)
         return {
             key: future.result()
             for key, future in futures.items()

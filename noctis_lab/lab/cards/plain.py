@@ -94,7 +94,8 @@ def _wrapped(label: str, texts: Sequence[str]) -> list[str]:
         for line in textwrap.wrap(text, _WIDTH - _LABEL - len(_GAP), break_on_hyphens=False)
     ]
     return [
-        f"{_GAP}{label if number == 0 else '':<{_LABEL}}{line}" for number, line in enumerate(lines)
+        _fitted(f"{_GAP}{label if number == 0 else '':<{_LABEL}}{line}")
+        for number, line in enumerate(lines)
     ]
 
 
