@@ -6,7 +6,7 @@ import datetime
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from noctis_lab.errors import NotUnique, QueryError
 from noctis_lab.lab.columns import choose_columns
@@ -33,6 +33,15 @@ type Condition = Scalar | list[Scalar] | tuple[Scalar, ...] | set[Scalar] | froz
 
 #: Up to this many objects are asked for at once; of more, a repr asks for the first ones only.
 _ASKED_AT_ONCE = 10_000
+
+
+#: Facts that not every series has, and pandas' dtype that has room for that.
+_NULLABLE_FACTS: dict[str, Literal["boolean", "Int64"]] = {
+    "is_volume": "boolean",
+    "is_regular": "boolean",
+    "gap_count": "Int64",
+    "duplicate_count": "Int64",
+}
 
 
 class Selection[T]:
@@ -294,4 +303,10 @@ def _with_facts(frame: pd.DataFrame, facts_of: Callable[[str, str], SeriesFacts]
                 if frame[name].dtype != object:
                     frame[name] = frame[name].astype(object)
                 frame.at[index, name] = value
-    return frame.infer_objects() if len(unknown) else frame
+    if not len(unknown):
+        return frame
+    frame = frame.infer_objects()
+    for name, dtype in _NULLABLE_FACTS.items():
+        if name in frame.columns and frame[name].dtype == object:
+            frame[name] = frame[name].astype(dtype)
+    return frame

@@ -355,7 +355,11 @@ def test_whole_numbers_stay_whole_where_some_are_missing(lab: Lab) -> None:
     assert (str(frame["n"].dtype), str(frame["b"].dtype)) == ("Int64", "boolean")
     assert frame["n"][0] == 2**53 + 1
     assert frame["n"].isna().tolist() == frame["b"].isna().tolist() == [False, True]
-    assert str(lab.series().df()["SeriesNumber"].dtype) == "int64"
+    frame = lab.series().df()
+    assert str(frame["SeriesNumber"].dtype) == "int64"
+    assert "object" not in {
+        str(frame[name].dtype) for name in ("is_volume", "is_regular", "gap_count", "tilt_deg")
+    }
 
 
 def test_coordinates_say_where_they_lead(lab: Lab) -> None:
