@@ -10,28 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noctis_lab.dicom.codec_list import CodecRow, list_codecs
 from noctis_lab.dicom.decoders import CODECS, Codec
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.stored import frame_bits, frame_shape, native_dtype, unpack_native
+from noctis_lab.dicom.transfer_syntaxes import NATIVE, explain_refusal
 from noctis_lab.errors import DecodeError, UnsupportedTransferSyntax
 
-__all__ = ["CODECS", "Codec", "can_decode", "decode_frame", "native_dtype", "read_frame"]
+__all__ = [
+    "CODECS",
+    "Codec",
+    "CodecRow",
+    "can_decode",
+    "decode_frame",
+    "list_codecs",
+    "native_dtype",
+    "read_frame",
+]
 
-_NATIVE = frozenset(
-    {
-        "1.2.840.10008.1.2",  # implicit VR little endian
-        "1.2.840.10008.1.2.1",  # explicit VR little endian
-        "1.2.840.10008.1.2.1.99",  # deflated
-        "1.2.840.10008.1.2.2",  # explicit VR big endian
-    }
-)
 _INFLATE_CHUNK = 1 << 20
 
 
 def can_decode(transfer_syntax_uid: str) -> bool:
     """Return whether frames of a transfer syntax can be decoded here."""
-    if transfer_syntax_uid in _NATIVE:
+    if transfer_syntax_uid in NATIVE:
         return True
     return any(codec.available for codec in CODECS.get(transfer_syntax_uid, ()))
 
@@ -58,7 +61,7 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     Raises
     ------
     UnsupportedTransferSyntax
-        No decoder for it is installed.
+        No decoder for it is installed; the message names it and says what to do.
     DecodeError
         The bytes do not decode to the stated shape.
 
@@ -75,14 +78,10 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     native_dtype(layout)  # refuses depths that are none, before any decoder runs
     if not layout.encapsulated:
         return unpack_native(layout, payload)
-    if transfer_syntax_uid not in CODECS:
-        raise UnsupportedTransferSyntax(transfer_syntax_uid)
-    for codec in CODECS[transfer_syntax_uid]:
-        if codec.available:
-            stored = _call(codec, layout, payload)
-            break
-    else:
-        raise UnsupportedTransferSyntax(transfer_syntax_uid)
+    codec = next((c for c in CODECS.get(transfer_syntax_uid, ()) if c.available), None)
+    if codec is None:
+        raise UnsupportedTransferSyntax(transfer_syntax_uid, explain_refusal(transfer_syntax_uid))
+    stored = _call(codec, layout, payload)
     if stored.shape != shape:
         raise DecodeError(f"a frame of shape {shape} was expected, {stored.shape} came")
     return stored
