@@ -78,13 +78,17 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     native_dtype(layout)  # refuses depths that are none, before any decoder runs
     if not layout.encapsulated:
         return unpack_native(layout, payload)
-    codec = next((c for c in CODECS.get(transfer_syntax_uid, ()) if c.available), None)
-    if codec is None:
-        raise UnsupportedTransferSyntax(transfer_syntax_uid, explain_refusal(transfer_syntax_uid))
-    stored = _call(codec, layout, payload)
+    stored = _call(_codec_of(transfer_syntax_uid), layout, payload)
     if stored.shape != shape:
         raise DecodeError(f"a frame of shape {shape} was expected, {stored.shape} came")
     return stored
+
+
+def _codec_of(transfer_syntax_uid: str) -> Codec:
+    for codec in CODECS.get(transfer_syntax_uid, ()):
+        if codec.available:
+            return codec
+    raise UnsupportedTransferSyntax(transfer_syntax_uid, explain_refusal(transfer_syntax_uid))
 
 
 def _call(codec: Codec, layout: PixelLayout, payload: bytes) -> NDArray[Any]:
@@ -135,6 +139,8 @@ def read_frame(
     """
     if not 0 <= frame < layout.frames:
         raise DecodeError(f"frame {frame} was asked of {layout.frames}")
+    if layout.encapsulated:
+        _codec_of(transfer_syntax_uid)  # why there is none matters more than where bytes lie
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if layout.encapsulated:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from noctis_lab.dicom.byte_window import InflatedWindow
 from noctis_lab.dicom.dictionary import element_name
 from noctis_lab.dicom.file_meta import read_file_meta
-from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.frames import FrameTable, PixelLayout
 from noctis_lab.dicom.header import build_header, scan_file
 from noctis_lab.dicom.pixel_comparison import EncodedPixels, compare_decoded
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS, RawElement, Scan
@@ -294,8 +294,15 @@ def _native(side: _Side, layout: PixelLayout) -> _Extent:
 
 
 def _is_same_encapsulated(a: _Side, layout_a: PixelLayout, b: _Side, layout_b: PixelLayout) -> bool:
-    frames_a, frames_b = layout_a.frame_table or (), layout_b.frame_table or ()
+    frames_a, frames_b = _fragments_by_frame(a, layout_a), _fragments_by_frame(b, layout_b)
     return len(frames_a) == len(frames_b) and all(
         _is_same_stream(_Extent(a.file, frame_a, 1), _Extent(b.file, frame_b, 1))
         for frame_a, frame_b in zip(frames_a, frames_b, strict=True)
     )
+
+
+def _fragments_by_frame(side: _Side, layout: PixelLayout) -> FrameTable:
+    if layout.frame_table is not None:
+        return layout.frame_table
+    # Frames within one stream: it is compared as a whole, however it was cut into fragments.
+    return () if side.scan.fragments is None else (side.scan.fragments.items,)

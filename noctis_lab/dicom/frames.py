@@ -48,7 +48,8 @@ class PixelLayout:
     deflated: bool
     offset: int
     length: int
-    #: Encapsulated only: per frame its fragments as (offset in the file, length in bytes).
+    #: Encapsulated only: per frame its fragments as (offset in the file, length in bytes). None too
+    #: where frames lie within one stream (`transfer_syntaxes.STREAMS`).
     frame_table: tuple[tuple[tuple[int, int], ...], ...] | None
     #: Samples of at most 8 bits in big-endian OW: bytes are swapped in pairs (PS3.5 8.1.1).
     word_swapped: bool = False

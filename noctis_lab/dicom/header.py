@@ -17,6 +17,7 @@ from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.pixel_layout import build_layout
 from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS, Limits, RawElement, Scan, scan_data_set
+from noctis_lab.dicom.transfer_syntaxes import STREAMS
 from noctis_lab.dicom.values import PARSERS, parse_numbers
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 
@@ -314,6 +315,7 @@ def build_header(
         window=window,
         encapsulated=transfer_syntax_uid not in _NATIVE | _DEFLATED,
         deflated=transfer_syntax_uid in _DEFLATED,
+        is_stream=transfer_syntax_uid in STREAMS,
     )
     return header
 

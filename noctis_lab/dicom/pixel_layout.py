@@ -33,6 +33,7 @@ def build_layout(
     window: ByteWindow,
     encapsulated: bool,
     deflated: bool,
+    is_stream: bool = False,
 ) -> PixelLayout | None:
     """Return where and how the top level's pixels are stored, None where there are none.
 
@@ -48,6 +49,8 @@ def build_layout(
         The data set's bytes, asked only for the starts of fragments.
     encapsulated, deflated
         What the transfer syntax is.
+    is_stream
+        Frames lie within one stream, as in video: no fragment is a frame's, and there is no table.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def build_layout(
                 f"{keyword} holds {length} bytes where its attributes need {needed}",
                 offset=offset,
             )
-    else:
+    elif not is_stream:
         table = build_frame_table(
             fragments,
             frames=stated.frames,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["NAMES", "NATIVE", "explain_refusal"]
+__all__ = ["NAMES", "NATIVE", "STREAMS", "explain_refusal"]
 
 _VIDEO = (
     "it is a video stream, which is kept but not decoded; play the instance's file in a player "
@@ -21,6 +21,10 @@ _HIERARCHICAL = (
 _LOSSLESS_ARITHMETIC = (
     "no maintained library decodes arithmetic-coded lossless JPEG, a retired process; have the "
     "source send another transfer syntax, such as JPEG Lossless (1.2.840.10008.1.2.4.70)"
+)
+_MULTI_COMPONENT = (
+    "no library here takes apart codestreams whose components are frames; have the source send "
+    "another transfer syntax, such as JPEG 2000 (1.2.840.10008.1.2.4.90)"
 )
 _NO_DATA_SET = "it is not a way to store images in files"
 _UNKNOWN = (
@@ -128,6 +132,10 @@ _VIDEO_STREAMS = frozenset(
     for number in range(100, 109)
     for fragmentable in ("", ".1")
 )
+_MULTI_COMPONENT_2000 = frozenset({"1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93"})
+#: Whose frames are not fragments (PS3.5 A.4.4-A.4.9): they lie within one stream, or are components
+#: of one codestream.
+STREAMS = _VIDEO_STREAMS | _MULTI_COMPONENT_2000
 _NO_FILES = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.", "1.2.840.10008.1.20")
 
 
@@ -162,6 +170,8 @@ def explain_refusal(transfer_syntax_uid: str) -> str:
         why = _JPIP
     elif transfer_syntax_uid in _HIERARCHICAL_JPEG:
         why = _HIERARCHICAL
+    elif transfer_syntax_uid in _MULTI_COMPONENT_2000:
+        why = _MULTI_COMPONENT
     elif transfer_syntax_uid == "1.2.840.10008.1.2.4.58":
         why = _LOSSLESS_ARITHMETIC
     elif transfer_syntax_uid.startswith(_NO_FILES):

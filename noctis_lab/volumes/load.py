@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-#: Planes per task: a task's overhead is paid once for some 10 MB of a CT.
-_PLANES_PER_TASK = 16
+#: Planes per task: a task's overhead is paid once for some 10 MB of a CT. A plane that is decoded
+#: takes a hundred times the overhead, and short series too must keep all threads busy.
+_PLANES_PER_TASK, _DECODED_PLANES_PER_TASK = 16, 1
 
 #: What stands as slope and intercept of a plane whose Modality LUT is another.
 _NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
@@ -83,7 +84,8 @@ def load(
     -----
     MONOCHROME1 is never inverted, nor are windows or padding applied: they belong to the view.
     Uncompressed pixels are read into the result itself; rescale is applied plane by plane, while
-    the plane is in the cache.
+    the plane is in the cache. Compressed planes are decoded in the handle's threads, side by side:
+    the codecs release the interpreter's lock.
 
     References
     ----------
@@ -140,15 +142,17 @@ def _fill(
 ) -> None:
     """Read all planes into `result` by the handle's threads."""
     count = len(stack.rows)
+    is_decoded = any(row.pixels is not None and row.pixels.encapsulated for row in stack.rows)
+    at_once = _DECODED_PLANES_PER_TASK if is_decoded else _PLANES_PER_TASK
 
     def read(first: int) -> int:
-        last = min(first + _PLANES_PER_TASK, count)
+        last = min(first + at_once, count)
         scratch: dict[np.dtype[Any], NDArray[Any]] = {}
         for index in range(first, last):
             _read_plane(handle, stack.rows[index], rescales[index], result[index], scratch)
         return last - first
 
-    tasks = [handle.executor.submit(read, first) for first in range(0, count, _PLANES_PER_TASK)]
+    tasks = [handle.executor.submit(read, first) for first in range(0, count, at_once)]
     try:
         _await(tasks, count, progress)
     except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from noctis_lab.dicom.codecs import can_decode
+from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, UnsupportedSeries
 from noctis_lab.volumes.stack import Stack
 
@@ -37,5 +38,6 @@ def require_loadable(stack: Stack, *, stored: bool = False) -> None:
     for uid in sorted({row.transfer_syntax_uid for row in stack.rows}):
         if not can_decode(uid):
             raise CompressedPixels(
-                stack.SeriesInstanceUID, f"no decoder for transfer syntax {uid} is installed"
+                stack.SeriesInstanceUID,
+                f"transfer syntax {uid} cannot be decoded: {explain_refusal(uid)}",
             )

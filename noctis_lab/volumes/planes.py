@@ -17,6 +17,7 @@ from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.header import read_header
 from noctis_lab.dicom.stored import to_stored
+from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import FileChanged, InvalidDicom, NoPixels, UnsupportedTransferSyntax
 from noctis_lab.storage.files import Storage
 
@@ -188,7 +189,8 @@ def read_plane(path: Path, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
     """
     with open_plane(path, row) as (descriptor, layout):
         if not can_decode(row.transfer_syntax_uid):
-            raise UnsupportedTransferSyntax(row.transfer_syntax_uid)
+            uid = row.transfer_syntax_uid
+            raise UnsupportedTransferSyntax(uid, explain_refusal(uid))
         if not is_plain(layout) or not 0 <= frame < layout.frames:
             return read_frame(path, layout, row.transfer_syntax_uid, frame)
         stored = np.empty((layout.rows, layout.columns), native_dtype(layout))

@@ -14,6 +14,7 @@ from typing import Any
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless
 
 from noctis_lab.dicom.content import content_difference
@@ -23,6 +24,7 @@ from noctis_lab.synthetic import ct_series
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+VIDEO = "1.2.840.10008.1.2.4.102.1"  # MPEG-4 AVC/H.264, fragmentable
 NATIVE = [IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED]
 
 Make = Callable[..., Dataset]
@@ -268,6 +270,23 @@ def encoded_pair(make_dataset: Make, put: Put) -> tuple[Path, Path]:
     encoded = pydicom.dcmread(path)
     encoded.compress(RLELossless, generate_instance_uid=False)
     return path, put(encoded, "rle", RLELossless)
+
+
+def test_a_video_is_compared_as_a_stream(make_dataset: Make, put: Put) -> None:
+    stream = bytes(range(256)) * 3
+
+    def video(fragments: list[bytes]) -> Dataset:
+        ds = make_dataset(NumberOfFrames=30)
+        ds.PixelData = encapsulate(fragments, has_bot=False)
+        ds["PixelData"].VR = "OB"
+        ds["PixelData"].is_undefined_length = True
+        return ds
+
+    whole = put(video([stream]), "a", VIDEO)
+    assert read_header(whole).pixels is not None  # 30 frames in one fragment are no contradiction
+    assert content_difference(whole, put(video([stream[:100], stream[100:]]), "b", VIDEO)) is None
+    other = put(video([stream[:-2] + b"no"]), "c", VIDEO)
+    assert content_difference(whole, other) == "compressed pixels differ"
 
 
 def test_a_decoder_that_takes_too_long_counts_as_other_content(

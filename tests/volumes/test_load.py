@@ -19,12 +19,17 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
 )
 
 from noctis_lab.errors import (
     CompressedPixels,
+    DecodeError,
     FileChanged,
     SeriesNotFound,
     UnsupportedSeries,
@@ -277,11 +282,36 @@ def test_an_unknown_series_is_not_found(handle: Handle) -> None:
         load(handle, "1.2.3")
 
 
+@pytest.mark.parametrize(
+    "transfer_syntax_uid", [JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless]
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_compressed_series_load_as_what_was_encoded(
+    handle: Handle, tmp_path: Path, transfer_syntax_uid: str, signed: bool
+) -> None:
+    options = {"planes": 9, "rows": 24, "columns": 20, "signed": signed, "bits_stored": 12}
+    planes = ct_series(**options, rescale_intercept=-1024, transfer_syntax_uid=transfer_syntax_uid)
+    admit(handle, reversed(planes), tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID)
+    expected = by_pydicom(ct_series(**options, rescale_intercept=-1024))
+    np.testing.assert_array_equal(loaded.values, expected)
+
+
+def test_a_plane_that_does_not_decode_stops_the_load(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=40, transfer_syntax_uid=JPEGLSLossless)
+    broken = planes[3].PixelData
+    at = broken.index(b"\xff\xda")  # the scan: everything after it is noise
+    planes[3].PixelData = broken[:at] + b"\xff\xda" + bytes(len(broken) - at - 2)
+    admit(handle, planes, tmp_path / "in")
+    with pytest.raises(DecodeError):
+        load(handle, planes[0].SeriesInstanceUID)
+
+
 def test_a_syntax_without_a_decoder_is_refused_by_name(handle: Handle, tmp_path: Path) -> None:
     plane = ct_series(planes=1, transfer_syntax_uid=RLELossless)[0]
     plane.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.100"  # MPEG-2
     admit(handle, [plane], tmp_path / "in")
-    with pytest.raises(CompressedPixels, match=r"1\.2\.840\.10008\.1\.2\.4\.100"):
+    with pytest.raises(CompressedPixels, match=r"1\.2\.840\.10008\.1\.2\.4\.100.*MPEG2.*player"):
         load(handle, plane.SeriesInstanceUID)
 
 
