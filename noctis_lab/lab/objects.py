@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from numpy.typing import DTypeLike, NDArray
+    from pydicom.dataset import Dataset
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
@@ -221,6 +222,26 @@ class Instance:
             ],
             columns=["path", "tag", "VR", "value"],
         )
+
+    def dataset(self) -> Dataset:
+        """Return its file as a pydicom data set, whose `pixel_array` decodes by our decoders.
+
+        Raises
+        ------
+        FileNotFoundError
+            The file is missing; ``noctis fsck`` says what else is.
+
+        Notes
+        -----
+        Registers our decoders with pydicom in this process
+        (`noctis_lab.dicom.pydicom_plugins.register`, which also serves data sets from elsewhere).
+        """
+        import pydicom
+
+        from noctis_lab.dicom.pydicom_plugins import register
+
+        register()
+        return pydicom.dcmread(self.path)
 
     def __repr__(self) -> str:
         uid = self.SOPInstanceUID
