@@ -55,8 +55,9 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     -------
     ndarray of `native_dtype`, shape (rows, columns) or (rows, columns, samples)
         Stored values: cut to BitsStored below HighBit, with their sign. Colours stand as they
-        are stored, in PhotometricInterpretation (`to_rgb` converts), apart from YBR_RCT and
-        YBR_ICT, which JPEG 2000 decoders give as RGB, and from 422, which is widened.
+        are stored, in PhotometricInterpretation (`to_rgb` converts), apart from YBR_RCT, YBR_ICT
+        and XYB, which decoders of JPEG 2000 and JPEG XL give as RGB, and from 422, which is
+        widened.
 
     Raises
     ------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 from noctis_lab.errors import DecodeError
 
-__all__ = ["CodestreamInfo", "parse_jpeg", "parse_jpeg2000"]
+__all__ = ["CodestreamInfo", "check_rle", "parse_jpeg", "parse_jpeg2000"]
 
 _SOI = b"\xff\xd8"
 _END = b"\xff\xd9"  # EOI of JPEG, EOC of JPEG 2000; stuffing keeps it out of coded data
+_RLE_HEADER, _MOST_SEGMENTS = 64, 15
 _COD, _SOT = 0xFF52, 0xFF90
 _APP0, _APP14, _SOS = 0xE0, 0xEE, 0xDA
 #: Frame headers of ITU-T T.81 B.1.1.3 (C4, C8 and CC are no frames) and of T.87 (F7).
@@ -166,3 +168,37 @@ def _is_reversible(payload: bytes, position: int) -> bool:
             break
         position += 2 + length
     return False
+
+
+def check_rle(payload: bytes, segments: int) -> None:
+    """Check the header of an RLE frame against its bytes.
+
+    Parameters
+    ----------
+    payload
+        The frame: 64 bytes of header, then the segments.
+    segments
+        How many there must be: one for every byte of a pixel's samples.
+
+    Raises
+    ------
+    DecodeError
+        Their count is another one, or they do not lie one after the other within the frame.
+
+    Notes
+    -----
+    imagecodecs' decoder reads where the header points to, in the frame or not, and ends the
+    process with a segmentation fault.
+
+    References
+    ----------
+    :dcm:`PS3.5 G.3 to G.5 <part05/sect_G.3.html>`
+    """
+    if len(payload) < _RLE_HEADER:
+        raise DecodeError(f"an RLE frame needs a header of 64 bytes, {len(payload)} came")
+    count, *offsets = struct.unpack_from("<16I", payload)
+    if count != segments or count > _MOST_SEGMENTS:
+        raise DecodeError(f"{segments} RLE segments were expected, the header states {count}")
+    bounds = [_RLE_HEADER, *offsets[1:count], len(payload)]
+    if offsets[0] != _RLE_HEADER or any(a >= b for a, b in pairwise(bounds)):
+        raise DecodeError("the RLE segments do not lie one after the other within the frame")

@@ -11,8 +11,8 @@ from noctis_lab.errors import DecodeError
 
 __all__ = ["from_rgb", "to_rgb"]
 
-#: Decoders undo the transforms of JPEG 2000 themselves (PS3.5 8.2.4).
-_ALREADY_RGB = frozenset({"RGB", "YBR_RCT", "YBR_ICT"})
+#: Decoders undo the transforms of JPEG 2000 and JPEG XL themselves (PS3.5 8.2.4).
+_ALREADY_RGB = frozenset({"RGB", "YBR_RCT", "YBR_ICT", "XYB"})
 _FULL = frozenset({"YBR_FULL", "YBR_FULL_422"})
 #: PS3.3 C.7.6.3.1.2, solved for R, G, B: columns are Y, CB - 128, CR - 128.
 _FROM_YBR = np.array(
@@ -29,7 +29,7 @@ def to_rgb(stored: NDArray[Any], photometric_interpretation: str) -> NDArray[np.
     stored
         uint8 or uint16, shape (..., 3); 16-bit samples are cut to their high byte.
     photometric_interpretation
-        RGB, YBR_FULL, YBR_FULL_422, YBR_RCT or YBR_ICT.
+        RGB, YBR_FULL, YBR_FULL_422, YBR_RCT, YBR_ICT or XYB.
 
     Returns
     -------

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from openjpeg.utils import decode as openjpeg_decode
 from rle.utils import decode_pixel_data as rle_decode
 
-from noctis_lab.dicom.codestream import CodestreamInfo, parse_jpeg, parse_jpeg2000
+from noctis_lab.dicom.codestream import CodestreamInfo, check_rle, parse_jpeg, parse_jpeg2000
 from noctis_lab.dicom.color import from_rgb
 from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.jpegxl_header import parse_jpegxl
 from noctis_lab.dicom.stored import (
     frame_bits,
     frame_shape,
@@ -26,6 +27,8 @@ from noctis_lab.dicom.stored import (
 from noctis_lab.errors import DecodeError
 
 __all__ = ["CODECS", "Codec"]
+
+_MOST_JPEG_MARKERS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def _jpegls(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
 def _jpeg2000(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg2000(payload)
     _check_shape(layout, info)
-    return _from_jpeg2000(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
+    return _from_codestream(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
 
 
 def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
@@ -86,18 +89,35 @@ def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     if not info.lossless:
         # OpenJPH wraps what an irreversible wavelet carries beyond the type's range (256 became
         # 0 in 657 samples of one file); OpenJPEG clips, at half the speed.
-        return _from_jpeg2000(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
-    return _from_jpeg2000(layout, info, imagecodecs.htj2k_decode(payload))
+        return _from_codestream(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
+    return _from_codestream(layout, info, imagecodecs.htj2k_decode(payload))
 
 
 def _openjpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg2000(payload)
     bare = payload.startswith(b"\xff\x4f")
     _check_shape(layout, info)
-    return _from_jpeg2000(layout, info, openjpeg_decode(payload, j2k_format=0 if bare else 2))
+    return _from_codestream(layout, info, openjpeg_decode(payload, j2k_format=0 if bare else 2))
 
 
-def _from_jpeg2000(layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]) -> NDArray[Any]:
+def _jpegxl(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    info = parse_jpegxl(payload)
+    _check_shape(layout, info)
+    return _from_codestream(layout, info, imagecodecs.jpegxl_decode(payload, numthreads=1))
+
+
+def _jpegxl_jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    # The JPEG that was packed comes out as it went in: its samples are those of any JPEG decoder.
+    _check_shape(layout, parse_jpegxl(payload))
+    # What belongs to no image (markers) is packed too, and may be a bomb.
+    limit_bytes = frame_bits(layout) // 4 + _MOST_JPEG_MARKERS_BYTES
+    unpacked = imagecodecs.jpegxl_decode_jpeg(payload, numthreads=1, out=limit_bytes)
+    return _jpeg(layout, bytes(unpacked))
+
+
+def _from_codestream(
+    layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]
+) -> NDArray[Any]:
     # A codestream's own sign bit may disagree with PixelRepresentation, which is DICOM's word;
     # what has none there is two's complement at the codestream's depth.
     unsigned_as_signed = layout.pixel_representation == 1 and not info.signed
@@ -105,11 +125,17 @@ def _from_jpeg2000(layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any
 
 
 def _rle(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    check_rle(payload, _rle_segments(layout))
     dtype = np.dtype(f"<u{max(layout.bits_allocated // 8, 1)}")
     return _from_rle(layout, bytes(imagecodecs.dicomrle_decode(payload, dtype)))
 
 
+def _rle_segments(layout: PixelLayout) -> int:
+    return layout.samples_per_pixel * max(layout.bits_allocated // 8, 1)
+
+
 def _pylibjpeg_rle(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
+    check_rle(payload, _rle_segments(layout))
     width = max(layout.bits_allocated, 8)
     pixels = (frame_bits(layout) + 7) // 8 * 8 // width // layout.samples_per_pixel
     decoded = rle_decode(
@@ -140,15 +166,15 @@ def _deflated_frame(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     return unpack_native(layout, inflated)
 
 
-_JPEG = (Codec(library="imagecodecs.JPEG8", available=imagecodecs.JPEG8.available, decode=_jpeg),)
-_JPEGLS = (
-    Codec(library="imagecodecs.JPEGLS", available=imagecodecs.JPEGLS.available, decode=_jpegls),
-)
+def _codec(name: str, decode: Callable[[PixelLayout, bytes], NDArray[Any]]) -> tuple[Codec]:
+    available = getattr(imagecodecs, name).available
+    return (Codec(library=f"imagecodecs.{name}", available=available, decode=decode),)
+
+
+_JPEG = _codec("JPEG8", _jpeg)
+_JPEGLS = _codec("JPEGLS", _jpegls)
 _OPENJPEG = Codec(library="openjpeg", available=True, decode=_openjpeg)
-_JPEG2000 = (
-    Codec(library="imagecodecs.JPEG2K", available=imagecodecs.JPEG2K.available, decode=_jpeg2000),
-    _OPENJPEG,
-)
+_JPEG2000 = (*_codec("JPEG2K", _jpeg2000), _OPENJPEG)
 _HTJ2K = (
     Codec(
         library="imagecodecs.HTJ2K",
@@ -162,22 +188,28 @@ _HTJ2K = (
 CODECS: dict[str, tuple[Codec, ...]] = {
     "1.2.840.10008.1.2.4.50": _JPEG,  # JPEG baseline
     "1.2.840.10008.1.2.4.51": _JPEG,  # JPEG extended, 8 and 12 bits
+    "1.2.840.10008.1.2.4.52": _JPEG,  # extended, arithmetic coding (retired)
     "1.2.840.10008.1.2.4.53": _JPEG,  # spectral selection (retired)
+    "1.2.840.10008.1.2.4.54": _JPEG,  # spectral selection, arithmetic coding (retired)
     "1.2.840.10008.1.2.4.55": _JPEG,  # full progression (retired)
+    "1.2.840.10008.1.2.4.56": _JPEG,  # full progression, arithmetic coding (retired)
     "1.2.840.10008.1.2.4.57": _JPEG,  # JPEG lossless, process 14
     "1.2.840.10008.1.2.4.70": _JPEG,  # JPEG lossless, first-order prediction
     "1.2.840.10008.1.2.4.80": _JPEGLS,
     "1.2.840.10008.1.2.4.81": _JPEGLS,  # near-lossless
     "1.2.840.10008.1.2.4.90": _JPEG2000,  # lossless only
     "1.2.840.10008.1.2.4.91": _JPEG2000,
+    "1.2.840.10008.1.2.4.110": _codec("JPEGXL", _jpegxl),  # lossless
+    "1.2.840.10008.1.2.4.111": _codec("JPEGXL", _jpegxl_jpeg),  # of a JPEG
+    "1.2.840.10008.1.2.4.112": _codec("JPEGXL", _jpegxl),
     "1.2.840.10008.1.2.4.201": _HTJ2K,  # lossless only
     "1.2.840.10008.1.2.4.202": _HTJ2K,  # lossless, RPCL
     "1.2.840.10008.1.2.4.203": _HTJ2K,
     "1.2.840.10008.1.2.5": (
-        Codec(
-            library="imagecodecs.DICOMRLE", available=imagecodecs.DICOMRLE.available, decode=_rle
-        ),
+        *_codec("DICOMRLE", _rle),
         Codec(library="rle", available=True, decode=_pylibjpeg_rle),
     ),
+    # Encapsulated uncompressed: each frame stands as it is, padded to an even length (PS3.5 A.4.11)
+    "1.2.840.10008.1.2.1.98": (Codec(library="numpy", available=True, decode=unpack_native),),
     "1.2.840.10008.1.2.8.1": (Codec(library="zlib", available=True, decode=_deflated_frame),),
 }

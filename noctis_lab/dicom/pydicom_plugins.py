@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pydicom.pixels import get_decoder
-from pydicom.pixels.decoders.base import DecodeRunner
+from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
 
 from noctis_lab.dicom.codecs import CODECS, can_decode, decode_frame
 from noctis_lab.dicom.frames import PixelLayout

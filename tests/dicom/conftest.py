@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
@@ -67,3 +69,10 @@ def put(tmp_path: Path, encode: Callable[..., bytes]) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def rgb() -> NDArray[np.uint8]:
+    """Return an image of 16 x 24 pixels, another in each colour."""
+    x, y = np.meshgrid(np.arange(24), np.arange(16))
+    return np.stack([10 * x, 15 * y, 5 * (x + y)], axis=2).astype(np.uint8)
