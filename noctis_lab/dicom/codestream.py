@@ -12,6 +12,7 @@ __all__ = ["CodestreamInfo", "check_rle", "parse_jpeg", "parse_jpeg2000"]
 
 _SOI = b"\xff\xd8"
 _END = b"\xff\xd9"  # EOI of JPEG, EOC of JPEG 2000; stuffing keeps it out of coded data
+_MOST_SCANS = 500
 _RLE_HEADER, _MOST_SEGMENTS = 64, 15
 _COD, _SOT = 0xFF52, 0xFF90
 _APP0, _APP14, _SOS = 0xE0, 0xEE, 0xDA
@@ -66,7 +67,8 @@ def parse_jpeg(payload: bytes) -> CodestreamInfo:
     Raises
     ------
     DecodeError
-        There is no frame header before the first scan, or no end marker after it.
+        There is no frame header before the first scan, no end marker after it, or there are
+        hundreds of scans.
 
     References
     ----------
@@ -91,6 +93,7 @@ def parse_jpeg(payload: bytes) -> CodestreamInfo:
         segment = payload[position + 4 : position + 2 + max(length, 2)]
         if marker in _START_OF_FRAME:
             _refuse_cut(payload, position)
+            _refuse_many_scans(payload)
             return _frame_info(marker, segment, jfif=jfif, adobe=adobe)
         if marker == _SOS:
             break
@@ -105,6 +108,13 @@ def _refuse_cut(payload: bytes, start: int) -> None:
     # libjpeg and OpenJPH fill up what is missing and say nothing: a silently wrong image.
     if payload.rfind(_END, start) < 0:
         raise DecodeError("the codestream is cut short: its end marker (FF D9) is missing")
+
+
+def _refuse_many_scans(payload: bytes) -> None:
+    # Each scan of a progressive image goes over all of it: a few bytes a scan take hours.
+    scans = payload.count(b"\xff\xda")
+    if scans > _MOST_SCANS:
+        raise DecodeError(f"the JPEG codestream has {scans} scans; {_MOST_SCANS} are allowed")
 
 
 def _frame_info(marker: int, segment: bytes, *, jfif: bool, adobe: int | None) -> CodestreamInfo:

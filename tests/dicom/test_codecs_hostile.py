@@ -166,6 +166,15 @@ def test_jpeg_xl_that_is_another_image_is_refused_before_it_is_decoded() -> None
             decode_frame(layout, JPEG_XL, payload)
 
 
+def test_a_jpeg_of_endless_scans_is_refused() -> None:
+    sound = bytes(imagecodecs.jpeg8_encode(np.zeros((2, 4), np.uint8)))
+    scan = sound[sound.index(b"\xff\xda") : -2]
+    endless = sound[:-2] + 501 * scan + sound[-2:]
+    layout = make_layout(bits_allocated=8, bits_stored=8, high_bit=7, encapsulated=True)
+    with pytest.raises(DecodeError, match="502 scans"):
+        decode_frame(layout, BASELINE, endless)
+
+
 def test_mutated_frames_never_end_the_process() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.dicom.mutations", "1000", "1"],
