@@ -102,13 +102,18 @@ def test_too_few_bytes_and_frames_out_of_range_are_refused(tmp_path: Path) -> No
         read_frame(path, make_layout(encapsulated=True), JPEG_LS, 0)
 
 
-def test_transfer_syntaxes_without_decoder() -> None:
+def test_transfer_syntaxes_without_decoder(tmp_path: Path) -> None:
     mpeg4 = "1.2.840.10008.1.2.4.102"
     assert not can_decode(mpeg4)
     assert all(map(can_decode, [IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, *CODECS]))
     with pytest.raises(UnsupportedTransferSyntax) as raised:
         decode_frame(make_layout(encapsulated=True), mpeg4, b"")
     assert raised.value.transfer_syntax_uid == mpeg4
+    assert "MPEG-4" in raised.value.reason
+    path = tmp_path / "video"
+    path.write_bytes(bytes(100))
+    with pytest.raises(UnsupportedTransferSyntax):  # not: where is the frame?
+        read_frame(path, make_layout(encapsulated=True), mpeg4, 0)
 
 
 @pytest.mark.parametrize(

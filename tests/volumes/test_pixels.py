@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import MPEG4HP41, ExplicitVRLittleEndian, RLELossless
 
 from noctis_lab.config import open_settings
-from noctis_lab.errors import InstanceNotFound, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import (
+    InstanceNotFound,
+    SeriesChanged,
+    SeriesNotFound,
+    UnsupportedTransferSyntax,
+)
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
@@ -115,6 +120,18 @@ def test_bytes_are_the_stored_values_little_endian(
         np.frombuffer(sent, "<i2" if signed else "<u2").reshape(3, 6, 7), expected
     )
     assert encode_frames(handle, uid, 1, 3) == sent
+
+
+def test_a_video_is_described_and_its_frames_are_refused_by_name(
+    handle: Handle, tmp_path: Path
+) -> None:
+    video = ct_series(planes=1, transfer_syntax_uid=RLELossless)[0]
+    video.file_meta.TransferSyntaxUID = MPEG4HP41
+    video.NumberOfFrames = 30
+    admit(handle, [video], tmp_path / "in")
+    assert len(describe_stack(handle, video.SeriesInstanceUID).frames) == 30
+    with pytest.raises(UnsupportedTransferSyntax, match=r"H\.264 .*video"):
+        encode_frames(handle, video.SeriesInstanceUID, 0, 1)
 
 
 def _as_multi_frame(planes: list[Dataset]) -> Dataset:
