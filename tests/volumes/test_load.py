@@ -277,6 +277,14 @@ def test_progress_ends_with_all_planes(handle: Handle, tmp_path: Path) -> None:
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
+def test_each_compressed_plane_is_a_task_of_its_own(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=5, transfer_syntax_uid=JPEGLSLossless)
+    admit(handle, planes, tmp_path / "in")
+    told: list[tuple[int, int]] = []
+    load(handle, planes[0].SeriesInstanceUID, progress=lambda done, of: told.append((done, of)))
+    assert told == [(done, 5) for done in range(1, 6)]  # so that short series use all threads
+
+
 def test_an_unknown_series_is_not_found(handle: Handle) -> None:
     with pytest.raises(SeriesNotFound):
         load(handle, "1.2.3")
