@@ -155,10 +155,10 @@ def test_a_character_set_of_many_digits_is_no_character_set(put: Put) -> None:
 
 def test_an_item_count_without_elements_is_bounded(put: Put) -> None:
     empty = struct.pack("<HHL", 0xFFFE, 0xE000, 0)
-    content = part10(UIDS + explicit(0x00081140, b"SQ", empty * 300_000))
+    path = put(part10(UIDS + explicit(0x00081140, b"SQ", empty * 300_000)))
 
     with pytest.raises(DicomTooLarge):
-        read_header(put(content))
+        read_header(path, limits=Limits(max_elements=200_000))
 
 
 # Hostile bytes
