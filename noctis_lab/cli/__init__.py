@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from noctis_lab.cli import network, quarantine, query, senders, services, upkeep
+from noctis_lab.cli import doctor, network, quarantine, query, senders, services, upkeep
 
 __all__ = ["app", "main"]
 
@@ -21,6 +21,7 @@ network.register(app)
 senders.register(app)
 quarantine.register(app)
 upkeep.register(app)
+doctor.register(app)
 
 
 def main() -> None:

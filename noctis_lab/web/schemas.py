@@ -10,12 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from noctis_lab.catalog.records import QuarantineRow, SenderRow, UnknownSenderRow
 from noctis_lab.catalog.senders import canonical_address
 from noctis_lab.catalog.worklist import SORTS
+from noctis_lab.jobs.doctor import Finding
 from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
     "AddSender",
     "CountStudies",
     "ElementAnswer",
+    "HealthAnswer",
     "InspectionAnswer",
     "ProblemAnswer",
     "QuarantineAnswer",
@@ -119,6 +121,12 @@ class SenderName(_Asked):
 
     aet: AeTitle
     address: Address = ""
+
+
+class HealthAnswer(_Given):
+    """What a quick look at this installation finds, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
 
 
 class QuarantinedRow(_Given):

@@ -83,7 +83,7 @@ _RULES: tuple[_Rule, ...] = (
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
 _CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/image", "/autoload.js")
 _PUBLIC_PREFIX = "/assets/"
-_ADMIN_PREFIXES = (f"{_API}/senders", f"{_API}/quarantine")
+_ADMIN_PREFIXES = (f"{_API}/senders", f"{_API}/quarantine", f"{_API}/health")
 _SHORTENED = ("/static/", "/components/")
 
 

@@ -68,8 +68,8 @@ def test_senders_are_for_administrators() -> None:
         assert find_target(path).action is Action.ADMINISTER
 
 
-def test_the_quarantine_is_for_administrators() -> None:
-    for path in (f"{API}/quarantine", f"{API}/quarantine/ab/accept"):
+def test_quarantine_and_health_are_for_administrators() -> None:
+    for path in (f"{API}/quarantine", f"{API}/quarantine/ab/accept", f"{API}/health"):
         assert find_target(path).action is Action.ADMINISTER
 
 
