@@ -25,6 +25,7 @@ from noctis_lab.errors import InstanceNotFound
 from noctis_lab.events import InstanceStored
 
 __all__ = [
+    "LAST_CORRECTION",
     "Describers",
     "Replacement",
     "find_describers",
@@ -32,6 +33,11 @@ __all__ = [
     "is_plain_study",
     "replace_instance",
 ]
+
+
+#: The catalogue's note that changes with each correction: what is remembered of a series by its
+#: count and times alone is void then.
+LAST_CORRECTION = "last-correction"
 
 
 class Describers(NamedTuple):
@@ -165,6 +171,12 @@ def _write_instance(
     )
     told = {"kind": fact.kind, "fields": fact.to_json(), "at": at}
     ((wide_key,),) = sql.add_event.run(connection, told)
+    note = {"name": LAST_CORRECTION, "value": str(wide_key)}
+    connection.execute(
+        upsert(schema.meta, catalog.connections.engine)
+        .values(note)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": note["value"]})
+    )
     connection.execute(
         delete(wide).where(wide.c.series_key == series_key, wide.c.instance_key == key)
     )

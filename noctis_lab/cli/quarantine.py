@@ -62,8 +62,8 @@ def list_quarantined(root: Root = None, as_json: AsJson = False) -> None:
             row.quarantine_id[:length],
             row.kind,
             f"{row.receipt.received_at:%Y-%m-%d %H:%M}",
-            row.receipt.calling_aet or row.receipt.source.value,
-            row.reason,
+            _printable(row.receipt.calling_aet or row.receipt.source.value),
+            _printable(row.reason),
         )
     Console().print(table, markup=False)
     print(f"{len(rows)} kept aside.  noctis quarantine show ID tells what can be done.")
@@ -87,7 +87,7 @@ def show(
         print(json.dumps(_inspected(inspection, differing), indent=1))
         return
     for name, value in _facts(inspection.row).items():
-        print(f"{name:18}{'–' if value is None else value}")
+        print(f"{name:18}{'–' if value is None else _printable(str(value))}")
     if inspection.differences:
         print(f"differs in        {', '.join(inspection.differences)}")
     for path, standing, coming in differing:

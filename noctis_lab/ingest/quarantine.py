@@ -128,6 +128,8 @@ def accept(archive: OpenArchive, quarantine_id: str, *, principal: str) -> Accep
         )
     correction = _plan_correction(archive, held)
     archive.ledger.accept_correction(correction, principal=principal)
+    if _find_known(archive, held.row).sha256 != held.row.sha256:
+        raise _refused(held, "another decision came between: look at what is in quarantine now")
     return Accepted(
         outcome=Outcome.STORED,
         SOPInstanceUID=known.SOPInstanceUID,

@@ -26,7 +26,7 @@ from noctis_lab.dicom.header import Element, Limits
 from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom
 from noctis_lab.ingest.admission import build_entry, read_open_header, receipt_of
 from noctis_lab.ingest.sidecar import QuarantineKind, parse_quarantine, quarantine_facts
-from noctis_lab.storage.files import Storage
+from noctis_lab.storage.files import THUMBNAILS, Storage
 from noctis_lab.storage.journal import JsonValue
 
 __all__ = ["Correction", "apply_correction", "apply_settlement", "read_describing", "read_kept"]
@@ -119,6 +119,7 @@ def _exchange(
         if aside is not None and coming.exists() and coming.samefile(aside.path):
             storage.remove_instance(coming)
         return
+    storage.discard_derived(THUMBNAILS, known.SeriesInstanceUID, ".png")
     if storage.find_quarantined(correction.superseded_id) is not None:
         storage.remove_instance(standing)
     storage.discard_quarantined(correction.quarantine_id)

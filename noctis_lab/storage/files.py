@@ -315,6 +315,11 @@ class Storage:
         path = layout.derived_path(self.root, kind, UID, suffix)
         return path if path.is_file() else None
 
+    def discard_derived(self, kind: str, UID: str, suffix: str) -> None:
+        """Remove a derived file that no longer holds; nothing happens where there is none."""
+        with storage_errors("removing a derived file"):
+            layout.derived_path(self.root, kind, UID, suffix).unlink(missing_ok=True)
+
     def secret_key(self) -> bytes:
         """Return the archive's key, 32 random bytes; made (mode 0600) by the first who asks.
 

@@ -395,3 +395,20 @@ def test_a_correction_that_was_overtaken_stays_aside(
     assert standing(archive, uid).KVP == 100
     assert held in ids(archive)
     assert fsck(archive, full=True).is_clean
+
+
+def test_a_decision_that_came_too_late_is_told_as_such(
+    archive: OpenArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = conflict(archive, tmp_path, KVP="80")
+    plan = quarantine._plan_correction
+
+    def plan_slowly(archive: OpenArchive, found: quarantine._Held) -> object:
+        planned = plan(archive, found)
+        discard(archive, held, principal="another")  # between the check and the act
+        return planned
+
+    monkeypatch.setattr(quarantine, "_plan_correction", plan_slowly)
+    with pytest.raises(CannotAccept, match="came between"):
+        accept(archive, held, principal="admin")
+    assert fsck(archive, full=True).is_clean
