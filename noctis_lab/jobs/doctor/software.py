@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from noctis_lab.config import Settings
-from noctis_lab.dicom.codecs import can_decode
+from noctis_lab.dicom.codecs import list_codecs
 from noctis_lab.jobs.doctor.findings import Finding, State
 
 __all__ = ["check_decoders", "check_log", "check_settings", "check_versions"]
@@ -48,8 +48,10 @@ def check_versions() -> Finding:
 
 
 def check_decoders() -> Finding:
-    """Tell which compressed transfer syntaxes can be decoded."""
-    missing = [name for name, uid in _SYNTAXES.items() if not can_decode(uid)]
+    """Tell which transfer syntaxes can be decoded; what is usual must be."""
+    rows = list_codecs()
+    refused = {row.transfer_syntax_uid for row in rows if row.refusal is not None}
+    missing = [name for name, uid in _SYNTAXES.items() if uid in refused]
     if missing:
         return Finding(
             name="decoders",
@@ -58,7 +60,13 @@ def check_decoders() -> Finding:
             remedy="python3 -m pip install --force-reinstall imagecodecs pylibjpeg-openjpeg "
             "pylibjpeg-rle",
         )
-    return Finding(name="decoders", state=State.PASS, text=", ".join(_SYNTAXES))
+    libraries = sorted({row.library.partition(".")[0] for row in rows if row.library is not None})
+    return Finding(
+        name="decoders",
+        state=State.PASS,
+        text=f"{len(rows) - len(refused)} of {len(rows)} transfer syntaxes, among them "
+        f"{', '.join(_SYNTAXES)}; by {', '.join(libraries)}",
+    )
 
 
 def check_settings(settings: Settings, sources: Mapping[str, str]) -> Finding:
