@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from noctis_lab.errors import SettingsError
 
-__all__ = ["EVERYWHERE", "Settings", "local_address", "open_settings"]
+__all__ = ["EVERYWHERE", "Settings", "find_sources", "local_address", "open_settings"]
 
 #: Addresses that a server listens on for all; the loopback is where this machine reaches it.
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -166,6 +166,43 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings not understood: " + "; ".join(lines)) from None
+
+
+def find_sources(arguments: Mapping[str, Any], root: Path) -> dict[str, str]:
+    """Tell where each setting of this process comes from.
+
+    Parameters
+    ----------
+    arguments
+        As `open_settings` was given them.
+    root
+        The archive's folder, whose `noctis.toml` counts.
+
+    Returns
+    -------
+    dict
+        Every setting's name: ``argument``, ``environment NAME``, ``noctis.toml`` or ``default``.
+    """
+    environment = {name.upper(): name for name in os.environ}
+    try:
+        stated: Mapping[str, Any] = tomllib.loads((root / "noctis.toml").read_text("utf-8"))
+    except (OSError, ValueError):
+        stated = {}
+    found = {}
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        names = list(alias.choices) if isinstance(alias, AliasChoices) else []
+        asked = [str(each).upper() for each in names] or [f"{_PREFIX}{name.upper()}"]
+        variable = next((environment[each] for each in asked if each in environment), None)
+        if arguments.get(name) is not None:
+            found[name] = "argument"
+        elif variable is not None:
+            found[name] = f"environment {variable}"
+        elif name in stated or any(each in stated for each in names):
+            found[name] = "noctis.toml"
+        else:
+            found[name] = "default"
+    return found
 
 
 def local_address(host: str) -> str:

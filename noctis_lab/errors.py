@@ -15,6 +15,8 @@ name or identifier: UIDs only.
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
+    ├── QuarantinedNotFound (LookupError)       no such file is kept aside
+    ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
@@ -42,6 +44,7 @@ from typing import Any
 __all__ = [
     "AccessDenied",
     "ArchiveNotFound",
+    "CannotAccept",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -60,6 +63,7 @@ __all__ = [
     "NoSpace",
     "NoctisError",
     "NotUnique",
+    "QuarantinedNotFound",
     "QueryError",
     "SchemaMismatch",
     "SendFailed",
@@ -161,6 +165,23 @@ class InstanceNotFound(NoctisError, LookupError):
     def __init__(self, message: str, *, SOPInstanceUID: str | None = None) -> None:
         super().__init__(message)
         self.SOPInstanceUID = SOPInstanceUID
+
+
+class QuarantinedNotFound(NoctisError, LookupError):
+    """No file of that id is kept aside, whole and with its reason."""
+
+    def __init__(self, message: str, *, quarantine_id: str | None = None) -> None:
+        super().__init__(message)
+        self.quarantine_id = quarantine_id
+
+
+class CannotAccept(NoctisError, ValueError):
+    """A file that is kept aside cannot be admitted; `reason` says why and what to do."""
+
+    def __init__(self, quarantine_id: str, reason: str) -> None:
+        super().__init__(f"quarantined file {quarantine_id} cannot be accepted: {reason}")
+        self.quarantine_id = quarantine_id
+        self.reason = reason
 
 
 class NotUnique(NoctisError, LookupError):

@@ -13,6 +13,7 @@ __all__ = [
     "InstanceConflict",
     "InstanceRejected",
     "InstanceStored",
+    "QuarantineSettled",
     "SenderRefused",
     "SeriesFlushed",
     "SeriesSummarised",
@@ -63,6 +64,15 @@ class InstanceRejected(Event):
     kind: ClassVar[str] = "instance-rejected"
     quarantine_id: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineSettled(Event):
+    """What was kept aside is so no more: `outcome` is accepted or discarded."""
+
+    kind: ClassVar[str] = "quarantine-settled"
+    quarantine_id: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ from noctis_lab.catalog.workspace import (
     forget_raw,
 )
 from noctis_lab.dicom.uids import uid_key
+from noctis_lab.events import QuarantineSettled
 
 __all__ = ["Mirror"]
 
@@ -130,7 +131,7 @@ class Mirror:
     # ------------------------------------------------------------ reading
 
     def _read(self, connection: Connection, old: _State) -> tuple[_State, _News]:
-        study_keys, event_id = _changed_studies(connection, old.event_id)
+        study_keys, event_id, was_settled = _changed_studies(connection, old.event_id)
         files, held = _read_register(connection, old)
         live = _live_series(connection)
         again = {
@@ -144,12 +145,17 @@ class Mirror:
             wide = [entry for entry in wide if entry.facts["series_key"] not in again]
             wide += read_wide(connection, series_keys=sorted(again))
         receipts, count, at = read_receipts(connection, old.receipt_count, old.receipt_at)
+        known = {
+            name: table
+            for name, table in old.whole.items()
+            if not (was_settled and name == "quarantine")
+        }
         new = _State(
             event_id=event_id,
             wide_key=max([old.wide_key, *(entry.wide_key for entry in wide)]),
             receipt_count=count,
             receipt_at=at,
-            whole=read_whole_tables(connection, old.whole),
+            whole=read_whole_tables(connection, known),
             files=files,
             held=held,
             live={key: held.get(key, (None,))[0] for key in live},
@@ -258,8 +264,18 @@ class Mirror:
         new.views = views
 
 
-def _changed_studies(connection: Connection, after: int) -> tuple[set[int] | None, int]:
-    """Return the keys of studies that events name, None for all, and the last event's number."""
+def _changed_studies(connection: Connection, after: int) -> tuple[set[int] | None, int, bool]:
+    """Return what events tell of.
+
+    Returns
+    -------
+    study_keys : set of int or None
+        Of the studies that they name; None for all.
+    event_id : int
+        The last event's number.
+    was_settled : bool
+        Something left the quarantine, as far as can be told.
+    """
     table = schema.event
     oldest, newest = connection.execute(
         select(
@@ -268,15 +284,17 @@ def _changed_studies(connection: Connection, after: int) -> tuple[set[int] | Non
         )
     ).one()
     if not after or oldest > after + 1 or newest - after > _MOST_EVENTS:
-        return None, newest
+        return None, newest, True
     keys: set[int] = set()
-    for text in connection.execute(
-        select(table.c.fields).where(table.c.event_id > after)
-    ).scalars():
+    was_settled = False
+    for kind, text in connection.execute(
+        select(table.c.kind, table.c.fields).where(table.c.event_id > after)
+    ):
+        was_settled |= kind == QuarantineSettled.kind
         uid = json.loads(text).get("StudyInstanceUID")
         if uid is not None:
             keys.add(uid_key(uid))
-    return keys, newest
+    return keys, newest, was_settled
 
 
 def _read_register(

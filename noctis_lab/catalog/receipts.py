@@ -1,4 +1,4 @@
-"""What comes in beside new instances: the same again, what is kept aside, who was refused."""
+"""What comes in beside new instances: the same again, and who was refused."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, delete, func, select
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.connection import Connections, mapped, upsert
-from noctis_lab.catalog.instants import from_instant, to_instant
-from noctis_lab.catalog.records import QuarantineRow, Receipt, ReceiptSource
+from noctis_lab.catalog.connection import Connections, upsert
+from noctis_lab.catalog.instants import to_instant
+from noctis_lab.catalog.records import Receipt
 from noctis_lab.catalog.rows import clean_text, origin_values
 from noctis_lab.dicom.uids import uid_key
 from noctis_lab.errors import InstanceNotFound
-from noctis_lab.events import InstanceConflict, InstanceRejected, SenderRefused
+from noctis_lab.events import SenderRefused
 
 __all__ = [
     "MOST_UNKNOWN_SENDERS",
-    "list_quarantine",
     "write_facility",
-    "write_quarantine",
+    "write_origin",
     "write_receipt",
     "write_refusal",
 ]
@@ -27,7 +26,6 @@ __all__ = [
 #: Any stranger can cause a row of these; beyond this many the longest silent give way.
 MOST_UNKNOWN_SENDERS = 1_000
 _LONGEST_NAME = 64
-_CONFLICT = "conflict"
 
 
 def write_receipt(connections: Connections, SOPInstanceUID: str, receipt: Receipt) -> None:
@@ -48,7 +46,7 @@ def write_receipt(connections: Connections, SOPInstanceUID: str, receipt: Receip
         row = connection.execute(_instance(uid)).one_or_none()
         if row is None or row.SOPInstanceUID != uid:
             raise InstanceNotFound(f"no instance {uid} in this archive", SOPInstanceUID=uid)
-        _write_origin(connection, connections, origin, received_at)
+        write_origin(connection, connections, origin, received_at)
         again = {
             "instance_key": uid_key(uid),
             "received_at": received_at,
@@ -118,7 +116,7 @@ def _write_collision(
     )
 
 
-def _write_origin(
+def write_origin(
     connection: Connection, connections: Connections, origin: dict[str, Any], at: int
 ) -> None:
     """Make the rows of an origin and its facility where they are not there yet."""
@@ -141,90 +139,6 @@ def write_facility(
             where=earlier,
         )
     )
-
-
-# ---------------------------------------------------------------- quarantine
-
-
-def write_quarantine(connections: Connections, row: QuarantineRow, at: int) -> None:
-    """Record bytes that are kept aside; a known `quarantine_id` changes nothing."""
-    origin = origin_values(row.receipt)
-    received_at = to_instant(row.receipt.received_at)
-    study_uid = None if row.StudyInstanceUID is None else clean_text(row.StudyInstanceUID)
-    sop_uid = None if row.SOPInstanceUID is None else clean_text(row.SOPInstanceUID)
-    with connections.write() as connection:
-        _write_origin(connection, connections, origin, received_at)
-        added = connection.execute(
-            upsert(schema.quarantine, connections.engine)
-            .values(
-                quarantine_id=row.quarantine_id,
-                kind=row.kind,
-                reason=clean_text(row.reason),
-                SOPInstanceUID=sop_uid,
-                StudyInstanceUID=study_uid,
-                sha256=row.sha256,
-                size_bytes=row.size_bytes,
-                origin_key=origin["origin_key"],
-                received_at=received_at,
-            )
-            .on_conflict_do_nothing()
-        )
-        if not added.rowcount:
-            return
-        fact: InstanceConflict | InstanceRejected = InstanceRejected(
-            quarantine_id=row.quarantine_id, reason=clean_text(row.reason)
-        )
-        if row.kind == _CONFLICT:
-            fact = InstanceConflict(
-                StudyInstanceUID=study_uid or "",
-                SOPInstanceUID=sop_uid or "",
-                quarantine_id=row.quarantine_id,
-            )
-        connection.execute(
-            schema.event.insert().values(kind=fact.kind, fields=fact.to_json(), at=at)
-        )
-
-
-def list_quarantine(
-    connections: Connections, *, offset: int = 0, limit: int = 100
-) -> tuple[int, list[QuarantineRow]]:
-    """Return how many there are, and a window of them, newest first."""
-    table, origin = schema.quarantine, schema.origin
-    statement = (
-        select(
-            table,
-            origin.c.source,
-            origin.c.facility,
-            origin.c.calling_aet,
-            origin.c.called_aet,
-        )
-        .join(origin, origin.c.origin_key == table.c.origin_key)
-        .order_by(table.c.received_at.desc(), table.c.quarantine_id)
-        .offset(offset)
-        .limit(limit)
-    )
-    with connections.read() as connection:
-        total = connection.execute(select(func.count()).select_from(table)).scalar_one()
-        rows = mapped(connection.execute(statement))
-    return total, [
-        QuarantineRow(
-            quarantine_id=row["quarantine_id"],
-            reason=row["reason"],
-            kind=row["kind"],
-            SOPInstanceUID=row["SOPInstanceUID"],
-            StudyInstanceUID=row["StudyInstanceUID"],
-            sha256=bytes(row["sha256"]),
-            size_bytes=row["size_bytes"],
-            receipt=Receipt(
-                source=ReceiptSource(row["source"]),
-                facility=row["facility"],
-                calling_aet=row["calling_aet"],
-                called_aet=row["called_aet"],
-                received_at=from_instant(row["received_at"]),
-            ),
-        )
-        for row in rows
-    ]
 
 
 # ---------------------------------------------------------------- who was refused

@@ -90,8 +90,9 @@ def read_whole_tables(
 
     Notes
     -----
-    Grants and the quarantine grow with the archive, and no row of theirs changes or goes: their
-    count is the mark. A collision only counts up.
+    Grants and the quarantine grow with the archive, and no row of theirs changes: their count is
+    the mark. A collision only counts up. A grant never goes; where something has left the
+    quarantine, which an event tells, the caller leaves that table out of `known`.
     """
     study, origin, quarantine = schema.study, schema.origin, schema.quarantine
     access, collision = schema.study_access, schema.collision

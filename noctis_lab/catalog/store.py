@@ -20,12 +20,8 @@ from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import from_instant, now, to_instant
 from noctis_lab.catalog.locks import OpenLock, require_local_disk
 from noctis_lab.catalog.migrate import ensure_schema
-from noctis_lab.catalog.receipts import (
-    list_quarantine,
-    write_quarantine,
-    write_receipt,
-    write_refusal,
-)
+from noctis_lab.catalog.quarantine import find_quarantined, list_quarantine, write_quarantine
+from noctis_lab.catalog.receipts import write_receipt, write_refusal
 from noctis_lab.catalog.records import (
     Collision,
     Commit,
@@ -302,6 +298,10 @@ class Catalog:
     ) -> tuple[int, list[QuarantineRow]]:
         """Return how many are kept aside, and a window of them, newest first."""
         return list_quarantine(self.connections, offset=offset, limit=limit)
+
+    def find_quarantined(self, quarantine_id: str) -> QuarantineRow | None:
+        """Return the row of bytes that are kept aside, None where there is none."""
+        return find_quarantined(self.connections, quarantine_id)
 
     def find_instance(self, SOPInstanceUID: str, *, withheld: bool = False) -> InstanceRow | None:
         """Return an instance's thin row, None where there is none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from noctis_lab.cli import network, query, senders, services, upkeep
+from noctis_lab.cli import doctor, network, quarantine, query, senders, services, upkeep
 
 __all__ = ["app", "main"]
 
@@ -19,7 +19,9 @@ services.register(app)
 query.register(app)
 network.register(app)
 senders.register(app)
+quarantine.register(app)
 upkeep.register(app)
+doctor.register(app)
 
 
 def main() -> None:

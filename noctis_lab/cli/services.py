@@ -35,7 +35,9 @@ __all__ = ["register"]
 
 logger = logging.getLogger(__name__)
 
-_PAGE = "page"  #: the catalogue's note of where the running server's pages are
+# The catalogue's notes of where the running server's pages and its receiver are; the doctor's too.
+_PAGE = "page"
+_RECEIVER = "receiver"
 
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 DicomHost = Annotated[
@@ -259,6 +261,7 @@ def _start(supervisor: Supervisor, settings: Settings) -> tuple[Address, Address
 def _announce(settings: Settings, catalog: Catalog, receiver: Address, page: Address) -> str:
     """Print where everything is, and return the address that signs in."""
     url, words = _sign_in_address(settings, catalog, page)
+    catalog.write_note(_RECEIVER, f"{settings.dicom_aet}@{receiver.host}:{receiver.port}")
     print(
         f"noctis_lab serves {settings.root}\n"
         f"  receiver  {settings.dicom_aet} at {receiver.host}:{receiver.port}\n"

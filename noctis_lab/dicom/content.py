@@ -23,7 +23,7 @@ from noctis_lab.dicom.scanner import DEFAULT_LIMITS, RawElement, Scan
 from noctis_lab.dicom.values import BINARY_SIZES, MULTIPLE_VRS, TEXT_VRS
 from noctis_lab.errors import InvalidDicom
 
-__all__ = ["content_difference"]
+__all__ = ["content_difference", "differing_elements"]
 
 _PIECE = 256 * 1024
 _MOST_NAMED = 5
@@ -100,6 +100,21 @@ def content_difference(
             if not is_held:
                 return f"pixels were not decoded within {timeout_s:g} s"
             return compare_decoded(*undecoded, timeout_s=timeout_s, memory_bytes=memory_bytes)
+
+
+def differing_elements(path_a: Path, path_b: Path) -> list[str]:
+    """Return the paths of all elements in which two files differ as instances, sorted.
+
+    Paths are those of `header.Element`. Pixels are not compared: `content_difference` does that.
+
+    Raises
+    ------
+    InvalidDicom, OSError
+        A file cannot be parsed or read.
+    """
+    with ExitStack() as stack:
+        sides = _open_side(path_a, stack), _open_side(path_b, stack)
+        return sorted(set(_differing_elements(*sides)))
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from noctis_lab.catalog.records import InPlace, InstanceEntry, Receipt
-from noctis_lab.dicom.file_meta import read_file_meta
+from noctis_lab.catalog.records import InPlace, InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.dicom.file_meta import FileMeta, read_file_meta
 from noctis_lab.dicom.header import Header, Limits, parse_header
 from noctis_lab.errors import FileChanged, InvalidDicom
 
@@ -21,6 +21,7 @@ __all__ = [
     "iter_file",
     "read_entry_in_place",
     "read_open_header",
+    "receipt_of",
     "require_identity",
 ]
 
@@ -111,6 +112,29 @@ def read_open_header(fd: int, *, limits: Limits) -> Header:
     )
     require_identity(header)
     return header
+
+
+def receipt_of(meta: FileMeta) -> Receipt:
+    """Return the receipt that the file meta of one of our files holds.
+
+    Raises
+    ------
+    InvalidDicom
+        It holds none.
+    """
+    if meta.facility is None or meta.source is None or meta.received_at is None:
+        raise InvalidDicom("the file meta holds no receipt of this archive's")
+    try:
+        source = ReceiptSource(meta.source)
+    except ValueError:
+        raise InvalidDicom("the file meta names an unknown source") from None
+    return Receipt(
+        source=source,
+        facility=meta.facility,
+        calling_aet=meta.calling_aet,
+        called_aet=meta.called_aet,
+        received_at=meta.received_at,
+    )
 
 
 def read_entry_in_place(path: Path, receipt: Receipt, *, limits: Limits) -> InstanceEntry:

@@ -178,17 +178,16 @@ def _check_quarantine(archive: OpenArchive, report: FsckReport) -> None:
     folder = archive.storage.root / QUARANTINE
     rows = {row.quarantine_id: row for row in iter_quarantine_rows(archive.catalog)}
     files = {path.stem: path for path in sorted(folder.glob("*.dcm"))}
-    facts = {kept.quarantine_id: kept.facts for kept in archive.storage.iter_quarantine()}
+    kept = {each.quarantine_id: each for each in archive.storage.iter_quarantine()}
     for quarantine_id, path in files.items():
         try:
-            row = parse_quarantine(facts[quarantine_id])
+            row = parse_quarantine(kept[quarantine_id].facts)
         except (KeyError, ValueError):
             report.quarantine[quarantine_id] = "no readable reason lies beside it"
             continue
         if _hash_of(path, row.size_bytes) != row.sha256:
             report.quarantine[quarantine_id] = "its bytes are not what the reason says"
-        elif quarantine_id not in rows:
-            archive.catalog.record_quarantine(row)
+        elif quarantine_id not in rows and archive.ledger.adopt_quarantined(kept[quarantine_id]):
             report.adopted.append(_below(archive.storage.root, path))
     for quarantine_id in rows.keys() - files.keys():
         report.quarantine[quarantine_id] = "its file is missing"

@@ -12,14 +12,15 @@ from typing import Final
 
 from noctis_lab.access import ADMIN, Role
 from noctis_lab.catalog import people, senders
-from noctis_lab.catalog.records import Commit, InstanceEntry, Receipt
+from noctis_lab.catalog.records import Commit, InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
 from noctis_lab.ingest.admission import read_entry_in_place
+from noctis_lab.ingest.settlement import Correction, apply_correction, apply_settlement
 from noctis_lab.ingest.sidecar import parse_quarantine, parse_receipt, receipt_fields
 from noctis_lab.storage.durable import write_all, write_file
-from noctis_lab.storage.files import Quarantined
+from noctis_lab.storage.files import Quarantined, Storage
 from noctis_lab.storage.journal import Journal, JournalPosition, JournalRecord, JsonValue
 from noctis_lab.storage.layout import CATALOG
 
@@ -46,6 +47,7 @@ class Ledger:
     def __init__(self, journal: Journal, catalog: Catalog) -> None:
         self._journal = journal
         self._catalog = catalog
+        self._root = journal.folder.parent  # not the catalogue's, which a rebuild makes elsewhere
         self._kinds: dict[str, Callable[[JournalRecord], object]] = {
             "receipt": self._apply_receipt,
             "in-place": self._apply_in_place,
@@ -62,6 +64,8 @@ class Ledger:
             "facility-revoked": self._apply_revocation,
             "password-set": self._apply_password,
             "audit": self._apply_audit,
+            "correction": self._apply_correction,
+            "quarantine-settled": self._apply_settlement,
         }
 
     def _act(self, kind: str, fields: Fields) -> None:
@@ -69,6 +73,10 @@ class Ledger:
         with self._writing() as append:
             append(record)
             self._kinds[kind](record)
+
+    @property
+    def _storage(self) -> Storage:
+        return Storage(self._root)
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[[JournalRecord], object]]:
@@ -110,6 +118,42 @@ class Ledger:
             The facts are not ours; nothing was written.
         """
         self._catalog.record_quarantine(parse_quarantine(kept.facts))
+
+    def adopt_quarantined(self, kept: Quarantined) -> bool:
+        """Catalogue a file in quarantine whose row is missing; False where it is gone by now.
+
+        Raises
+        ------
+        ValueError
+            The facts are not ours; nothing was written.
+        """
+        row = parse_quarantine(kept.facts)
+        with self._journal.writing():  # nobody is settling it meanwhile
+            if not kept.path.is_file():
+                return False
+            self._catalog.record_quarantine(row)
+        return True
+
+    def accept_correction(self, correction: Correction, *, principal: str) -> None:
+        """Let a content that is kept aside take the place of the one that stands.
+
+        Raises
+        ------
+        StorageError, CatalogError, InvalidDicom
+            It is not done yet: the journal has it, and the next start does it.
+        """
+        self._act("correction", {**correction.to_fields(), "principal": principal})
+
+    def settle_quarantined(self, row: QuarantineRow, *, outcome: str, principal: str) -> None:
+        """Remove a file from quarantine for good: `outcome` says it was accepted or discarded."""
+        fields: Fields = {
+            "quarantine_id": row.quarantine_id,
+            "outcome": outcome,
+            "SOPInstanceUID": row.SOPInstanceUID,
+            "principal": principal,
+            "receipt": receipt_fields(row.receipt),
+        }
+        self._act("quarantine-settled", fields)
 
     # Who sends
 
@@ -327,6 +371,34 @@ class Ledger:
             principal=str(record.fields["principal"]),
             action=str(record.fields["action"]),
             subject=str(record.fields["subject"]),
+            at=record.at,
+        )
+
+    def _apply_correction(self, record: JournalRecord) -> None:
+        correction = Correction.from_fields(record.fields)
+        apply_correction(self._storage, self._catalog, correction)
+        self._audit_settled(record, "accept", correction.SOPInstanceUID)
+
+    def _apply_settlement(self, record: JournalRecord) -> None:
+        quarantine_id, outcome = (str(record.fields[key]) for key in ("quarantine_id", "outcome"))
+        receipt = record.fields["receipt"]
+        apply_settlement(
+            self._storage,
+            self._catalog,
+            quarantine_id,
+            parse_receipt(receipt if isinstance(receipt, dict) else {}),
+            outcome=outcome,
+        )
+        uid = record.fields["SOPInstanceUID"]
+        action = "accept" if outcome == "accepted" else "discard"
+        self._audit_settled(record, action, quarantine_id if uid is None else str(uid))
+
+    def _audit_settled(self, record: JournalRecord, action: str, subject: str) -> None:
+        self._catalog.record_audit(
+            record.record_id,
+            principal=str(record.fields["principal"]),
+            action=f"{action}-quarantined",
+            subject=subject,
             at=record.at,
         )
 

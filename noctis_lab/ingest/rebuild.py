@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog.inventory import database_held, held_alone
-from noctis_lab.catalog.records import CommitOutcome, InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.catalog.records import CommitOutcome, InstanceEntry
 from noctis_lab.catalog.store import Catalog, open_catalog
-from noctis_lab.dicom.file_meta import FileMeta, read_file_meta
+from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import ArchiveNotFound, InvalidDicom
-from noctis_lab.ingest.admission import build_entry, read_open_header
+from noctis_lab.ingest.admission import build_entry, read_open_header, receipt_of
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.sidecar import parse_quarantine
 from noctis_lab.storage.durable import storage_errors, sync_folder
@@ -71,7 +71,7 @@ def read_standing(path: Path, storage: Storage) -> StandingFile:
         raise InvalidDicom("the file's name is no hash") from None
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        receipt = _receipt_of(read_file_meta(fd))
+        receipt = receipt_of(read_file_meta(fd))
         header = read_open_header(fd, limits=Limits())
     finally:
         os.close(fd)
@@ -79,22 +79,6 @@ def read_standing(path: Path, storage: Storage) -> StandingFile:
     if storage.instance_path(entry.StudyInstanceUID, entry.SeriesInstanceUID, sha256) != path:
         raise InvalidDicom("the file does not lie where its UIDs belong")
     return StandingFile(path=path, entry=entry)
-
-
-def _receipt_of(meta: FileMeta) -> Receipt:
-    if meta.facility is None or meta.source is None or meta.received_at is None:
-        raise InvalidDicom("the file meta holds no receipt of this archive's")
-    try:
-        source = ReceiptSource(meta.source)
-    except ValueError:
-        raise InvalidDicom("the file meta names an unknown source") from None
-    return Receipt(
-        source=source,
-        facility=meta.facility,
-        calling_aet=meta.calling_aet,
-        called_aet=meta.called_aet,
-        received_at=meta.received_at,
-    )
 
 
 def rebuild(
@@ -210,7 +194,7 @@ def _received(storage: Storage, skipped: list[tuple[str, str]]) -> Iterator[tupl
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                received_at = _receipt_of(read_file_meta(fd)).received_at
+                received_at = receipt_of(read_file_meta(fd)).received_at
             finally:
                 os.close(fd)
         except (InvalidDicom, OSError) as error:

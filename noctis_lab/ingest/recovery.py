@@ -51,17 +51,17 @@ def recover(storage: Storage, catalog: Catalog, ledger: Ledger) -> Recovery:
             undone += 1
         leftover.path.unlink(missing_ok=True)
         swept += 1
+    replayed = ledger.replay()  # first: it ends what was begun with files in quarantine
     storage.sweep_quarantine()
     known = {row.quarantine_id for row in iter_quarantine_rows(catalog)}
     for kept in storage.iter_quarantine(known=known):
         try:
-            ledger.quarantine(kept)
+            ledger.adopt_quarantined(kept)
         except ValueError:
             logger.warning(
                 "no readable reason lies beside a quarantined file: `noctis fsck` names it",
                 extra={"quarantine_id": kept.quarantine_id},
             )
-    replayed = ledger.replay()
     if swept:
         logger.warning(
             "files left by a process that ended in mid-stream were swept",

@@ -43,13 +43,14 @@ def find_thumbnail(lab: Lab, reference: str) -> bytes:
         raise SeriesNotFound(
             f"series {reference} is not in this archive", SeriesInstanceUID=reference
         )
-    key = ("thumbnail", reference, series.instance_count)
-    known: bytes | None = lab.handle.frames.find(key)
-    if known is not None:
-        return known
     rows = view_order(lab.catalog.instances_of(reference))
     if not rows:
         raise NoPixels(reference, "none of its instances holds pixel data")
-    picture = read_thumbnail(instance_file(lab.storage, rows[len(rows) // 2]))
+    middle = rows[len(rows) // 2]
+    key = ("thumbnail", middle.sha256)
+    known: bytes | None = lab.handle.frames.find(key)
+    if known is not None:
+        return known
+    picture = read_thumbnail(instance_file(lab.storage, middle))
     lab.handle.frames.put(key, picture, len(picture))
     return picture

@@ -179,7 +179,7 @@ class Storage:
             yield
 
     def remove_instance(self, path: Path) -> None:
-        """Take a file that the catalogue lacks out of ``instances/``."""
+        """Take a file that is no instance of the catalogue's (any more) out of ``instances/``."""
         with storage_errors("removing an orphan"):
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
@@ -229,13 +229,58 @@ class Storage:
             if beside.stem not in known and path.is_file():
                 yield Quarantined(quarantine_id=beside.stem, path=path, facts=_read_facts(beside))
 
+    def find_quarantined(self, quarantine_id: str) -> Quarantined | None:
+        """Return one that is kept aside, None where its file or its reason is not there."""
+        path = self._quarantined_path(quarantine_id)
+        beside = path.with_suffix(".json")
+        if not (path.is_file() and beside.is_file()):
+            return None
+        return Quarantined(quarantine_id=beside.stem, path=path, facts=_read_facts(beside))
+
+    def keep_aside(self, path: Path, quarantine_id: str, facts: Mapping[str, object]) -> None:
+        """Give an instance's file a name in quarantine too; nothing happens where it has it.
+
+        Raises
+        ------
+        NoSpace, StorageError
+            It could not be kept.
+        """
+        aside = self._quarantined_path(quarantine_id)
+        document = {"quarantine_id": quarantine_id, **facts}
+        with storage_errors("writing to quarantine/"), _locked(aside.parent, fcntl.LOCK_SH):
+            if aside.exists():
+                return
+            beside = json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+            write_file(aside.with_suffix(".json"), beside)
+            os.link(path, aside)
+            sync_folder(aside.parent)
+
+    def put_back(self, quarantine_id: str, path: Path) -> None:
+        """Give a file in quarantine its name in ``instances/`` too; the caller holds the series.
+
+        Raises
+        ------
+        NoSpace, StorageError
+            It could not be done.
+        """
+        aside = self._quarantined_path(quarantine_id)
+        with storage_errors("placing a file of the quarantine"):
+            if path.exists() and not path.samefile(aside):
+                path.unlink()  # an orphan of the same bytes; its meta may tell of another receipt
+            if not path.exists():
+                os.link(aside, path)
+            sync_folder(path.parent)
+
+    def _quarantined_path(self, quarantine_id: str) -> Path:
+        return self.root / layout.QUARANTINE / f"{Path(quarantine_id).name}.dcm"
+
     def discard_quarantined(self, quarantine_id: str) -> None:
         """Remove a file from quarantine, its reason after it; nothing happens where it is gone."""
-        folder = self.root / layout.QUARANTINE
+        path = self._quarantined_path(quarantine_id)
         with storage_errors("removing from quarantine/"):
-            for suffix in (".dcm", ".json"):
-                (folder / f"{Path(quarantine_id).name}{suffix}").unlink(missing_ok=True)
-            sync_folder(folder)
+            for each in (path, path.with_suffix(".json")):
+                each.unlink(missing_ok=True)
+            sync_folder(path.parent)
 
     def sweep_quarantine(self) -> int:
         """Remove reasons whose file is missing, and temporary files; return how many."""
@@ -269,6 +314,11 @@ class Storage:
         """Return a derived file, or None where it has not been made."""
         path = layout.derived_path(self.root, kind, UID, suffix)
         return path if path.is_file() else None
+
+    def discard_derived(self, kind: str, UID: str, suffix: str) -> None:
+        """Remove a derived file that no longer holds; nothing happens where there is none."""
+        with storage_errors("removing a derived file"):
+            layout.derived_path(self.root, kind, UID, suffix).unlink(missing_ok=True)
 
     def secret_key(self) -> bytes:
         """Return the archive's key, 32 random bytes; made (mode 0600) by the first who asks.

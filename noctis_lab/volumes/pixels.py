@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from noctis_lab.catalog.correction import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
@@ -270,8 +271,10 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
         raise SeriesNotFound(
             f"series {reference} is not in this archive", SeriesInstanceUID=reference
         )
-    # A series that got another instance has another count and another time.
-    key = ("view", reference, series.instance_count, series.last_received_at)
+    # A series that got another instance has another count and another time; one whose instance
+    # was exchanged may have neither.
+    corrected = handle.catalog.find_note(LAST_CORRECTION)
+    key = ("view", reference, series.instance_count, series.last_received_at, corrected)
     known: _View | None = handle.frames.find(key)
     if known is not None:
         return series, known

@@ -23,7 +23,16 @@ from noctis_lab.web.guard import Guard
 from noctis_lab.web.limits import Limits
 from noctis_lab.web.live import LiveFeed
 from noctis_lab.web.problems import Problem
-from noctis_lab.web.routes import live, senders, series, sign_in, status, studies
+from noctis_lab.web.routes import (
+    health,
+    live,
+    quarantine,
+    senders,
+    series,
+    sign_in,
+    status,
+    studies,
+)
 from noctis_lab.web.schemas import ProblemAnswer
 
 __all__ = ["create_app", "serve_web"]
@@ -69,10 +78,11 @@ def create_app(lab: Lab) -> Guard:
     gate, limits = Gate(lab), Limits()
     app.state.lab, app.state.gate, app.state.limits = lab, gate, limits
     app.state.feed, app.state.receiver = feed, status.ReceiverProbe(lab.settings)
+    app.state.health = health.HealthProbe(lab.settings)
     app.state.rendering = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
     app.include_router(status.health)
     app.include_router(sign_in.router)
-    for routes in (studies, series, live, senders, status):
+    for routes in (studies, series, live, senders, quarantine, health, status):
         app.include_router(routes.router, prefix=API_PATH)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoctisError, _failed)

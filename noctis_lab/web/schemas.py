@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from noctis_lab.catalog.records import SenderRow, UnknownSenderRow
+from noctis_lab.catalog.records import QuarantineRow, SenderRow, UnknownSenderRow
 from noctis_lab.catalog.senders import canonical_address
 from noctis_lab.catalog.worklist import SORTS
+from noctis_lab.jobs.doctor import Finding
 from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
     "AddSender",
     "CountStudies",
     "ElementAnswer",
+    "HealthAnswer",
+    "InspectionAnswer",
     "ProblemAnswer",
+    "QuarantineAnswer",
+    "QuarantinedRow",
     "SearchStudies",
     "SenderName",
     "SendersAnswer",
@@ -115,6 +121,56 @@ class SenderName(_Asked):
 
     aet: AeTitle
     address: Address = ""
+
+
+class HealthAnswer(_Given):
+    """What a quick look at this installation finds, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
+
+
+class QuarantinedRow(_Given):
+    """One file that is kept aside, and why."""
+
+    quarantine_id: str
+    kind: str
+    reason: str
+    SOPInstanceUID: str | None
+    StudyInstanceUID: str | None
+    size_bytes: int
+    calling_aet: str
+    facility: str
+    received_at: datetime
+
+    @classmethod
+    def of(cls, row: QuarantineRow) -> Self:
+        """Return the answer for a row of the catalogue."""
+        return cls(
+            quarantine_id=row.quarantine_id,
+            kind=row.kind,
+            reason=row.reason,
+            SOPInstanceUID=row.SOPInstanceUID,
+            StudyInstanceUID=row.StudyInstanceUID,
+            size_bytes=row.size_bytes,
+            calling_aet=row.receipt.calling_aet,
+            facility=row.receipt.facility,
+            received_at=row.receipt.received_at,
+        )
+
+
+class QuarantineAnswer(_Given):
+    """How many are kept aside, and some of them, newest first."""
+
+    total: int
+    rows: tuple[QuarantinedRow, ...]
+
+
+class InspectionAnswer(QuarantinedRow):
+    """One of them, with the elements in which it is not what stands, and what accepting means."""
+
+    differences: tuple[str, ...]
+    can_accept: bool
+    accept_means: str
 
 
 class SignIn(_Asked):

@@ -83,7 +83,7 @@ _RULES: tuple[_Rule, ...] = (
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
 _CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/image", "/autoload.js")
 _PUBLIC_PREFIX = "/assets/"
-_ADMIN_PREFIX = f"{_API}/senders"
+_ADMIN_PREFIXES = (f"{_API}/senders", f"{_API}/quarantine", f"{_API}/health")
 _SHORTENED = ("/static/", "/components/")
 
 
@@ -108,8 +108,9 @@ def find_target(path: str) -> Target:
         return Target(kind=Kind.PUBLIC, template=_PUBLIC_PREFIX + "…", is_static=True)
     if path == "/metadata" or path.startswith(_CLOSED):
         return Target(kind=Kind.NOTHING, template="(unknown)")
-    if path.startswith(_ADMIN_PREFIX):
-        return Target(kind=Kind.PLACE, template=_ADMIN_PREFIX, action=Action.ADMINISTER)
+    for prefix in _ADMIN_PREFIXES:
+        if path.startswith(prefix):
+            return Target(kind=Kind.PLACE, template=prefix, action=Action.ADMINISTER)
     for prefix in _SHORTENED:
         if path.startswith(prefix):
             return Target(kind=Kind.PLACE, template=prefix + "…", is_static=True)

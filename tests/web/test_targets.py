@@ -68,5 +68,10 @@ def test_senders_are_for_administrators() -> None:
         assert find_target(path).action is Action.ADMINISTER
 
 
+def test_quarantine_and_health_are_for_administrators() -> None:
+    for path in (f"{API}/quarantine", f"{API}/quarantine/ab/accept", f"{API}/health"):
+        assert find_target(path).action is Action.ADMINISTER
+
+
 def test_a_template_never_holds_what_somebody_typed() -> None:
     assert find_target("/DOE^JANE").template == "(unknown)"

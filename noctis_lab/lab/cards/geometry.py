@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from noctis_lab.catalog.correction import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
 from noctis_lab.dicom.rescale import values_units
 from noctis_lab.errors import CannotStack
@@ -41,8 +42,10 @@ class Geometry:
 
 
 def find_geometry(handle: Handle, series: SeriesRow) -> Geometry:
-    """Return a series' geometry, remembered until another instance comes."""
-    key = ("geometry", series.reference, series.instance_count, series.last_received_at)
+    """Return a series' geometry, remembered until an instance comes or is corrected."""
+    corrected = handle.catalog.find_note(LAST_CORRECTION)
+    state = (series.instance_count, series.last_received_at, corrected)
+    key = ("geometry", series.reference, *state)
     known: Geometry | None = handle.frames.find(key)
     if known is None:
         known = _to_geometry(series, handle.catalog.instances_of(series.reference))

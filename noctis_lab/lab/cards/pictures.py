@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from noctis_lab.catalog.correction import LAST_CORRECTION
 from noctis_lab.dicom.render import read_thumbnail, shrink_png
 from noctis_lab.lab.cards.parts import Picture
 from noctis_lab.lab.thumbnails import find_thumbnail
@@ -25,7 +26,7 @@ _LIMIT_CHARACTERS = 60_000
 
 def series_picture(lab: Lab, reference: str, size_px: int = MAIN_PX) -> bytes:
     """Return the worker's picture of a series, or one made now; raises as `find_thumbnail`."""
-    key = ("series picture", reference, size_px)
+    key = ("series picture", reference, size_px, lab.catalog.find_note(LAST_CORRECTION))
     known: bytes | None = lab.handle.frames.find(key) if size_px < MAIN_PX else None
     if known is None:
         known = find_thumbnail(lab, reference)

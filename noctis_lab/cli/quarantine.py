@@ -1,0 +1,203 @@
+"""`noctis quarantine`: what was kept aside, and what becomes of it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from noctis_lab.cli.options import Root, opened_settings, outer_door
+
+if TYPE_CHECKING:
+    from noctis_lab.catalog.records import QuarantineRow
+    from noctis_lab.ingest.archive import OpenArchive
+    from noctis_lab.ingest.quarantine import Inspection
+
+__all__ = ["register"]
+
+QuarantineId = Annotated[
+    str, typer.Argument(metavar="ID", help="As `list` shows it; its first characters do.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+_SHORT = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to the command line."""
+    group = typer.Typer(
+        help="What was received and could not be filed: look at it, accept or discard it.",
+        no_args_is_help=True,
+    )
+    group.command("list")(list_quarantined)
+    group.command("show")(show)
+    group.command("accept")(accept)
+    group.command("discard")(discard)
+    app.add_typer(group, name="quarantine")
+
+
+def list_quarantined(root: Root = None, as_json: AsJson = False) -> None:
+    """List what is kept aside, newest first."""
+    with _archive(root) as archive:
+        rows = list(_iter_rows(archive))
+    if as_json:
+        print(json.dumps([_facts(row) for row in rows], indent=1))
+        return
+    if not rows:
+        print("Nothing is in quarantine.")
+        return
+    table = Table("id", "kind", "received (UTC)", "from", "why", box=box.SIMPLE)
+    table.columns[0].no_wrap = True
+    length = _distinct_length(rows)
+    for row in rows:
+        table.add_row(
+            row.quarantine_id[:length],
+            row.kind,
+            f"{row.receipt.received_at:%Y-%m-%d %H:%M}",
+            _printable(row.receipt.calling_aet or row.receipt.source.value),
+            _printable(row.reason),
+        )
+    Console().print(table, markup=False)
+    print(f"{len(rows)} kept aside.  noctis quarantine show ID tells what can be done.")
+
+
+def show(
+    quarantine_id: QuarantineId,
+    root: Root = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="Print differing values too; they may be a patient's.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a file is, from whom, why it is here, and what accepting it would do."""
+    with _archive(root) as archive:
+        from noctis_lab.ingest.quarantine import inspect, read_values
+
+        inspection = inspect(archive, _full_id(archive, quarantine_id))
+        differing = read_values(archive, inspection) if values and inspection.differences else []
+    if as_json:
+        print(json.dumps(_inspected(inspection, differing), indent=1))
+        return
+    for name, value in _facts(inspection.row).items():
+        print(f"{name:18}{'–' if value is None else _printable(str(value))}")
+    if inspection.differences:
+        print(f"differs in        {', '.join(inspection.differences)}")
+    for path, standing, coming in differing:
+        print(f"\n{path}\n  stands: {_printable(standing)}\n  here:   {_printable(coming)}")
+    print(f"\naccept: {'' if inspection.can_accept else 'cannot: '}{inspection.accept_means}")
+    print("discard: its bytes are removed for good.")
+
+
+def accept(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> None:
+    """Admit a file; of a conflict it takes the place of the one that stands (reversible)."""
+    with _archive(root) as archive:
+        from noctis_lab.errors import CannotAccept
+        from noctis_lab.ingest.quarantine import accept as accept_one
+        from noctis_lab.ingest.quarantine import inspect
+
+        full = _full_id(archive, quarantine_id)
+        inspection = inspect(archive, full)
+        if not inspection.can_accept:
+            raise CannotAccept(full, inspection.accept_means)
+        if not yes:
+            print(inspection.accept_means)
+            typer.confirm("Accept it?", abort=True)
+        accepted = accept_one(archive, full, principal=_principal())
+    print(f"accepted: {accepted.outcome.value}, SOPInstanceUID {accepted.SOPInstanceUID}")
+    if accepted.quarantine_id is not None:
+        print(f"kept aside now: {accepted.quarantine_id}")
+
+
+def discard(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> None:
+    """Remove a file for good; it cannot be brought back."""
+    with _archive(root) as archive:
+        from noctis_lab.ingest.quarantine import discard as discard_one
+
+        full = _full_id(archive, quarantine_id)
+        if not yes:
+            row = archive.catalog.find_quarantined(full)
+            if row is not None:
+                print(f"{row.kind}, {row.size_bytes} bytes: {row.reason}")
+            typer.confirm("Remove its bytes for good?", abort=True)
+        discard_one(archive, full, principal=_principal())
+    print(f"{full} is removed")
+
+
+@contextmanager
+def _archive(root: object) -> Iterator[OpenArchive]:
+    settings = opened_settings(root=root)
+    with outer_door():
+        from noctis_lab.catalog.store import require_catalog
+        from noctis_lab.ingest.archive import open_archive
+
+        require_catalog(settings.root)
+        with open_archive(settings) as archive:
+            yield archive
+
+
+def _principal() -> str:
+    return f"{getpass.getuser()} (command line)"
+
+
+def _iter_rows(archive: OpenArchive) -> Iterator[QuarantineRow]:
+    from noctis_lab.ingest.recovery import iter_quarantine_rows
+
+    yield from iter_quarantine_rows(archive.catalog)
+
+
+def _full_id(archive: OpenArchive, beginning: str) -> str:
+    """Return the one id that begins so; else what was given, which then is not found."""
+    if archive.catalog.find_quarantined(beginning) is not None:
+        return beginning
+    found = [r.quarantine_id for r in _iter_rows(archive) if r.quarantine_id.startswith(beginning)]
+    if len(found) > 1:
+        raise typer.BadParameter(f"{len(found)} ids begin with {beginning}: give more of it")
+    return found[0] if found else beginning
+
+
+def _distinct_length(rows: list[QuarantineRow]) -> int:
+    """Return how many characters tell the ids apart; at least eight."""
+    ids = {row.quarantine_id for row in rows}
+    length = _SHORT
+    while len({each[:length] for each in ids}) < len(ids):
+        length += 1
+    return length
+
+
+def _facts(row: QuarantineRow) -> dict[str, str | int | None]:
+    return {
+        "quarantine_id": row.quarantine_id,
+        "kind": row.kind,
+        "reason": row.reason,
+        "SOPInstanceUID": row.SOPInstanceUID,
+        "StudyInstanceUID": row.StudyInstanceUID,
+        "size_bytes": row.size_bytes,
+        "source": row.receipt.source.value,
+        "calling_aet": row.receipt.calling_aet,
+        "facility": row.receipt.facility,
+        "received_at": row.receipt.received_at.isoformat(),
+    }
+
+
+def _inspected(inspection: Inspection, differing: list[tuple[str, str, str]]) -> dict[str, object]:
+    document: dict[str, object] = {
+        **_facts(inspection.row),
+        "differences": list(inspection.differences),
+        "can_accept": inspection.can_accept,
+        "accept_means": inspection.accept_means,
+    }
+    if differing:
+        document["values"] = {name: [standing, coming] for name, standing, coming in differing}
+    return document
+
+
+def _printable(value: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in value[:400])

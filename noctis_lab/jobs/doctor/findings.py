@@ -1,0 +1,51 @@
+"""What a check says: one line, green, amber or red, with what to do about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+__all__ = ["Finding", "State", "command", "size_text", "worst"]
+
+
+class State(StrEnum):
+    """How it is; UNKNOWN is for what could not be asked, and counts for nothing."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line. `text` and `remedy` hold no patient data; a remedy is empty where none is due."""
+
+    name: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+def worst(findings: Iterable[Finding]) -> State:
+    """Return FAIL where one fails, else WARN where one warns, else PASS."""
+    states = {finding.state for finding in findings}
+    return next((state for state in (State.FAIL, State.WARN) if state in states), State.PASS)
+
+
+def command(words: str, root: Path) -> str:
+    """Return a command of ours for this archive, to be copied."""
+    return f"noctis {words} --root {shlex.quote(str(root))}"
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a size for people, with binary prefixes: ``3.2 GiB``."""
+    size = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

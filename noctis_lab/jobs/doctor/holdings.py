@@ -1,0 +1,309 @@
+"""The catalogue, its Parquet files, and the files at rest: whole, and of one mind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from noctis_lab.catalog import checkup
+from noctis_lab.config import Settings
+from noctis_lab.dicom.file_meta import read_file_meta
+from noctis_lab.errors import InvalidDicom
+from noctis_lab.ingest.admission import hash_data_set
+from noctis_lab.jobs.doctor.findings import Finding, State, command, size_text
+from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path
+
+__all__ = [
+    "Progress",
+    "check_database",
+    "check_hashes",
+    "check_incoming",
+    "check_orphans",
+    "check_parquet",
+    "check_people",
+    "check_quarantine",
+    "check_schema",
+    "check_senders",
+]
+
+_LARGE_LOG_BYTES: Final = 256 * 1024**2
+_MOST_COMPARED: Final = 100_000  # instances; more take longer than a look
+_YOUNG_S: Final = 60.0  # a file this new may be on its way into the catalogue
+_SHOWN: Final = 3
+
+type Progress = Callable[[int, int], object]
+"""(instances done, of how many)"""
+
+
+def check_schema(connection: checkup.ReadOnly, settings: Settings) -> Finding | None:
+    """Return the line for a schema that is not this program's, None where it is."""
+    problem, root = checkup.schema_problem(connection), settings.root
+    if problem is None:
+        return None
+    if "newer" in problem:
+        remedy = "upgrade noctis_lab"
+    elif "older" in problem:
+        remedy = command("migrate", root)
+    else:
+        remedy = command("rebuild", root)
+    return Finding(name="database", state=State.FAIL, text=problem, remedy=remedy)
+
+
+def check_database(
+    connection: checkup.ReadOnly, settings: Settings, *, timeout_s: float | None
+) -> Iterator[Finding]:
+    """Check the commit tier's structure and its write-ahead log."""
+    root = settings.root
+    path = checkup.database_path(root)
+    wrong = checkup.check_database(connection, timeout_s=timeout_s)
+    size = size_text(path.stat().st_size)
+    if wrong is None:
+        yield Finding(
+            name="database",
+            state=State.UNKNOWN,
+            text=f"{size}: not wholly checked in {timeout_s:g} s",
+            remedy=command("doctor --all", root),
+        )
+    elif wrong:
+        yield broken_database(settings, f"it is damaged ({wrong[0][:80]})")
+    else:
+        yield Finding(name="database", state=State.PASS, text=f"whole, {size}")
+    log = path.with_name(f"{path.name}-wal")
+    log_bytes = log.stat().st_size if log.exists() else 0
+    if log_bytes > _LARGE_LOG_BYTES:
+        yield Finding(
+            name="database log",
+            state=State.WARN,
+            text=f"{size_text(log_bytes)} are not yet in the database: some reader has held it",
+            remedy="end long-running notebooks and scripts that use this archive",
+        )
+
+
+def broken_database(settings: Settings, text: str) -> Finding:
+    """Return the line for a catalogue that cannot be used."""
+    return Finding(
+        name="database",
+        state=State.FAIL,
+        text=text,
+        remedy="stop noctis, then: " + command("rebuild", settings.root),
+    )
+
+
+def check_parquet(connection: checkup.ReadOnly, settings: Settings) -> Iterator[Finding]:
+    """Check that every registered Parquet file is there and its footer can be read."""
+    found = checkup.check_parquet(connection, settings.root)
+    wrong = [*found.missing, *found.unreadable]
+    if wrong:
+        yield Finding(
+            name="Parquet",
+            state=State.FAIL,
+            text=f"{len(found.missing)} files missing, {len(found.unreadable)} unreadable: "
+            + _some(wrong),
+            remedy="stop noctis, then: " + command("rebuild", settings.root),
+        )
+    else:
+        yield Finding(
+            name="Parquet", state=State.PASS, text=f"{found.registered} file sets, all readable"
+        )
+    if found.unregistered:
+        yield Finding(
+            name="Parquet leftovers",
+            state=State.PASS,
+            text=f"{len(found.unregistered)} files of nobody: the worker sweeps them",
+        )
+
+
+def check_senders(settings: Settings, census: checkup.Census) -> Finding:
+    """Tell who may send, and who waits for approval."""
+    text = f"{census.senders} accepted, {census.facilities} facilities"
+    if census.unknown_senders:
+        return Finding(
+            name="senders",
+            state=State.WARN,
+            text=f"{text}; {census.unknown_senders} refused and waiting for approval",
+            remedy=command("sender list", settings.root),
+        )
+    is_reachable = settings.dicom_host not in ("127.0.0.1", "::1", "localhost")
+    if is_reachable and not census.senders:
+        return Finding(
+            name="senders",
+            state=State.WARN,
+            text=f"{text}: the receiver is open to the network, and refuses everyone",
+            remedy=command("sender add AE --facility NAME", settings.root),
+        )
+    return Finding(name="senders", state=State.PASS, text=text)
+
+
+def check_people(settings: Settings, census: checkup.Census) -> Finding:
+    """Tell who may sign in, and by what."""
+    text = f"{census.principals} principals, {census.with_password} with a password"
+    is_reachable = settings.host not in ("127.0.0.1", "::1", "localhost") or settings.public_origin
+    if not census.with_password and is_reachable:
+        return Finding(
+            name="principals",
+            state=State.WARN,
+            text=f"{text}: the pages are open to the network, and one token opens everything",
+            remedy="give each person an account with a password; keep the token's output private",
+        )
+    if not census.with_password:
+        text += "; the printed token signs in, on this machine only"
+    return Finding(name="principals", state=State.PASS, text=text)
+
+
+def check_quarantine(settings: Settings, census: checkup.Census, now: datetime) -> Finding:
+    """Tell what waits in quarantine."""
+    if not census.quarantined or census.oldest_quarantined_at is None:
+        return Finding(name="quarantine", state=State.PASS, text="empty")
+    days = (now - census.oldest_quarantined_at).days
+    return Finding(
+        name="quarantine",
+        state=State.WARN,
+        text=f"{census.quarantined} files kept aside, the oldest {days} days ago",
+        remedy=command("quarantine list", settings.root),
+    )
+
+
+def check_incoming(settings: Settings) -> Finding:
+    """Look for files that a process left half received."""
+    left = 0
+    for path in (settings.root / INCOMING).iterdir():
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            left += 1
+        except BlockingIOError:
+            pass  # somebody is receiving it
+        finally:
+            os.close(fd)
+    text = f"{left} half received, swept at the next start" if left else "nothing is left over"
+    return Finding(name="incoming", state=State.PASS, text=text)
+
+
+def check_orphans(
+    connection: checkup.ReadOnly, settings: Settings, *, is_thorough: bool
+) -> Finding:
+    """Compare the files at rest with the catalogue by their names; nothing is adopted."""
+    census = checkup.take_census(connection)
+    if census.instances > _MOST_COMPARED and not is_thorough:
+        return Finding(
+            name="orphans",
+            state=State.UNKNOWN,
+            text=f"{census.instances} instances are too many for a look",
+            remedy=command("fsck", settings.root),
+        )
+    began = time.time()
+    names = set()
+    missing: list[str] = []
+    for known in checkup.iter_hashes(connection):
+        path = _path_of(settings.root, known)
+        names.add(path.name)
+        if not path.is_file():
+            missing.append(known.SOPInstanceUID)
+    orphans = [
+        path
+        for path in (settings.root / INSTANCES).glob("*/*/*/*.dcm")
+        if path.name not in names and _age_s(path, began) > _YOUNG_S
+    ]
+    if missing:
+        return Finding(
+            name="orphans",
+            state=State.FAIL,
+            text=f"{len(missing)} instances have lost their file: {_some(missing)}",
+            remedy="restore them from a backup, or send them again; "
+            + command("fsck --json", settings.root)
+            + " lists all",
+        )
+    if orphans:
+        return Finding(
+            name="orphans",
+            state=State.WARN,
+            text=f"{len(orphans)} files are not catalogued",
+            remedy=command("fsck", settings.root) + " adopts what is whole",
+        )
+    return Finding(
+        name="orphans", state=State.PASS, text=f"{len(names)} files, all catalogued and there"
+    )
+
+
+def check_hashes(
+    connection: checkup.ReadOnly,
+    settings: Settings,
+    *,
+    sample: int | None,
+    seed: int | None,
+    progress: Progress | None,
+    timeout_s: float | None,
+) -> Finding:
+    """Read some instances, chosen by chance, and compare their bytes with their hash.
+
+    Parameters
+    ----------
+    sample
+        How many; None: all.
+    timeout_s
+        No further one is begun after this long; None: all are read.
+    """
+    chosen = (
+        list(checkup.iter_hashes(connection))
+        if sample is None
+        else checkup.sample_instances(connection, sample, seed=seed)
+    )
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    damaged: list[str] = []
+    read = 0
+    for known in chosen:
+        if end is not None and time.monotonic() > end:
+            break
+        path = _path_of(settings.root, known)
+        if path.is_file() and _hash_of(path) != known.sha256:  # a missing one is an orphan's line
+            damaged.append(known.SOPInstanceUID)
+        read += 1
+        if progress is not None:
+            progress(read, len(chosen))
+    if damaged:
+        return Finding(
+            name="hashes",
+            state=State.FAIL,
+            text=f"{len(damaged)} of {read} files read are damaged: {_some(damaged)}",
+            remedy="restore them from a backup; check the disk (smartctl -a), then "
+            + command("fsck --full", settings.root),
+        )
+    which = "all" if sample is None else "by chance"
+    return Finding(name="hashes", state=State.PASS, text=f"{read} files read ({which}), all whole")
+
+
+def _path_of(root: Path, known: checkup.SampledFile) -> Path:
+    return instance_path(root, known.StudyInstanceUID, known.SeriesInstanceUID, known.sha256)
+
+
+def _hash_of(path: Path) -> bytes | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return hash_data_set(fd, read_file_meta(fd).data_set_offset)
+    except (InvalidDicom, OSError):
+        return None
+    finally:
+        os.close(fd)
+
+
+def _age_s(path: Path, now: float) -> float:
+    try:
+        return now - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
