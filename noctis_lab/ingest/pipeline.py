@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog.records import (
-    CommitOutcome,
     InstanceEntry,
     InstanceRow,
     Receipt,
@@ -19,12 +19,13 @@ from noctis_lab.catalog.records import (
 )
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.content import content_difference
-from noctis_lab.dicom.file_meta import build_file_meta
-from noctis_lab.dicom.header import Limits, parse_header
+from noctis_lab.dicom.file_meta import FileMeta, build_file_meta, read_file_meta
+from noctis_lab.dicom.header import Header, Limits, parse_header
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 from noctis_lab.ingest.admission import (
     build_entry,
     find_mismatch,
+    hash_data_set,
     is_unchanged,
     iter_file,
     read_entry_in_place,
@@ -35,8 +36,9 @@ from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.sidecar import QuarantineKind, quarantine_facts
 from noctis_lab.storage.files import Storage
 from noctis_lab.storage.incoming import IncomingFile
+from noctis_lab.storage.layout import INCOMING
 
-__all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Refusal"]
+__all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Prepared", "Refusal"]
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +83,30 @@ class _Announced:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A file on its way in that waits for its turn: copied and synced, or known by its bytes."""
+
+    receipt: Receipt
+    incoming: IncomingFile | None = None
+    entry: InstanceEntry | None = None
+    known: InstanceRow | None = None
+
+    def close(self) -> None:
+        """Forget the copy, where it has no other name by now; twice does no harm."""
+        if self.incoming is not None:
+            self.incoming.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    """What the catalogue lacks, of a group."""
+
+    prepared: Prepared
+    entry: InstanceEntry
+    incoming: IncomingFile
 
 
 class Arrival:
@@ -156,6 +182,16 @@ class Pipeline:
         self._max_instance_bytes = max_instance_bytes
         self._decoders = threading.Semaphore(_MOST_DECODERS)
 
+    @property
+    def root(self) -> Path:
+        """The archive's folder."""
+        return self._storage.root
+
+    @property
+    def scratch(self) -> Path:
+        """A folder on the archive's disk for files without a name."""
+        return self._storage.root / INCOMING
+
     # The doors
 
     def begin(
@@ -180,23 +216,27 @@ class Pipeline:
         NoSpace
             Free space is below the watermark.
         """
-        meta = build_file_meta(
-            sop_class_uid=sop_class_uid,
-            sop_instance_uid=sop_instance_uid,
-            transfer_syntax_uid=transfer_syntax_uid,
-            facility=receipt.facility,
-            source=receipt.source.value,
-            calling_aet=receipt.calling_aet,
-            called_aet=receipt.called_aet,
-            received_at=receipt.received_at,
-        )
         announced = _Announced(
             receipt=receipt,
             sop_class_uid=sop_class_uid,
             sop_instance_uid=sop_instance_uid,
             transfer_syntax_uid=transfer_syntax_uid,
         )
-        return Arrival(self, self._storage.open_incoming(meta), announced)
+        return Arrival(self, self._open_incoming(announced), announced)
+
+    def _open_incoming(self, announced: _Announced) -> IncomingFile:
+        receipt = announced.receipt
+        meta = build_file_meta(
+            sop_class_uid=announced.sop_class_uid,
+            sop_instance_uid=announced.sop_instance_uid,
+            transfer_syntax_uid=announced.transfer_syntax_uid,
+            facility=receipt.facility,
+            source=receipt.source.value,
+            calling_aet=receipt.calling_aet,
+            called_aet=receipt.called_aet,
+            received_at=receipt.received_at,
+        )
+        return self._storage.open_incoming(meta)
 
     def admit_file(self, path: Path, receipt: Receipt) -> Admission:
         """Admit a file's data set: a copy of its bytes with a file meta group of ours.
@@ -213,32 +253,166 @@ class Pipeline:
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return self._admit_open_file(fd, receipt)
+            prepared = self.prepare(fd, receipt)
+            if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
+                return self._quarantine_whole(fd, receipt, prepared.reason or "")
         finally:
             os.close(fd)
+        return self.admit_together([prepared])[0]
 
-    def _admit_open_file(self, fd: int, receipt: Receipt) -> Admission:
+    def prepare(self, fd: int, receipt: Receipt) -> Prepared | Admission:
+        """Do all of a file's admission that needs no turn: copy, hash, parse, sync.
+
+        Parameters
+        ----------
+        fd
+            Of the file; its position is not moved.
+
+        Returns
+        -------
+        Prepared or Admission
+            What `admit_together` takes; an Admission is a rejection.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            Nothing was kept.
+        OSError
+            The file cannot be read.
+        """
         try:
-            header = read_open_header(fd, limits=self._limits)
-            if header.data_set_length > self._max_instance_bytes:
-                raise DicomTooLarge(f"a data set of {header.data_set_length} bytes")
+            meta = read_file_meta(fd)
+            known = self._find_same(fd, meta)
+            if known is not None:
+                return Prepared(receipt=receipt, known=known)
+            return self._copy(fd, meta, receipt)
         except InvalidDicom as error:
-            if receipt.source is ReceiptSource.FOLDER:
-                return _rejected(Refusal.INVALID, error.reason)
-            return self._quarantine_whole(fd, receipt, error.reason)
-        arrival = self.begin(
-            receipt,
-            sop_class_uid=header.SOPClassUID,
-            sop_instance_uid=header.SOPInstanceUID,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-        )
+            return _rejected(Refusal.INVALID, error.reason)
+
+    def _find_same(self, fd: int, meta: FileMeta) -> InstanceRow | None:
+        """Return the row that holds these very bytes, where they are there; nothing is parsed."""
+        row = None
+        if meta.sop_instance_uid:
+            row = self._catalog.find_instance(meta.sop_instance_uid, withheld=True)
+        if row is None or row.transfer_syntax_uid != meta.transfer_syntax_uid:
+            return None
+        if os.fstat(fd).st_size - meta.data_set_offset != row.data_set_length:
+            return None
+        is_same = self._is_there(row) and hash_data_set(fd, meta.data_set_offset) == row.sha256
+        return row if is_same else None
+
+    def _is_there(self, row: InstanceRow) -> bool:
+        if row.in_place is not None:
+            return is_unchanged(row.in_place)
         try:
-            for piece in iter_file(fd, header.data_set_offset):
-                arrival.write(piece)
-        except BaseException:
-            arrival.abort()
-            raise
-        return arrival.finish()
+            found = self.path_of(row).stat()
+        except OSError:
+            return False
+        return found.st_size == row.data_set_offset + row.data_set_length
+
+    def _copy(self, fd: int, meta: FileMeta, receipt: Receipt) -> Prepared:
+        length = os.fstat(fd).st_size - meta.data_set_offset
+        if length > self._max_instance_bytes:
+            raise DicomTooLarge(f"a data set of {length} bytes")
+        sop_class_uid, sop_instance_uid = meta.sop_class_uid, meta.sop_instance_uid
+        if not (sop_class_uid and sop_instance_uid):
+            header = read_open_header(fd, limits=self._limits)
+            sop_class_uid, sop_instance_uid = header.SOPClassUID, header.SOPInstanceUID
+        while True:
+            announced = _Announced(
+                receipt=receipt,
+                sop_class_uid=sop_class_uid,
+                sop_instance_uid=sop_instance_uid,
+                transfer_syntax_uid=meta.transfer_syntax_uid,
+            )
+            incoming = self._open_incoming(announced)
+            try:
+                for piece in iter_file(fd, meta.data_set_offset):
+                    incoming.write(piece)
+                    self.require_space_for(incoming)
+                header = self._parse(incoming, meta.transfer_syntax_uid)
+                if find_mismatch(
+                    header, sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid
+                ):
+                    # The file meta lies: the data set's own words go into ours.
+                    incoming.close()
+                    sop_class_uid, sop_instance_uid = header.SOPClassUID, header.SOPInstanceUID
+                    continue
+                entry = build_entry(header, sha256=incoming.sha256, receipt=receipt)
+                incoming.seal()
+            except BaseException:
+                incoming.close()
+                raise
+            return Prepared(receipt=receipt, incoming=incoming, entry=entry)
+
+    def admit_together(self, prepared: Sequence[Prepared | Admission]) -> list[Admission]:
+        """Place and commit what was prepared, in its order; new instances in one transaction.
+
+        Returns
+        -------
+        list of Admission
+            One for each; what is one already stays.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            Some may be kept: what is catalogued is known when it comes again.
+        """
+        waiting = [each for each in prepared if isinstance(each, Prepared)]
+        try:
+            stored = self._place_together(waiting)
+            return [
+                each if isinstance(each, Admission) else self._admit_prepared(each, stored)
+                for each in prepared
+            ]
+        finally:
+            for each in waiting:
+                each.close()
+
+    def _place_together(self, waiting: Sequence[Prepared]) -> set[int]:
+        """Place and commit what the catalogue lacks; return the `id` of each that now stands."""
+        news = list(self._iter_news(waiting))
+        if len(news) < 2:
+            return set()  # alone is as quick
+        files = [
+            (new.incoming, new.entry.StudyInstanceUID, new.entry.SeriesInstanceUID) for new in news
+        ]
+        stored: set[int] = set()
+        with self._storage.place_together(files) as placement:
+            linked = sorted(placement.linked)
+            entries = [news[position].entry for position in linked]
+            try:
+                written = self._catalog.commit_instances(entries)
+            except BaseException:
+                for position in linked:
+                    if self._may_stand(news[position].entry):
+                        placement.keep(position)
+                raise
+            for position, is_written in zip(linked, written, strict=True):
+                if is_written:
+                    placement.keep(position)
+                    stored.add(id(news[position].prepared))
+        return stored
+
+    def _iter_news(self, waiting: Sequence[Prepared]) -> Iterator[_New]:
+        entries = [each.entry.SOPInstanceUID for each in waiting if each.entry is not None]
+        seen = self._catalog.find_known(entries)
+        for each in waiting:
+            entry, incoming = each.entry, each.incoming
+            if entry is None or incoming is None or entry.SOPInstanceUID in seen:
+                continue
+            seen.add(entry.SOPInstanceUID)  # of equal ones the first; the others take their turns
+            yield _New(prepared=each, entry=entry, incoming=incoming)
+
+    def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
+        if each.known is not None:
+            self._receive_again(each.known.SOPInstanceUID, each.receipt)
+            return _admission(Outcome.SAME, each.known)
+        assert each.entry is not None
+        assert each.incoming is not None
+        if id(each) in stored:
+            return _admission(Outcome.STORED, each.entry)
+        return self._admit_sealed(each.incoming, each.entry)
 
     def _quarantine_whole(self, fd: int, receipt: Receipt, reason: str) -> Admission:
         with self._storage.open_incoming(b"") as incoming:
@@ -261,27 +435,91 @@ class Pipeline:
         FileChanged
             It changed while it was read.
         """
+        return self.register_together([self.prepare_in_place(path, receipt)])[0]
+
+    def prepare_in_place(self, path: Path, receipt: Receipt) -> InstanceEntry | Admission:
+        """Do all of a registration that needs no turn: read, hash and parse the file.
+
+        Returns
+        -------
+        InstanceEntry or Admission
+            What `register_together` takes; an Admission is a rejection, or of a file that is
+            registered as it is.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        FileChanged
+            It changed while it was read.
+        """
         path = Path(os.path.abspath(path))
         try:
-            entry = read_entry_in_place(path, receipt, limits=self._limits)
+            row = self._find_registered(path)
+            if row is not None and self._catalog.has_come_from(row.SOPInstanceUID, receipt):
+                return _admission(Outcome.SAME, row)
+            return read_entry_in_place(path, receipt, limits=self._limits)
         except InvalidDicom as error:
             return _rejected(Refusal.INVALID, error.reason)
+
+    def _find_registered(self, path: Path) -> InstanceRow | None:
+        """Return the row of a file that is registered with the size and time that it has."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            uid = read_file_meta(fd).sop_instance_uid
+        finally:
+            os.close(fd)
+        row = self._catalog.find_instance(uid, withheld=True) if uid else None
+        if row is None or row.in_place is None or row.in_place.path != path:
+            return None
+        return row if is_unchanged(row.in_place) else None
+
+    def register_together(self, prepared: Sequence[InstanceEntry | Admission]) -> list[Admission]:
+        """Catalogue what was prepared in place, in its order; new ones in one transaction.
+
+        Returns
+        -------
+        list of Admission
+            One for each; what is one already stays.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            Some may be registered: they are known when they come again.
+        """
+        entries = [each for each in prepared if not isinstance(each, Admission)]
+        seen = self._catalog.find_known([entry.SOPInstanceUID for entry in entries])
+        news: list[InstanceEntry] = []
+        for entry in entries:
+            if entry.SOPInstanceUID not in seen:
+                seen.add(entry.SOPInstanceUID)
+                news.append(entry)
+        written = self._ledger.register_in_place(news) if news else []
+        stored = {id(entry) for entry, is_new in zip(news, written, strict=True) if is_new}
+        return [
+            each
+            if isinstance(each, Admission)
+            else _admission(Outcome.STORED, each)
+            if id(each) in stored
+            else self._register_known(each)
+            for each in prepared
+        ]
+
+    def _register_known(self, entry: InstanceEntry) -> Admission:
         known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
-        if known is None:
-            commit = self._ledger.register_in_place(entry)
-            if commit.outcome is CommitOutcome.STORED:
-                return _admission(Outcome.STORED, entry)
-            known = commit.known
         assert known is not None
-        if known.in_place is not None and known.in_place.path == path:
-            if known.sha256 == entry.sha256:
-                return _admission(Outcome.SAME, entry)
+        assert entry.in_place is not None
+        is_lost = known.in_place is not None and not is_unchanged(known.in_place)
+        if is_lost and known.sha256 == entry.sha256:
+            self._ledger.relocate_in_place(entry)
+        elif is_lost and known.in_place is not None and known.in_place.path == entry.in_place.path:
             changed = "the file has changed since it was registered"
             return _admission(Outcome.CONFLICT, entry, reason=changed)
-        reason = self._find_difference(known, entry.sha256, path)
-        if reason is not None:
-            return _admission(Outcome.CONFLICT, entry, reason=reason)
-        self._ledger.receive_again(entry.SOPInstanceUID, receipt)
+        else:
+            reason = self._find_difference(known, entry.sha256, entry.in_place.path)
+            if reason is not None:
+                return _admission(Outcome.CONFLICT, entry, reason=reason)
+        self._receive_again(entry.SOPInstanceUID, entry.receipt)
         return _admission(Outcome.SAME, entry)
 
     # What every door ends in
@@ -303,14 +541,7 @@ class Pipeline:
         """Check an arrival, place it and commit it; `Arrival.finish` is the way here."""
         receipt = announced.receipt
         try:
-            header = parse_header(
-                incoming.fd,
-                file_size=incoming.file_size,
-                data_set_offset=incoming.data_set_offset,
-                transfer_syntax_uid=announced.transfer_syntax_uid,
-                limits=self._limits,
-            )
-            require_identity(header)
+            header = self._parse(incoming, announced.transfer_syntax_uid)
         except InvalidDicom as error:
             return self._quarantine(incoming, receipt, _rejected(Refusal.INVALID, error.reason))
         entry = build_entry(header, sha256=incoming.sha256, receipt=receipt)
@@ -323,6 +554,20 @@ class Pipeline:
             refused = _admission(Outcome.REJECTED, entry, Refusal.MISMATCH, reason=mismatch)
             return self._quarantine(incoming, receipt, refused)
         incoming.seal()
+        return self._admit_sealed(incoming, entry)
+
+    def _parse(self, incoming: IncomingFile, transfer_syntax_uid: str) -> Header:
+        header = parse_header(
+            incoming.fd,
+            file_size=incoming.file_size,
+            data_set_offset=incoming.data_set_offset,
+            transfer_syntax_uid=transfer_syntax_uid,
+            limits=self._limits,
+        )
+        require_identity(header)
+        return header
+
+    def _admit_sealed(self, incoming: IncomingFile, entry: InstanceEntry) -> Admission:
         known = self._place(incoming, entry)
         if known is None:
             return _admission(Outcome.STORED, entry)
@@ -337,15 +582,19 @@ class Pipeline:
         ) as placement:
             if placement.contested:
                 known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
-                if known is not None:
+                if known is not None and not _has_lost(known, entry):
                     return known
                 placement.replace()
             try:
                 commit = self._catalog.commit_instance(entry)
+                known = commit.known
                 # A row of these very bytes whose file was missing, or was adopted just now, has
-                # this file as its own.
-                if commit.known is None or _is_file_of(commit.known, entry):
+                # this file as its own; so has one whose source in place is gone.
+                if known is None or _is_file_of(known, entry):
                     placement.keep()
+                elif _has_lost(known, entry) and self._catalog.relocate_instance(entry):
+                    placement.keep()
+                    return self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
             except BaseException:  # an interrupt, too, may come after the transaction stands
                 # Whether it does is not known here: rather an orphan than a loss.
                 if self._may_stand(entry):
@@ -366,10 +615,26 @@ class Pipeline:
     ) -> Admission:
         reason = self._find_difference(known, entry.sha256, incoming.path)
         if reason is None:
-            self._ledger.receive_again(entry.SOPInstanceUID, entry.receipt)
+            self._receive_again(entry.SOPInstanceUID, entry.receipt)
             return _admission(Outcome.SAME, entry)
         conflict = _admission(Outcome.CONFLICT, entry, reason=reason)
+        if entry.receipt.source is ReceiptSource.FOLDER:
+            # Who indexes a folder again finds the same conflicts: one copy of each is enough.
+            kept = self._catalog.find_quarantined(entry.SOPInstanceUID, entry.sha256, entry.receipt)
+            if kept is not None:
+                return replace(conflict, quarantine_id=kept)
         return self._quarantine(incoming, entry.receipt, conflict)
+
+    def _receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
+        """Record that an instance came again.
+
+        From a folder, once for each facility: to index it again, or on after a stop, tells nothing
+        new, and gives the rows that one run gives.
+        """
+        if receipt.source is not ReceiptSource.FOLDER or not self._catalog.has_come_from(
+            SOPInstanceUID, receipt
+        ):
+            self._ledger.receive_again(SOPInstanceUID, receipt)
 
     def _find_difference(self, known: InstanceRow, sha256: bytes, path: Path) -> str | None:
         """Return how a file's content differs from the catalogued one's, if it does.
@@ -422,13 +687,19 @@ def _is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:
     return row.sha256 == entry.sha256 and row.in_place is None
 
 
+def _has_lost(row: InstanceRow, entry: InstanceEntry) -> bool:
+    """Return whether a row's source in place is gone, or another, and these are its bytes."""
+    is_lost = row.in_place is not None and not is_unchanged(row.in_place)
+    return is_lost and row.sha256 == entry.sha256
+
+
 def _rejected(refusal: Refusal, reason: str) -> Admission:
     return Admission(outcome=Outcome.REJECTED, reason=reason, refusal=refusal)
 
 
 def _admission(
     outcome: Outcome,
-    entry: InstanceEntry,
+    entry: InstanceEntry | InstanceRow,
     refusal: Refusal | None = None,
     *,
     reason: str | None = None,
