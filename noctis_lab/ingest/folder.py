@@ -51,6 +51,7 @@ def index_paths(  # noqa: PLR0913 - by keyword only
     facility: str,
     in_place: bool = False,
     progress: Progress | None = None,
+    each: Callable[[str, Admission | Passed], object] | None = None,
     stop: threading.Event | None = None,
     report: IndexReport | None = None,
     limits: MediaLimits | None = None,
@@ -70,6 +71,8 @@ def index_paths(  # noqa: PLR0913 - by keyword only
         Register the files where they are instead of copying them.
     progress
         Called with the report now and then, from this thread.
+    each
+        Called with each file's name and what became of it, in the order of the turns.
     stop
         Once it is set, no new file is begun; what was done is reported as interrupted.
     report
@@ -95,6 +98,7 @@ def index_paths(  # noqa: PLR0913 - by keyword only
         paths=paths,
         facility=facility,
         in_place=in_place,
+        each=each or (lambda _name, _end: None),
         stop=stop or threading.Event(),
         report=IndexReport() if report is None else report,
         limits=limits or MediaLimits(),
@@ -133,6 +137,7 @@ class _Indexer:
     paths: Sequence[Path]
     facility: str
     in_place: bool
+    each: Callable[[str, Admission | Passed], object]
     stop: threading.Event
     report: IndexReport
     limits: MediaLimits
@@ -161,6 +166,8 @@ class _Indexer:
             pool.shutdown()
             counting.join()
             self.report.seconds = time.monotonic() - started
+        if not self.report.is_interrupted:
+            self.report.found = self.report.done  # an archive without DICOM is one, whatever in it
         progress(self.report)
 
     def _count_files(self, ended: threading.Event) -> None:
@@ -180,7 +187,7 @@ class _Indexer:
                 path,
                 scratch=self.pipeline.scratch,
                 limits=self.limits,
-                on_archive=self.report.add_found,
+                on_archive=lambda count: self.report.add_found(count - 1),
             ):
                 yield self._begin(finding, pool)
 
@@ -207,7 +214,7 @@ class _Indexer:
                 kind = PassedKind.NOT_IN_PLACE
                 return Passed(name=candidate.name, kind=kind, reason=_IN_PLACE)
             else:
-                ready = self.pipeline.prepare_in_place(candidate.path, receipt)
+                ready = self.pipeline.registrar.prepare(candidate.path, receipt)
         except StorageError:
             raise
         except FileChanged:
@@ -226,19 +233,21 @@ class _Indexer:
         ready = [
             turn.ready if isinstance(turn.ready, Passed) else turn.ready.result() for turn in turns
         ]
-        admissions = iter(self._admit([each for each in ready if not isinstance(each, Passed)]))
-        for turn, each in zip(turns, ready, strict=True):
+        admissions = iter(self._admit([one for one in ready if not isinstance(one, Passed)]))
+        for turn, one in zip(turns, ready, strict=True):
             waiting.popleft()
-            if isinstance(each, Passed):
-                self._count_passed(each)
+            end = one if isinstance(one, Passed) else next(admissions)
+            if isinstance(end, Passed):
+                self._count_passed(end)
             else:
-                self._count(turn.name, next(admissions))
+                self._count(turn.name, end)
+            self.each(turn.name, end)
         self.report.seconds = time.monotonic() - started
         progress(self.report)
 
     def _admit(self, ready: Sequence[Prepared | InstanceEntry | Admission]) -> list[Admission]:
         if self.in_place:
-            return self.pipeline.register_together(
+            return self.pipeline.registrar.register_together(
                 [each for each in ready if not isinstance(each, Prepared)]
             )
         return self.pipeline.admit_together(

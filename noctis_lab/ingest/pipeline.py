@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +27,19 @@ from noctis_lab.ingest.admission import (
     hash_data_set,
     is_unchanged,
     iter_file,
-    read_entry_in_place,
     read_open_header,
     require_identity,
 )
 from noctis_lab.ingest.ledger import Ledger
+from noctis_lab.ingest.outcomes import (
+    Admission,
+    Outcome,
+    Prepared,
+    Refusal,
+    admission,
+    rejection,
+)
+from noctis_lab.ingest.registration import Registrar
 from noctis_lab.ingest.sidecar import QuarantineKind, quarantine_facts
 from noctis_lab.storage.files import Storage
 from noctis_lab.storage.incoming import IncomingFile
@@ -42,37 +49,7 @@ __all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Prepared", "Refusal"]
 
 logger = logging.getLogger(__name__)
 
-_UNKNOWN: Final = ""
 _MOST_DECODERS: Final = 2  # processes that decode pixels to compare them, at once; 2 GiB each
-
-
-class Outcome(StrEnum):
-    """What became of an arrival."""
-
-    STORED = "stored"
-    SAME = "same"  # known, and the same content: the first is kept, the receipt recorded
-    CONFLICT = "conflict"  # known with other content: the first is kept, this one quarantined
-    REJECTED = "rejected"
-
-
-class Refusal(StrEnum):
-    """Why an arrival was rejected."""
-
-    MISMATCH = "mismatch"  # command and data set name different instances
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """The end of one arrival. UIDs are empty where the data set does not tell them."""
-
-    outcome: Outcome
-    SOPInstanceUID: str = _UNKNOWN
-    SeriesInstanceUID: str = _UNKNOWN
-    StudyInstanceUID: str = _UNKNOWN
-    reason: str | None = None  # of a conflict or a rejection; no patient data
-    refusal: Refusal | None = None
-    quarantine_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,21 +60,6 @@ class _Announced:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A file on its way in that waits for its turn: copied and synced, or known by its bytes."""
-
-    receipt: Receipt
-    incoming: IncomingFile | None = None
-    entry: InstanceEntry | None = None
-    known: InstanceRow | None = None
-
-    def close(self) -> None:
-        """Forget the copy, where it has no other name by now; twice does no harm."""
-        if self.incoming is not None:
-            self.incoming.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +126,11 @@ class Pipeline:
         The bounds within which headers are parsed.
     max_instance_bytes
         The largest data set that is taken, in bytes.
+
+    Attributes
+    ----------
+    registrar : Registrar
+        The door of files that stay where they are.
     """
 
     def __init__(
@@ -181,6 +148,13 @@ class Pipeline:
         self._limits = Limits() if limits is None else limits
         self._max_instance_bytes = max_instance_bytes
         self._decoders = threading.Semaphore(_MOST_DECODERS)
+        self.registrar = Registrar(
+            catalog=catalog,
+            ledger=ledger,
+            limits=self._limits,
+            find_difference=self._find_difference,
+            receive_again=self._receive_again,
+        )
 
     @property
     def root(self) -> Path:
@@ -287,7 +261,7 @@ class Pipeline:
                 return Prepared(receipt=receipt, known=known)
             return self._copy(fd, meta, receipt)
         except InvalidDicom as error:
-            return _rejected(Refusal.INVALID, error.reason)
+            return rejection(Refusal.INVALID, error.reason)
 
     def _find_same(self, fd: int, meta: FileMeta) -> InstanceRow | None:
         """Return the row that holds these very bytes, where they are there; nothing is parsed."""
@@ -407,18 +381,18 @@ class Pipeline:
     def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
         if each.known is not None:
             self._receive_again(each.known.SOPInstanceUID, each.receipt)
-            return _admission(Outcome.SAME, each.known)
+            return admission(Outcome.SAME, each.known)
         assert each.entry is not None
         assert each.incoming is not None
         if id(each) in stored:
-            return _admission(Outcome.STORED, each.entry)
+            return admission(Outcome.STORED, each.entry)
         return self._admit_sealed(each.incoming, each.entry)
 
     def _quarantine_whole(self, fd: int, receipt: Receipt, reason: str) -> Admission:
         with self._storage.open_incoming(b"") as incoming:
             for piece in iter_file(fd, 0):
                 incoming.write(piece)
-            return self._quarantine(incoming, receipt, _rejected(Refusal.INVALID, reason))
+            return self._quarantine(incoming, receipt, rejection(Refusal.INVALID, reason))
 
     def register_file(self, path: Path, receipt: Receipt) -> Admission:
         """Catalogue a file where it lies: it stays the owner's, and is only ever read.
@@ -435,92 +409,7 @@ class Pipeline:
         FileChanged
             It changed while it was read.
         """
-        return self.register_together([self.prepare_in_place(path, receipt)])[0]
-
-    def prepare_in_place(self, path: Path, receipt: Receipt) -> InstanceEntry | Admission:
-        """Do all of a registration that needs no turn: read, hash and parse the file.
-
-        Returns
-        -------
-        InstanceEntry or Admission
-            What `register_together` takes; an Admission is a rejection, or of a file that is
-            registered as it is.
-
-        Raises
-        ------
-        OSError
-            The file cannot be read.
-        FileChanged
-            It changed while it was read.
-        """
-        path = Path(os.path.abspath(path))
-        try:
-            row = self._find_registered(path)
-            if row is not None and self._catalog.has_come_from(row.SOPInstanceUID, receipt):
-                return _admission(Outcome.SAME, row)
-            return read_entry_in_place(path, receipt, limits=self._limits)
-        except InvalidDicom as error:
-            return _rejected(Refusal.INVALID, error.reason)
-
-    def _find_registered(self, path: Path) -> InstanceRow | None:
-        """Return the row of a file that is registered with the size and time that it has."""
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            uid = read_file_meta(fd).sop_instance_uid
-        finally:
-            os.close(fd)
-        row = self._catalog.find_instance(uid, withheld=True) if uid else None
-        if row is None or row.in_place is None or row.in_place.path != path:
-            return None
-        return row if is_unchanged(row.in_place) else None
-
-    def register_together(self, prepared: Sequence[InstanceEntry | Admission]) -> list[Admission]:
-        """Catalogue what was prepared in place, in its order; new ones in one transaction.
-
-        Returns
-        -------
-        list of Admission
-            One for each; what is one already stays.
-
-        Raises
-        ------
-        NoSpace, StorageError, CatalogError
-            Some may be registered: they are known when they come again.
-        """
-        entries = [each for each in prepared if not isinstance(each, Admission)]
-        seen = self._catalog.find_known([entry.SOPInstanceUID for entry in entries])
-        news: list[InstanceEntry] = []
-        for entry in entries:
-            if entry.SOPInstanceUID not in seen:
-                seen.add(entry.SOPInstanceUID)
-                news.append(entry)
-        written = self._ledger.register_in_place(news) if news else []
-        stored = {id(entry) for entry, is_new in zip(news, written, strict=True) if is_new}
-        return [
-            each
-            if isinstance(each, Admission)
-            else _admission(Outcome.STORED, each)
-            if id(each) in stored
-            else self._register_known(each)
-            for each in prepared
-        ]
-
-    def _register_known(self, entry: InstanceEntry) -> Admission:
-        known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
-        assert known is not None
-        assert entry.in_place is not None
-        is_lost = known.in_place is not None and not is_unchanged(known.in_place)
-        if is_lost and known.sha256 == entry.sha256:
-            self._ledger.relocate_in_place(entry)
-        elif is_lost and known.in_place is not None and known.in_place.path == entry.in_place.path:
-            changed = "the file has changed since it was registered"
-            return _admission(Outcome.CONFLICT, entry, reason=changed)
-        else:
-            reason = self._find_difference(known, entry.sha256, entry.in_place.path)
-            if reason is not None:
-                return _admission(Outcome.CONFLICT, entry, reason=reason)
-        self._receive_again(entry.SOPInstanceUID, entry.receipt)
-        return _admission(Outcome.SAME, entry)
+        return self.registrar.register_together([self.registrar.prepare(path, receipt)])[0]
 
     # What every door ends in
 
@@ -543,7 +432,7 @@ class Pipeline:
         try:
             header = self._parse(incoming, announced.transfer_syntax_uid)
         except InvalidDicom as error:
-            return self._quarantine(incoming, receipt, _rejected(Refusal.INVALID, error.reason))
+            return self._quarantine(incoming, receipt, rejection(Refusal.INVALID, error.reason))
         entry = build_entry(header, sha256=incoming.sha256, receipt=receipt)
         mismatch = find_mismatch(
             header,
@@ -551,7 +440,7 @@ class Pipeline:
             sop_instance_uid=announced.sop_instance_uid,
         )
         if mismatch is not None:
-            refused = _admission(Outcome.REJECTED, entry, Refusal.MISMATCH, reason=mismatch)
+            refused = admission(Outcome.REJECTED, entry, Refusal.MISMATCH, reason=mismatch)
             return self._quarantine(incoming, receipt, refused)
         incoming.seal()
         return self._admit_sealed(incoming, entry)
@@ -570,7 +459,7 @@ class Pipeline:
     def _admit_sealed(self, incoming: IncomingFile, entry: InstanceEntry) -> Admission:
         known = self._place(incoming, entry)
         if known is None:
-            return _admission(Outcome.STORED, entry)
+            return admission(Outcome.STORED, entry)
         return self._receive_known(incoming, entry, known)
 
     def _place(self, incoming: IncomingFile, entry: InstanceEntry) -> InstanceRow | None:
@@ -616,8 +505,8 @@ class Pipeline:
         reason = self._find_difference(known, entry.sha256, incoming.path)
         if reason is None:
             self._receive_again(entry.SOPInstanceUID, entry.receipt)
-            return _admission(Outcome.SAME, entry)
-        conflict = _admission(Outcome.CONFLICT, entry, reason=reason)
+            return admission(Outcome.SAME, entry)
+        conflict = admission(Outcome.CONFLICT, entry, reason=reason)
         if entry.receipt.source is ReceiptSource.FOLDER:
             # Who indexes a folder again finds the same conflicts: one copy of each is enough.
             kept = self._catalog.find_quarantined(entry.SOPInstanceUID, entry.sha256, entry.receipt)
@@ -657,29 +546,21 @@ class Pipeline:
         return self._storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
 
     def _quarantine(
-        self, incoming: IncomingFile, receipt: Receipt, admission: Admission
+        self, incoming: IncomingFile, receipt: Receipt, refused: Admission
     ) -> Admission:
-        is_conflict = admission.outcome is Outcome.CONFLICT
+        is_conflict = refused.outcome is Outcome.CONFLICT
         facts = quarantine_facts(
             kind=QuarantineKind.CONFLICT if is_conflict else QuarantineKind.REJECTED,
-            reason=admission.reason or "",
-            SOPInstanceUID=admission.SOPInstanceUID or None,
-            StudyInstanceUID=admission.StudyInstanceUID or None,
+            reason=refused.reason or "",
+            SOPInstanceUID=refused.SOPInstanceUID or None,
+            StudyInstanceUID=refused.StudyInstanceUID or None,
             sha256=incoming.sha256,
             size_bytes=incoming.data_set_length,
             receipt=receipt,
         )
         kept = self._storage.quarantine(incoming, facts)
         self._ledger.quarantine(kept)
-        return Admission(
-            outcome=admission.outcome,
-            SOPInstanceUID=admission.SOPInstanceUID,
-            SeriesInstanceUID=admission.SeriesInstanceUID,
-            StudyInstanceUID=admission.StudyInstanceUID,
-            reason=admission.reason,
-            refusal=admission.refusal,
-            quarantine_id=kept.quarantine_id,
-        )
+        return replace(refused, quarantine_id=kept.quarantine_id)
 
 
 def _is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:
@@ -691,24 +572,3 @@ def _has_lost(row: InstanceRow, entry: InstanceEntry) -> bool:
     """Return whether a row's source in place is gone, or another, and these are its bytes."""
     is_lost = row.in_place is not None and not is_unchanged(row.in_place)
     return is_lost and row.sha256 == entry.sha256
-
-
-def _rejected(refusal: Refusal, reason: str) -> Admission:
-    return Admission(outcome=Outcome.REJECTED, reason=reason, refusal=refusal)
-
-
-def _admission(
-    outcome: Outcome,
-    entry: InstanceEntry | InstanceRow,
-    refusal: Refusal | None = None,
-    *,
-    reason: str | None = None,
-) -> Admission:
-    return Admission(
-        outcome=outcome,
-        SOPInstanceUID=entry.SOPInstanceUID,
-        SeriesInstanceUID=entry.SeriesInstanceUID,
-        StudyInstanceUID=entry.StudyInstanceUID,
-        reason=reason,
-        refusal=refusal,
-    )
