@@ -265,14 +265,14 @@ class _Look:
 
 
 def _directory(fd: int, name: str, is_there: Callable[[Sequence[str]], bool]) -> Iterator[Passed]:
-    reason = "a media directory (DICOMDIR) is an index, not an instance"
-    yield Passed(name=name, kind=PassedKind.MEDIA_DIRECTORY, reason=reason)
     try:
         missing = list(iter_missing(fd, is_there))
     except (InvalidDicom, OSError) as error:
         reason = f"a media directory that cannot be read ({type(error).__name__})"
         yield Passed(name=name, kind=PassedKind.DAMAGED, reason=reason)
         return
+    reason = "a media directory (DICOMDIR) is an index, not an instance"
+    yield Passed(name=name, kind=PassedKind.MEDIA_DIRECTORY, reason=reason)
     for each in missing[:_MOST_MISSING]:
         reason = f"the media directory names {each}, which is not there"
         yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)
