@@ -194,6 +194,12 @@ class _Indexer:
     def _begin(self, finding: Candidate | Passed, pool: ThreadPoolExecutor) -> _Turn:
         if isinstance(finding, Passed):
             return _Turn(name=finding.name, ready=finding)
+        if finding.is_entry:
+            try:
+                self.pipeline.require_space()  # its bytes lie unpacked on the archive's disk
+            except StorageError:
+                finding.close()
+                raise
         receipt = Receipt(
             source=ReceiptSource.FOLDER,
             facility=self.facility,

@@ -166,6 +166,10 @@ class Pipeline:
         """A folder on the archive's disk for files without a name."""
         return self._storage.root / INCOMING
 
+    def require_space(self, needed_bytes: int = 0) -> None:
+        """Raise `NoSpace` where `needed_bytes` more would pass the watermark."""
+        self._storage.require_space(needed_bytes)
+
     # The doors
 
     def begin(

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
+from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
+from noctis_lab.errors import NoSpace
 from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.findings import PassedKind
 from noctis_lab.ingest.folder import IndexReport, index_paths
@@ -185,6 +187,28 @@ def test_a_file_whose_meta_group_lies_is_taken_at_its_data_sets_word(
     for file in archive.storage.iter_instances():
         stored = dcmread(file)
         assert stored.file_meta.MediaStorageSOPInstanceUID == stored.SOPInstanceUID
+
+
+@pytest.mark.parametrize("name", ["a", "more.zip"])
+def test_below_the_watermark_nothing_comes_in_and_nothing_is_left(
+    name: str, trial: Path, tmp_path: Path
+) -> None:
+    settings = Settings(root=tmp_path / "root", min_free_bytes=2**62)
+    with open_archive(settings) as archive:
+        with pytest.raises(NoSpace):
+            index(archive, trial / name)
+        assert archive.catalog.counts().instances == 0
+        assert list((settings.root / "incoming").iterdir()) == []
+
+
+def test_whoever_has_the_archive_open_sees_instances_arrive(
+    archive: OpenArchive, trial: Path, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    with open_catalog(archive.storage.root) as beside:
+        index(archive, trial, progress=lambda _report: seen.append(beside.last_event_id()))
+    assert len(set(seen)) > 2
+    assert seen == sorted(seen)
 
 
 def test_the_archive_does_not_index_itself(archive: OpenArchive, trial: Path) -> None:
