@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -103,15 +104,25 @@ class Committer:
         bool
             False where the SOPInstanceUID is known; then nothing was written.
         """
-        new = self._prepare(entry, at)
+        return self.commit_all([entry], at)[0]
+
+    def commit_all(self, entries: Sequence[InstanceEntry], at: datetime) -> list[bool]:
+        """Write several instances in their order, all or none of them; as `commit` for each."""
+        prepared = [self._prepare(entry, at) for entry in entries]
         with self._connections.write() as connection:
-            known = self._sql.find_instance.run(connection, new.instance)
-            if known:
-                if known[0][0] != new.instance["SOPInstanceUID"]:
-                    raise _key_collision("SOPInstanceUID", new.instance["SOPInstanceUID"])
-                return False
-            self._write(connection, new)
-        self._remember(new)
+            written = [self._write_new(connection, new) for new in prepared]
+        for new, is_written in zip(prepared, written, strict=True):
+            if is_written:
+                self._remember(new)
+        return written
+
+    def _write_new(self, connection: Connection, new: _Prepared) -> bool:
+        known = self._sql.find_instance.run(connection, new.instance)
+        if known:
+            if known[0][0] != new.instance["SOPInstanceUID"]:
+                raise _key_collision("SOPInstanceUID", new.instance["SOPInstanceUID"])
+            return False
+        self._write(connection, new)
         return True
 
     def _prepare(self, entry: InstanceEntry, at: datetime) -> _Prepared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,13 @@ from noctis_lab.catalog.connection import Connections, Statement, mapped, upsert
 from noctis_lab.catalog.events import append_event, last_event_id, poll_events
 from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import from_instant, now, to_instant
+from noctis_lab.catalog.known import (
+    find_first_receipt,
+    find_kept_aside,
+    find_known,
+    has_come_from,
+    relocate_instance,
+)
 from noctis_lab.catalog.locks import OpenLock, require_local_disk
 from noctis_lab.catalog.migrate import ensure_schema
 from noctis_lab.catalog.quarantine import find_quarantined, list_quarantine, write_quarantine
@@ -192,6 +199,25 @@ class Catalog:
         known = self.find_instance(entry.SOPInstanceUID, withheld=True)
         return Commit(outcome=CommitOutcome.KNOWN, known=known)
 
+    def commit_instances(self, entries: Sequence[InstanceEntry]) -> list[bool]:
+        """Write several instances, in their order, in one durable transaction.
+
+        Returns
+        -------
+        list of bool
+            For each whether it was written; False where its SOPInstanceUID is catalogued.
+
+        Raises
+        ------
+        CatalogLocked, NoSpace, CatalogError
+            Nothing was written.
+        """
+        return self._committer.commit_all(entries, self.clock())
+
+    def relocate_instance(self, entry: InstanceEntry) -> bool:
+        """Say that an instance's bytes lie where the entry says; False where they are others."""
+        return relocate_instance(self.connections, entry)
+
     def commit_receipt(self, SOPInstanceUID: str, receipt: Receipt) -> None:
         """Record that a catalogued instance came again; its facility is granted the study.
 
@@ -318,6 +344,22 @@ class Catalog:
         if row is None or row["SOPInstanceUID"] != uid or (row["is_withheld"] and not withheld):
             return None
         return to_instance_row(row)
+
+    def find_known(self, SOPInstanceUIDs: Collection[str]) -> set[str]:
+        """Return those of the UIDs that are catalogued, withheld ones too."""
+        return find_known(self.connections, SOPInstanceUIDs)
+
+    def has_come_from(self, SOPInstanceUID: str, receipt: Receipt) -> bool:
+        """Return whether an instance came by that door into that facility before."""
+        return has_come_from(self.connections, SOPInstanceUID, receipt)
+
+    def find_first_receipt(self, SOPInstanceUID: str) -> Receipt | None:
+        """Return by which receipt an instance is catalogued, None where it is not."""
+        return find_first_receipt(self.connections, SOPInstanceUID)
+
+    def find_kept_aside(self, SOPInstanceUID: str, sha256: bytes, receipt: Receipt) -> str | None:
+        """Return the id under which these very bytes, by that door, are kept aside already."""
+        return find_kept_aside(self.connections, SOPInstanceUID, sha256, receipt)
 
     def instances_of(self, reference: str) -> list[InstanceRow]:
         """Return the thin rows of a series, by InstanceNumber, then SOPInstanceUID.

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from noctis_lab.cli import demo, doctor, network, quarantine, query, senders, services, upkeep
+from noctis_lab.cli import (
+    demo,
+    doctor,
+    index,
+    network,
+    quarantine,
+    query,
+    senders,
+    services,
+    upkeep,
+)
 
 __all__ = ["app", "main"]
 
@@ -17,6 +27,7 @@ app = typer.Typer(
 )
 services.register(app)
 demo.register(app)
+index.register(app)
 query.register(app)
 network.register(app)
 senders.register(app)

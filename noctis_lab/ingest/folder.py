@@ -1,73 +1,67 @@
-"""Index folders: every DICOM file below them, copied into the archive or registered in place."""
+"""Index folders, media and archives: every DICOM file, copied in or registered in place."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from noctis_lab.catalog.records import Receipt, ReceiptSource
-from noctis_lab.errors import FileChanged
-from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline
+from noctis_lab.catalog.records import InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.catalog.senders import list_facilities
+from noctis_lab.errors import FileChanged, StorageError
+from noctis_lab.ingest.archive import OpenArchive
+from noctis_lab.ingest.findings import Candidate, MediaLimits, Passed, PassedKind
+from noctis_lab.ingest.index_report import Conflict, IndexReport
+from noctis_lab.ingest.media import iter_media, iter_paths
+from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline, Prepared
 
-__all__ = ["IndexReport", "index_paths", "iter_files"]
+__all__ = ["IndexReport", "index_paths", "iter_files", "require_facility"]
 
+_THREADS: Final = 4  # their syncs overlap; the interpreter is one at a time all the same
+_GROUP: Final = 32  # instances of one transaction: the others wait for some 20 ms
+_WINDOW: Final = 2 * _GROUP
+_IN_PLACE = "it lies in an archive and cannot be registered in place: unpack it, or copy it in"
 
-@dataclass(slots=True, kw_only=True)
-class IndexReport:
-    """What became of the files."""
-
-    stored: int = 0
-    same: int = 0
-    conflicts: dict[str, str] = field(default_factory=dict)  # path → how it differs
-    rejected: dict[str, str] = field(default_factory=dict)  # path → why
-
-    def to_json(self) -> str:
-        """Return the report as a JSON object."""
-        return json.dumps(
-            {
-                "stored": self.stored,
-                "same": self.same,
-                "conflicts": self.conflicts,
-                "rejected": self.rejected,
-            },
-            indent=1,
-        )
+type Progress = Callable[[IndexReport], object]
+type Ready = Prepared | InstanceEntry | Admission | Passed
 
 
 def iter_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files among and below `paths`, in the order of their names; links are not followed.
+    """Yield the files among and below `paths`, as sorted paths come; links are not followed.
 
     Parameters
     ----------
     paths
         Files and folders.
     """
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, folders, names in os.walk(path):
-            folders.sort()
-            for name in sorted(names):
-                file = Path(folder) / name
-                if file.is_file() and not file.is_symlink():
-                    yield file
+    return (found for found in iter_paths(paths) if isinstance(found, Path))
 
 
-def index_paths(
+def index_paths(  # noqa: PLR0913 - by keyword only
     pipeline: Pipeline,
-    paths: Iterable[Path],
+    paths: Sequence[Path],
     *,
     facility: str,
     in_place: bool = False,
-    progress: Callable[[Path, Admission], object] | None = None,
+    progress: Progress | None = None,
+    each: Callable[[str, Admission | Passed], object] | None = None,
+    stop: threading.Event | None = None,
+    report: IndexReport | None = None,
+    limits: MediaLimits | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> IndexReport:
-    """Take in every file among and below `paths`.
+    """Take in every DICOM file among and below `paths`, those in zip archives too.
+
+    Files are read, copied and synced by several threads, and take their turns in the order of
+    their sorted paths: of two with one SOPInstanceUID the same one is first each time, and what
+    was indexed when it was stopped is a beginning of that order.
 
     Parameters
     ----------
@@ -76,46 +70,241 @@ def index_paths(
     in_place
         Register the files where they are instead of copying them.
     progress
-        Called with each file and what became of it.
+        Called with the report now and then, from this thread.
+    each
+        Called with each file's name and what became of it, in the order of the turns.
+    stop
+        Once it is set, no new file is begun; what was done is reported as interrupted.
+    report
+        What to fill; of use where this raises.
+    limits
+        The bounds of unpacking archives.
     clock
         Gives the instant of each receipt, aware.
 
     Raises
     ------
     NoSpace, StorageError, CatalogError
-        The archive cannot take more.
+        The archive cannot take more; what was reported is in.
 
     Notes
     -----
     A file that is no DICOM, is damaged, or cannot be read is listed as rejected and left alone.
+    To index again costs little: bytes that the archive holds are hashed, not copied; sources that
+    are registered as they are, are not read.
     """
-    report = IndexReport()
-    for path in iter_files(paths):
+    indexer = _Indexer(
+        pipeline=pipeline,
+        paths=paths,
+        facility=facility,
+        in_place=in_place,
+        each=each or (lambda _name, _end: None),
+        stop=stop or threading.Event(),
+        report=IndexReport() if report is None else report,
+        limits=limits or MediaLimits(),
+        clock=clock,
+    )
+    indexer.run(progress or (lambda _report: None))
+    return indexer.report
+
+
+def require_facility(archive: OpenArchive, facility: str) -> None:
+    """Make a facility where it is not known yet.
+
+    Raises
+    ------
+    ValueError
+        Its name is empty or too long, or cannot be printed; then nothing was written.
+    """
+    if facility not in list_facilities(archive.catalog):
+        archive.ledger.add_facility(facility)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """A file that waits for its turn."""
+
+    name: str
+    ready: Future[Ready] | Passed
+    closes: Candidate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Indexer:
+    """One run."""
+
+    pipeline: Pipeline
+    paths: Sequence[Path]
+    facility: str
+    in_place: bool
+    each: Callable[[str, Admission | Passed], object]
+    stop: threading.Event
+    report: IndexReport
+    limits: MediaLimits
+    clock: Callable[[], datetime]
+
+    def run(self, progress: Progress) -> None:
+        started = time.monotonic()
+        waiting: deque[_Turn] = deque()
+        ended = threading.Event()
+        counting = threading.Thread(target=self._count_files, args=(ended,), daemon=True)
+        counting.start()
+        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="index")
+        try:
+            for turn in self._begin_all(pool):
+                waiting.append(turn)
+                if len(waiting) >= _WINDOW:
+                    self._take_turns(waiting, progress, started)
+                if self.stop.is_set():
+                    break
+            while waiting and not self.stop.is_set():
+                self._take_turns(waiting, progress, started)
+        finally:
+            ended.set()
+            self.report.is_interrupted = self.stop.is_set()
+            self._forget(waiting)
+            pool.shutdown()
+            counting.join()
+            self.report.seconds = time.monotonic() - started
+        if not self.report.is_interrupted:
+            self.report.found = self.report.done  # an archive without DICOM is one, whatever in it
+        progress(self.report)
+
+    def _count_files(self, ended: threading.Event) -> None:
+        """Count ahead what there is to do; entries of archives are added as these are opened."""
+        for _ in iter_paths(self.paths, leave_out=self.pipeline.root):
+            if ended.is_set():
+                return
+            self.report.add_found(1)
+        self.report.has_found_all = True
+
+    def _begin_all(self, pool: ThreadPoolExecutor) -> Iterator[_Turn]:
+        for path in iter_paths(self.paths, leave_out=self.pipeline.root):
+            if isinstance(path, Passed):
+                yield _Turn(name=path.name, ready=path)
+                continue
+            for finding in iter_media(
+                path,
+                scratch=self.pipeline.scratch,
+                limits=self.limits,
+                on_archive=lambda count: self.report.add_found(count - 1),
+            ):
+                yield self._begin(finding, pool)
+
+    def _begin(self, finding: Candidate | Passed, pool: ThreadPoolExecutor) -> _Turn:
+        if isinstance(finding, Passed):
+            return _Turn(name=finding.name, ready=finding)
+        if finding.is_entry:
+            try:
+                self.pipeline.require_space()  # its bytes lie unpacked on the archive's disk
+            except StorageError:
+                finding.close()
+                raise
         receipt = Receipt(
             source=ReceiptSource.FOLDER,
-            facility=facility,
+            facility=self.facility,
             calling_aet="",
             called_aet="",
-            received_at=clock(),
+            received_at=self.clock(),
         )
+        ready = pool.submit(self._prepare, finding, receipt)
+        return _Turn(name=finding.name, ready=ready, closes=finding)
+
+    def _prepare(self, candidate: Candidate, receipt: Receipt) -> Ready:
+        """Do in a thread what needs no turn."""
         try:
-            take = pipeline.register_file if in_place else pipeline.admit_file
-            admission = take(path, receipt)
-        except (FileNotFoundError, PermissionError, IsADirectoryError, FileChanged) as error:
-            admission = Admission(outcome=Outcome.REJECTED, reason=str(error))
-        _count(report, path, admission)
-        if progress is not None:
-            progress(path, admission)
-    return report
+            if not self.in_place:
+                with candidate.opened() as fd:
+                    ready: Ready = self.pipeline.prepare(fd, receipt)
+            elif candidate.is_entry:
+                kind = PassedKind.NOT_IN_PLACE
+                return Passed(name=candidate.name, kind=kind, reason=_IN_PLACE)
+            else:
+                ready = self.pipeline.registrar.prepare(candidate.path, receipt)
+        except StorageError:
+            raise
+        except FileChanged:
+            reason = "it changed while it was read: index it again"
+            return Passed(name=candidate.name, kind=PassedKind.UNREADABLE, reason=reason)
+        except OSError as error:
+            reason = f"it cannot be read: {os.strerror(error.errno or 0)}"
+            return Passed(name=candidate.name, kind=PassedKind.UNREADABLE, reason=reason)
+        finally:
+            candidate.close()
+        return _told_apart(candidate, ready)
+
+    def _take_turns(self, waiting: deque[_Turn], progress: Progress, started: float) -> None:
+        """Admit the next group; what of it is not in at an error stays waiting."""
+        turns = [waiting[position] for position in range(min(_GROUP, len(waiting)))]
+        ready = [
+            turn.ready if isinstance(turn.ready, Passed) else turn.ready.result() for turn in turns
+        ]
+        admissions = iter(self._admit([one for one in ready if not isinstance(one, Passed)]))
+        for turn, one in zip(turns, ready, strict=True):
+            waiting.popleft()
+            end = one if isinstance(one, Passed) else next(admissions)
+            if isinstance(end, Passed):
+                self._count_passed(end)
+            else:
+                self._count(turn.name, end)
+            self.each(turn.name, end)
+        self.report.seconds = time.monotonic() - started
+        progress(self.report)
+
+    def _admit(self, ready: Sequence[Prepared | InstanceEntry | Admission]) -> list[Admission]:
+        if self.in_place:
+            return self.pipeline.registrar.register_together(
+                [each for each in ready if not isinstance(each, Prepared)]
+            )
+        return self.pipeline.admit_together(
+            [each for each in ready if not isinstance(each, InstanceEntry)]
+        )
+
+    def _count_passed(self, passed: Passed) -> None:
+        self.report.add_rejected(passed)
+        # A file that a media directory names and that is not there is none that was found.
+        self.report.done += passed.kind is not PassedKind.MISSING
+
+    def _count(self, name: str, admission: Admission) -> None:
+        self.report.done += 1
+        reason = admission.reason or ""
+        match admission.outcome:
+            case Outcome.STORED:
+                self.report.indexed += 1
+            case Outcome.SAME:
+                self.report.same += 1
+            case Outcome.CONFLICT:
+                self.report.add_conflict(
+                    Conflict(name=name, reason=reason, quarantine_id=admission.quarantine_id)
+                )
+            case Outcome.REJECTED:
+                self.report.add_rejected(Passed(name=name, kind=PassedKind.DAMAGED, reason=reason))
+
+    def _forget(self, waiting: deque[_Turn]) -> None:
+        """Let go of what was begun and has no turn any more."""
+        for turn in waiting:
+            if isinstance(turn.ready, Passed):
+                continue
+            turn.ready.cancel()
+            turn.ready.add_done_callback(_close)
+            if turn.closes is not None and turn.ready.cancelled():
+                turn.closes.close()
 
 
-def _count(report: IndexReport, path: Path, admission: Admission) -> None:
-    match admission.outcome:
-        case Outcome.STORED:
-            report.stored += 1
-        case Outcome.SAME:
-            report.same += 1
-        case Outcome.CONFLICT:
-            report.conflicts[str(path)] = admission.reason or ""
-        case Outcome.REJECTED:
-            report.rejected[str(path)] = admission.reason or ""
+def _close(ready: Future[Ready]) -> None:
+    if ready.cancelled() or ready.exception() is not None:
+        return
+    prepared = ready.result()
+    if isinstance(prepared, Prepared):
+        prepared.close()
+
+
+def _told_apart(candidate: Candidate, ready: Ready) -> Ready:
+    """Return a rejection by its kind: a bare data set that is none may be anything."""
+    if not isinstance(ready, Admission) or ready.outcome is not Outcome.REJECTED:
+        return ready
+    reason = ready.reason or ""
+    kind = PassedKind.DAMAGED if candidate.is_marked else PassedKind.NOT_DICOM
+    if "DICOMDIR" in reason:
+        kind = PassedKind.MEDIA_DIRECTORY
+    return Passed(name=candidate.name, kind=kind, reason=reason)

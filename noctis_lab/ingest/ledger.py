@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from noctis_lab.access import ADMIN, Role
 from noctis_lab.catalog import people, senders
-from noctis_lab.catalog.records import Commit, InstanceEntry, QuarantineRow, Receipt
+from noctis_lab.catalog.records import InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
@@ -79,13 +80,13 @@ class Ledger:
         return Storage(self._root)
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[[JournalRecord], object]]:
-        """Hold the journal while one record is written and applied; note that it was."""
+    def _writing(self) -> Iterator[Callable[..., object]]:
+        """Hold the journal while records are written and applied; note that they were."""
         with self._journal.writing() as append:
             # A record that was left unapplied, by whomever, must stay ahead of what is noted.
             has_all = self._read_position() == self._journal.find_end()
             ends: list[JournalPosition] = []
-            yield lambda record: ends.append(append(record))
+            yield lambda *records: ends.append(append(*records))
             if has_all and ends:
                 self._overwrite_position(ends[-1])
 
@@ -95,19 +96,29 @@ class Ledger:
         """Record that a known instance came again with the same content."""
         self._act("receipt", {"SOPInstanceUID": SOPInstanceUID, **receipt_fields(receipt)})
 
-    def register_in_place(self, entry: InstanceEntry) -> Commit:
-        """Catalogue a file that stays where it is; nothing in the archive's folder tells of it."""
-        assert entry.in_place is not None
-        fields: Fields = {
-            "SOPInstanceUID": entry.SOPInstanceUID,
-            "path": os.fspath(entry.in_place.path),
-            "size_bytes": entry.in_place.size_bytes,
-            "mtime_ns": entry.in_place.mtime_ns,
-            **receipt_fields(entry.receipt),
-        }
+    def register_in_place(self, entries: Sequence[InstanceEntry]) -> list[bool]:
+        """Catalogue files that stay where they are; nothing in the archive's folder tells of them.
+
+        Returns
+        -------
+        list of bool
+            For each whether it was written; False where its SOPInstanceUID is catalogued.
+        """
+        records = [JournalRecord(kind="in-place", fields=_in_place(entry)) for entry in entries]
         with self._writing() as append:
-            append(JournalRecord(kind="in-place", fields=fields))
-            return self._catalog.commit_instance(entry)
+            append(*records)
+            return self._catalog.commit_instances(entries)
+
+    def relocate_in_place(self, entry: InstanceEntry) -> None:
+        """Say that a registered source lies elsewhere, or has another time, with the same bytes.
+
+        The journal keeps the receipt by which it is catalogued, so that a rebuild gives its row.
+        """
+        first = self._catalog.find_first_receipt(entry.SOPInstanceUID) or entry.receipt
+        record = JournalRecord(kind="in-place", fields=_in_place(replace(entry, receipt=first)))
+        with self._writing() as append:
+            append(record)
+            self._catalog.relocate_instance(entry)
 
     def quarantine(self, kept: Quarantined) -> None:
         """Catalogue a file in quarantine; its facts lie beside it, so the journal needs none.
@@ -285,19 +296,19 @@ class Ledger:
         fields = record.fields
         if self._has_in_place(fields):
             return  # without reading the source, which may be large or on a disk that is unplugged
-        path, receipt = Path(str(fields["path"])), parse_receipt(fields)
+        uid = fields.get("SOPInstanceUID")  # an older record has none
+        known = None if uid is None else self._catalog.find_instance(str(uid), withheld=True)
+        if known is not None and known.in_place is None:
+            return  # its bytes came into the archive since
         try:
-            entry = read_entry_in_place(path, receipt, limits=Limits())
-        except OSError as error:
-            # Of reading only: some of the catalogue's refusals are OSErrors, and not passed over.
-            raise FileChanged(
-                f"{path} cannot be read: bring it back, or index it again", path=str(path)
-            ) from error
-        stated = (fields["size_bytes"], fields["mtime_ns"])
-        assert entry.in_place is not None
-        if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
-            raise FileChanged(f"{path} is not what was registered: index it again", path=str(path))
-        self._catalog.commit_instance(entry)
+            entry = _read_stated(fields)
+        except (FileChanged, InvalidDicom):
+            if known is None:
+                raise
+            return  # a later record says where the source is now
+        commit = self._catalog.commit_instance(entry)
+        if commit.known is not None and commit.known.in_place is not None:
+            self._catalog.relocate_instance(entry)
 
     def _has_in_place(self, fields: Mapping[str, JsonValue]) -> bool:
         uid = fields.get("SOPInstanceUID")  # an older record has none
@@ -479,6 +490,40 @@ class Ledger:
                 "how far the catalogue has come could not be noted",
                 extra={"error": type(error).__name__},
             )
+
+
+def _in_place(entry: InstanceEntry) -> Fields:
+    assert entry.in_place is not None
+    return {
+        "SOPInstanceUID": entry.SOPInstanceUID,
+        "path": os.fspath(entry.in_place.path),
+        "size_bytes": entry.in_place.size_bytes,
+        "mtime_ns": entry.in_place.mtime_ns,
+        **receipt_fields(entry.receipt),
+    }
+
+
+def _read_stated(fields: Mapping[str, JsonValue]) -> InstanceEntry:
+    """Read the source of a record of the kind ``in-place``, as it was registered.
+
+    Raises
+    ------
+    FileChanged, InvalidDicom
+        It is gone, or another.
+    """
+    path, receipt = Path(str(fields["path"])), parse_receipt(fields)
+    try:
+        entry = read_entry_in_place(path, receipt, limits=Limits())
+    except OSError as error:
+        # Of reading only: some of the catalogue's refusals are OSErrors, and not passed over.
+        raise FileChanged(
+            f"{path} cannot be read: bring it back, or index it again", path=str(path)
+        ) from error
+    stated = (fields["size_bytes"], fields["mtime_ns"])
+    assert entry.in_place is not None
+    if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
+        raise FileChanged(f"{path} is not what was registered: index it again", path=str(path))
+    return entry
 
 
 def _require_aet(aet: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog.records import (
-    CommitOutcome,
     InstanceEntry,
     InstanceRow,
     Receipt,
@@ -19,58 +18,38 @@ from noctis_lab.catalog.records import (
 )
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.content import content_difference
-from noctis_lab.dicom.file_meta import build_file_meta
-from noctis_lab.dicom.header import Limits, parse_header
+from noctis_lab.dicom.file_meta import FileMeta, build_file_meta, read_file_meta
+from noctis_lab.dicom.header import Header, Limits, parse_header
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 from noctis_lab.ingest.admission import (
     build_entry,
     find_mismatch,
+    hash_data_set,
     is_unchanged,
     iter_file,
-    read_entry_in_place,
     read_open_header,
     require_identity,
 )
 from noctis_lab.ingest.ledger import Ledger
+from noctis_lab.ingest.outcomes import (
+    Admission,
+    Outcome,
+    Prepared,
+    Refusal,
+    admission,
+    rejection,
+)
+from noctis_lab.ingest.registration import Registrar
 from noctis_lab.ingest.sidecar import QuarantineKind, quarantine_facts
 from noctis_lab.storage.files import Storage
 from noctis_lab.storage.incoming import IncomingFile
+from noctis_lab.storage.layout import INCOMING
 
-__all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Refusal"]
+__all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Prepared", "Refusal"]
 
 logger = logging.getLogger(__name__)
 
-_UNKNOWN: Final = ""
 _MOST_DECODERS: Final = 2  # processes that decode pixels to compare them, at once; 2 GiB each
-
-
-class Outcome(StrEnum):
-    """What became of an arrival."""
-
-    STORED = "stored"
-    SAME = "same"  # known, and the same content: the first is kept, the receipt recorded
-    CONFLICT = "conflict"  # known with other content: the first is kept, this one quarantined
-    REJECTED = "rejected"
-
-
-class Refusal(StrEnum):
-    """Why an arrival was rejected."""
-
-    MISMATCH = "mismatch"  # command and data set name different instances
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """The end of one arrival. UIDs are empty where the data set does not tell them."""
-
-    outcome: Outcome
-    SOPInstanceUID: str = _UNKNOWN
-    SeriesInstanceUID: str = _UNKNOWN
-    StudyInstanceUID: str = _UNKNOWN
-    reason: str | None = None  # of a conflict or a rejection; no patient data
-    refusal: Refusal | None = None
-    quarantine_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +60,15 @@ class _Announced:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    """What the catalogue lacks, of a group."""
+
+    prepared: Prepared
+    entry: InstanceEntry
+    incoming: IncomingFile
 
 
 class Arrival:
@@ -138,6 +126,11 @@ class Pipeline:
         The bounds within which headers are parsed.
     max_instance_bytes
         The largest data set that is taken, in bytes.
+
+    Attributes
+    ----------
+    registrar : Registrar
+        The door of files that stay where they are.
     """
 
     def __init__(
@@ -155,6 +148,27 @@ class Pipeline:
         self._limits = Limits() if limits is None else limits
         self._max_instance_bytes = max_instance_bytes
         self._decoders = threading.Semaphore(_MOST_DECODERS)
+        self.registrar = Registrar(
+            catalog=catalog,
+            ledger=ledger,
+            limits=self._limits,
+            find_difference=self._find_difference,
+            receive_again=self._receive_again,
+        )
+
+    @property
+    def root(self) -> Path:
+        """The archive's folder."""
+        return self._storage.root
+
+    @property
+    def scratch(self) -> Path:
+        """A folder on the archive's disk for files without a name."""
+        return self._storage.root / INCOMING
+
+    def require_space(self, needed_bytes: int = 0) -> None:
+        """Raise `NoSpace` where `needed_bytes` more would pass the watermark."""
+        self._storage.require_space(needed_bytes)
 
     # The doors
 
@@ -180,23 +194,27 @@ class Pipeline:
         NoSpace
             Free space is below the watermark.
         """
-        meta = build_file_meta(
-            sop_class_uid=sop_class_uid,
-            sop_instance_uid=sop_instance_uid,
-            transfer_syntax_uid=transfer_syntax_uid,
-            facility=receipt.facility,
-            source=receipt.source.value,
-            calling_aet=receipt.calling_aet,
-            called_aet=receipt.called_aet,
-            received_at=receipt.received_at,
-        )
         announced = _Announced(
             receipt=receipt,
             sop_class_uid=sop_class_uid,
             sop_instance_uid=sop_instance_uid,
             transfer_syntax_uid=transfer_syntax_uid,
         )
-        return Arrival(self, self._storage.open_incoming(meta), announced)
+        return Arrival(self, self._open_incoming(announced), announced)
+
+    def _open_incoming(self, announced: _Announced) -> IncomingFile:
+        receipt = announced.receipt
+        meta = build_file_meta(
+            sop_class_uid=announced.sop_class_uid,
+            sop_instance_uid=announced.sop_instance_uid,
+            transfer_syntax_uid=announced.transfer_syntax_uid,
+            facility=receipt.facility,
+            source=receipt.source.value,
+            calling_aet=receipt.calling_aet,
+            called_aet=receipt.called_aet,
+            received_at=receipt.received_at,
+        )
+        return self._storage.open_incoming(meta)
 
     def admit_file(self, path: Path, receipt: Receipt) -> Admission:
         """Admit a file's data set: a copy of its bytes with a file meta group of ours.
@@ -213,38 +231,172 @@ class Pipeline:
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return self._admit_open_file(fd, receipt)
+            prepared = self.prepare(fd, receipt)
+            if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
+                return self._quarantine_whole(fd, receipt, prepared.reason or "")
         finally:
             os.close(fd)
+        return self.admit_together([prepared])[0]
 
-    def _admit_open_file(self, fd: int, receipt: Receipt) -> Admission:
+    def prepare(self, fd: int, receipt: Receipt) -> Prepared | Admission:
+        """Do all of a file's admission that needs no turn: copy, hash, parse, sync.
+
+        Parameters
+        ----------
+        fd
+            Of the file; its position is not moved.
+
+        Returns
+        -------
+        Prepared or Admission
+            What `admit_together` takes; an Admission is a rejection.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            Nothing was kept.
+        OSError
+            The file cannot be read.
+        """
         try:
-            header = read_open_header(fd, limits=self._limits)
-            if header.data_set_length > self._max_instance_bytes:
-                raise DicomTooLarge(f"a data set of {header.data_set_length} bytes")
+            meta = read_file_meta(fd)
+            known = self._find_same(fd, meta)
+            if known is not None:
+                return Prepared(receipt=receipt, known=known)
+            return self._copy(fd, meta, receipt)
         except InvalidDicom as error:
-            if receipt.source is ReceiptSource.FOLDER:
-                return _rejected(Refusal.INVALID, error.reason)
-            return self._quarantine_whole(fd, receipt, error.reason)
-        arrival = self.begin(
-            receipt,
-            sop_class_uid=header.SOPClassUID,
-            sop_instance_uid=header.SOPInstanceUID,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-        )
+            return rejection(Refusal.INVALID, error.reason)
+
+    def _find_same(self, fd: int, meta: FileMeta) -> InstanceRow | None:
+        """Return the row that holds these very bytes, where they are there; nothing is parsed."""
+        row = None
+        if meta.sop_instance_uid:
+            row = self._catalog.find_instance(meta.sop_instance_uid, withheld=True)
+        if row is None or row.transfer_syntax_uid != meta.transfer_syntax_uid:
+            return None
+        if os.fstat(fd).st_size - meta.data_set_offset != row.data_set_length:
+            return None
+        is_same = self._is_there(row) and hash_data_set(fd, meta.data_set_offset) == row.sha256
+        return row if is_same else None
+
+    def _is_there(self, row: InstanceRow) -> bool:
+        if row.in_place is not None:
+            return is_unchanged(row.in_place)
         try:
-            for piece in iter_file(fd, header.data_set_offset):
-                arrival.write(piece)
-        except BaseException:
-            arrival.abort()
-            raise
-        return arrival.finish()
+            found = self.path_of(row).stat()
+        except OSError:
+            return False
+        return found.st_size == row.data_set_offset + row.data_set_length
+
+    def _copy(self, fd: int, meta: FileMeta, receipt: Receipt) -> Prepared:
+        length = os.fstat(fd).st_size - meta.data_set_offset
+        if length > self._max_instance_bytes:
+            raise DicomTooLarge(f"a data set of {length} bytes")
+        sop_class_uid, sop_instance_uid = meta.sop_class_uid, meta.sop_instance_uid
+        if not (sop_class_uid and sop_instance_uid):
+            header = read_open_header(fd, limits=self._limits)
+            sop_class_uid, sop_instance_uid = header.SOPClassUID, header.SOPInstanceUID
+        while True:
+            announced = _Announced(
+                receipt=receipt,
+                sop_class_uid=sop_class_uid,
+                sop_instance_uid=sop_instance_uid,
+                transfer_syntax_uid=meta.transfer_syntax_uid,
+            )
+            incoming = self._open_incoming(announced)
+            try:
+                for piece in iter_file(fd, meta.data_set_offset):
+                    incoming.write(piece)
+                    self.require_space_for(incoming)
+                header = self._parse(incoming, meta.transfer_syntax_uid)
+                if find_mismatch(
+                    header, sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid
+                ):
+                    # The file meta lies: the data set's own words go into ours.
+                    incoming.close()
+                    sop_class_uid, sop_instance_uid = header.SOPClassUID, header.SOPInstanceUID
+                    continue
+                entry = build_entry(header, sha256=incoming.sha256, receipt=receipt)
+                incoming.seal()
+            except BaseException:
+                incoming.close()
+                raise
+            return Prepared(receipt=receipt, incoming=incoming, entry=entry)
+
+    def admit_together(self, prepared: Sequence[Prepared | Admission]) -> list[Admission]:
+        """Place and commit what was prepared, in its order; new instances in one transaction.
+
+        Returns
+        -------
+        list of Admission
+            One for each; what is one already stays.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            Some may be kept: what is catalogued is known when it comes again.
+        """
+        waiting = [each for each in prepared if isinstance(each, Prepared)]
+        try:
+            stored = self._place_together(waiting)
+            return [
+                each if isinstance(each, Admission) else self._admit_prepared(each, stored)
+                for each in prepared
+            ]
+        finally:
+            for each in waiting:
+                each.close()
+
+    def _place_together(self, waiting: Sequence[Prepared]) -> set[int]:
+        """Place and commit what the catalogue lacks; return the `id` of each that now stands."""
+        news = list(self._iter_news(waiting))
+        if len(news) < 2:
+            return set()  # alone is as quick
+        files = [
+            (new.incoming, new.entry.StudyInstanceUID, new.entry.SeriesInstanceUID) for new in news
+        ]
+        stored: set[int] = set()
+        with self._storage.place_together(files) as placement:
+            linked = sorted(placement.linked)
+            entries = [news[position].entry for position in linked]
+            try:
+                written = self._catalog.commit_instances(entries)
+            except BaseException:
+                for position in linked:
+                    if self._may_stand(news[position].entry):
+                        placement.keep(position)
+                raise
+            for position, is_written in zip(linked, written, strict=True):
+                if is_written:
+                    placement.keep(position)
+                    stored.add(id(news[position].prepared))
+        return stored
+
+    def _iter_news(self, waiting: Sequence[Prepared]) -> Iterator[_New]:
+        entries = [each.entry.SOPInstanceUID for each in waiting if each.entry is not None]
+        seen = self._catalog.find_known(entries)
+        for each in waiting:
+            entry, incoming = each.entry, each.incoming
+            if entry is None or incoming is None or entry.SOPInstanceUID in seen:
+                continue
+            seen.add(entry.SOPInstanceUID)  # of equal ones the first; the others take their turns
+            yield _New(prepared=each, entry=entry, incoming=incoming)
+
+    def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
+        if each.known is not None:
+            self._receive_again(each.known.SOPInstanceUID, each.receipt)
+            return admission(Outcome.SAME, each.known)
+        assert each.entry is not None
+        assert each.incoming is not None
+        if id(each) in stored:
+            return admission(Outcome.STORED, each.entry)
+        return self._admit_sealed(each.incoming, each.entry)
 
     def _quarantine_whole(self, fd: int, receipt: Receipt, reason: str) -> Admission:
         with self._storage.open_incoming(b"") as incoming:
             for piece in iter_file(fd, 0):
                 incoming.write(piece)
-            return self._quarantine(incoming, receipt, _rejected(Refusal.INVALID, reason))
+            return self._quarantine(incoming, receipt, rejection(Refusal.INVALID, reason))
 
     def register_file(self, path: Path, receipt: Receipt) -> Admission:
         """Catalogue a file where it lies: it stays the owner's, and is only ever read.
@@ -261,28 +413,7 @@ class Pipeline:
         FileChanged
             It changed while it was read.
         """
-        path = Path(os.path.abspath(path))
-        try:
-            entry = read_entry_in_place(path, receipt, limits=self._limits)
-        except InvalidDicom as error:
-            return _rejected(Refusal.INVALID, error.reason)
-        known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
-        if known is None:
-            commit = self._ledger.register_in_place(entry)
-            if commit.outcome is CommitOutcome.STORED:
-                return _admission(Outcome.STORED, entry)
-            known = commit.known
-        assert known is not None
-        if known.in_place is not None and known.in_place.path == path:
-            if known.sha256 == entry.sha256:
-                return _admission(Outcome.SAME, entry)
-            changed = "the file has changed since it was registered"
-            return _admission(Outcome.CONFLICT, entry, reason=changed)
-        reason = self._find_difference(known, entry.sha256, path)
-        if reason is not None:
-            return _admission(Outcome.CONFLICT, entry, reason=reason)
-        self._ledger.receive_again(entry.SOPInstanceUID, receipt)
-        return _admission(Outcome.SAME, entry)
+        return self.registrar.register_together([self.registrar.prepare(path, receipt)])[0]
 
     # What every door ends in
 
@@ -303,16 +434,9 @@ class Pipeline:
         """Check an arrival, place it and commit it; `Arrival.finish` is the way here."""
         receipt = announced.receipt
         try:
-            header = parse_header(
-                incoming.fd,
-                file_size=incoming.file_size,
-                data_set_offset=incoming.data_set_offset,
-                transfer_syntax_uid=announced.transfer_syntax_uid,
-                limits=self._limits,
-            )
-            require_identity(header)
+            header = self._parse(incoming, announced.transfer_syntax_uid)
         except InvalidDicom as error:
-            return self._quarantine(incoming, receipt, _rejected(Refusal.INVALID, error.reason))
+            return self._quarantine(incoming, receipt, rejection(Refusal.INVALID, error.reason))
         entry = build_entry(header, sha256=incoming.sha256, receipt=receipt)
         mismatch = find_mismatch(
             header,
@@ -320,12 +444,26 @@ class Pipeline:
             sop_instance_uid=announced.sop_instance_uid,
         )
         if mismatch is not None:
-            refused = _admission(Outcome.REJECTED, entry, Refusal.MISMATCH, reason=mismatch)
+            refused = admission(Outcome.REJECTED, entry, Refusal.MISMATCH, reason=mismatch)
             return self._quarantine(incoming, receipt, refused)
         incoming.seal()
+        return self._admit_sealed(incoming, entry)
+
+    def _parse(self, incoming: IncomingFile, transfer_syntax_uid: str) -> Header:
+        header = parse_header(
+            incoming.fd,
+            file_size=incoming.file_size,
+            data_set_offset=incoming.data_set_offset,
+            transfer_syntax_uid=transfer_syntax_uid,
+            limits=self._limits,
+        )
+        require_identity(header)
+        return header
+
+    def _admit_sealed(self, incoming: IncomingFile, entry: InstanceEntry) -> Admission:
         known = self._place(incoming, entry)
         if known is None:
-            return _admission(Outcome.STORED, entry)
+            return admission(Outcome.STORED, entry)
         return self._receive_known(incoming, entry, known)
 
     def _place(self, incoming: IncomingFile, entry: InstanceEntry) -> InstanceRow | None:
@@ -337,15 +475,19 @@ class Pipeline:
         ) as placement:
             if placement.contested:
                 known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
-                if known is not None:
+                if known is not None and not _has_lost(known, entry):
                     return known
                 placement.replace()
             try:
                 commit = self._catalog.commit_instance(entry)
+                known = commit.known
                 # A row of these very bytes whose file was missing, or was adopted just now, has
-                # this file as its own.
-                if commit.known is None or _is_file_of(commit.known, entry):
+                # this file as its own; so has one whose source in place is gone.
+                if known is None or _is_file_of(known, entry):
                     placement.keep()
+                elif _has_lost(known, entry) and self._catalog.relocate_instance(entry):
+                    placement.keep()
+                    return self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
             except BaseException:  # an interrupt, too, may come after the transaction stands
                 # Whether it does is not known here: rather an orphan than a loss.
                 if self._may_stand(entry):
@@ -366,10 +508,26 @@ class Pipeline:
     ) -> Admission:
         reason = self._find_difference(known, entry.sha256, incoming.path)
         if reason is None:
-            self._ledger.receive_again(entry.SOPInstanceUID, entry.receipt)
-            return _admission(Outcome.SAME, entry)
-        conflict = _admission(Outcome.CONFLICT, entry, reason=reason)
+            self._receive_again(entry.SOPInstanceUID, entry.receipt)
+            return admission(Outcome.SAME, entry)
+        conflict = admission(Outcome.CONFLICT, entry, reason=reason)
+        if entry.receipt.source is ReceiptSource.FOLDER:
+            # Who indexes a folder again finds the same conflicts: one copy of each is enough.
+            kept = self._catalog.find_kept_aside(entry.SOPInstanceUID, entry.sha256, entry.receipt)
+            if kept is not None:
+                return replace(conflict, quarantine_id=kept)
         return self._quarantine(incoming, entry.receipt, conflict)
+
+    def _receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
+        """Record that an instance came again.
+
+        From a folder, once for each facility: to index it again, or on after a stop, tells nothing
+        new, and gives the rows that one run gives.
+        """
+        if receipt.source is not ReceiptSource.FOLDER or not self._catalog.has_come_from(
+            SOPInstanceUID, receipt
+        ):
+            self._ledger.receive_again(SOPInstanceUID, receipt)
 
     def _find_difference(self, known: InstanceRow, sha256: bytes, path: Path) -> str | None:
         """Return how a file's content differs from the catalogued one's, if it does.
@@ -392,29 +550,21 @@ class Pipeline:
         return self._storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
 
     def _quarantine(
-        self, incoming: IncomingFile, receipt: Receipt, admission: Admission
+        self, incoming: IncomingFile, receipt: Receipt, refused: Admission
     ) -> Admission:
-        is_conflict = admission.outcome is Outcome.CONFLICT
+        is_conflict = refused.outcome is Outcome.CONFLICT
         facts = quarantine_facts(
             kind=QuarantineKind.CONFLICT if is_conflict else QuarantineKind.REJECTED,
-            reason=admission.reason or "",
-            SOPInstanceUID=admission.SOPInstanceUID or None,
-            StudyInstanceUID=admission.StudyInstanceUID or None,
+            reason=refused.reason or "",
+            SOPInstanceUID=refused.SOPInstanceUID or None,
+            StudyInstanceUID=refused.StudyInstanceUID or None,
             sha256=incoming.sha256,
             size_bytes=incoming.data_set_length,
             receipt=receipt,
         )
         kept = self._storage.quarantine(incoming, facts)
         self._ledger.quarantine(kept)
-        return Admission(
-            outcome=admission.outcome,
-            SOPInstanceUID=admission.SOPInstanceUID,
-            SeriesInstanceUID=admission.SeriesInstanceUID,
-            StudyInstanceUID=admission.StudyInstanceUID,
-            reason=admission.reason,
-            refusal=admission.refusal,
-            quarantine_id=kept.quarantine_id,
-        )
+        return replace(refused, quarantine_id=kept.quarantine_id)
 
 
 def _is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:
@@ -422,22 +572,7 @@ def _is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:
     return row.sha256 == entry.sha256 and row.in_place is None
 
 
-def _rejected(refusal: Refusal, reason: str) -> Admission:
-    return Admission(outcome=Outcome.REJECTED, reason=reason, refusal=refusal)
-
-
-def _admission(
-    outcome: Outcome,
-    entry: InstanceEntry,
-    refusal: Refusal | None = None,
-    *,
-    reason: str | None = None,
-) -> Admission:
-    return Admission(
-        outcome=outcome,
-        SOPInstanceUID=entry.SOPInstanceUID,
-        SeriesInstanceUID=entry.SeriesInstanceUID,
-        StudyInstanceUID=entry.StudyInstanceUID,
-        reason=reason,
-        refusal=refusal,
-    )
+def _has_lost(row: InstanceRow, entry: InstanceEntry) -> bool:
+    """Return whether a row's source in place is gone, or another, and these are its bytes."""
+    is_lost = row.in_place is not None and not is_unchanged(row.in_place)
+    return is_lost and row.sha256 == entry.sha256

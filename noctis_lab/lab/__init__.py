@@ -18,6 +18,7 @@ from noctis_lab.lab.shown import archive_html, archive_text, html_or_none, text_
 if TYPE_CHECKING:
     from noctis_lab.catalog.query import Query, Result
     from noctis_lab.catalog.store import Catalog
+    from noctis_lab.ingest.index_report import IndexReport
     from noctis_lab.ingest.ledger import Ledger
     from noctis_lab.storage.files import Storage
     from noctis_lab.volumes.cache import Handle
@@ -160,6 +161,67 @@ class Lab:
         from noctis_lab.storage.layout import JOURNAL
 
         return Ledger(Journal(self.settings.root / JOURNAL), self.catalog)
+
+    def index(
+        self,
+        *paths: str | os.PathLike[str],
+        facility: str = "local",
+        in_place: bool = False,
+        progress: bool = True,
+    ) -> IndexReport:
+        """Take in every DICOM file among and below `paths`, those in zip archives too.
+
+        Parameters
+        ----------
+        *paths
+            Files and folders; what a file holds decides, not its name.
+        facility
+            To which the instances belong; made where it is not known yet.
+        in_place
+            Register the files where they are, read-only, instead of copying them.
+        progress
+            Show a bar; in a notebook as a widget.
+
+        Returns
+        -------
+        IndexReport
+            ``indexed``, ``same``, ``conflicts``, ``rejected`` with why; prints as a summary.
+
+        Raises
+        ------
+        FileNotFoundError
+            One of `paths` does not exist; then nothing was done.
+        ValueError
+            The facility's name is empty, too long, or cannot be printed.
+        NoSpace, StorageError, CatalogError
+            The archive cannot take more; what was taken in so far stays.
+
+        Notes
+        -----
+        An interrupt ends it cleanly with the report so far; the same call again goes on.
+        """
+        from noctis_lab.ingest.archive import open_archive
+        from noctis_lab.ingest.folder import index_paths, require_facility
+        from noctis_lab.ingest.index_bar import index_bar
+        from noctis_lab.ingest.interrupt import stopping_on_signals
+
+        given = [Path(path) for path in paths]
+        for path in given:
+            path.stat()
+        with (
+            open_archive(self.settings) as archive,
+            stopping_on_signals() as stop,
+            index_bar(disable=not progress) as show,
+        ):
+            require_facility(archive, facility)
+            return index_paths(
+                archive.pipeline,
+                given,
+                facility=facility,
+                in_place=in_place,
+                progress=show,
+                stop=stop,
+            )
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
         """Answer one query in DuckDB's SQL over the catalogue's views.

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from threading import Lock
 from noctis_lab.errors import NoSpace
 from noctis_lab.storage import layout
 from noctis_lab.storage.durable import make_folder, storage_errors, sync_folder, write_file
-from noctis_lab.storage.incoming import IncomingFile, Placement
+from noctis_lab.storage.incoming import GroupPlacement, IncomingFile, Placement
 
 __all__ = ["THUMBNAILS", "Leftover", "Quarantined", "Storage"]
 
@@ -128,6 +128,27 @@ class Storage:
         path = self.instance_path(StudyInstanceUID, SeriesInstanceUID, incoming.sha256)
         self._make_durable(path.parent)
         return Placement(incoming, path)
+
+    def place_together(self, files: Sequence[tuple[IncomingFile, str, str]]) -> GroupPlacement:
+        """Return the context in which sealed files take their final names.
+
+        Parameters
+        ----------
+        files
+            Each with its StudyInstanceUID and SeriesInstanceUID.
+
+        Raises
+        ------
+        NoSpace, StorageError
+            A series' folder cannot be made.
+        """
+        placed = [
+            (incoming, self.instance_path(study, series, incoming.sha256))
+            for incoming, study, series in files
+        ]
+        for _, path in placed:
+            self._make_durable(path.parent)
+        return GroupPlacement(placed)
 
     def _make_durable(self, folder: Path) -> None:
         # The first use by this process syncs the parents even where another process has just

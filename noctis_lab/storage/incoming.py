@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from typing import Self
 from noctis_lab.errors import StorageError
 from noctis_lab.storage.durable import storage_errors, write_all
 
-__all__ = ["IncomingFile", "Placement"]
+__all__ = ["GroupPlacement", "IncomingFile", "Placement"]
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -202,6 +203,77 @@ class Placement:
         finally:
             os.close(self._folder_fd)
             self._folder_fd = -1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with storage_errors("leaving a placement"):
+            self._leave()
+
+
+class GroupPlacement:
+    """`Placement` of several sealed files at once: one sync for each folder, not for each file.
+
+    A file whose final name is taken is left out (`linked` lacks it): place it alone, afterwards.
+    The folders' locks are taken shared, one after the other: whoever holds one alone, or waits to,
+    holds no other, so nobody waits in a circle.
+
+    Attributes
+    ----------
+    linked : set of int
+        The positions of the files that have their final name.
+    """
+
+    def __init__(self, files: Sequence[tuple[IncomingFile, Path]]) -> None:
+        self._files = files
+        self._folders: dict[Path, int] = {}
+        self._kept: set[int] = set()
+        self.linked: set[int] = set()
+
+    def __enter__(self) -> Self:
+        with storage_errors("placing instances"):
+            try:
+                for position, (incoming, path) in enumerate(self._files):
+                    self._link(position, incoming, path)
+                for fd in self._folders.values():
+                    os.fsync(fd)
+            except BaseException:
+                self._leave()
+                raise
+        return self
+
+    def _link(self, position: int, incoming: IncomingFile, path: Path) -> None:
+        fd = self._folders.get(path.parent)
+        if fd is None:
+            fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._folders[path.parent] = fd
+            fcntl.flock(fd, fcntl.LOCK_SH)
+        try:
+            os.link(incoming.path, path.name, dst_dir_fd=fd)
+        except FileExistsError:
+            return
+        self.linked.add(position)
+
+    def keep(self, position: int) -> None:
+        """Say that the catalogue has that instance: its final name stays."""
+        self._kept.add(position)
+
+    def _leave(self) -> None:
+        try:
+            left = self.linked - self._kept
+            folders = {self._files[position][1].parent for position in left}
+            for position in left:
+                path = self._files[position][1]
+                os.unlink(path.name, dir_fd=self._folders[path.parent])
+            for folder in folders:
+                os.fsync(self._folders[folder])
+        finally:
+            for fd in self._folders.values():
+                os.close(fd)
+            self._folders = {}
 
     def __exit__(
         self,

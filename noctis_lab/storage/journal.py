@@ -6,7 +6,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,8 +108,8 @@ class Journal:
             return append(record)
 
     @contextmanager
-    def writing(self) -> Iterator[Callable[[JournalRecord], JournalPosition]]:
-        """Hold the journal against every other writer; gives the function that appends.
+    def writing(self) -> Iterator[Callable[..., JournalPosition]]:
+        """Hold the journal against every other writer; gives the function that appends records.
 
         Whoever applies records to something else does it within the block: then all apply them
         in the order in which they were written.
@@ -118,7 +118,7 @@ class Journal:
             folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 fcntl.flock(folder_fd, fcntl.LOCK_EX)
-                yield lambda record: self._append(record, folder_fd)
+                yield lambda *records: self._append(records, folder_fd)
             finally:
                 os.close(folder_fd)
 
@@ -141,8 +141,8 @@ class Journal:
                     return JournalPosition(file=path.name, offset=end)
         return JournalPosition()
 
-    def _append(self, record: JournalRecord, folder_fd: int) -> JournalPosition:
-        line = record.to_json().encode() + b"\n"
+    def _append(self, records: Sequence[JournalRecord], folder_fd: int) -> JournalPosition:
+        lines = b"".join([record.to_json().encode() + b"\n" for record in records])
         with storage_errors("writing to the journal"):
             path = self._current()
             is_new = not path.exists()
@@ -151,7 +151,7 @@ class Journal:
                 end = _mend(fd, path)
                 os.lseek(fd, end, os.SEEK_SET)
                 try:
-                    write_all(fd, line)
+                    write_all(fd, lines)
                     os.fdatasync(fd)
                 except OSError:
                     os.ftruncate(fd, end)
@@ -160,7 +160,7 @@ class Journal:
                 os.close(fd)
             if is_new:
                 os.fsync(folder_fd)
-            return JournalPosition(file=path.name, offset=end + len(line))
+            return JournalPosition(file=path.name, offset=end + len(lines))
 
     def _current(self) -> Path:
         month = datetime.now(UTC).strftime("%Y-%m.jsonl")

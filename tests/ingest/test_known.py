@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
 from noctis_lab.catalog.records import Commit, InstanceEntry
+from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.fsck import FsckReport, fsck
 from noctis_lab.ingest.pipeline import Outcome
+from noctis_lab.ingest.rebuild import rebuild
 from noctis_lab.synthetic import ct_series, write_series
 from tests.receipts import RECEIPT
 
@@ -99,17 +102,64 @@ def test_a_known_instance_without_its_file_gets_it_back(archive: OpenArchive, pa
     assert fsck(archive, full=True).is_clean
 
 
-def test_a_copy_is_not_dropped_where_the_source_in_place_is_gone(
+def test_a_copy_takes_the_place_of_a_source_that_is_gone(
     archive: OpenArchive, path: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "source.dcm"
     source.write_bytes(path.read_bytes())
     assert archive.pipeline.register_file(source, RECEIPT).outcome is Outcome.STORED
     assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
+    assert files(archive) == []
     source.unlink()
-    again = archive.pipeline.admit_file(path, RECEIPT)
+    assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
+    (own,) = files(archive)
+    row = archive.catalog.find_instance(str(dcmread(path).SOPInstanceUID))
+    assert row is not None
+    assert row.in_place is None
+    assert archive.pipeline.path_of(row) == own
+    assert row.pixels is not None
+    pixels = own.read_bytes()[row.pixels.offset : row.pixels.offset + row.pixels.length]
+    assert pixels == dcmread(path).PixelData
+    assert fsck(archive, full=True).is_clean
+    rebuilt = rebuild(close(archive))
+    assert (rebuilt.instances, rebuilt.skipped) == (1, ())
+
+
+def close(archive: OpenArchive) -> Path:
+    archive.catalog.close()
+    return archive.storage.root
+
+
+def test_another_copy_of_other_bytes_is_kept_aside_where_the_source_is_gone(
+    archive: OpenArchive, path: Path
+) -> None:
+    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.STORED
+    other = ct_series(planes=1, rows=16, columns=16, rescale_intercept=-7.0)
+    (changed,) = write_series(other, path.parent / "changed")
+    path.unlink()
+    again = archive.pipeline.admit_file(changed, RECEIPT)
     assert again.outcome is Outcome.CONFLICT
     assert [kept.stem for kept in files(archive, "quarantine")] == [again.quarantine_id]
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_source_that_was_touched_or_moved_is_registered_anew(
+    archive: OpenArchive, path: Path, is_moved: bool
+) -> None:
+    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.STORED
+    if is_moved:
+        path = path.rename(path.with_name("moved"))
+    else:
+        os.utime(path, ns=(1, 1))
+    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.SAME
+    assert fsck(archive, full=True).changed == []
+    row = archive.catalog.find_instance(str(dcmread(path).SOPInstanceUID))
+    assert row is not None
+    root = close(archive)
+    rebuilt = rebuild(root)
+    assert (rebuilt.records, rebuilt.skipped) == (2, ())
+    with open_catalog(root) as catalog:
+        assert catalog.find_instance(row.SOPInstanceUID) == row
 
 
 def _interrupt(*_: object) -> None:

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import open_archive
+from noctis_lab.ingest.findings import Passed, PassedKind
+from noctis_lab.ingest.folder import index_paths
+from noctis_lab.ingest.pipeline import Admission
 from tests.ingest.receiving import Receiver, data_set_of
 
 FindProgram = Callable[[str], str]
 pytestmark = pytest.mark.real_data
 
 #: Where the table is wrong by the standard; `tests/dicom` shows why, file by file.
+#: Pixel data shorter than Rows × Columns × … say (PS3.5 8.1.1), or an element beyond the file's end
+#: (PS3.5 7.1): a copy of it would answer for bytes that are not there.
 CUT = {
     "real/dcm4che_testdata/3gb-bulk-data-truncated",
     "real/pydicom_data/emri_small_jpeg_2k_lossless_too_short.dcm",
     "real/pydicom_test_files/MR_truncated.dcm",
     "real/pydicom_test_files/rtplan_truncated.dcm",
 }
+#: Big and little endian are two encodings of the same values (PS3.5 7.3).
 ONLY_BYTE_ORDER_DIFFERS = {
     "real/ct_ctimage_16_syntaxes/CTImage.dcm_BigEndianExplicitTransferSyntax_1.2.840.10008.1.2.2.dcm",
     "real/pydicom_data/OBXXXX1A_expb.dcm",
@@ -39,23 +45,61 @@ WORDS = {"stored": "first", "same": "same", "conflict": "conflict", "rejected": 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_real_folder_is_told_apart_as_expected(real_data: Path, tmp_path: Path) -> None:
-    receipt = Receipt(
-        source=ReceiptSource.FOLDER,
-        facility="real",
-        calling_aet="",
-        called_aet="",
-        received_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
     with (real_data / "expected_index.tsv").open() as table:
-        expected = {row["path"]: row["outcome"] for row in csv.DictReader(table, delimiter="\t")}
-    found: dict[str, str] = {}
-    with open_archive(Settings(root=tmp_path / "root", min_free_bytes=0)) as archive:
-        for path in sorted(expected):
-            admission = archive.pipeline.admit_file(real_data / path, receipt)
-            found[path] = WORDS[admission.outcome.value]
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    expected = {row["path"]: row["outcome"] for row in rows}
+    directories = {row["path"] for row in rows if row["why"] == "media directory"}
     expected |= dict.fromkeys(CUT, "reject") | dict.fromkeys(ONLY_BYTE_ORDER_DIFFERS, "same")
-    different = {path: (found[path], expected[path]) for path in expected}
+    found: dict[str, str] = {}
+
+    def tell(name: str, end: Admission | Passed) -> None:
+        path = name.removeprefix(f"{real_data}/")
+        if not (isinstance(end, Passed) and end.kind is PassedKind.MISSING):
+            assert path not in found
+            found[path] = "reject" if isinstance(end, Passed) else WORDS[end.outcome.value]
+
+    with open_archive(Settings(root=tmp_path / "root", min_free_bytes=0)) as archive:
+        report = index_paths(archive.pipeline, [real_data / "real"], facility="real", each=tell)
+    different = {path: (found.get(path), expected[path]) for path in expected}
     assert {path: pair for path, pair in different.items() if pair[0] != pair[1]} == {}
+    # What is not in the table is no DICOM: licence texts and the like.
+    beyond = {path for path in found if path not in expected}
+    assert {found[path] for path in beyond} <= {"reject"}
+    reasons = {each.name.removeprefix(f"{real_data}/"): each.reason for each in report.rejected}
+    assert all("media directory" in reasons[path] for path in directories)
+    assert report.done == len(found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_hostile_files_are_each_taken_or_rejected_with_a_reason(
+    real_data: Path, tmp_path: Path
+) -> None:
+    program = (
+        "import json, resource, sys\n"
+        "from pathlib import Path\n"
+        "from noctis_lab.config import Settings\n"
+        "from noctis_lab.ingest.archive import open_archive\n"
+        "from noctis_lab.ingest.folder import index_paths\n"
+        "root, folder = map(Path, sys.argv[1:])\n"
+        "with open_archive(Settings(root=root, min_free_bytes=0)) as archive:\n"
+        "    report = index_paths(archive.pipeline, [folder], facility='synth')\n"
+        "peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(json.dumps([peak_kb, json.loads(report.to_json())]))\n"
+    )
+    folder = real_data / "synth"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "root"), str(folder)],
+        check=True,
+        capture_output=True,
+        timeout=280,
+    )
+    peak_kb, report = json.loads(done.stdout)
+    assert report["files"] == sum(path.is_file() for path in folder.rglob("*"))
+    left_out = report["rejected"] + report["conflicts"]
+    assert all(each["reason"] for each in left_out)
+    assert report["indexed"] + report["same"] + len(left_out) == report["files"]
+    assert peak_kb < 300 * 1024
 
 
 @pytest.mark.parametrize("name", ["ct_philips_headphantom_tilt", "ct_catphan504_varian_obi"])

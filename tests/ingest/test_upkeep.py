@@ -353,7 +353,7 @@ def test_a_file_in_place_that_changed_is_named(settings: Settings, tmp_path: Pat
     paths = write_series(ct_series(planes=2, rows=16, columns=16), tmp_path / "own")
     with open_archive(settings) as archive:
         report = index_paths(archive.pipeline, [tmp_path / "own"], facility="own", in_place=True)
-        assert report.stored == 2
+        assert report.indexed == 2
         again = index_paths(archive.pipeline, [tmp_path / "own"], facility="own", in_place=True)
         assert again.same == 2
         os.utime(paths[0], ns=(1, 1))
@@ -389,10 +389,10 @@ def test_a_folder_of_all_sorts_is_told_apart(settings: Settings, tmp_path: Path)
     cut.write_bytes(paths[1].read_bytes()[:-100])
     with open_archive(settings) as archive:
         report = index_paths(archive.pipeline, [folder], facility="trial")
-    assert report.stored == 2
+    assert report.indexed == 2
     assert report.same == 1
-    assert len(report.conflicts) == 1
-    assert "RescaleIntercept" in next(iter(report.conflicts.values()))
-    assert sorted(Path(path).name for path in report.rejected) == ["README.txt", "cut.dcm"]
+    assert report.conflict_count == 1
+    assert "RescaleIntercept" in report.conflicts[0].reason
+    assert sorted(Path(each.name).name for each in report.rejected) == ["README.txt", "cut.dcm"]
     # A folder's own file stays where it is: only the conflict was copied aside.
     assert len(list((settings.root / "quarantine").glob("*.dcm"))) == 1

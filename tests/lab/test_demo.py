@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from noctis_lab.views.thumbnails import find_thumbnail
 from PIL import Image
 
 import noctis_lab as nl
 from noctis_lab.errors import CannotStack, CatalogError
 from noctis_lab.synthetic import NODULE_MM
 from noctis_lab.synthetic.demo import DEMO_SERIES
-from noctis_lab.views.thumbnails import find_thumbnail
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,130 @@
+"""What is known of an instance that comes again: whence it came, what was kept aside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, select, update
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.connection import Connections, upsert
+from noctis_lab.catalog.instants import from_instant
+from noctis_lab.catalog.records import InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.catalog.rows import clean_text, format_values, instance_values, origin_values
+from noctis_lab.dicom.uids import uid_key
+
+__all__ = [
+    "find_first_receipt",
+    "find_kept_aside",
+    "find_known",
+    "has_come_from",
+    "relocate_instance",
+]
+
+_MOST_ASKED = 500  # variables of one statement
+_OF_THE_PLACE = ("data_set_offset", "pixel_offset", "frame_table")
+
+
+def find_known(connections: Connections, SOPInstanceUIDs: Collection[str]) -> set[str]:
+    """Return those of the UIDs that are catalogued, withheld ones too."""
+    table = schema.instance
+    by_key = {uid_key(clean_text(uid)): uid for uid in SOPInstanceUIDs}
+    keys = list(by_key)
+    found: set[str] = set()
+    with connections.read() as connection:
+        for start in range(0, len(keys), _MOST_ASKED):
+            asked = table.c.instance_key.in_(keys[start : start + _MOST_ASKED])
+            for (key,) in connection.execute(select(table.c.instance_key).where(asked)):
+                found.add(by_key[key])
+    return found
+
+
+def has_come_from(connections: Connections, SOPInstanceUID: str, receipt: Receipt) -> bool:
+    """Return whether an instance came by that door into that facility before."""
+    key = uid_key(clean_text(SOPInstanceUID))
+    origin_key = origin_values(receipt)["origin_key"]
+    with connections.read() as connection:
+        return any(
+            connection.execute(
+                select(table.c.instance_key)
+                .where(table.c.instance_key == key, table.c.origin_key == origin_key)
+                .limit(1)
+            ).first()
+            is not None
+            for table in (schema.instance, schema.receipt)
+        )
+
+
+def find_first_receipt(connections: Connections, SOPInstanceUID: str) -> Receipt | None:
+    """Return by which receipt an instance is catalogued, None where it is not."""
+    instance, origin = schema.instance, schema.origin
+    statement = (
+        select(instance.c.received_at, origin)
+        .join(origin, origin.c.origin_key == instance.c.origin_key)
+        .where(instance.c.instance_key == uid_key(clean_text(SOPInstanceUID)))
+    )
+    with connections.read() as connection:
+        row = connection.execute(statement).first()
+    if row is None:
+        return None
+    return Receipt(
+        source=ReceiptSource(row.source),
+        facility=row.facility,
+        calling_aet=row.calling_aet,
+        called_aet=row.called_aet,
+        received_at=from_instant(row.received_at),
+    )
+
+
+def find_kept_aside(
+    connections: Connections, SOPInstanceUID: str, sha256: bytes, receipt: Receipt
+) -> str | None:
+    """Return the id under which these very bytes, by that door, are kept aside already."""
+    table = schema.quarantine
+    statement = select(table.c.quarantine_id).where(
+        table.c.sha256 == sha256,
+        table.c.SOPInstanceUID == clean_text(SOPInstanceUID),
+        table.c.origin_key == origin_values(receipt)["origin_key"],
+    )
+    with connections.read() as connection:
+        return connection.execute(statement.limit(1)).scalar()
+
+
+def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
+    """Say that an instance's bytes lie elsewhere now: in the archive, or in another source.
+
+    Returns
+    -------
+    bool
+        False where the instance that is catalogued has other bytes; then nothing was written.
+    """
+    table, place = schema.instance, entry.in_place
+    uid = clean_text(entry.SOPInstanceUID)
+    key = uid_key(uid)
+    values = instance_values(entry, None)
+    layout = format_values(entry)
+    engine = connections.engine
+    with connections.write() as connection:
+        changed = connection.execute(
+            update(table)
+            .where(
+                table.c.instance_key == key,
+                table.c.SOPInstanceUID == uid,
+                table.c.sha256 == entry.sha256,
+                table.c.format_key == layout["format_key"],
+            )
+            .values({name: values[name] for name in _OF_THE_PLACE})
+        )
+        if not changed.rowcount:
+            return False
+        connection.execute(delete(schema.in_place).where(schema.in_place.c.instance_key == key))
+        if place is not None:
+            connection.execute(
+                upsert(schema.in_place, engine).values(
+                    instance_key=key,
+                    path=bytes(place.path),
+                    size_bytes=place.size_bytes,
+                    mtime_ns=place.mtime_ns,
+                )
+            )
+    return True

@@ -1,0 +1,134 @@
+"""Files that are catalogued where they lie: they stay the owner's, and are only ever read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from noctis_lab.catalog.records import InstanceEntry, InstanceRow, Receipt
+from noctis_lab.catalog.store import Catalog
+from noctis_lab.dicom.file_meta import read_file_meta
+from noctis_lab.dicom.header import Limits
+from noctis_lab.errors import InvalidDicom
+from noctis_lab.ingest.admission import is_unchanged, read_entry_in_place
+from noctis_lab.ingest.ledger import Ledger
+from noctis_lab.ingest.outcomes import Admission, Outcome, Refusal, admission, rejection
+
+__all__ = ["Registrar"]
+
+
+class Registrar:
+    """Registers files in place. Safe to use from several threads.
+
+    Parameters
+    ----------
+    catalog, ledger
+        The archive's catalogue, and the ledger over it.
+    limits
+        The bounds within which headers are parsed.
+    find_difference
+        Tells how a file's content differs from a catalogued instance's, None where it does not.
+    receive_again
+        Records that an instance came again.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        ledger: Ledger,
+        limits: Limits,
+        find_difference: Callable[[InstanceRow, bytes, Path], str | None],
+        receive_again: Callable[[str, Receipt], object],
+    ) -> None:
+        self._catalog = catalog
+        self._ledger = ledger
+        self._limits = limits
+        self._find_difference = find_difference
+        self._receive_again = receive_again
+
+    def prepare(self, path: Path, receipt: Receipt) -> InstanceEntry | Admission:
+        """Do all of a registration that needs no turn: read, hash and parse the file.
+
+        Returns
+        -------
+        InstanceEntry or Admission
+            What `register_together` takes; an Admission is a rejection, or of a file that is
+            registered as it is.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        FileChanged
+            It changed while it was read.
+        """
+        path = Path(os.path.abspath(path))
+        try:
+            row = self._find_registered(path)
+            if row is not None and self._catalog.has_come_from(row.SOPInstanceUID, receipt):
+                return admission(Outcome.SAME, row)
+            return read_entry_in_place(path, receipt, limits=self._limits)
+        except InvalidDicom as error:
+            return rejection(Refusal.INVALID, error.reason)
+
+    def _find_registered(self, path: Path) -> InstanceRow | None:
+        """Return the row of a file that is registered with the size and time that it has."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            uid = read_file_meta(fd).sop_instance_uid
+        finally:
+            os.close(fd)
+        row = self._catalog.find_instance(uid, withheld=True) if uid else None
+        if row is None or row.in_place is None or row.in_place.path != path:
+            return None
+        return row if is_unchanged(row.in_place) else None
+
+    def register_together(self, prepared: Sequence[InstanceEntry | Admission]) -> list[Admission]:
+        """Catalogue what was prepared in place, in its order; new ones in one transaction.
+
+        Returns
+        -------
+        list of Admission
+            One for each; what is one already stays.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            Some may be registered: they are known when they come again.
+        """
+        entries = [each for each in prepared if not isinstance(each, Admission)]
+        seen = self._catalog.find_known([entry.SOPInstanceUID for entry in entries])
+        news: list[InstanceEntry] = []
+        for entry in entries:
+            if entry.SOPInstanceUID not in seen:
+                seen.add(entry.SOPInstanceUID)
+                news.append(entry)
+        written = self._ledger.register_in_place(news) if news else []
+        stored = {id(entry) for entry, is_new in zip(news, written, strict=True) if is_new}
+        return [
+            each
+            if isinstance(each, Admission)
+            else admission(Outcome.STORED, each)
+            if id(each) in stored
+            else self._register_known(each)
+            for each in prepared
+        ]
+
+    def _register_known(self, entry: InstanceEntry) -> Admission:
+        known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
+        assert known is not None
+        assert entry.in_place is not None
+        is_lost = known.in_place is not None and not is_unchanged(known.in_place)
+        if is_lost and known.sha256 == entry.sha256:
+            self._ledger.relocate_in_place(entry)
+        elif is_lost and known.in_place is not None and known.in_place.path == entry.in_place.path:
+            changed = "the file has changed since it was registered"
+            return admission(Outcome.CONFLICT, entry, reason=changed)
+        else:
+            reason = self._find_difference(known, entry.sha256, entry.in_place.path)
+            if reason is not None:
+                return admission(Outcome.CONFLICT, entry, reason=reason)
+        self._receive_again(entry.SOPInstanceUID, entry.receipt)
+        return admission(Outcome.SAME, entry)
