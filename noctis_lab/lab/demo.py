@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 
-from noctis_lab.config import open_settings
+from noctis_lab.config import DEMO_ROOT, open_settings
 from noctis_lab.lab import Lab, open_lab
 
 if TYPE_CHECKING:
     from noctis_lab.config import Settings
     from noctis_lab.synthetic.demo import DemoSeries
 
-__all__ = ["DEMO_ROOT", "demo"]
+__all__ = ["demo"]
 
-DEMO_ROOT: Final = "~/noctis-demo"
 _FACILITY: Final = "local"
 
 

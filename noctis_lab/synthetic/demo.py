@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from pydicom.dataset import Dataset
 
 from noctis_lab.synthetic.catphan import catphan504
+from noctis_lab.synthetic.constancy import CONSTANCY_SCANS, constancy_scan, constancy_seed
+from noctis_lab.synthetic.dynamic_mr import dynamic_mr
+from noctis_lab.synthetic.pet import pet_series
+from noctis_lab.synthetic.radiograph import hand_radiograph
+from noctis_lab.synthetic.torso import torso_ct
 from noctis_lab.synthetic.uids import seeded_uid
+from noctis_lab.synthetic.ultrasound import ultrasound_cine
 
 __all__ = ["DEMO_SERIES", "DemoSeries", "iter_made", "missing_series"]
 
@@ -20,25 +27,42 @@ class DemoSeries:
 
     calling_aet: str
     seed: str
-    SeriesNumber: int
     instance_count: int
     make: Callable[[], list[Dataset]]
 
     @property
     def SOPInstanceUIDs(self) -> list[str]:
         """The UIDs of its instances, in their order."""
-        series = seeded_uid(self.seed, "series", self.SeriesNumber)
+        series = seeded_uid(self.seed, "series", 1)
         return [seeded_uid(series, "instance", index) for index in range(self.instance_count)]
 
 
-#: In the order in which they are sent.
+def _catphan() -> list[Dataset]:
+    return catphan504(
+        seed="demo-catphan",
+        StudyDate="20260208",
+        StudyTime="063000",
+        elements={"StudyDescription": "CT phantom", "StationName": "CT_1"},
+    )
+
+
+def _series(
+    calling_aet: str, seed: str, instance_count: int, make: Callable[[], list[Dataset]]
+) -> DemoSeries:
+    return DemoSeries(calling_aet=calling_aet, seed=seed, instance_count=instance_count, make=make)
+
+
+#: In the order in which they are sent: what a newcomer opens first comes first.
 DEMO_SERIES: tuple[DemoSeries, ...] = (
-    DemoSeries(
-        calling_aet="CT_1",
-        seed="catphan504",
-        SeriesNumber=1,
-        instance_count=80,
-        make=catphan504,
+    _series("CT_1", "demo-catphan", 80, _catphan),
+    _series("CT_ER_1", "torso-ct", 48, torso_ct),
+    _series("MR_1", "dynamic-mr", 120, dynamic_mr),
+    _series("PET_1", "pet", 60, pet_series),
+    _series("US_2", "ultrasound", 1, ultrasound_cine),
+    _series("CR_1", "hand", 1, hand_radiograph),
+    *(
+        _series("CT_1", constancy_seed(scan), 9, partial(constancy_scan, scan))
+        for scan in reversed(range(CONSTANCY_SCANS))
     ),
 )
 
