@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import shutil
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 from tqdm import tqdm
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _LOOK_S = 0.1  #: how often a wait looks whether it is to end
+_IMAGES_AN_ASSOCIATION = 20  #: between two associations it can end without aborting one
 
 
 def register(app: typer.Typer) -> None:
@@ -50,20 +51,20 @@ def demo(
     if "log_level" not in settings.model_fields_set:
         # A line an image would tear the progress bar apart.
         settings = settings.model_copy(update={"log_level": "WARNING"})
-    with outer_door(), tempfile.TemporaryDirectory(prefix="noctis-demo-") as name:
-        folder = Path(name)
-        missing = _missing(settings)
-        with _Drawing(missing, folder) as drawing:
+    with (
+        outer_door(),
+        tempfile.TemporaryDirectory(prefix="noctis-demo-") as name,
+        _Drawing(settings, Path(name)) as drawing,
+    ):
 
-            def fill(receiver: Address, url: str, stopping: threading.Event) -> None:
-                if not no_browser:
-                    # In a thread of its own: some browsers end only when they are closed.
-                    arguments = (url, folder)
-                    threading.Thread(target=_open_browser, args=arguments, daemon=True).start()
-                if missing:
-                    _push(settings, receiver, drawing, stopping)
+        def fill(receiver: Address, url: str, stopping: threading.Event) -> None:
+            if not no_browser:
+                # In a thread of its own: some browsers end only when they are closed.
+                arguments = (url, Path(name))
+                threading.Thread(target=_open_browser, args=arguments, daemon=True).start()
+            _push(settings, receiver, drawing, stopping)
 
-            serve_archive(settings, beside=fill)
+        serve_archive(settings, beside=fill)
 
 
 def _missing(settings: Settings) -> list[DemoSeries]:
@@ -76,26 +77,27 @@ def _missing(settings: Settings) -> list[DemoSeries]:
 
 
 class _Drawing:
-    """Series drawn and written to files while the services start, and handed out in their order.
+    """What the archive lacks, drawn to files while the services start, and handed out in order.
 
     Parameters
     ----------
-    wanted
-        What is to be drawn.
+    settings
+        Of the archive.
     folder
-        Gets a folder for each, which whoever took it removes.
+        Gets a folder for each series, which whoever took it removes.
     """
 
-    def __init__(self, wanted: Sequence[DemoSeries], folder: Path) -> None:
-        self.instance_count = sum(series.instance_count for series in wanted)
-        self._wanted = wanted
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        #: How many instances are to come; known when the first series is handed out.
+        self.instance_count = 0
+        self._settings = settings
         self._folder = folder
         self._ended = threading.Event()
         self._done: queue.Queue[tuple[DemoSeries, list[Path]] | None] = queue.Queue()
         self._executor = ThreadPoolExecutor(1, "noctis-drawing")
         self._work = self._executor.submit(self._draw)
 
-    def __enter__(self) -> _Drawing:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,15 +120,17 @@ class _Drawing:
         from noctis_lab.synthetic.demo import iter_made
 
         try:
-            for number, (series, instances) in enumerate(iter_made(self._wanted)):
+            missing = _missing(self._settings)
+            self.instance_count = sum(series.instance_count for series in missing)
+            for number, (series, instances) in enumerate(iter_made(missing)):
+                folder = self._folder / f"{number:03d}"
+                folder.mkdir()
                 paths = []
                 for index, instance in enumerate(instances):
                     if self._ended.is_set():
                         return
-                    path = self._folder / f"{number:03d}" / f"{index:05d}.dcm"
-                    path.parent.mkdir(exist_ok=True)
-                    instance.save_as(path, enforce_file_format=True)
-                    paths.append(path)
+                    paths.append(folder / f"{index:05d}.dcm")
+                    instance.save_as(paths[-1], enforce_file_format=True)
                 self._done.put((series, paths))
         finally:
             self._done.put(None)
@@ -138,28 +142,29 @@ def _push(
     """Push what is drawn, each series under its modality's AE title."""
     from noctis_lab.ingest.scu import send
 
+    done = drawing.take(stopping)
+    if done is None:
+        return
     failed: list[Sent] = []
     with tqdm(
         total=drawing.instance_count, desc="filling the demo", unit=" images", mininterval=0.1
     ) as bar:
-
-        def step(_result: object) -> None:
-            if stopping.is_set():
-                raise SendFailed("the demo ended before all of it was pushed")
-            bar.update()
-
-        while (done := drawing.take(stopping)) is not None:
+        while done is not None:
             series, paths = done
-            report = send(
-                paths,
-                host=local_address(receiver.host),
-                port=receiver.port,
-                called_aet=settings.dicom_aet,
-                calling_aet=series.calling_aet,
-                progress=step,
-            )
-            failed += report.failed
+            for batch in itertools.batched(paths, _IMAGES_AN_ASSOCIATION):
+                if stopping.is_set():
+                    return
+                report = send(
+                    batch,
+                    host=local_address(receiver.host),
+                    port=receiver.port,
+                    called_aet=settings.dicom_aet,
+                    calling_aet=series.calling_aet,
+                    progress=lambda _: bar.update(),
+                )
+                failed += report.failed
             shutil.rmtree(paths[0].parent)
+            done = drawing.take(stopping)
     if failed:
         raise SendFailed(
             f"{len(failed)} of {drawing.instance_count} demo images were not stored; "

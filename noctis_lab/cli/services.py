@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +30,7 @@ __all__ = ["DicomPort", "register", "serve_archive"]
 
 logger = logging.getLogger(__name__)
 
+_BESIDE_S = 10.0
 _PAGE = "page"  #: the catalogue's note of where the running server's pages are
 
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
@@ -206,6 +207,8 @@ def serve_archive(
                 running.result()
         finally:
             stopping.set()
+            if running is not None:
+                wait([running], timeout=_BESIDE_S)  # it may still need the services for a moment
             supervisor.close()
 
 

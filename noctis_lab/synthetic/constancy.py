@@ -15,7 +15,7 @@ __all__ = ["CONSTANCY_SCANS", "ScannerState", "constancy_scan", "constancy_seed"
 
 #: One scan every 14 days, from 2024-01-08 to 2026-01-05.
 CONSTANCY_SCANS: Final = 53
-PLANES: Final = 9
+PLANES: Final = 7
 _FIRST_DAY: Final = datetime.date(2024, 1, 8)
 _DRIFT_FROM: Final = 20
 _TUBE_CHANGE_AT: Final = 36
@@ -88,8 +88,8 @@ def constancy_scan(scan: int, *, rows: int = 256, columns: int = 256) -> list[Da
     Returns
     -------
     list of pydicom.Dataset
-        9 planes of 5 mm, every 10 mm from z = -70 to 10: three each through the uniformity
-        (-70, -60, -50), the low-contrast (-40, -30, -20) and the sensitometry module (-10, 0, 10).
+        7 planes of 5 mm, every 12 mm from z = -60 to 12: through the uniformity module (-60, -48),
+        the low-contrast module (-36, -24) and the sensitometry module (-12, 0, 12).
         The inserts' true values are `CATPHAN504_INSERTS` at 120 kVp.
     """
     state = scanner_state(scan)
@@ -100,9 +100,9 @@ def constancy_scan(scan: int, *, rows: int = 256, columns: int = 256) -> list[Da
         rows=rows,
         columns=columns,
         pixel_spacing_mm=spacing,
-        slice_spacing_mm=10.0,
+        slice_spacing_mm=12.0,
         slice_thickness_mm=5.0,
-        origin_mm=(-(columns - 1) / 2 * spacing[1], -(rows - 1) / 2 * spacing[0], -70.0),
+        origin_mm=(-(columns - 1) / 2 * spacing[1], -(rows - 1) / 2 * spacing[0], -60.0),
         hu_offset=state.hu_offset,
         hu_scale=state.hu_scale,
         noise_hu=state.noise_hu,

@@ -40,6 +40,8 @@ class DemoSeries:
 def _catphan() -> list[Dataset]:
     return catphan504(
         seed="demo-catphan",
+        planes=56,
+        slice_spacing_mm=2.5,
         StudyDate="20260208",
         StudyTime="063000",
         elements={"StudyDescription": "CT phantom", "StationName": "CT_1"},
@@ -54,14 +56,14 @@ def _series(
 
 #: In the order in which they are sent: what a newcomer opens first comes first.
 DEMO_SERIES: tuple[DemoSeries, ...] = (
-    _series("CT_1", "demo-catphan", 80, _catphan),
-    _series("CT_ER_1", "torso-ct", 48, torso_ct),
-    _series("MR_1", "dynamic-mr", 120, dynamic_mr),
-    _series("PET_1", "pet", 60, pet_series),
+    _series("CT_1", "demo-catphan", 56, _catphan),
+    _series("CT_ER_1", "torso-ct", 40, torso_ct),
+    _series("MR_1", "dynamic-mr", 100, dynamic_mr),
+    _series("PET_1", "pet", 50, pet_series),
     _series("US_2", "ultrasound", 1, ultrasound_cine),
     _series("CR_1", "hand", 1, hand_radiograph),
     *(
-        _series("CT_1", constancy_seed(scan), 9, partial(constancy_scan, scan))
+        _series("CT_1", constancy_seed(scan), 7, partial(constancy_scan, scan))
         for scan in reversed(range(CONSTANCY_SCANS))
     ),
 )

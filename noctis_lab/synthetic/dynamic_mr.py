@@ -47,7 +47,7 @@ _CURVES: Final = {
     "bowel": (280.0, 180.0, 25.0, 20.0, 500.0),
     "nodule": (300.0, 300.0, 20.0, 15.0, 300.0),
 }
-SLICE_SPACING_MM: Final = 6.0
+SLICE_SPACING_MM: Final = 7.0
 _BACKGROUND: Final = 6.0
 _BEGIN_S: Final = 10 * 3600.0 + 12 * 60
 
@@ -65,7 +65,7 @@ def mr_signal(tissue: str, time_s: float) -> float:
 
 def dynamic_mr(
     *,
-    planes: int = 12,
+    planes: int = 10,
     phases: int = 10,
     rows: int = 192,
     columns: int = 256,
@@ -73,7 +73,7 @@ def dynamic_mr(
     noise: float = 14.0,
     seed: str = "dynamic-mr",
 ) -> list[Dataset]:
-    """Return a T1-weighted dynamic series: 12 planes through the liver at 10 points in time.
+    """Return a T1-weighted dynamic series: 10 planes through the liver at 10 points in time.
 
     Parameters
     ----------

@@ -42,10 +42,10 @@ TORSO_SUV: Final = {
 
 def pet_series(
     *,
-    planes: int = 60,
+    planes: int = 50,
     rows: int = 144,
     columns: int = 144,
-    slice_spacing_mm: float = 5.0,
+    slice_spacing_mm: float = 6.0,
     resolution_mm: float = 5.5,
     noise: float = 0.12,
     seed: str = "pet",

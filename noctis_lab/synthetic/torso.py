@@ -31,10 +31,10 @@ _INTERCEPT_HU: Final = -1024
 
 def torso_ct(
     *,
-    planes: int = 48,
+    planes: int = 40,
     rows: int = 512,
     columns: int = 512,
-    slice_spacing_mm: float = 6.0,
+    slice_spacing_mm: float = 7.0,
     gantry_tilt_deg: float = -14.0,
     noise_hu: float = 11.0,
     seed: str = "torso-ct",

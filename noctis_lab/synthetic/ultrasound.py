@@ -123,7 +123,7 @@ def _ellipse(
     cosine, sine = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
     u = cosine * (sector.x - center[0]) + sine * (sector.y - center[1])
     v = cosine * (sector.y - center[1]) - sine * (sector.x - center[0])
-    inside: Field = (1 - np.hypot(u / radii[0], v / radii[1])) * min(radii)
+    inside: Field = (1 - np.hypot(u / radii[0], v / radii[1])) * np.float32(min(radii))
     return inside
 
 
