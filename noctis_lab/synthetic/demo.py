@@ -42,6 +42,8 @@ def _catphan() -> list[Dataset]:
         seed="demo-catphan",
         planes=56,
         slice_spacing_mm=2.5,
+        # The middle plane, which stands for the series in lists, goes through the inserts.
+        origin_mm=(-511 / 2 * 250 / 512, -511 / 2 * 250 / 512, -70.0),
         StudyDate="20260208",
         StudyTime="063000",
         elements={"StudyDescription": "CT phantom", "StationName": "CT_1"},
@@ -54,18 +56,19 @@ def _series(
     return DemoSeries(calling_aet=calling_aet, seed=seed, instance_count=instance_count, make=make)
 
 
-#: In the order in which they are sent: what a newcomer opens first comes first.
+#: In the order in which they are sent. The small ones come first, so that there is something to
+#: see at once; the last to arrive stand at the top of the worklist.
 DEMO_SERIES: tuple[DemoSeries, ...] = (
-    _series("CT_1", "demo-catphan", 56, _catphan),
-    _series("CT_ER_1", "torso-ct", 40, torso_ct),
-    _series("MR_1", "dynamic-mr", 100, dynamic_mr),
-    _series("PET_1", "pet", 50, pet_series),
-    _series("US_2", "ultrasound", 1, ultrasound_cine),
-    _series("CR_1", "hand", 1, hand_radiograph),
     *(
         _series("CT_1", constancy_seed(scan), 7, partial(constancy_scan, scan))
-        for scan in reversed(range(CONSTANCY_SCANS))
+        for scan in range(CONSTANCY_SCANS)
     ),
+    _series("CR_1", "hand", 1, hand_radiograph),
+    _series("US_2", "ultrasound", 1, ultrasound_cine),
+    _series("PET_1", "pet", 50, pet_series),
+    _series("MR_1", "dynamic-mr", 100, dynamic_mr),
+    _series("CT_ER_1", "torso-ct", 40, torso_ct),
+    _series("CT_1", "demo-catphan", 56, _catphan),
 )
 
 

@@ -193,7 +193,7 @@ def test_the_hand_is_a_negative_of_twelve_bits() -> None:
 def test_a_constancy_scan_measures_what_the_scanner_errs_by(scan: int) -> None:
     state = scanner_state(scan)
     planes = constancy_scan(scan)
-    through = [plane for plane in planes if abs(float(plane.ImagePositionPatient[2])) < 13]
+    through = [plane for plane in planes if abs(float(plane.ImagePositionPatient[2])) < 15]
     assert len(through) == 3
     for insert in CATPHAN504_INSERTS:
         angle = math.radians(insert.angle_deg + state.roll_deg)
@@ -227,7 +227,7 @@ def test_the_scanner_drifts_and_steps_as_documented() -> None:
 
 
 def test_the_demo_knows_its_uids_before_it_draws() -> None:
-    kinds = DEMO_SERIES[4:7]  # ultrasound, radiograph, the newest constancy scan
+    kinds = DEMO_SERIES[52:55]  # the newest constancy scan, the radiograph, the ultrasound
     for series, instances in iter_made(kinds):
         assert [str(i.SOPInstanceUID) for i in instances] == series.SOPInstanceUIDs
 
