@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Series as Series
     from noctis_lab.lab import Study as Study
     from noctis_lab.lab import open_lab as open_lab
+    from noctis_lab.lab.demo import demo as demo
 
     __version__: str
 
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "Study",
     "__version__",
+    "demo",
     "errors",
     "open_lab",
 ]
@@ -47,6 +49,7 @@ _HOMES = {
     "Series": "noctis_lab.lab",
     "Settings": "noctis_lab.config",
     "Study": "noctis_lab.lab",
+    "demo": "noctis_lab.lab.demo",
     "open_lab": "noctis_lab.lab",
 }
 

@@ -21,10 +21,13 @@ from pydantic_settings import (
 
 from noctis_lab.errors import SettingsError
 
-__all__ = ["EVERYWHERE", "Settings", "find_sources", "local_address", "open_settings"]
+__all__ = ["DEMO_ROOT", "EVERYWHERE", "Settings", "find_sources", "local_address", "open_settings"]
 
 #: Addresses that a server listens on for all; the loopback is where this machine reaches it.
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+#: Where the demo's archive lies unless another folder is named.
+DEMO_ROOT = Path("~/noctis-demo")
 
 _PREFIX = "NOCTIS_"
 #: Names in the environment that are of the tests, not settings.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from noctis_lab.cli import doctor, network, quarantine, query, senders, services, upkeep
+from noctis_lab.cli import demo, doctor, network, quarantine, query, senders, services, upkeep
 
 __all__ = ["app", "main"]
 
@@ -16,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 services.register(app)
+demo.register(app)
 query.register(app)
 network.register(app)
 senders.register(app)

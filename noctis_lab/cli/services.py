@@ -1,18 +1,14 @@
-"""`noctis serve`, its three processes, `token`, `migrate` and `demo`."""
+"""`noctis serve`, its three processes, `token` and `migrate`."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
-import webbrowser
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from tqdm import tqdm
 
 from noctis_lab.cli.options import (
     AET,
@@ -26,15 +22,15 @@ from noctis_lab.cli.options import (
 )
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
 from noctis_lab.config import Settings, local_address
-from noctis_lab.errors import SendFailed
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
 
-__all__ = ["register"]
+__all__ = ["DicomPort", "register", "serve_archive"]
 
 logger = logging.getLogger(__name__)
 
+_BESIDE_S = 10.0
 # The catalogue's notes of where the running server's pages and its receiver are; the doctor's too.
 _PAGE = "page"
 _RECEIVER = "receiver"
@@ -50,7 +46,7 @@ DicomPort = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (serve, receive, web, worker, token, migrate, demo):
+    for command in (serve, receive, web, worker, token, migrate):
         app.command()(command)
 
 
@@ -67,28 +63,7 @@ def serve(
     settings = opened_settings(root=root, debug=debug, host=host, port=port, dicom_host=dicom_host,
                          dicom_port=dicom_port, dicom_aet=aet)  # fmt: skip
     with outer_door():
-        _serve(settings)
-
-
-def demo(
-    root: Root = None,
-    port: Port = None,
-    dicom_port: DicomPort = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
-) -> None:
-    """Serve a synthetic archive: a CatPhan CT is pushed over the loopback, the page opened."""
-    settings = opened_settings(root=root or Path("~/noctis-demo"), port=port, dicom_port=dicom_port)
-    if "log_level" not in settings.model_fields_set:
-        # A line an image would tear the progress bar apart.
-        settings = settings.model_copy(update={"log_level": "WARNING"})
-    with outer_door(), tempfile.TemporaryDirectory(prefix="noctis-") as folder:
-
-        def push(receiver: Address, url: str, stopping: threading.Event) -> None:
-            _push_demo(settings, receiver, stopping)
-            if not no_browser and not stopping.is_set():
-                _open_browser(url, Path(folder))
-
-        _serve(settings, beside=push)
+        serve_archive(settings)
 
 
 def receive(
@@ -189,7 +164,7 @@ def migrate(root: Root = None) -> None:
             print(f"catalogue of {settings.root} is at this version's schema")
 
 
-def _serve(
+def serve_archive(
     settings: Settings,
     *,
     beside: Callable[[Address, str, threading.Event], None] | None = None,
@@ -234,6 +209,8 @@ def _serve(
                 running.result()
         finally:
             stopping.set()
+            if running is not None:
+                wait([running], timeout=_BESIDE_S)  # it may still need the services for a moment
             supervisor.close()
 
 
@@ -288,40 +265,6 @@ def _origin(settings: Settings, page: Address) -> str:
     return settings.public_origin or f"http://{_in_url(page.host)}:{page.port}"
 
 
-def _open_browser(url: str, folder: Path) -> None:
-    """Open an address by a page that leads there: arguments of a process are for all to see."""
-    page = folder / "open.html"
-    page.touch(mode=0o600)
-    page.write_text(f'<meta http-equiv="refresh" content="0; url={url}">', encoding="ascii")
-    webbrowser.open(page.as_uri())
-
-
 def _in_url(host: str) -> str:
     host = local_address(host)
     return f"[{host}]" if ":" in host else host
-
-
-def _push_demo(settings: Settings, receiver: Address, stopping: threading.Event) -> None:
-    """Push a synthetic CatPhan 504 like a modality would; an archive that has it stays as it is."""
-    from noctis_lab.ingest.scu import send
-    from noctis_lab.synthetic import catphan504, write_series
-
-    with tempfile.TemporaryDirectory(prefix="noctis-demo-") as folder:
-        paths = write_series(catphan504(), Path(folder))
-        with tqdm(total=len(paths), desc="pushing the demo's CT", unit=" images") as bar:
-
-            def step(_result: object) -> None:
-                if stopping.is_set():
-                    raise SendFailed("the demo ended before all of it was pushed")
-                bar.update()
-
-            report = send(
-                paths,
-                host=local_address(receiver.host),
-                port=receiver.port,
-                called_aet=settings.dicom_aet,
-                calling_aet="NOCTIS_DEMO",
-                progress=step,
-            )
-    if report.failed:
-        raise SendFailed(f"{len(report.failed)} of {len(paths)} demo images were not stored")

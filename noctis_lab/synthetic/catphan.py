@@ -35,7 +35,12 @@ _TARGET_DIAMETERS_MM = (15.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0)
 _TARGET_ANGLES_DEG = (0.0, 18.3, 34.7, 48.9, 62.3, 74.5, 84.5, 93.0, 99.7)
 _TARGET_CONTRASTS_HU = (10.0, 5.0, 3.0)
 #: Background of each module, HU.
-_SENSITOMETRY_HU, _RESOLUTION_HU, _LOW_CONTRAST_HU, _UNIFORMITY_HU = 95.0, 95.0, 50.0, 12.0
+_BACKGROUND_HU = {
+    "resolution": 95.0,
+    "sensitometry": 95.0,
+    "low_contrast": 50.0,
+    "uniformity": 12.0,
+}
 #: Module ↔ from which to which z it reaches, mm from the sensitometry module's middle.
 _REACH_MM = {
     "resolution": (15.0, 50.0),
@@ -135,12 +140,12 @@ def catphan504(**options: Unpack[CatphanOptions]) -> list[Dataset]:
     series = _series_options(phantom, asked)
     spec = CtSeriesOptions(**series)
     canvas = _canvas(phantom, spec)
-    modules = _draw_modules(phantom, spec, canvas)
-    first_z = spec.origin_mm[2]
+    first_z = spec.origin_mm[2] - phantom.module_z_mm
+    heights_mm = [first_z + index * spec.slice_spacing_mm for index in range(spec.planes)]
+    modules = _draw_modules(phantom, spec, canvas, {_module_at(z) for z in heights_mm})
 
     def stored(index: int) -> NDArray[np.int32]:
-        z = first_z + index * spec.slice_spacing_mm - phantom.module_z_mm
-        return _to_stored(_draw_plane(phantom, canvas, modules, z, index))
+        return _to_stored(_draw_plane(phantom, canvas, modules, heights_mm[index], index))
 
     series["stored"] = stored
     return ct_series(**series)
@@ -196,28 +201,32 @@ def _canvas(phantom: Catphan504, spec: CtSeriesOptions) -> Canvas:
     )
 
 
-def _draw_modules(phantom: Catphan504, spec: CtSeriesOptions, canvas: Canvas) -> dict[str, Plane]:
+def _module_at(z_mm: float) -> str:
+    """Return which module is cut so far from the sensitometry module's middle, or "air"."""
+    return next((name for name, (low, high) in _REACH_MM.items() if low <= z_mm < high), "air")
+
+
+def _draw_modules(
+    phantom: Catphan504, spec: CtSeriesOptions, canvas: Canvas, wanted: set[str]
+) -> dict[str, Plane]:
     """Draw what every plane of a module has in common, HU, once."""
     air = np.full((spec.rows, spec.columns), _AIR_HU, np.float32)
     if phantom.table:
         # 5 mm of carbon fibre under the phantom, its foam ignored.
         canvas.set_bar(air, (0.0, RADIUS_MM + 8), (220.0, 5.0), -phantom.roll_deg, -150.0)
     modules = {"air": air}
-    for name, background in (
-        ("resolution", _RESOLUTION_HU),
-        ("sensitometry", _SENSITOMETRY_HU),
-        ("low_contrast", _LOW_CONTRAST_HU),
-        ("uniformity", _UNIFORMITY_HU),
-    ):
-        modules[name] = air.copy()
-        canvas.set_disc(modules[name], (0.0, 0.0), RADIUS_MM, background)
-    _draw_inserts(modules["sensitometry"], canvas, phantom.kvp)
-    _draw_gauge(modules["resolution"], canvas)
-    _draw_targets(modules["low_contrast"], canvas)
-    if phantom.cupping_hu != 0:
-        bowl = 1 - canvas.squared_radius_mm2() / np.float32(RADIUS_MM**2)
-        for name in _REACH_MM:
-            modules[name] -= np.float32(phantom.cupping_hu) * np.maximum(bowl, 0)
+    for name in sorted(wanted - {"air"}):
+        plane = modules[name] = air.copy()
+        canvas.set_disc(plane, (0.0, 0.0), RADIUS_MM, _BACKGROUND_HU[name])
+        if name == "sensitometry":
+            _draw_inserts(plane, canvas, phantom.kvp)
+        elif name == "resolution":
+            _draw_gauge(plane, canvas)
+        elif name == "low_contrast":
+            _draw_targets(plane, canvas)
+        if phantom.cupping_hu != 0:
+            bowl = 1 - canvas.squared_radius_mm2() / np.float32(RADIUS_MM**2)
+            plane -= np.float32(phantom.cupping_hu) * np.maximum(bowl, 0)
     return modules
 
 
@@ -248,14 +257,14 @@ def _draw_targets(plane: Plane, canvas: Canvas) -> None:
     for group, contrast in enumerate(_TARGET_CONTRASTS_HU):
         for diameter, turn in zip(_TARGET_DIAMETERS_MM, _TARGET_ANGLES_DEG, strict=True):
             place = canvas.place(_TARGETS_DISTANCE_MM, -87.4 + 120 * group + turn)
-            canvas.set_disc(plane, place, diameter / 2, _LOW_CONTRAST_HU + contrast)
+            canvas.set_disc(plane, place, diameter / 2, _BACKGROUND_HU["low_contrast"] + contrast)
 
 
 def _draw_plane(
     phantom: Catphan504, canvas: Canvas, modules: dict[str, Plane], z_mm: float, index: int
 ) -> Plane:
     """Return one plane in measured HU; z is from the sensitometry module's middle."""
-    name = next((name for name, (low, high) in _REACH_MM.items() if low <= z_mm < high), "air")
+    name = _module_at(z_mm)
     plane = modules[name].copy()
     if name == "sensitometry":
         # Wires rise by 23 degrees: where they cross the plane tells z.

@@ -26,14 +26,15 @@ __all__ = ["encode_pixels"]
 
 
 def encode_pixels(dataset: Dataset, stored: NDArray[np.integer[Any]]) -> None:
-    """Set a single-frame data set's PixelData from its stored values.
+    """Set a data set's PixelData from its stored values.
 
     Parameters
     ----------
     dataset
         With file meta and the Image Pixel module; it says the transfer syntax and the type.
     stored
-        (rows, columns[, samples]); within the range of BitsStored.
+        (rows, columns[, samples]), with the frames first where NumberOfFrames is stated; within
+        the range of BitsStored. Colour is RGB: a YBR_FULL_422 of JPEG is made of it here.
 
     Raises
     ------
@@ -49,7 +50,9 @@ def encode_pixels(dataset: Dataset, stored: NDArray[np.integer[Any]]) -> None:
         payload = typed.astype(ordered).tobytes()
         dataset.add_new("PixelData", "OW" if wide else "OB", payload + b"\0" * (len(payload) % 2))
         return
-    dataset.add_new("PixelData", "OB", encapsulate([_encode(dataset, typed, syntax)]))
+    frames = typed if "NumberOfFrames" in dataset else typed[None]
+    payloads = [_encode(dataset, frame, syntax) for frame in frames]
+    dataset.add_new("PixelData", "OB", encapsulate(payloads))
     dataset["PixelData"].is_undefined_length = True
 
 
@@ -78,7 +81,12 @@ def _encode(dataset: Dataset, typed: NDArray[Any], syntax: UID) -> bytes:
 
 
 def _jpeg(unsigned: NDArray[Any], _typed: NDArray[Any], _bits: int) -> bytes:
-    return bytes(imagecodecs.jpeg8_encode(unsigned, level=90))
+    if unsigned.ndim == 2:
+        return bytes(imagecodecs.jpeg8_encode(unsigned, level=90))
+    encoded = imagecodecs.jpeg8_encode(
+        unsigned, level=85, colorspace="RGB", outcolorspace="YCBCR", subsampling="422"
+    )
+    return bytes(encoded)
 
 
 def _lossless_jpeg(unsigned: NDArray[Any], _typed: NDArray[Any], bits: int) -> bytes:

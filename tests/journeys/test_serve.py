@@ -131,37 +131,6 @@ def test_pages_that_run_alone_let_people_in(tmp_path: Path) -> None:
             assert process.wait(20) == 0
 
 
-def test_the_demo_opens_the_page_without_showing_its_token(tmp_path: Path) -> None:
-    browser, opened = tmp_path / "browser", tmp_path / "opened"
-    written = f"{opened}.part"
-    browser.write_text(
-        f'#!/bin/sh\n(echo "$@"; cat "${{1#file://}}") > {written}\nmv {written} {opened}\n'
-    )
-    browser.chmod(0o700)
-    served = start(
-        "demo", "--port", "0", "--dicom-port", "0", root=tmp_path / "demo", BROWSER=str(browser)
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not opened.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        arguments, page = opened.read_text().split("\n", 1)
-    finally:
-        code = stop(served)
-    assert "token" not in arguments
-    assert served.url in page
-    assert code == 0
-    assert not Path(arguments.removeprefix("file://")).exists()
-
-
-def test_a_demo_that_is_interrupted_while_it_pushes_ends(tmp_path: Path) -> None:
-    served = start(
-        "demo", "--no-browser", "--port", "0", "--dicom-port", "0", root=tmp_path / "demo"
-    )
-    assert stop(served) == 0
-
-
 def _token(root: Path) -> str:
     printed = noctis("token", root=root)
     assert printed.returncode == 0, printed.stderr
