@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import struct
 import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,11 +269,16 @@ def test_no_byte_of_an_archives_list_makes_it_fail(image: bytes, tmp_path: Path)
 
 @pytest.fixture
 def medium(tmp_path: Path) -> Path:
-    files = FileSet()
-    for plane in ct_series(planes=3, rows=16, columns=16):
-        files.add(plane)
-    files.write(tmp_path / "cd")
-    files._tmpdir.cleanup()  # pydicom leaves it to the garbage collector, which warns
+    planes = ct_series(planes=3, rows=16, columns=16)
+    with warnings.catch_warnings():
+        # pydicom leaves a temporary folder to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        files = FileSet()
+        for plane in planes:
+            files.add(plane)
+        files.write(tmp_path / "cd")
+        del files
+        gc.collect()
     return tmp_path / "cd"
 
 
