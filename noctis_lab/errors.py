@@ -12,6 +12,7 @@ name or identifier: UIDs only.
     │   ├── TruncatedDicom                      an element says more bytes than there are
     │   ├── NestingTooDeep                      sequences deeper than the bound
     │   └── DicomTooLarge                       a bound in bytes or elements is exceeded
+    ├── ArchiveRefused (ValueError)             a zip archive is broken or passes a bound
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
@@ -44,6 +45,7 @@ from typing import Any
 __all__ = [
     "AccessDenied",
     "ArchiveNotFound",
+    "ArchiveRefused",
     "CannotAccept",
     "CannotStack",
     "CatalogError",
@@ -128,6 +130,10 @@ class NestingTooDeep(InvalidDicom):
 
 class DicomTooLarge(InvalidDicom):
     """A bound in bytes, or in elements, is exceeded."""
+
+
+class ArchiveRefused(NoctisError, ValueError):
+    """A zip archive, or an entry of one, is broken, encrypted, or passes a bound; never a name."""
 
 
 class UnsupportedTransferSyntax(NoctisError, NotImplementedError):
