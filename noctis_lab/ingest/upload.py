@@ -1,0 +1,207 @@
+"""Uploads: one body as it comes, then the instances that are in it, through the one way in."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from noctis_lab.catalog.records import Receipt, ReceiptSource
+from noctis_lab.dicom.file_meta import MEDIA_DIRECTORY, read_file_meta
+from noctis_lab.errors import DicomTooLarge, InvalidDicom, TruncatedDicom
+from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline
+from noctis_lab.storage.files import Storage
+
+__all__ = ["MOST_LISTED", "Upload", "UploadItem", "UploadReport"]
+
+MOST_LISTED: Final = 200  #: reasons that a report of a zip lists; the others are only counted
+_ZIP: Final = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadItem:
+    """What became of one file; `name` is its place in a zip, empty for the body itself."""
+
+    outcome: Outcome
+    name: str = ""
+    reason: str | None = None
+    SOPInstanceUID: str = ""
+    SeriesInstanceUID: str = ""
+    StudyInstanceUID: str = ""
+    quarantine_id: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadReport:
+    """What became of one body.
+
+    `items` has the one file, or, of a zip, what was not taken (at most `MOST_LISTED`);
+    `studies` the StudyInstanceUIDs of what is in the archive now. `is_stopped`: the uploader went
+    away, and the rest of a zip was left out.
+    """
+
+    is_zip: bool = False
+    is_stopped: bool = False
+    stored: int = 0
+    same: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    items: list[UploadItem]
+    studies: list[str]
+
+    def count(self, item: UploadItem) -> None:
+        """Add one file."""
+        match item.outcome:
+            case Outcome.STORED:
+                self.stored += 1
+            case Outcome.SAME:
+                self.same += 1
+            case Outcome.CONFLICT:
+                self.conflicts += 1
+            case Outcome.REJECTED:
+                self.rejected += 1
+        is_in = item.outcome in (Outcome.STORED, Outcome.SAME)
+        if is_in and item.StudyInstanceUID not in self.studies:
+            self.studies.append(item.StudyInstanceUID)
+        if not self.is_zip or (not is_in and len(self.items) < MOST_LISTED):
+            self.items.append(item)
+
+
+class Upload:
+    """One body on its way in: `write` its bytes, then `finish`; leaving without it forgets them.
+
+    Parameters
+    ----------
+    pipeline, storage
+        The archive's.
+    facility
+        To which the instances belong.
+    most_bytes
+        The longest body that is taken; bytes.
+    clock
+        Gives the instant of each receipt, aware.
+
+    Raises
+    ------
+    NoSpace, StorageError
+        Nothing can be written.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        storage: Storage,
+        *,
+        facility: str,
+        most_bytes: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pipeline = pipeline
+        self._facility = facility
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._lock = threading.Lock()  # a closing must not take the file from under a write
+        self._is_closed = False
+        self._file = storage.open_incoming(b"")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the bytes; a second call does nothing."""
+        with self._lock:
+            self._is_closed = True
+            self._file.close()
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append bytes of the body.
+
+        Raises
+        ------
+        DicomTooLarge
+            The body is longer than it may be.
+        NoSpace, StorageError
+            They could not be written.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            if self._file.file_size + len(data) > self._most_bytes:
+                raise DicomTooLarge(f"a body of more than {self._most_bytes} bytes")
+            self._file.write(data)
+            self._pipeline.require_space_for(self._file)
+
+    def finish(self, stop: threading.Event) -> UploadReport:
+        """Take in what was written.
+
+        Parameters
+        ----------
+        stop
+            Looked at between the files of a zip.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            The archive cannot take it. Of a zip, what came before is in.
+        """
+        report = UploadReport(items=[], studies=[])
+        report.count(_item(self._admit()))
+        report.is_stopped = stop.is_set()
+        return report
+
+    def _admit(self) -> Admission:
+        fd = self._file.fd
+        reason = _why_no_instance(fd)
+        if reason is not None:
+            # The uploader has it still, and nothing of a study is lost: quarantine is for DICOM.
+            return Admission(outcome=Outcome.REJECTED, reason=reason)
+        return self._pipeline.admit_file(self._file.path, self._receipt())
+
+    def _receipt(self) -> Receipt:
+        return Receipt(
+            source=ReceiptSource.UPLOAD,
+            facility=self._facility,
+            calling_aet="",
+            called_aet="",
+            received_at=self._clock(),
+        )
+
+
+def _why_no_instance(fd: int) -> str | None:
+    """Return why a file is no instance at all, or None where it is one, be it a damaged one."""
+    if os.fstat(fd).st_size == 0:
+        return "it is empty"
+    try:
+        meta = read_file_meta(fd)
+    except TruncatedDicom:
+        return None
+    except InvalidDicom:
+        return "it is not DICOM"
+    # PS3.10 8.6: a DICOMDIR lists files; those are uploaded themselves.
+    return (
+        "it is a directory of media (DICOMDIR)" if meta.sop_class_uid == MEDIA_DIRECTORY else None
+    )
+
+
+def _item(admission: Admission, name: str = "") -> UploadItem:
+    return UploadItem(
+        outcome=admission.outcome,
+        name=name,
+        reason=admission.reason,
+        SOPInstanceUID=admission.SOPInstanceUID,
+        SeriesInstanceUID=admission.SeriesInstanceUID,
+        StudyInstanceUID=admission.StudyInstanceUID,
+        quarantine_id=admission.quarantine_id,
+    )
