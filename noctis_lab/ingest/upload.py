@@ -11,15 +11,19 @@ from types import TracebackType
 from typing import Final, Self
 
 from noctis_lab.catalog.records import Receipt, ReceiptSource
-from noctis_lab.dicom.file_meta import MEDIA_DIRECTORY, read_file_meta
-from noctis_lab.errors import DicomTooLarge, InvalidDicom, TruncatedDicom
+from noctis_lab.dicom.header import Limits
+from noctis_lab.errors import DicomTooLarge, InvalidDicom
+from noctis_lab.ingest.admission import iter_file, read_open_header
+from noctis_lab.ingest.media import Candidate, MediaLimits, Passed, PassedKind, iter_media
 from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline
+from noctis_lab.storage.durable import storage_errors
 from noctis_lab.storage.files import Storage
 
 __all__ = ["MOST_LISTED", "Upload", "UploadItem", "UploadReport"]
 
 MOST_LISTED: Final = 200  #: reasons that a report of a zip lists; the others are only counted
-_ZIP: Final = b"PK\x03\x04"
+_MOST_ENTRIES: Final = 100_000  # of one zip
+_MOST_UNPACKED_BYTES: Final = 64 * 1024**3  # of one zip, those within it included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,7 @@ class Upload:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
+        self._storage = storage
         self._facility = facility
         self._most_bytes = most_bytes
         self._clock = clock
@@ -157,17 +162,59 @@ class Upload:
             The archive cannot take it. Of a zip, what came before is in.
         """
         report = UploadReport(items=[], studies=[])
-        report.count(_item(self._admit()))
-        report.is_stopped = stop.is_set()
+        limits = MediaLimits(
+            max_entries=_MOST_ENTRIES,
+            max_entry_bytes=self._most_bytes,
+            max_total_bytes=_MOST_UNPACKED_BYTES,
+        )
+
+        def note_zip(_count: int) -> None:
+            report.is_zip = True
+
+        path = self._file.path
+        with storage_errors("unpacking an upload"):
+            found = iter_media(path, scratch=path.parent, limits=limits, on_archive=note_zip)
+            for finding in found:
+                if isinstance(finding, Candidate):
+                    report.count(self._admit(finding))
+                elif report.is_zip or finding.kind is not PassedKind.MISSING:
+                    # What a lone DICOMDIR names has bodies of its own.
+                    report.count(self._passed(finding))
+                if stop.is_set():
+                    report.is_stopped = True
+                    break
+                self._storage.require_space()
         return report
 
-    def _admit(self) -> Admission:
-        fd = self._file.fd
-        reason = _why_no_instance(fd)
-        if reason is not None:
-            # The uploader has it still, and nothing of a study is lost: quarantine is for DICOM.
-            return Admission(outcome=Outcome.REJECTED, reason=reason)
-        return self._pipeline.admit_file(self._file.path, self._receipt())
+    def _admit(self, candidate: Candidate) -> UploadItem:
+        name = self._name(candidate.name)
+        try:
+            with candidate.opened() as fd:
+                if not candidate.is_marked and not _is_instance(fd):
+                    # The uploader has it still: quarantine is for what says that it is DICOM.
+                    return UploadItem(outcome=Outcome.REJECTED, name=name, reason="not DICOM")
+                if not candidate.is_entry:
+                    admission = self._pipeline.admit_file(candidate.path, self._receipt())
+                else:
+                    admission = self._admit_entry(fd)
+        finally:
+            candidate.close()
+        return _item(admission, name)
+
+    def _admit_entry(self, fd: int) -> Admission:
+        """Admit what was unpacked, which has no name that a pipeline could open."""
+        with self._storage.open_incoming(b"") as copy:
+            for piece in iter_file(fd, 0):
+                copy.write(piece)
+            return self._pipeline.admit_file(copy.path, self._receipt())
+
+    def _passed(self, passed: Passed) -> UploadItem:
+        name = self._name(passed.name)
+        return UploadItem(outcome=Outcome.REJECTED, name=name, reason=passed.reason)
+
+    def _name(self, name: str) -> str:
+        """Return a finding's place within the body; where the body lies is nobody's business."""
+        return name.removeprefix(os.fspath(self._file.path)).removeprefix("/")
 
     def _receipt(self) -> Receipt:
         return Receipt(
@@ -179,23 +226,15 @@ class Upload:
         )
 
 
-def _why_no_instance(fd: int) -> str | None:
-    """Return why a file is no instance at all, or None where it is one, be it a damaged one."""
-    if os.fstat(fd).st_size == 0:
-        return "it is empty"
+def _is_instance(fd: int) -> bool:
     try:
-        meta = read_file_meta(fd)
-    except TruncatedDicom:
-        return None
+        read_open_header(fd, limits=Limits())
     except InvalidDicom:
-        return "it is not DICOM"
-    # PS3.10 8.6: a DICOMDIR lists files; those are uploaded themselves.
-    return (
-        "it is a directory of media (DICOMDIR)" if meta.sop_class_uid == MEDIA_DIRECTORY else None
-    )
+        return False
+    return True
 
 
-def _item(admission: Admission, name: str = "") -> UploadItem:
+def _item(admission: Admission, name: str) -> UploadItem:
     return UploadItem(
         outcome=admission.outcome,
         name=name,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from pydicom import dcmwrite
-from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
+from pydicom import dcmread, dcmwrite
 
 from noctis_lab.access import Role
 from noctis_lab.catalog import people
@@ -33,16 +33,12 @@ def files_of(site: Site, name: str, *, planes: int = 1) -> list[bytes]:
 
 
 def changed(file: bytes, **elements: str) -> bytes:
-    from io import BytesIO
-
-    from pydicom import dcmread
-
-    data_set: Dataset = dcmread(BytesIO(file))
+    data_set = dcmread(io.BytesIO(file))
     for keyword, value in elements.items():
         setattr(data_set, keyword, value)
-    written = DicomBytesIO()
+    written = io.BytesIO()
     dcmwrite(written, data_set)
-    return bytes(written.getvalue())
+    return written.getvalue()
 
 
 def incoming(site: Site) -> list[Path]:
@@ -103,19 +99,65 @@ def test_how_an_unseen_study_differs_is_not_told(site: Site) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "it is empty"),
-        (b"Dear diary, this is no DICOM at all.\n" * 10, "it is not DICOM"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(300), "it is not DICOM"),
+        (b"", "an empty file"),
+        (b"Dear diary, this is no DICOM at all.\n" * 10, "neither with DICM"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(300), "neither with DICM"),
+        (b"\x08\x00\x05\x00" + b"begins like one, and is none" * 10, "not DICOM"),
+        (b"\x1f\x8b" + bytes(300), "gzip"),
     ],
 )
 def test_what_is_not_dicom_is_named_and_left_alone(site: Site, body: bytes, reason: str) -> None:
     with site.client() as admin:
-        said = admin.post(UPLOAD, params={"facility": "east"}, content=body).json()
+        answer = admin.post(UPLOAD, params={"facility": "east"}, content=body)
+    said = answer.json()
     assert said["rejected"] == 1
-    assert said["items"][0]["reason"] == reason
+    assert reason in said["items"][0]["reason"]
     assert said["items"][0]["is_quarantined"] is False
+    assert str(site.settings.root) not in answer.text
     assert site.catalog.list_quarantine()[0] == 0
     assert incoming(site) == []
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return body.getvalue()
+
+
+def test_a_zip_is_taken_apart_whatever_its_entries_are_called(site: Site) -> None:
+    files = files_of(site, "ZIP^ONE", planes=3)
+    inner = zipped({"../../etc/passwd": files[1], "b": files[2]})
+    body = zipped({"a/IM1": files[0], "inner": inner, "/abs/<b>.txt": b"no DICOM, but text" * 20})
+    with site.client() as admin:
+        answer = admin.post(UPLOAD, params={"facility": "east"}, content=body)
+        again = admin.post(UPLOAD, params={"facility": "east"}, content=body).json()
+    said = answer.json()
+    assert (said["is_zip"], said["stored"], said["rejected"]) == (True, 3, 1)
+    assert [item["name"] for item in said["items"]] == ["/abs/<b>.txt"]
+    assert (again["stored"], again["same"]) == (0, 3)
+    assert str(site.settings.root) not in answer.text
+    assert site.catalog.counts().instances == 3
+    assert incoming(site) == []
+
+
+def test_of_what_a_zip_holds_in_vain_the_first_are_listed_and_all_counted(site: Site) -> None:
+    [file] = files_of(site, "ZIP^ONE")
+    body = zipped({"IM": file} | {f"{n:04d}.txt": b"text, no DICOM" * 9 for n in range(300)})
+    with site.client() as admin:
+        said = admin.post(UPLOAD, params={"facility": "east"}, content=body).json()
+    assert (said["stored"], said["rejected"], len(said["items"])) == (1, 300, 200)
+
+
+def test_a_zip_bomb_is_refused_by_name(tmp_path: Path) -> None:
+    with small_site(tmp_path, max_instance_bytes=3_000_000) as site, site.client() as admin:
+        body = zipped({"bomb": bytes(128) + b"DICM" + bytes(50_000_000)})
+        assert len(body) < 100_000
+        said = admin.post(UPLOAD, params={"facility": "east"}, content=body).json()
+        assert said["rejected"] == 1
+        assert "3000000" in said["items"][0]["reason"]
+        assert incoming(site) == []
 
 
 def test_a_damaged_instance_goes_to_quarantine(site: Site) -> None:
