@@ -22,6 +22,11 @@ export function formatLeft(left_s: number): string {
 
 const filesWord = (count: number): string => `${formatNumber(count, 0)} ${count === 1 ? "file" : "files"}`;
 
+function sentenceOf(row: Row): string {
+  const said = row.reason.charAt(0).toUpperCase() + row.reason.slice(1).replace(/\.$/, "");
+  return `${said}.${row.isQuarantined ? " Kept in quarantine." : ""}`;
+}
+
 interface GroupParts {
   element: HTMLDetailsElement;
   count: HTMLElement;
@@ -253,7 +258,7 @@ export class UploadPanel {
     const list = el("ul", { class: "uprows" });
     const element = el("details", { class: "upgroup", hidden: true },
       el("summary", { class: "row g2" }, el("span", { class: `mark ${kind}` }, icon(picture, "s")), count, GROUP_WORDS[group],
-        el("span", { class: "grow" }), el("span", { class: "fold" }, icon("right", "s"))), list);
+        el("span", { class: "grow" }), el("span", { class: "chev" }, icon("right", "s"))), list);
     const parts: GroupParts = { element, count, list, drawn: -1 };
     element.addEventListener("toggle", () => { parts.drawn = -1; this.draw(); });
     this.groups.set(group, parts);
@@ -324,7 +329,7 @@ export class UploadPanel {
     const own = rows.filter((row) => row.group === group);
     const lines = own.slice(0, SHOWN_ROWS).map((row) => el("li", {},
       el("div", { class: "ell", title: row.path }, row.path, row.files > 1 ? el("span", { class: "t3" }, ` · ${filesWord(row.files)}`) : null),
-      row.reason ? el("div", { class: "f12 t2" }, row.reason, row.isQuarantined ? " Kept in quarantine." : "") : null));
+      row.reason ? el("div", { class: "f12 t2" }, sentenceOf(row)) : null));
     if (own.length > SHOWN_ROWS) lines.push(el("li", { class: "t3 f12" }, `${formatNumber(own.length - SHOWN_ROWS, 0)} more: see the report.`));
     parts.list.replaceChildren(...lines);
   }

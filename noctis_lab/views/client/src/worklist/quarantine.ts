@@ -18,7 +18,7 @@ export class QuarantineList {
 
   constructor(private readonly source: Source) {
     this.element.append(
-      el("summary", { class: "row g2" }, el("span", { class: "warnink" }, icon("warn")), this.count, el("span", { class: "grow" }), el("span", { class: "fold t3" }, icon("right", "s"))),
+      el("summary", { class: "row g2" }, el("span", { class: "warnink" }, icon("warn")), this.count, el("span", { class: "grow" }), el("span", { class: "chev t3" }, icon("right", "s"))),
       this.list, this.more, this.said);
   }
 
@@ -55,7 +55,7 @@ export class QuarantineList {
           el("span", { class: "grow" }), el("span", { class: "f12 t3" }, formatArrival(new Date(row.received_at), new Date()))),
         el("span", { class: "keptwhat" }, what),
         el("span", { class: "f12 t2 ell" }, from)),
-      el("p", { class: "f12 t2" }, row.reason), detail);
+      el("p", { class: "f12 t2" }, `${row.reason.charAt(0).toUpperCase()}${row.reason.slice(1)}`), detail);
     element.addEventListener("toggle", () => {
       if (element.open && detail.childElementCount === 0) void this.fill(detail, row);
     });
