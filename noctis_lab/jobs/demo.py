@@ -41,13 +41,7 @@ def has_demo(catalog: Catalog) -> bool:
 def load_demo(
     settings: Settings, storage: Storage, catalog: Catalog, *, stop: threading.Event
 ) -> None:
-    """Make the synthetic series and take them in, as an upload would.
-
-    Raises
-    ------
-    InterruptedError
-        It was told to stop. What is in stays: run again, it goes on.
-    """
+    """Make the synthetic series and take them in, as an upload would."""
     from noctis_lab.ingest.ledger import Ledger
     from noctis_lab.ingest.pipeline import Pipeline
     from noctis_lab.storage.journal import Journal
@@ -59,7 +53,8 @@ def load_demo(
     with tempfile.TemporaryDirectory(prefix="noctis-demo-") as folder:
         for path in write_series(catphan504(), Path(folder)):
             if stop.is_set():
-                raise InterruptedError("the worker was told to stop")
+                ask_for_demo(catalog)  # the next worker goes on; what is in stays
+                return
             pipeline.admit_file(path, _receipt(catalog))
     logger.info("the demo is loaded")
 

@@ -30,8 +30,9 @@ const ARRIVALS: Query = { text: "", filters: { modalities: [], facilities: [], r
 
 const KEYS: [string[], string][] = [
   [["↑", "↓"], "select a study"], [["→", "←"], "unfold, its series, fold"], [["↵"], "open in the viewer"],
-  [["Home", "End"], "first, last"], [["/"], "search"], [["u"], "upload"], [["Esc"], "close, clear the search"], [["?"], "these keys"],
+  [["Home", "End"], "first, last"], [["/"], "search"], [["Esc"], "close, clear the search"], [["?"], "these keys"],
 ];
+const UPLOAD_KEYS: [string[], string][] = [[["u"], "upload"]];
 
 export interface WorklistOptions {
   source: Source;
@@ -159,7 +160,7 @@ class Worklist {
   private keysPopover(): HTMLElement {
     return el("div", { class: "pop keys", popover: "auto", role: "dialog", "aria-label": "Keys" },
       el("div", { class: "b" }, "Keys"),
-      ...KEYS.map(([keys, words]) => el("div", { class: "row g2" }, el("span", { class: "row g1 ks" }, ...keys.map(key)), words)));
+      ...[...KEYS, ...(this.options.canUpload ? UPLOAD_KEYS : [])].map(([keys, words]) => el("div", { class: "row g2" }, el("span", { class: "row g1 ks" }, ...keys.map(key)), words)));
   }
 
   private listen(): void {

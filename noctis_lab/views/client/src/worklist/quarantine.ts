@@ -35,9 +35,13 @@ export class QuarantineList {
   private show(answer: Quarantine): void {
     this.element.hidden = answer.total === 0;
     this.count.textContent = `${formatNumber(answer.total, 0)} in quarantine`;
-    // A row that is being decided on stays as it is while others come and go.
-    const shown = new Map(answer.rows.map((row) => [row.quarantine_id, this.shown.get(row.quarantine_id) ?? this.rowOf(row)]));
-    const isSame = shown.size === this.shown.size && [...shown.keys()].every((id, index) => id === [...this.shown.keys()][index]);
+    // A row that is being decided on stays as it is while others come and go; one that changed is new.
+    const shown = new Map(answer.rows.map((row) => {
+      const text = JSON.stringify(row);
+      return [text, this.shown.get(text) ?? this.rowOf(row)];
+    }));
+    const before = [...this.shown.keys()];
+    const isSame = shown.size === this.shown.size && [...shown.keys()].every((text, index) => text === before[index]);
     this.shown = shown;
     if (!isSame) this.list.replaceChildren(...shown.values());
     const rest = answer.total - answer.rows.length;
@@ -118,6 +122,7 @@ export class QuarantineList {
     try {
       const answer = await this.source.settle(kept.quarantine_id, how);
       this.loads += 1;
+      this.shown.clear();
       this.show(answer);
       this.said.textContent = how === "accept" ? "Accepted." : "Discarded.";
     } catch (error) {
