@@ -46,16 +46,20 @@ def load_demo(
     from noctis_lab.ingest.pipeline import Pipeline
     from noctis_lab.storage.journal import Journal
     from noctis_lab.storage.layout import JOURNAL
-    from noctis_lab.synthetic import catphan504, write_series
+    from noctis_lab.synthetic.demo import iter_made, missing_series
 
     ledger = Ledger(Journal(settings.root / JOURNAL), catalog)
     pipeline = Pipeline(storage=storage, catalog=catalog, ledger=ledger)
+    missing = missing_series(lambda uid: catalog.find_instance(uid, withheld=True) is not None)
     with tempfile.TemporaryDirectory(prefix="noctis-demo-") as folder:
-        for path in write_series(catphan504(), Path(folder)):
-            if stop.is_set():
-                ask_for_demo(catalog)  # the next worker goes on; what is in stays
-                return
-            pipeline.admit_file(path, _receipt(catalog))
+        path = Path(folder, "instance.dcm")
+        for _, instances in iter_made(missing):
+            for instance in instances:
+                if stop.is_set():
+                    ask_for_demo(catalog)  # the next worker goes on; what is in stays
+                    return
+                instance.save_as(path, enforce_file_format=True)
+                pipeline.admit_file(path, _receipt(catalog))
     logger.info("the demo is loaded")
 
 
