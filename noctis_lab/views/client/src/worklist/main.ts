@@ -63,7 +63,7 @@ class Worklist {
   private readonly upload: UploadPanel | null;
   private readonly middle = el("div", { class: "middle" });
   private readonly root: HTMLElement;
-  private readonly keys = this.keysPopover();
+  private readonly keys: HTMLElement;
   private sql = "";
   private searching: AbortController | null = null;
   private typing = 0;
@@ -88,6 +88,7 @@ class Worklist {
     this.arrivals = new Arrivals(this.source, { open: (study) => this.open(study, null), paused: (isPaused) => this.refresher.pause(isPaused) });
     this.corner = options.isAdmin ? new AdminCorner(this.source) : null;
     this.upload = options.canUpload ? new UploadPanel({ isPage: false }) : null;
+    this.keys = this.keysPopover();
     this.root = this.layout();
     this.input.value = this.query.text;
   }
