@@ -29,13 +29,21 @@ function fact(kind: FindingState, title: string, text: string, remedy: string | 
 }
 
 const STATE_WORDS: Record<FindingState, string> = { pass: "fine", warn: "warning", fail: "fault", unknown: "not known" };
+const NEWCOMERS = new Set(["receiver", "folders", "free space", "database", "decoders"]);
 const WORST: FindingState[] = ["fail", "warn", "unknown", "pass"];
 
 /** Facts of the installation: the doctor's, faults first; else what the status tells. */
 export function factsOf(status: Status, findings: Finding[] | null, isAdmin: boolean): HTMLElement[] {
   if (findings !== null) {
     const sorted = [...findings].sort((a, b) => WORST.indexOf(a.state) - WORST.indexOf(b.state));
-    return sorted.map((each) => fact(each.state in STATE_WORDS ? each.state : "unknown", each.name, each.text, each.remedy));
+    const factOf = (each: Finding): HTMLElement =>
+      fact(each.state in STATE_WORDS ? each.state : "unknown", each.name.charAt(0).toUpperCase() + each.name.slice(1), each.text, each.remedy);
+    // Passes whisper: those that a newcomer asks for stand open, the others behind one line.
+    const isOpen = (each: Finding): boolean => each.state !== "pass" || NEWCOMERS.has(each.name);
+    const fine = sorted.filter((each) => !isOpen(each));
+    return [...sorted.filter(isOpen).map(factOf), ...(fine.length === 0 ? [] : [
+      el("details", { class: "fine" }, el("summary", { class: "row g2 f12 t2" }, el("span", { class: "mark pass" }, icon("pass")), `${fine.length} more are fine`, el("span", { class: "grow" }), el("span", { class: "chev t3" }, icon("right", "s"))),
+        ...fine.map(factOf))])];
   }
   const { receiver } = status;
   const isLocal = LOOPBACK.has(receiver.host);

@@ -59,7 +59,7 @@ export class QuarantineList {
           el("span", { class: "grow" }), el("span", { class: "f12 t3" }, formatArrival(new Date(row.received_at), new Date()))),
         el("span", { class: "keptwhat" }, what),
         el("span", { class: "f12 t2 ell" }, from)),
-      el("p", { class: "f12 t2" }, `${row.reason.charAt(0).toUpperCase()}${row.reason.slice(1)}`), detail);
+      detail);
     element.addEventListener("toggle", () => {
       if (element.open && detail.childElementCount === 0) void this.fill(detail, row);
     });
@@ -79,7 +79,7 @@ export class QuarantineList {
   private detailOf(kept: KeptDetail): HTMLElement[] {
     const { differences } = kept;
     const rest = differences.length - MOST_DIFFERENCES;
-    const parts = differences.length === 0 ? [] : [
+    const parts = differences.length === 0 ? [el("p", { class: "f12 t2" }, `${kept.reason.charAt(0).toUpperCase()}${kept.reason.slice(1)}`)] : [
       el("div", { class: "f11 b t3" }, "Differs in"),
       el("ul", { class: "row g1 diffs" }, ...differences.slice(0, MOST_DIFFERENCES).map((name) => el("li", { class: "chip" }, name)),
         rest > 0 ? el("li", { class: "t3 f12" }, `and ${rest} more`) : null)];
