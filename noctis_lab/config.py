@@ -95,7 +95,9 @@ class Settings(BaseSettings):
     )
     max_associations: int = Field(64, ge=1, le=1024, description="Associations at one time.")
     network_timeout_s: float = Field(
-        10.0, gt=0, description="A peer silent in mid-PDU this long is aborted; seconds."
+        10.0,
+        gt=0,
+        description="A peer silent in mid-PDU, or in mid-upload, this long is cut off; seconds.",
     )
     idle_timeout_s: float = Field(
         60.0, gt=0, description="An association without a message this long is ended; seconds."
@@ -104,7 +106,7 @@ class Settings(BaseSettings):
         False, description="Go back to pynetdicom's own receiving classes (slower)."
     )
     max_instance_bytes: int = Field(
-        8 * 1024**3, ge=1, description="The largest data set that is received; bytes."
+        8 * 1024**3, ge=1, description="The largest data set, or upload, that is received; bytes."
     )
     min_free_bytes: int = Field(
         1024**3, ge=0, description="Refuse new instances below this much free space; bytes."

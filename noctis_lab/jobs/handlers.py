@@ -18,6 +18,7 @@ from noctis_lab.config import Settings
 from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSyntax
 from noctis_lab.events import SeriesSummarised
+from noctis_lab.jobs.demo import LOAD_DEMO, load_demo
 from noctis_lab.storage.files import THUMBNAILS, Storage
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.stack import summarise, view_order
@@ -96,6 +97,11 @@ def _write_thumbnail(workshop: Workshop, reference: str, rows: list[InstanceRow]
     workshop.storage.write_derived(THUMBNAILS, reference, ".png", picture)
 
 
+def _load_demo(workshop: Workshop, job: Job) -> None:  # noqa: ARG001 - as every handler
+    """Take the demo's synthetic series in."""
+    load_demo(workshop.settings, workshop.storage, workshop.catalog, stop=workshop.stop)
+
+
 def _keep_house(workshop: Workshop, job: Job) -> None:
     """Merge small Parquet files, delete replaced ones, forget old events; then again later."""
     catalog = workshop.catalog
@@ -111,4 +117,5 @@ HANDLERS: Mapping[str, Handler] = {
     "flush-series": _flush_series,
     "summarise-series": _summarise_series,
     HOUSEKEEPING: _keep_house,
+    LOAD_DEMO: _load_demo,
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "API_PATH",
     "ASSETS_PATH",
+    "UPLOAD_PATH",
     "VIEWER_PATH",
     "Visit",
     "mount_pages",
@@ -35,6 +36,7 @@ __all__ = [
 
 #: Panel matches such a template itself: the document's path and its websocket's alike.
 VIEWER_PATH = "/viewer/{StudyInstanceUID}"
+UPLOAD_PATH = "/upload"
 ASSETS_PATH = "/assets"
 #: Where the components ask; the web floor mounts its routes there.
 API_PATH = "/api/v1/dicom"
@@ -79,7 +81,19 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
         visitor = visit()
         _dress(shell, lab, visitor, page="worklist")
         is_admin = may(visitor.principal, Action.ADMINISTER)
-        return Worklist(is_admin=is_admin, is_served=True, sizing_mode="stretch_both", margin=0)
+        return Worklist(
+            is_admin=is_admin,
+            can_upload=may(visitor.principal, Action.UPLOAD),
+            is_served=True,
+            sizing_mode="stretch_both",
+            margin=0,
+        )
+
+    def upload() -> Viewable:
+        from noctis_lab.views.upload import UploadPage
+
+        _dress(shell, lab, visit(), page="upload")
+        return UploadPage(sizing_mode="stretch_both", margin=0)
 
     def viewer() -> Viewable:
         StudyInstanceUID = pn.state.route_params["StudyInstanceUID"]
@@ -88,9 +102,13 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
 
     app.mount(ASSETS_PATH, StaticFiles(directory=_STATIC), name="assets")
     add_applications(
-        {"/": worklist, VIEWER_PATH: viewer},
+        {"/": worklist, VIEWER_PATH: viewer, UPLOAD_PATH: upload},
         app=app,
-        title={"/": "Worklist · noctis_lab", VIEWER_PATH: "Viewer · noctis_lab"},
+        title={
+            "/": "Worklist · noctis_lab",
+            VIEWER_PATH: "Viewer · noctis_lab",
+            UPLOAD_PATH: "Upload · noctis_lab",
+        },
         location=False,
         ico_path="none",
         websocket_origin="*",  # the guard in front compares Origin with Host, and refuses without
@@ -152,6 +170,7 @@ def _dress(
         "page": page,
         "identity": identity,
         "principal": principal,
+        "can_upload": may(principal, Action.UPLOAD),
         "initials": principal.name[:2].upper(),
         "facilities": "every facility" if facilities is None else ", ".join(sorted(facilities)),
         "aet": lab.settings.dicom_aet,

@@ -27,6 +27,9 @@ class Worklist(JSComponent):
     is_admin = param.Boolean(
         default=False, constant=True, doc="Whether senders may be approved here."
     )
+    can_upload = param.Boolean(
+        default=False, constant=True, doc="Whether files may be uploaded here; only where served."
+    )
     is_served = param.Boolean(default=False, constant=True, doc="Whether there is an API to ask.")
     viewer_address = param.String(
         default="/viewer/{study}?series={series}",

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from noctis_lab.config import Settings
-from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, SeriesChanged
+from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, NoSpace, SeriesChanged
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.views.pages import API_PATH, mount_pages
 from noctis_lab.web.auth import Gate, current_visit
@@ -24,6 +24,7 @@ from noctis_lab.web.limits import Limits
 from noctis_lab.web.live import LiveFeed
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.routes import (
+    demo,
     health,
     live,
     quarantine,
@@ -32,6 +33,7 @@ from noctis_lab.web.routes import (
     sign_in,
     status,
     studies,
+    upload,
 )
 from noctis_lab.web.schemas import ProblemAnswer
 
@@ -42,6 +44,16 @@ logger = logging.getLogger(__name__)
 _SHUTDOWN_S = 3
 _THUMBNAILS_AT_ONCE = 2  # a strip asks for many at once; pixels come first
 _MESSAGE_BYTES = 1024 * 1024  # of a websocket: pages send state, never pixels
+#: The first that an error is decides the answer's status.
+_STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (LookupError, 404),
+    (AccessDenied, 403),
+    (SeriesChanged, 409),
+    (CatalogLocked, 503),
+    (NoSpace, 507),
+    (NotImplementedError, 501),
+    (ValueError, 422),
+)
 
 
 def create_app(lab: Lab) -> Guard:
@@ -82,7 +94,7 @@ def create_app(lab: Lab) -> Guard:
     app.state.rendering = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
     app.include_router(status.health)
     app.include_router(sign_in.router)
-    for routes in (studies, series, live, senders, quarantine, health, status):
+    for routes in (studies, series, live, senders, quarantine, health, status, upload, demo):
         app.include_router(routes.router, prefix=API_PATH)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoctisError, _failed)
@@ -197,17 +209,7 @@ async def _broke(request: Request, error: Exception) -> JSONResponse:
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, LookupError):
-        return 404
-    if isinstance(error, AccessDenied):
-        return 403
-    if isinstance(error, SeriesChanged):
-        return 409
-    if isinstance(error, CatalogLocked):
-        return 503
-    if isinstance(error, NotImplementedError):
-        return 501
-    return 422 if isinstance(error, ValueError) else 500
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 def _answer(problem: Problem) -> JSONResponse:

@@ -63,7 +63,7 @@ class Gate:
     def __init__(self, lab: Lab, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.lab = lab
         self._clock = clock
-        self._audited: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._audited: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._auditing = threading.Lock()
 
     def find_principal(self, secret: str) -> Principal | None:
@@ -101,21 +101,25 @@ class Gate:
         if StudyInstanceUID is None or not self.may_see(principal, StudyInstanceUID):
             return False
         if target.is_viewing:
-            self._audit(principal.name, StudyInstanceUID)
+            self._audit(principal.name, "see-study", StudyInstanceUID)
         return True
 
-    def _audit(self, name: str, StudyInstanceUID: str) -> None:
-        """Write that somebody sees a study, which is worth a line once in ten minutes."""
+    def note_upload(self, principal: Principal, StudyInstanceUID: str) -> None:
+        """Write the audit of an upload into a study."""
+        self._audit(principal.name, "upload-study", StudyInstanceUID)
+
+    def _audit(self, name: str, action: str, StudyInstanceUID: str) -> None:
+        """Write that somebody does something with a study: a line once in ten minutes."""
         now_s = self._clock()
         with self._auditing:
-            last_s = self._audited.get((name, StudyInstanceUID))
+            last_s = self._audited.get((name, action, StudyInstanceUID))
         if last_s is not None and now_s - last_s < _AUDITED_AGAIN_S:
             return
         # Noted after it is written: where the write fails, nobody is let in on the next try either.
-        self.lab.ledger.audit(principal=name, action="see-study", subject=StudyInstanceUID)
+        self.lab.ledger.audit(principal=name, action=action, subject=StudyInstanceUID)
         with self._auditing:
-            self._audited[name, StudyInstanceUID] = now_s
-            self._audited.move_to_end((name, StudyInstanceUID))
+            self._audited[name, action, StudyInstanceUID] = now_s
+            self._audited.move_to_end((name, action, StudyInstanceUID))
             while len(self._audited) > _MOST_AUDITED:
                 self._audited.popitem(last=False)
 

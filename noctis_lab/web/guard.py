@@ -111,7 +111,7 @@ class Guard:
         try:
             problem = await self._problem_with(call)
             body = None
-            if problem is None and not call.is_websocket and call.method not in _SAFE:
+            if problem is None and _has_body(call):
                 body, problem = await _read_body(call.headers, receive)
             if problem is not None:
                 await self._refuse(call, problem, receive, send)
@@ -322,13 +322,19 @@ def _host_name(host: str) -> str:
         return ""
 
 
+def _has_body(call: _Call) -> bool:
+    """Return whether a body comes that is to be read here, and not by the route itself."""
+    is_streamed = call.target.is_streamed and call.method == "POST"
+    return not (call.is_websocket or call.method in _SAFE or is_streamed)
+
+
 async def _read_body(headers: dict[str, str], receive: Receive) -> tuple[bytes, Problem | None]:
-    """Read the whole of a request's body, which is small on every route there is."""
+    """Read the whole of a request's body, which is small on every route but those that stream."""
     too_long = Problem(
         status=413,
         expected=f"a body of at most {BODY_BYTES} bytes",
         came="a longer one",
-        what_to_do="Send less; files go over DICOM or `noctis index`.",
+        what_to_do="Send less; files go to /api/v1/dicom/upload.",
     )
     stated = headers.get("content-length", "")
     if stated.isdigit() and int(stated) > BODY_BYTES:

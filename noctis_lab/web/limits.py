@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter, SlidingWindowCounterRateLimiter
 
-__all__ = ["BODY_BYTES", "BODY_SECONDS", "Limits"]
+__all__ = ["BODY_BYTES", "BODY_SECONDS", "UPLOADS_AT_ONCE", "UPLOAD_BYTES_PER_S", "Limits"]
 
-BODY_BYTES = 64 * 1024  #: no route reads a longer request body
+BODY_BYTES = 64 * 1024  #: no route but those that stream reads a longer request body
 BODY_SECONDS = 10.0  #: a body that takes longer to come is refused
+UPLOADS_AT_ONCE = 4  #: bodies that one principal may send at a time
+UPLOAD_BYTES_PER_S = 4_000  #: a body that comes slower than this on average is refused
 
+_MOST_UPLOADS = 16  # of all principals: each holds a thread while it writes
 _SIGN_IN_PER_ADDRESS = RateLimitItemPerMinute(20)
 _SIGN_IN_PER_NAME = RateLimitItemPerMinute(5)
 # A series of 300 frames in requests of one frame, ten times over.
@@ -27,6 +33,7 @@ class Limits:
         storage = MemoryStorage()
         self._sign_in = MovingWindowRateLimiter(storage)
         self._requests = SlidingWindowCounterRateLimiter(storage)
+        self._uploads: Counter[str] = Counter()
 
     def wait_to_sign_in_s(self, address: str, name: str) -> int:
         """Count an attempt to sign in; return the seconds to wait, 0 where it may go on.
@@ -51,3 +58,20 @@ class Limits:
     def allows_request(self, principal: str) -> bool:
         """Count a request; return False where the principal has made too many."""
         return self._requests.hit(_REQUESTS, "principal", principal)
+
+    @contextmanager
+    def uploading(self, principal: str) -> Iterator[bool]:
+        """Count an upload for the length of a block; False: there are too many, it may not be."""
+        is_allowed = (
+            self._uploads[principal] < UPLOADS_AT_ONCE and self._uploads.total() < _MOST_UPLOADS
+        )
+        if not is_allowed:
+            yield False
+            return
+        self._uploads[principal] += 1
+        try:
+            yield True
+        finally:
+            self._uploads[principal] -= 1
+            if not self._uploads[principal]:
+                del self._uploads[principal]

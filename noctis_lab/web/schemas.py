@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
@@ -16,7 +16,9 @@ from noctis_lab.views.listing import StudyQuery
 __all__ = [
     "AddSender",
     "CountStudies",
+    "DemoAnswer",
     "ElementAnswer",
+    "FacilityName",
     "HealthAnswer",
     "InspectionAnswer",
     "ProblemAnswer",
@@ -28,6 +30,9 @@ __all__ = [
     "SignIn",
     "SignedIn",
     "StudyFilters",
+    "UploadAnswer",
+    "UploadItemAnswer",
+    "UploadTerms",
 ]
 
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
@@ -185,6 +190,45 @@ class SignedIn(_Given):
     """Who is signed in."""
 
     name: str
+
+
+class UploadTerms(_Given):
+    """Where one may upload to, and the bounds: bytes of a body, bodies at a time."""
+
+    facilities: tuple[str, ...]
+    may_add_facility: bool
+    most_bytes: int
+    at_once: int
+
+
+class UploadItemAnswer(_Given):
+    """What became of one file; `name` is its place in a zip, empty for the body itself."""
+
+    outcome: str
+    name: str
+    reason: str | None
+    StudyInstanceUID: str
+    SOPInstanceUID: str
+    is_quarantined: bool
+
+
+class UploadAnswer(_Given):
+    """What became of a body: counts, and the file; of a zip, the first that were not taken."""
+
+    is_zip: bool
+    is_stopped: bool
+    stored: int
+    same: int
+    conflicts: int
+    rejected: int
+    items: tuple[UploadItemAnswer, ...]
+
+
+class DemoAnswer(_Given):
+    """Where the demo stands: absent, waiting for a worker, loading, loaded, failed (and why)."""
+
+    state: Literal["absent", "waiting", "loading", "loaded", "failed"]
+    why: str | None
 
 
 class ProblemAnswer(_Given):

@@ -28,7 +28,7 @@ class Target:
     `template` is the path with UIDs taken out, as the access log shows it. `UID` is the study's or
     image's, by `kind`; None otherwise. `is_viewing` marks what counts as having seen
     the study, for the audit; `is_static`, a script or a style: kept by browsers, not worth a line
-    of the access log.
+    of the access log. The body of one that `is_streamed` is its route's to read, within bounds.
     """
 
     kind: Kind
@@ -37,6 +37,7 @@ class Target:
     UID: str | None = None
     is_viewing: bool = False
     is_static: bool = False
+    is_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class _Rule:
     template: str
     action: Action = Action.SEE
     is_viewing: bool = False
+    is_streamed: bool = False
 
 
 _ANY_UID = r"[0-9.]{1,64}"
@@ -53,9 +55,16 @@ _UID = rf"(?P<UID>{_ANY_UID})"
 _API = "/api/v1/dicom"
 
 
-def _rule(path: str, kind: Kind, *, action: Action = Action.SEE, is_viewing: bool = False) -> _Rule:
+def _rule(
+    path: str,
+    kind: Kind,
+    *,
+    action: Action = Action.SEE,
+    is_viewing: bool = False,
+    is_streamed: bool = False,
+) -> _Rule:
     source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
-    return _Rule(re.compile(source), kind, path, action, is_viewing)
+    return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed)
 
 
 # First match wins. PS3.5 9.1: a UID is at most 64 characters of digits and dots.
@@ -68,6 +77,10 @@ _RULES: tuple[_Rule, ...] = (
     _rule("/api/v1/openapi.json", Kind.PLACE),
     _rule(f"{_API}/status", Kind.PLACE),
     _rule(f"{_API}/notifications/stream", Kind.PLACE),
+    _rule("/upload", Kind.PLACE, action=Action.UPLOAD),
+    _rule("/upload/ws", Kind.PLACE, action=Action.UPLOAD),
+    _rule(f"{_API}/upload", Kind.PLACE, action=Action.UPLOAD, is_streamed=True),
+    _rule(f"{_API}/demo", Kind.PLACE, action=Action.ADMINISTER),
     _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
     _rule("/viewer/{uid}/ws", Kind.STUDY),
     _rule(f"{_API}/studies/search", Kind.PLACE),
@@ -81,7 +94,15 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/image/{{uid}}/metadata", Kind.IMAGE, is_viewing=True),
 )
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
-_CLOSED = ("/viewer", f"{_API}/studies", f"{_API}/image", "/autoload.js")
+_CLOSED = (
+    "/viewer",
+    "/upload",
+    f"{_API}/studies",
+    f"{_API}/image",
+    f"{_API}/upload",
+    f"{_API}/demo",
+    "/autoload.js",
+)
 _PUBLIC_PREFIX = "/assets/"
 _ADMIN_PREFIXES = (f"{_API}/senders", f"{_API}/quarantine", f"{_API}/health")
 _SHORTENED = ("/static/", "/components/")
@@ -103,6 +124,7 @@ def find_target(path: str) -> Target:
                 action=rule.action,
                 UID=match.groupdict().get("UID"),
                 is_viewing=rule.is_viewing,
+                is_streamed=rule.is_streamed,
             )
     if path.startswith(_PUBLIC_PREFIX):
         return Target(kind=Kind.PUBLIC, template=_PUBLIC_PREFIX + "…", is_static=True)

@@ -45,6 +45,10 @@ def test_a_path_with_a_uid_is_about_what_it_names(path: str, kind: Kind) -> None
         f"{API}/studies/1.2.3/series/1.2.3/anything-new",
         f"{API}/studies/1.2.3/series/abc/pixels",
         f"{API}/image/1.2.3",
+        "/upload/autoload.js",
+        "/upload/metadata",
+        f"{API}/upload/anything-new",
+        f"{API}/demo/anything-new",
     ],
 )
 def test_under_a_study_only_what_is_named_exists(path: str) -> None:
@@ -75,3 +79,15 @@ def test_quarantine_and_health_are_for_administrators() -> None:
 
 def test_a_template_never_holds_what_somebody_typed() -> None:
     assert find_target("/DOE^JANE").template == "(unknown)"
+
+
+def test_only_those_who_may_upload_reach_what_takes_files() -> None:
+    for path in ("/upload", "/upload/ws", f"{API}/upload"):
+        assert find_target(path).action is Action.UPLOAD
+    assert find_target(f"{API}/demo").action is Action.ADMINISTER
+
+
+def test_no_body_but_an_upload_s_is_its_route_s_to_read() -> None:
+    assert find_target(f"{API}/upload").is_streamed
+    for path in ("/upload", f"{API}/demo", f"{API}/studies/search", "/api/v1/session", "/anything"):
+        assert not find_target(path).is_streamed

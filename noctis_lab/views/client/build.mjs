@@ -15,6 +15,7 @@ const fonts = [
 const sources = {
   viewer: "src/viewer/main.ts",
   worklist: "src/worklist/main.ts",
+  upload: "src/upload/main.ts",
   page: "src/page/page.css",
   shell: "src/page/shell.ts",
   login: "src/page/login.ts",

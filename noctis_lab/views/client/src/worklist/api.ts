@@ -95,10 +95,51 @@ export interface Happening {
   instance_count: number;
 }
 
+/** Bytes that are kept aside, as a row of the admin corner. */
+export interface Kept {
+  quarantine_id: string;
+  kind: "conflict" | "rejected";
+  reason: string;
+  SOPInstanceUID: string | null;
+  StudyInstanceUID: string | null;
+  size_bytes: number;
+  calling_aet: string;
+  facility: string;
+  received_at: string;
+}
+
+export interface Quarantine {
+  total: number;
+  rows: Kept[];
+}
+
+/** More of one: what differs, and what accepting it would do. */
+export interface KeptDetail extends Kept {
+  differences: string[];
+  can_accept: boolean;
+  accept_means: string;
+}
+
+export type FindingState = "pass" | "warn" | "fail" | "unknown";
+
+/** One thing that the doctor looked at. */
+export interface Finding {
+  name: string;
+  state: FindingState;
+  text: string;
+  remedy: string | null;
+}
+
+/** Where the demo stands, in this archive. */
+export interface Demo {
+  state: "absent" | "waiting" | "loading" | "loaded" | "failed";
+  why: string | null;
+}
+
 const BASE = "/api/v1/dicom";
 const KINDS = [
   "instance-stored", "instance-conflict", "instance-rejected", "sender-refused",
-  "series-summarised", "series-flushed", "child-restarted", "missed",
+  "series-summarised", "series-flushed", "child-restarted", "quarantine-settled", "missed",
 ];
 
 async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
@@ -126,6 +167,12 @@ export interface Source {
   senders(): Promise<Senders>;
   approve(aet: string, address: string, facility: string): Promise<Senders>;
   block(aet: string, address: string): Promise<Senders>;
+  quarantine(): Promise<Quarantine>;
+  kept(id: string): Promise<KeptDetail>;
+  settle(id: string, how: "accept" | "discard"): Promise<Quarantine>;
+  health(): Promise<Finding[]>;
+  demo(): Promise<Demo>;
+  loadDemo(): Promise<Demo>;
   /** Follow what happens; the function returned ends it. */
   follow(happened: (what: Happening) => void, connected: (isConnected: boolean) => void): () => void;
 }
@@ -161,6 +208,30 @@ export class HttpSource implements Source {
 
   block(aet: string, address: string): Promise<Senders> {
     return post("/senders/block", { aet, address });
+  }
+
+  quarantine(): Promise<Quarantine> {
+    return read("/quarantine?offset=0&limit=50");
+  }
+
+  kept(id: string): Promise<KeptDetail> {
+    return read(`/quarantine/${encodeURIComponent(id)}`);
+  }
+
+  settle(id: string, how: "accept" | "discard"): Promise<Quarantine> {
+    return post(`/quarantine/${encodeURIComponent(id)}/${how}`, {});
+  }
+
+  async health(): Promise<Finding[]> {
+    return (await read<{ findings: Finding[] }>("/health")).findings;
+  }
+
+  demo(): Promise<Demo> {
+    return read("/demo");
+  }
+
+  loadDemo(): Promise<Demo> {
+    return post("/demo", {});
   }
 
   /** The browser reconnects with the last event's number by itself. */

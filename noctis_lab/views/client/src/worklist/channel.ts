@@ -1,7 +1,7 @@
 /** The worklist's source without a server of ours: questions and answers over the component's messages. */
 import { TransportError } from "../ground/transport";
 import type { ComponentModel } from "../viewer/channel";
-import type { Facets, Happening, Query, SearchAnswer, Senders, Series, Source, Status } from "./api";
+import type { Demo, Facets, Finding, Happening, KeptDetail, Quarantine, Query, SearchAnswer, Senders, Series, Source, Status } from "./api";
 
 const POLL_MS = 1000;
 
@@ -21,6 +21,10 @@ function bytesOf(body: unknown): BlobPart {
   if (body instanceof ArrayBuffer) return body;
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength);
   throw new TransportError("The picture came in no form that is known.");
+}
+
+function onlyServed(): Promise<never> {
+  return Promise.reject(new TransportError("An archive is administered where it is served."));
 }
 
 export class ChannelSource implements Source {
@@ -60,7 +64,7 @@ export class ChannelSource implements Source {
   }
 
   senders(): Promise<Senders> {
-    return Promise.reject(new TransportError("Senders are managed where the archive is served."));
+    return onlyServed();
   }
 
   approve(): Promise<Senders> {
@@ -69,6 +73,30 @@ export class ChannelSource implements Source {
 
   block(): Promise<Senders> {
     return this.senders();
+  }
+
+  quarantine(): Promise<Quarantine> {
+    return onlyServed();
+  }
+
+  kept(): Promise<KeptDetail> {
+    return onlyServed();
+  }
+
+  settle(): Promise<Quarantine> {
+    return onlyServed();
+  }
+
+  health(): Promise<Finding[]> {
+    return onlyServed();
+  }
+
+  demo(): Promise<Demo> {
+    return onlyServed();
+  }
+
+  loadDemo(): Promise<Demo> {
+    return onlyServed();
   }
 
   follow(happened: (what: Happening) => void): () => void {

@@ -4,12 +4,16 @@ import { adoptStyles, el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import tokensCss from "../ground/tokens.css";
+import { takeDrops } from "../upload/drop";
+import { UploadPanel } from "../upload/panel";
+import uploadCss from "../upload/upload.css";
 import { followTheme } from "../viewer/theme";
 import { type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
 import type { ComponentModel } from "../viewer/channel";
 import { Arrivals } from "./arrivals";
 import { ChannelSource } from "./channel";
-import { firstRunOf, noticeOf } from "./empty";
+import { AdminCorner } from "./corner";
+import { findingsOf, firstRunOf, noticeOf } from "./empty";
 import { FacetColumn } from "./facets";
 import { Refresher, WindowRequests } from "./pacing";
 import { copyButton, key } from "./parts";
@@ -28,10 +32,15 @@ const KEYS: [string[], string][] = [
   [["↑", "↓"], "select a study"], [["→", "←"], "unfold, its series, fold"], [["↵"], "open in the viewer"],
   [["Home", "End"], "first, last"], [["/"], "search"], [["Esc"], "close, clear the search"], [["?"], "these keys"],
 ];
+const UPLOAD_KEYS: [string[], string][] = [[["u"], "upload"]];
 
 export interface WorklistOptions {
   source: Source;
   isAdmin: boolean;
+  /** Whether files may be uploaded here. */
+  canUpload: boolean;
+  /** Whether there is an API behind the page. */
+  isServed: boolean;
   /** Address of the viewer, in which "{study}" and "{series}" stand for UIDs. */
   viewerAddress: string;
 }
@@ -50,9 +59,11 @@ class Worklist {
   private readonly table: Table;
   private readonly facets: FacetColumn;
   private readonly arrivals: Arrivals;
+  private readonly corner: AdminCorner | null;
+  private readonly upload: UploadPanel | null;
   private readonly middle = el("div", { class: "middle" });
   private readonly root: HTMLElement;
-  private readonly keys = this.keysPopover();
+  private readonly keys: HTMLElement;
   private sql = "";
   private searching: AbortController | null = null;
   private typing = 0;
@@ -74,7 +85,10 @@ class Worklist {
       unfold: (study) => this.source.series(study),
     });
     this.facets = new FacetColumn((filters) => this.ask({ ...this.query, filters }));
-    this.arrivals = new Arrivals(this.source, { isAdmin: options.isAdmin, open: (study) => this.open(study, null), paused: (isPaused) => this.refresher.pause(isPaused) });
+    this.arrivals = new Arrivals(this.source, { open: (study) => this.open(study, null), paused: (isPaused) => this.refresher.pause(isPaused) });
+    this.corner = options.isAdmin ? new AdminCorner(this.source) : null;
+    this.upload = options.canUpload ? new UploadPanel({ isPage: false }) : null;
+    this.keys = this.keysPopover();
     this.root = this.layout();
     this.input.value = this.query.text;
   }
@@ -82,6 +96,8 @@ class Worklist {
   mount(host: HTMLElement): () => void {
     host.append(this.root);
     this.ends.push(followTheme(this.root));
+    const { upload } = this;
+    if (upload) this.ends.push(takeDrops(this.root, (transfer) => upload.drop(transfer)));
     this.listen();
     this.search();
     void this.loadArrivals();
@@ -99,7 +115,7 @@ class Worklist {
         this.facets.element,
         el("section", { class: "main", "aria-label": "Worklist" },
           el("div", { class: "q row g3" },
-            el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), filtersButton),
+            el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), this.uploadButton(), filtersButton),
           el("div", { class: "sql" }, icon("database", "s"), this.sqlText, this.count,
             copyButton("Copy SQL", () => this.sql, { class: "lnk" }),
             copyButton("Copy as Python", () => pythonOf(this.sql), { class: "lnk" }, "code")),
@@ -107,7 +123,8 @@ class Worklist {
         this.arrivals.element),
       el("footer", { class: "status" },
         ...this.hints(), el("span", { class: "grow" }), this.offline, this.archive),
-      this.keys);
+      this.keys, this.upload?.element ?? "");
+    if (this.upload) this.arrivals.hold(this.dropHint(this.upload), "below");
     this.middle.append(this.table.element);
     const showFilters = (isShown: boolean): void => {
       root.classList.toggle("filtering", isShown);
@@ -125,15 +142,26 @@ class Worklist {
     return root;
   }
 
+  private uploadButton(): HTMLElement | null {
+    const { upload } = this;
+    if (!upload) return null;
+    return el("button", { type: "button", class: "btn upload", title: "Upload files (u)", click: () => { void upload.open(); } }, icon("upload"), "Upload");
+  }
+
+  private dropHint(upload: UploadPanel): HTMLElement {
+    return el("button", { type: "button", class: "drophint", click: () => { void upload.open(); } },
+      icon("drop"), el("span", { class: "col" }, el("span", { class: "m" }, "Drop files anywhere"), el("span", { class: "f12 t2" }, "Stored as they come, never altered")));
+  }
+
   private hints(): HTMLElement[] {
     const hints: [string[], string][] = [[["↑", "↓"], "select"], [["→"], "unfold"], [["↵"], "open"], [["/"], "search"], [["?"], "all keys"]];
-    return hints.map(([keys, words]) => el("span", { class: "row g2" }, ...keys.map(key), words));
+    return hints.map(([keys, words]) => el("span", { class: `row g2 hint ${words === "all keys" ? "help" : ""}` }, ...keys.map(key), words));
   }
 
   private keysPopover(): HTMLElement {
     return el("div", { class: "pop keys", popover: "auto", role: "dialog", "aria-label": "Keys" },
       el("div", { class: "b" }, "Keys"),
-      ...KEYS.map(([keys, words]) => el("div", { class: "row g2" }, el("span", { class: "row g1 ks" }, ...keys.map(key)), words)));
+      ...[...KEYS, ...(this.options.canUpload ? UPLOAD_KEYS : [])].map(([keys, words]) => el("div", { class: "row g2" }, el("span", { class: "row g1 ks" }, ...keys.map(key)), words)));
   }
 
   private listen(): void {
@@ -172,10 +200,11 @@ class Worklist {
 
   private onPageKey(event: KeyboardEvent): void {
     const target = event.composedPath()[0];
-    const isTyping = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+    const isTyping = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") this.input.focus();
     else if (event.key === "?") this.keys.togglePopover();
+    else if (event.key === "u" && this.upload) void this.upload.open();
     else if (event.key === "ArrowDown" && target === document.body) this.table.focus();
     else return;
     event.preventDefault();
@@ -247,6 +276,7 @@ class Worklist {
   private show(element: HTMLElement): void {
     this.isEmptyArchive = false;
     this.root.classList.remove("empty");
+    if (this.corner) this.arrivals.hold(this.corner.element, "above");
     if (this.middle.firstElementChild !== element) this.middle.replaceChildren(element);
   }
 
@@ -254,9 +284,11 @@ class Worklist {
     if (this.isEmptyArchive) return;
     this.isEmptyArchive = true;
     try {
-      const status = await this.source.status();
+      const { isAdmin, isServed } = this.options;
+      const [status, findings] = await Promise.all([this.source.status(), findingsOf(this.source, isAdmin)]);
       if (!this.isEmptyArchive) return;
-      this.middle.replaceChildren(firstRunOf(status, this.options.isAdmin));
+      const corner = this.corner?.element ?? null;
+      this.middle.replaceChildren(firstRunOf({ source: this.source, status, findings, isAdmin, isServed, upload: this.upload, corner }));
       this.root.classList.add("empty");
     } catch (error) {
       this.fail(error);
@@ -304,16 +336,17 @@ class Worklist {
 
   private showStatus(status: Status): void {
     this.archive.replaceChildren(
-      el("span", { class: "wide" }, "Archive ", el("b", {}, `${formatNumber(status.studies, 0)} ${status.studies === 1 ? "study" : "studies"}`)),
-      ...(status.series === null || status.instances === null ? [] : [
+      el("span", { class: "wide" }, "Archive ", el("b", {}, status.studies === 0 ? "empty" : `${formatNumber(status.studies, 0)} ${status.studies === 1 ? "study" : "studies"}`)),
+      ...(status.series === null || status.instances === null || status.studies === 0 ? [] : [
         el("span", { class: "wide" }, el("b", {}, formatNumber(status.series, 0)), " series"),
         el("span", { class: "wide" }, el("b", {}, formatNumber(status.instances, 0)), " images")]),
-      el("span", {}, status.stored_bytes === null ? null : el("b", {}, formatBytes(status.stored_bytes)),
-        `${status.stored_bytes === null ? "" : " · "}${formatBytes(status.free_bytes)} free`));
+      el("span", {}, !status.stored_bytes ? null : el("b", {}, formatBytes(status.stored_bytes)),
+        `${status.stored_bytes ? " · " : ""}${formatBytes(status.free_bytes)} free`));
   }
 
   private happened(what: Happening): void {
     this.arrivals.happened(what);
+    this.corner?.happened(what);
     if (what.StudyInstanceUID) this.changed.add(what.StudyInstanceUID);
     if (["instance-stored", "series-summarised", "missed"].includes(what.kind)) this.refresher.ask();
   }
@@ -346,12 +379,13 @@ class Worklist {
 /** Show the worklist in an element; the function returned takes it away again. */
 export function mountWorklist(host: HTMLElement, options: WorklistOptions): () => void {
   const root = host.getRootNode();
-  if (root instanceof ShadowRoot || root instanceof Document) adoptStyles(root, tokensCss, baseCss, css);
+  if (root instanceof ShadowRoot || root instanceof Document) adoptStyles(root, tokensCss, baseCss, css, uploadCss);
   return new Worklist(options).mount(host);
 }
 
 interface Model extends ComponentModel {
   is_admin: boolean;
+  can_upload: boolean;
   is_served: boolean;
   viewer_address: string;
 }
@@ -360,7 +394,7 @@ interface Model extends ComponentModel {
 export function render({ model, el: host }: { model: Model; el: HTMLElement }): void {
   const end = mountWorklist(host, {
     source: model.is_served ? new HttpSource() : new ChannelSource(model),
-    isAdmin: model.is_admin, viewerAddress: model.viewer_address,
+    isAdmin: model.is_admin && model.is_served, canUpload: model.can_upload && model.is_served, isServed: model.is_served, viewerAddress: model.viewer_address,
   });
   model.on("remove", end as (event: never) => void);
 }

@@ -1,10 +1,8 @@
 /** Small pieces that the worklist's parts share. */
 import { copyText } from "../ground/clipboard";
 import { el } from "../ground/dom";
-import { icon } from "../ground/icons";
+import { icon, type IconName } from "../ground/icons";
 import type { Badge, Source } from "./api";
-
-type IconName = Parameters<typeof icon>[0];
 
 const ICONS: Record<string, IconName> = {
   pass: "pass", tilt: "tilt", duplicate: "duplicate", gap: "gap", layers: "stack", unknown: "unknown", arriving: "arriving",
@@ -48,4 +46,14 @@ export function copyButton(label: string, textOf: () => string, attributes: Reco
 
 export function key(text: string): HTMLElement {
   return el("span", { class: "kbd" }, text);
+}
+
+/** A command to copy. */
+export function lineOf(code: string): HTMLElement {
+  return el("div", { class: "cmd" }, el("code", {}, code), copyButton("Copy", () => code, { class: "ib s" }));
+}
+
+/** One way to fill an empty archive. */
+export function cardOf(name: IconName, title: string, text: string, ...parts: HTMLElement[]): HTMLElement {
+  return el("section", { class: "way" }, el("h2", { class: "row g2 m" }, icon(name), title), el("p", { class: "t2" }, text), ...parts);
 }

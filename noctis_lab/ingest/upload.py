@@ -1,0 +1,246 @@
+"""Uploads: one body as it comes, then the instances that are in it, through the one way in."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from noctis_lab.catalog.records import Receipt, ReceiptSource
+from noctis_lab.dicom.header import Limits
+from noctis_lab.errors import DicomTooLarge, InvalidDicom
+from noctis_lab.ingest.admission import iter_file, read_open_header
+from noctis_lab.ingest.media import Candidate, MediaLimits, Passed, PassedKind, iter_media
+from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline
+from noctis_lab.storage.durable import storage_errors
+from noctis_lab.storage.files import Storage
+
+__all__ = ["MOST_LISTED", "Upload", "UploadItem", "UploadReport"]
+
+MOST_LISTED: Final = 200  #: reasons that a report of a zip lists; the others are only counted
+_MOST_ENTRIES: Final = 100_000  # of one zip
+_MOST_UNPACKED_BYTES: Final = 64 * 1024**3  # of one zip, those within it included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadItem:
+    """What became of one file; `name` is its place in a zip, empty for the body itself."""
+
+    outcome: Outcome
+    name: str = ""
+    reason: str | None = None
+    SOPInstanceUID: str = ""
+    SeriesInstanceUID: str = ""
+    StudyInstanceUID: str = ""
+    quarantine_id: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadReport:
+    """What became of one body.
+
+    `items` has the one file, or, of a zip, what was not taken (at most `MOST_LISTED`);
+    `studies` the StudyInstanceUIDs of what is in the archive now. `is_stopped`: the uploader went
+    away, and the rest of a zip was left out.
+    """
+
+    is_zip: bool = False
+    is_stopped: bool = False
+    stored: int = 0
+    same: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    items: list[UploadItem]
+    studies: list[str]
+
+    def count(self, item: UploadItem) -> None:
+        """Add one file."""
+        match item.outcome:
+            case Outcome.STORED:
+                self.stored += 1
+            case Outcome.SAME:
+                self.same += 1
+            case Outcome.CONFLICT:
+                self.conflicts += 1
+            case Outcome.REJECTED:
+                self.rejected += 1
+        is_in = item.outcome in (Outcome.STORED, Outcome.SAME)
+        if is_in and item.StudyInstanceUID not in self.studies:
+            self.studies.append(item.StudyInstanceUID)
+        if not self.is_zip or (not is_in and len(self.items) < MOST_LISTED):
+            self.items.append(item)
+
+
+class Upload:
+    """One body on its way in: `write` its bytes, then `finish`; leaving without it forgets them.
+
+    Parameters
+    ----------
+    pipeline, storage
+        The archive's.
+    facility
+        To which the instances belong.
+    most_bytes
+        The longest body that is taken; bytes.
+    clock
+        Gives the instant of each receipt, aware.
+
+    Raises
+    ------
+    NoSpace, StorageError
+        Nothing can be written.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        storage: Storage,
+        *,
+        facility: str,
+        most_bytes: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pipeline = pipeline
+        self._storage = storage
+        self._facility = facility
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._lock = threading.Lock()  # a closing must not take the file from under a write
+        self._is_closed = False
+        self._file = storage.open_incoming(b"")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the bytes; a second call does nothing."""
+        with self._lock:
+            self._is_closed = True
+            self._file.close()
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append bytes of the body.
+
+        Raises
+        ------
+        DicomTooLarge
+            The body is longer than it may be.
+        NoSpace, StorageError
+            They could not be written.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            if self._file.file_size + len(data) > self._most_bytes:
+                raise DicomTooLarge(f"a body of more than {self._most_bytes} bytes")
+            self._file.write(data)
+            self._pipeline.require_space_for(self._file)
+
+    def finish(self, stop: threading.Event) -> UploadReport:
+        """Take in what was written.
+
+        Parameters
+        ----------
+        stop
+            Looked at between the files of a zip.
+
+        Raises
+        ------
+        NoSpace, StorageError, CatalogError
+            The archive cannot take it. Of a zip, what came before is in.
+        """
+        report = UploadReport(items=[], studies=[])
+        limits = MediaLimits(
+            max_entries=_MOST_ENTRIES,
+            max_entry_bytes=self._most_bytes,
+            max_total_bytes=_MOST_UNPACKED_BYTES,
+        )
+
+        def note_zip(_count: int) -> None:
+            report.is_zip = True
+
+        path = self._file.path
+        with storage_errors("unpacking an upload"):
+            found = iter_media(path, scratch=path.parent, limits=limits, on_archive=note_zip)
+            for finding in found:
+                if isinstance(finding, Candidate):
+                    report.count(self._admit(finding))
+                elif report.is_zip or finding.kind is not PassedKind.MISSING:
+                    # What a lone DICOMDIR names has bodies of its own.
+                    report.count(self._passed(finding))
+                if stop.is_set():
+                    report.is_stopped = True
+                    break
+                self._storage.require_space()
+        return report
+
+    def _admit(self, candidate: Candidate) -> UploadItem:
+        name = self._name(candidate.name)
+        try:
+            with candidate.opened() as fd:
+                if not candidate.is_marked and not _is_instance(fd):
+                    # The uploader has it still: quarantine is for what says that it is DICOM.
+                    return UploadItem(outcome=Outcome.REJECTED, name=name, reason="not DICOM")
+                if not candidate.is_entry:
+                    admission = self._pipeline.admit_file(candidate.path, self._receipt())
+                else:
+                    admission = self._admit_entry(fd)
+        finally:
+            candidate.close()
+        return _item(admission, name)
+
+    def _admit_entry(self, fd: int) -> Admission:
+        """Admit what was unpacked, which has no name that a pipeline could open."""
+        with self._storage.open_incoming(b"") as copy:
+            for piece in iter_file(fd, 0):
+                copy.write(piece)
+            return self._pipeline.admit_file(copy.path, self._receipt())
+
+    def _passed(self, passed: Passed) -> UploadItem:
+        name = self._name(passed.name)
+        return UploadItem(outcome=Outcome.REJECTED, name=name, reason=passed.reason)
+
+    def _name(self, name: str) -> str:
+        """Return a finding's place within the body; where the body lies is nobody's business."""
+        return name.removeprefix(os.fspath(self._file.path)).removeprefix("/")
+
+    def _receipt(self) -> Receipt:
+        return Receipt(
+            source=ReceiptSource.UPLOAD,
+            facility=self._facility,
+            calling_aet="",
+            called_aet="",
+            received_at=self._clock(),
+        )
+
+
+def _is_instance(fd: int) -> bool:
+    try:
+        read_open_header(fd, limits=Limits())
+    except InvalidDicom:
+        return False
+    return True
+
+
+def _item(admission: Admission, name: str) -> UploadItem:
+    return UploadItem(
+        outcome=admission.outcome,
+        name=name,
+        reason=admission.reason,
+        SOPInstanceUID=admission.SOPInstanceUID,
+        SeriesInstanceUID=admission.SeriesInstanceUID,
+        StudyInstanceUID=admission.StudyInstanceUID,
+        quarantine_id=admission.quarantine_id,
+    )

@@ -1,0 +1,99 @@
+"""What is kept aside, in the administrator's corner: seen, explained, settled in place."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+from pydicom import dcmread, dcmwrite
+
+from noctis_lab.access import Role
+from noctis_lab.catalog import people
+from noctis_lab.catalog.records import Receipt, ReceiptSource
+from noctis_lab.synthetic import write_series
+from tests.browser.watched import Watched
+from tests.served import Site, named_series
+
+pytestmark = pytest.mark.browser
+
+
+def receive(site: Site, path: Path) -> str:
+    """Take a file in as a push of a sender would be, and return what became of it."""
+    receipt = Receipt(
+        source=ReceiptSource.SCP,
+        facility="local",
+        calling_aet="CT_ER_1",
+        called_aet="NOCTIS_SCP",
+        received_at=datetime.now(UTC),
+    )
+    return site.archive.pipeline.admit_file(path, receipt).outcome.value
+
+
+def conflicting(site: Site, folder: Path) -> None:
+    """Put an instance into the archive and another content of it into quarantine."""
+    [path] = write_series(named_series("KEPT^ONE", planes=1), folder)
+    assert receive(site, path) == "stored"
+    data_set = dcmread(io.BytesIO(path.read_bytes()))
+    data_set.StudyDescription = "corrected"
+    dcmwrite(folder / "other.dcm", data_set)
+    assert receive(site, folder / "other.dcm") == "conflict"
+
+
+def test_a_conflict_appears_is_explained_and_accepted(
+    watched: Watched, site: Site, tmp_path: Path
+) -> None:
+    page = watched.page
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    conflicting(site, tmp_path / "kept")
+    corner = page.locator(".kept")
+    expect(corner.locator("> summary")).to_have_text("1 in quarantine", timeout=5000)
+    corner.locator("> summary").click()
+    row = corner.locator(".keptrow")
+    expect(row).to_contain_text("Same instance, other content")
+    expect(row).to_contain_text("CT_ER_1")
+    row.locator("> summary").click()
+    expect(row.locator(".diffs")).to_contain_text("StudyDescription")
+    row.get_by_role("button", name="Accept", exact=True).click()
+    expect(row.get_by_role("button", name="Accept it")).to_be_focused()
+    row.get_by_role("button", name="Accept it").click()
+    expect(page.locator(".tb .tr")).to_contain_text("corrected", timeout=5000)
+    assert watched.complaints == []
+
+
+def test_what_is_discarded_goes_for_good_on_a_second_word(
+    watched: Watched, site: Site, tmp_path: Path
+) -> None:
+    page = watched.page
+    [path] = write_series(named_series("CUT^OFF", planes=1), tmp_path / "cut")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert receive(site, path) == "rejected"
+    # In an archive that holds nothing the corner stands beside the facts.
+    corner = page.locator(".health .kept")
+    expect(corner.locator("> summary")).to_have_text("1 in quarantine", timeout=5000)
+    corner.locator("> summary").click()
+    row = corner.locator(".keptrow")
+    expect(row).to_contain_text("Could not be taken in")
+    row.locator("> summary").click()
+    row.get_by_role("button", name="Discard").click()
+    page.keyboard.press("Escape")
+    assert site.catalog.list_quarantine()[0] == 1
+    row.get_by_role("button", name="Discard").click()
+    row.get_by_role("button", name="Discard for good").click()
+    expect(corner).to_be_hidden(timeout=5000)
+    assert site.catalog.list_quarantine()[0] == 0
+    assert watched.complaints == []
+
+
+def test_only_administrators_have_the_corner(browser: Browser, site: Site, tmp_path: Path) -> None:
+    people.add_principal(site.catalog, "rosa", Role.RESEARCHER, ["local"])
+    conflicting(site, tmp_path / "kept")
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{site.base}/login?token={people.create_login_token(site.catalog, 'rosa')}")
+        expect(page.locator(".tb .tr .pn")).to_have_text(["KEPT^ONE"])
+        page.wait_for_timeout(500)
+        assert page.get_by_text("in quarantine").count() == 0
+        expect(page.get_by_role("button", name="Upload")).to_be_visible()
