@@ -74,12 +74,21 @@ def start(*command: str, root: Path, **environment: str) -> Served:
         env=os.environ | {"NOCTIS_QUIET_S": "1"} | environment,
         start_new_session=True,
     )
+    try:
+        return _announced(process, root)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGINT)  # else it would serve on without anybody
+        process.wait(timeout=30)
+        raise
+
+
+def _announced(process: subprocess.Popen[str], root: Path) -> Served:
     lines: queue.Queue[str] = queue.Queue()
     printed: list[str] = []
     threading.Thread(target=_follow, args=(process, lines, printed), daemon=True).start()
     dicom_port, url = None, None
     while url is None or dicom_port is None:
-        line = lines.get(timeout=60)
+        line = lines.get(timeout=SENDERS_TIMEOUT_S)
         if not line:
             pytest.fail("noctis ended before it had announced itself")
         if receiver := re.search(r"receiver .* at \S+:(\d+)", line):

@@ -1,0 +1,64 @@
+"""The documentation's walks, taken as they stand there; and the site, built without a warning."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+DOCS = Path(__file__).parents[2] / "docs"
+#: Pages whose blocks are run; the dashboard's walk is a browser's, in `test_dashboard.py`.
+WALKS = ("tutorials/modality.md", "tutorials/script.md")
+
+
+def apart(require_program: Callable[[str], str], *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as root of namespaces of its own: all ports are free there."""
+    unshare = require_program("unshare")
+    require_program("ip")
+    return subprocess.run(
+        [unshare, "--map-root-user", "--net", *command],
+        cwd=DOCS.parent,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_the_walk_goes_as_the_page_says(page: str, require_program: Callable[[str], str]) -> None:
+    for program in ("echoscu", "storescu"):
+        require_program(program)
+    walked = apart(require_program, sys.executable, "-m", "tests.docs.walk", str(DOCS / page))
+    assert walked.returncode == 0, walked.stdout + walked.stderr
+    assert int(walked.stdout.split()[-2]) >= 3
+
+
+def test_a_page_that_says_something_else_is_found_out(
+    tmp_path: Path, require_program: Callable[[str], str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```sh\necho one\n```\n\n```text\ntwo\n```\n")
+    walked = apart(require_program, sys.executable, "-m", "tests.docs.walk", str(page))
+    assert walked.returncode != 0
+    assert "page.md:5" in walked.stderr
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", str(DOCS), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    pages = "".join(page.read_text() for page in tmp_path.rglob("*.html"))
+    for written in ("noctis sender approve", "NOCTIS_QUIET_S", "slice_spacing_mm"):
+        assert written in pages
+    assert "cdn." not in pages
