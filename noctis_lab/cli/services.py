@@ -176,6 +176,12 @@ def serve_archive(
     beside
         Gets the receiver's address, the page's, and the event that asks it to end.
     """
+
+    def restarted(name: str, exit_code: int) -> None:
+        catalog.append_event(ChildRestarted(process=name, exit_code=exit_code))
+
+    supervisor = Supervisor(on_restart=restarted)
+    end_on_signals(supervisor.stop)  # first: a KeyboardInterrupt amid an import may be lost
     from noctis_lab.catalog.store import open_catalog
     from noctis_lab.events import ChildRestarted
 
@@ -186,17 +192,11 @@ def serve_archive(
         ThreadPoolExecutor(1, "noctis-beside") as executor,
     ):
 
-        def restarted(name: str, exit_code: int) -> None:
-            catalog.append_event(ChildRestarted(process=name, exit_code=exit_code))
-
         def stop_if_it_failed(ended: Future[None]) -> None:
             if ended.exception() is not None:
                 supervisor.stop()
 
-        supervisor = Supervisor(on_restart=restarted)
         running: Future[None] | None = None
-
-        end_on_signals(supervisor.stop)
         try:
             started = _start(supervisor, settings)
             if started is not None:

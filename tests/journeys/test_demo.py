@@ -61,14 +61,17 @@ def test_a_demo_that_is_interrupted_while_it_starts_ends_without_debris(
         env=os.environ | {"TMPDIR": str(temporary)},
         start_new_session=True,
     )
-    while not list(temporary.iterdir()):
-        assert process.poll() is None
-        time.sleep(0.05)
-    time.sleep(after_s)
-
-    process.send_signal(signal.SIGINT)
-
-    _, said = process.communicate(timeout=60)
+    try:
+        while not list(temporary.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=60)
     assert process.returncode in (0, 130)
     assert "Traceback" not in said
     assert list(temporary.iterdir()) == []

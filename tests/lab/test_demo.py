@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from noctis_lab.views.thumbnails import find_thumbnail
 from PIL import Image
 
 import noctis_lab as nl
 from noctis_lab.errors import CannotStack, CatalogError
+from noctis_lab.lab.thumbnails import find_thumbnail
 from noctis_lab.synthetic import NODULE_MM
 from noctis_lab.synthetic.demo import DEMO_SERIES
 
@@ -44,7 +44,7 @@ def test_the_tilted_torso_loads_as_a_sheared_volume(root: Path) -> None:
         assert series.facts.is_volume
         volume = series.load()
         inverse = np.linalg.inv(volume.dicom.affine)
-        column, row, plane = (inverse @ (*NODULE_MM, 1))[:3]
+        plane, row, column = (inverse @ (*NODULE_MM, 1))[:3]
     found = volume.values[round(plane), round(row) - 2 : round(row) + 3, round(column)]
     assert abs(float(found.mean()) - 45) < 20, "the nodule is at its place"
 
