@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -25,9 +26,12 @@ __all__ = [
     "DEMO_ROOT",
     "EVERYWHERE",
     "Settings",
+    "environment_names",
     "find_sources",
+    "is_loopback",
     "local_address",
     "open_settings",
+    "parse_address",
 ]
 
 #: Addresses that a server listens on for all; the loopback is where this machine reaches it.
@@ -180,6 +184,14 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
         raise SettingsError("settings not understood: " + "; ".join(lines)) from None
 
 
+def environment_names(setting: str) -> tuple[str, ...]:
+    """Return the names in the environment that give a setting, the one that wins first."""
+    alias = Settings.model_fields[setting].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices)
+    return (f"{_PREFIX}{setting.upper()}",)
+
+
 def find_sources(arguments: Mapping[str, Any], root: Path) -> dict[str, str]:
     """Tell where each setting of this process comes from.
 
@@ -201,20 +213,41 @@ def find_sources(arguments: Mapping[str, Any], root: Path) -> dict[str, str]:
     except (OSError, ValueError):
         stated = {}
     found = {}
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        names = list(alias.choices) if isinstance(alias, AliasChoices) else []
-        asked = [str(each).upper() for each in names] or [f"{_PREFIX}{name.upper()}"]
+    for name in Settings.model_fields:
+        asked = environment_names(name)
         variable = next((environment[each] for each in asked if each in environment), None)
         if arguments.get(name) is not None:
             found[name] = "argument"
         elif variable is not None:
             found[name] = f"environment {variable}"
-        elif name in stated or any(each in stated for each in names):
+        elif name in stated or any(each in stated for each in asked):
             found[name] = "noctis.toml"
         else:
             found[name] = "default"
     return found
+
+
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an IP address without its zone; an IPv4 one that is mapped into IPv6 as itself.
+
+    Raises
+    ------
+    ValueError
+        It is no IP address.
+    """
+    ip = ipaddress.ip_address(text.strip().partition("%")[0])
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return mapped or ip
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or IP address is this machine's own, mapped into IPv6 or not."""
+    if host == "localhost":
+        return True
+    try:
+        return parse_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def local_address(host: str) -> str:

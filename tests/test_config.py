@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from noctis_lab.config import open_settings
+from noctis_lab.config import is_loopback, open_settings
 from noctis_lab.errors import SettingsError
 
 
@@ -36,3 +36,21 @@ def test_names_of_settings_and_of_the_tests_are_accepted(
     settings = open_settings({"root": tmp_path})
 
     assert (settings.quiet_s, settings.dicom_aet) == (3, "ONE")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("localhost", True),
+        ("archive.lab.org", False),
+    ],
+)
+def test_the_loopback_is_known_in_all_its_forms(address: str, expected: bool) -> None:
+    assert is_loopback(address) is expected

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import AliasChoices
-from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 
 from noctis_lab import open_lab
 from noctis_lab.cli import app as command_line
-from noctis_lab.config import Settings
+from noctis_lab.config import Settings, environment_names
 
 __all__ = ["GENERATED", "setup"]
 
@@ -56,16 +54,10 @@ def _row_of(parameter: Any, context: Any) -> str | None:
 def _settings() -> str:
     lines = ["| setting | environment | default | meaning |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        environment = ", ".join(f"`{each}`" for each in _environment_of(name, field))
+        environment = ", ".join(f"`{each}`" for each in environment_names(name))
         default = f"`{field.default}`" if str(field.default) else "empty"
         lines.append(f"| `{name}` | {environment} | {default} | {_cell(field.description or '')} |")
     return "\n".join(lines)
-
-
-def _environment_of(name: str, field: FieldInfo) -> list[str]:
-    if isinstance(field.validation_alias, AliasChoices):
-        return [str(choice) for choice in field.validation_alias.choices]
-    return [f"NOCTIS_{name.upper()}"]
 
 
 def _views() -> str:

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.columnar_files import KINDS, columnar_folder
+from noctis_lab.catalog.connection import database_path
 from noctis_lab.catalog.instants import from_instant
 from noctis_lab.catalog.migrate import REVISIONS, find_revision
 from noctis_lab.errors import CatalogError
@@ -88,11 +89,6 @@ class SampledFile:
     StudyInstanceUID: str
     SeriesInstanceUID: str
     sha256: bytes
-
-
-def database_path(root: Path) -> Path:
-    """Return where the commit tier lies."""
-    return root / "catalog" / "catalog.sqlite"
 
 
 @contextmanager

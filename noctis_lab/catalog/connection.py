@@ -17,7 +17,7 @@ from sqlalchemy.sql import ClauseElement
 from noctis_lab.catalog.locks import WriteLock
 from noctis_lab.errors import CatalogError, NoSpace
 
-__all__ = ["Connections", "Statement", "mapped", "upsert"]
+__all__ = ["Connections", "Statement", "database_path", "mapped", "upsert"]
 
 _BUSY_TIMEOUT_S = 30.0
 _READER_CACHE_KB = 16 * 1024
@@ -86,6 +86,14 @@ class Statement:
         return tuple([fixed[name] if name in fixed else values[name] for name in self._names])
 
 
+_DATABASE = "catalog.sqlite"
+
+
+def database_path(root: Path) -> Path:
+    """Return where an archive's commit tier lies."""
+    return root / "catalog" / _DATABASE
+
+
 class Connections:
     """The catalogue's database as this process sees it; any thread may use it.
 
@@ -98,7 +106,7 @@ class Connections:
     """
 
     def __init__(self, folder: Path, *, lock_timeout_s: float) -> None:
-        self._url = f"sqlite:///{folder / 'catalog.sqlite'}"
+        self._url = f"sqlite:///{folder / _DATABASE}"
         self._lock = WriteLock(folder / "write.lock", timeout_s=lock_timeout_s)
         self._guard = threading.Lock()
         self._pid = -1

@@ -12,6 +12,7 @@ from noctis_lab.catalog import schema
 from noctis_lab.catalog.commit_statements import SERIES_FACTS, CommitStatements
 from noctis_lab.catalog.connection import upsert
 from noctis_lab.catalog.instants import to_instant
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.quarantine import add_quarantined, settle_row
 from noctis_lab.catalog.receipts import write_facility
 from noctis_lab.catalog.records import InstanceEntry, InstanceRow, QuarantineRow
@@ -25,7 +26,6 @@ from noctis_lab.errors import InstanceNotFound
 from noctis_lab.events import InstanceStored
 
 __all__ = [
-    "LAST_CORRECTION",
     "Describers",
     "Replacement",
     "find_describers",
@@ -33,11 +33,6 @@ __all__ = [
     "is_plain_study",
     "replace_instance",
 ]
-
-
-#: The catalogue's note that changes with each correction: what is remembered of a series by its
-#: count and times alone is void then.
-LAST_CORRECTION = "last-correction"
 
 
 class Describers(NamedTuple):

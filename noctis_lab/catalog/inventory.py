@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from noctis_lab.catalog import schema
+from noctis_lab.catalog.connection import database_path
 from noctis_lab.catalog.locks import OpenLock
 from noctis_lab.catalog.records import InPlace
 from noctis_lab.catalog.store import Catalog
@@ -100,7 +101,7 @@ def database_held(root: Path) -> Iterator[None]:
     CatalogLocked
         Another process has it open.
     """
-    path = root / "catalog" / "catalog.sqlite"
+    path = database_path(root)
     if not path.exists():
         yield
         return

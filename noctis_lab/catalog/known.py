@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.connection import Connections, upsert
-from noctis_lab.catalog.instants import from_instant
-from noctis_lab.catalog.records import InstanceEntry, Receipt, ReceiptSource
-from noctis_lab.catalog.rows import clean_text, format_values, instance_values, origin_values
+from noctis_lab.catalog.connection import Connections, mapped
+from noctis_lab.catalog.records import InstanceEntry, Receipt
+from noctis_lab.catalog.rows import (
+    clean_text,
+    format_values,
+    instance_values,
+    origin_values,
+    to_receipt,
+)
 from noctis_lab.dicom.uids import uid_key
 
 __all__ = [
@@ -64,16 +69,8 @@ def find_first_receipt(connections: Connections, SOPInstanceUID: str) -> Receipt
         .where(instance.c.instance_key == uid_key(clean_text(SOPInstanceUID)))
     )
     with connections.read() as connection:
-        row = connection.execute(statement).first()
-    if row is None:
-        return None
-    return Receipt(
-        source=ReceiptSource(row.source),
-        facility=row.facility,
-        calling_aet=row.calling_aet,
-        called_aet=row.called_aet,
-        received_at=from_instant(row.received_at),
-    )
+        found = mapped(connection.execute(statement))
+    return to_receipt(found[0]) if found else None
 
 
 def find_kept_aside(
@@ -103,7 +100,6 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
     key = uid_key(uid)
     values = instance_values(entry, None)
     layout = format_values(entry)
-    engine = connections.engine
     with connections.write() as connection:
         changed = connection.execute(
             update(table)
@@ -120,7 +116,7 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
         connection.execute(delete(schema.in_place).where(schema.in_place.c.instance_key == key))
         if place is not None:
             connection.execute(
-                upsert(schema.in_place, engine).values(
+                insert(schema.in_place).values(
                     instance_key=key,
                     path=bytes(place.path),
                     size_bytes=place.size_bytes,

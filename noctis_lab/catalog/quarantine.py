@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Connections, mapped, upsert
-from noctis_lab.catalog.instants import from_instant, to_instant
+from noctis_lab.catalog.instants import to_instant
 from noctis_lab.catalog.receipts import write_origin
-from noctis_lab.catalog.records import QuarantineRow, Receipt, ReceiptSource
-from noctis_lab.catalog.rows import clean_text, origin_values
+from noctis_lab.catalog.records import QuarantineRow, Receipt
+from noctis_lab.catalog.rows import clean_text, origin_values, to_receipt
 from noctis_lab.events import InstanceConflict, InstanceRejected, QuarantineSettled
 
 __all__ = [
@@ -145,11 +145,5 @@ def _to_row(row: Mapping[str, Any]) -> QuarantineRow:
         StudyInstanceUID=row["StudyInstanceUID"],
         sha256=bytes(row["sha256"]),
         size_bytes=row["size_bytes"],
-        receipt=Receipt(
-            source=ReceiptSource(row["source"]),
-            facility=row["facility"],
-            calling_aet=row["calling_aet"],
-            called_aet=row["called_aet"],
-            received_at=from_instant(row["received_at"]),
-        ),
+        receipt=to_receipt(row),
     )

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, delete, func, select
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.connection import Connections, upsert
-from noctis_lab.catalog.instants import to_instant
-from noctis_lab.catalog.records import Receipt
+from noctis_lab.catalog.connection import Connections, mapped, upsert
+from noctis_lab.catalog.instants import from_instant, to_instant
+from noctis_lab.catalog.records import Collision, Receipt
 from noctis_lab.catalog.rows import clean_text, origin_values
 from noctis_lab.dicom.uids import uid_key
 from noctis_lab.errors import InstanceNotFound
@@ -17,6 +17,7 @@ from noctis_lab.events import SenderRefused
 
 __all__ = [
     "MOST_UNKNOWN_SENDERS",
+    "list_collisions",
     "write_facility",
     "write_origin",
     "write_receipt",
@@ -114,6 +115,29 @@ def _write_collision(
             },
         )
     )
+
+
+def list_collisions(connections: Connections, *, limit: int) -> list[Collision]:
+    """Return the studies that came under another PatientID from another facility, last first."""
+    table = schema.collision
+    statement = (
+        select(table, schema.study.c.StudyInstanceUID)
+        .join(schema.study, schema.study.c.study_key == table.c.study_key)
+        .order_by(table.c.last_at.desc())
+        .limit(limit)
+    )
+    with connections.read() as connection:
+        rows = mapped(connection.execute(statement))
+    return [
+        Collision(
+            StudyInstanceUID=row["StudyInstanceUID"],
+            facility=row["facility"],
+            first_at=from_instant(row["first_at"]),
+            last_at=from_instant(row["last_at"]),
+            instance_count=row["instance_count"],
+        )
+        for row in rows
+    ]
 
 
 def write_origin(

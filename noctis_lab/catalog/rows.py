@@ -23,6 +23,7 @@ from noctis_lab.catalog.records import (
     InstanceEntry,
     InstanceRow,
     Receipt,
+    ReceiptSource,
     SeriesFacts,
     SeriesRow,
     StudyRow,
@@ -229,6 +230,17 @@ def unpack_frame_table(blob: bytes) -> FrameTable:
 
 
 # ---------------------------------------------------------------- out of the tables
+
+
+def to_receipt(row: Mapping[str, Any]) -> Receipt:
+    """Return the receipt of a row that has `received_at` and the columns of `origin`."""
+    return Receipt(
+        source=ReceiptSource(row["source"]),
+        facility=row["facility"],
+        calling_aet=row["calling_aet"],
+        called_aet=row["called_aet"],
+        received_at=from_instant(row["received_at"]),
+    )
 
 
 def to_instance_row(row: Mapping[str, Any]) -> InstanceRow:

@@ -6,7 +6,6 @@ harm: acts are written to the journal first and replayed from it.
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 
 from sqlalchemy import Delete, delete, select, update
@@ -18,6 +17,7 @@ from noctis_lab.catalog.receipts import MOST_UNKNOWN_SENDERS, write_facility
 from noctis_lab.catalog.records import SenderRow, UnknownSenderRow
 from noctis_lab.catalog.rows import clean_text
 from noctis_lab.catalog.store import Catalog
+from noctis_lab.config import parse_address
 from noctis_lab.errors import SenderRefused
 
 __all__ = [
@@ -55,14 +55,12 @@ def canonical_address(address: str) -> str:
     ('10.0.0.7', '2001:db8::1')
     """
     try:
-        ip = ipaddress.ip_address(address.strip().partition("%")[0])
+        return str(parse_address(address))
     except ValueError:
         raise ValueError(
             "the sender's address is no IP address such as 10.4.7.31; "
             "leave it out to accept the AE title from anywhere"
         ) from None
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return str(mapped or ip)
 
 
 def check_sender(catalog: Catalog, aet: str, address: str) -> str | None:

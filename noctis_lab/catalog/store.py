@@ -14,10 +14,10 @@ from sqlalchemy import Select, bindparam, func, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.commit import Committer
-from noctis_lab.catalog.connection import Connections, Statement, mapped, upsert
+from noctis_lab.catalog.connection import Connections, Statement, database_path, mapped, upsert
 from noctis_lab.catalog.events import append_event, last_event_id, poll_events
 from noctis_lab.catalog.grants import facilities_by_study
-from noctis_lab.catalog.instants import from_instant, now, to_instant
+from noctis_lab.catalog.instants import now, to_instant
 from noctis_lab.catalog.known import (
     find_first_receipt,
     find_kept_aside,
@@ -28,7 +28,7 @@ from noctis_lab.catalog.known import (
 from noctis_lab.catalog.locks import OpenLock, require_local_disk
 from noctis_lab.catalog.migrate import ensure_schema
 from noctis_lab.catalog.quarantine import find_quarantined, list_quarantine, write_quarantine
-from noctis_lab.catalog.receipts import write_receipt, write_refusal
+from noctis_lab.catalog.receipts import list_collisions, write_receipt, write_refusal
 from noctis_lab.catalog.records import (
     Collision,
     Commit,
@@ -114,7 +114,7 @@ def require_catalog(root: Path) -> None:
     ArchiveNotFound
         Names the folder, and how to name another.
     """
-    if not (root / "catalog" / "catalog.sqlite").is_file():
+    if not database_path(root).is_file():
         raise ArchiveNotFound(
             f"no archive at {root}: name its folder with --root or NOCTIS_ROOT (`noctis serve` "
             "begins a new one; `noctis rebuild` makes a lost catalogue anew from the files)",
@@ -451,25 +451,7 @@ class Catalog:
 
     def collisions(self, *, limit: int = 1000) -> list[Collision]:
         """Return the studies that came under another PatientID from another facility."""
-        table = schema.collision
-        statement = (
-            select(table, schema.study.c.StudyInstanceUID)
-            .join(schema.study, schema.study.c.study_key == table.c.study_key)
-            .order_by(table.c.last_at.desc())
-            .limit(limit)
-        )
-        with self.connections.read() as connection:
-            rows = mapped(connection.execute(statement))
-        return [
-            Collision(
-                StudyInstanceUID=row["StudyInstanceUID"],
-                facility=row["facility"],
-                first_at=from_instant(row["first_at"]),
-                last_at=from_instant(row["last_at"]),
-                instance_count=row["instance_count"],
-            )
-            for row in rows
-        ]
+        return list_collisions(self.connections, limit=limit)
 
 
 def _instances() -> Select[Any]:

@@ -7,13 +7,16 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from noctis_lab.cli.logs import configure_logging
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import NoctisError
+
+if TYPE_CHECKING:
+    from noctis_lab.ingest.archive import OpenArchive
 
 __all__ = [
     "AET",
@@ -23,6 +26,7 @@ __all__ = [
     "LogLevel",
     "Port",
     "Root",
+    "opened_archive",
     "opened_settings",
     "outer_door",
 ]
@@ -76,3 +80,28 @@ def opened_settings(
         settings = open_settings({"log_level": "DEBUG" if debug else log_level, **given})
         configure_logging(settings.log_level)
         return settings
+
+
+@contextlib.contextmanager
+def opened_archive(root: Path | None, *, must_exist: bool) -> Iterator[OpenArchive]:
+    """Hold an archive open for a command; a ValueError within is the command's wrong usage.
+
+    Parameters
+    ----------
+    must_exist
+        Refuse a folder that no archive is in, instead of beginning one there.
+    """
+    settings = opened_settings(root=root)
+    with outer_door():
+        from noctis_lab.catalog.store import require_catalog
+        from noctis_lab.ingest.archive import open_archive
+
+        if must_exist:
+            require_catalog(settings.root)
+        try:
+            with open_archive(settings) as archive:
+                yield archive
+        except NoctisError:
+            raise  # some are ValueErrors too, and speak for themselves
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None

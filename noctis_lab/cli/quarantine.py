@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from noctis_lab.cli.options import Root, opened_settings, outer_door
+from noctis_lab.cli.options import Root, opened_archive
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import QuarantineRow
@@ -46,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 def list_quarantined(root: Root = None, as_json: AsJson = False) -> None:
     """List what is kept aside, newest first."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         rows = list(_iter_rows(archive))
     if as_json:
         print(json.dumps([_facts(row) for row in rows], indent=1))
@@ -78,7 +77,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Tell what a file is, from whom, why it is here, and what accepting it would do."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.ingest.quarantine import inspect, read_values
 
         inspection = inspect(archive, _full_id(archive, quarantine_id))
@@ -98,7 +97,7 @@ def show(
 
 def accept(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> None:
     """Admit a file; of a conflict it takes the place of the one that stands (reversible)."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.errors import CannotAccept
         from noctis_lab.ingest.quarantine import accept as accept_one
         from noctis_lab.ingest.quarantine import inspect
@@ -118,7 +117,7 @@ def accept(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> 
 
 def discard(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> None:
     """Remove a file for good; it cannot be brought back."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.ingest.quarantine import discard as discard_one
 
         full = _full_id(archive, quarantine_id)
@@ -129,18 +128,6 @@ def discard(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) ->
             typer.confirm("Remove its bytes for good?", abort=True)
         discard_one(archive, full, principal=_principal())
     print(f"{full} is removed")
-
-
-@contextmanager
-def _archive(root: object) -> Iterator[OpenArchive]:
-    settings = opened_settings(root=root)
-    with outer_door():
-        from noctis_lab.catalog.store import require_catalog
-        from noctis_lab.ingest.archive import open_archive
-
-        require_catalog(settings.root)
-        with open_archive(settings) as archive:
-            yield archive
 
 
 def _principal() -> str:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from noctis_lab.cli.options import Root, opened_settings, outer_door
-
-if TYPE_CHECKING:
-    from noctis_lab.ingest.archive import OpenArchive
+from noctis_lab.cli.options import Root, opened_archive
 
 __all__ = ["register"]
 
@@ -42,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def list_senders(root: Root = None) -> None:
     """List the known senders, and those that were refused and wait for approval."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         from noctis_lab.catalog import senders
 
         known = senders.list_senders(archive.catalog)
@@ -64,7 +59,7 @@ def add_sender(
     aet: AETitle, facility: Facility, address: Address = None, root: Root = None
 ) -> None:
     """Accept a sender into a facility, which is made where it is not known yet."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         archive.ledger.add_sender(aet, address, facility)
     print(f"{aet} from {address or 'any address'} is accepted into facility '{facility}'")
 
@@ -73,21 +68,21 @@ def approve_sender(
     aet: AETitle, facility: Facility, address: Address = None, root: Root = None
 ) -> None:
     """Accept a sender that was refused or blocked."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         archive.ledger.approve_sender(aet, address, facility)
     print(f"{aet} from {address or 'any address'} is accepted into facility '{facility}'")
 
 
 def block_sender(aet: AETitle, address: Address = None, root: Root = None) -> None:
     """Refuse a sender from now on, without listing it for approval again."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         archive.ledger.block_sender(aet, address)
     print(f"{aet} from {address or 'any address'} is blocked")
 
 
 def remove_sender(aet: AETitle, address: Address = None, root: Root = None) -> None:
     """Forget a sender: it is unknown again. What it sent stays."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         from noctis_lab.catalog import senders
 
         at = None if address is None else senders.canonical_address(address)
@@ -100,7 +95,7 @@ def remove_sender(aet: AETitle, address: Address = None, root: Root = None) -> N
 
 def list_facilities(root: Root = None) -> None:
     """List the facilities."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         from noctis_lab.catalog.senders import list_facilities as facilities_of
 
         print("\n".join(facilities_of(archive.catalog)) or "No facility yet.")
@@ -110,19 +105,6 @@ def add_facility(
     name: Annotated[str, typer.Argument(help="The facility's name.")], root: Root = None
 ) -> None:
     """Make a facility."""
-    with _archive(root) as archive:
+    with opened_archive(root, must_exist=False) as archive:
         archive.ledger.add_facility(name)
     print(f"facility '{name}' is there")
-
-
-@contextmanager
-def _archive(root: object) -> Iterator[OpenArchive]:
-    settings = opened_settings(root=root)
-    with outer_door():
-        from noctis_lab.ingest.archive import open_archive
-
-        try:
-            with open_archive(settings) as archive:
-                yield archive
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from noctis_lab.catalog import notes
 from noctis_lab.cli.options import (
     AET,
     Debug,
@@ -31,9 +32,6 @@ __all__ = ["DicomPort", "register", "serve_archive"]
 logger = logging.getLogger(__name__)
 
 _BESIDE_S = 10.0
-# The catalogue's notes of where the running server's pages and its receiver are; the doctor's too.
-_PAGE = "page"
-_RECEIVER = "receiver"
 
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 DicomHost = Annotated[
@@ -147,7 +145,7 @@ def token(root: Root = None) -> None:
 
         require_catalog(settings.root)
         with open_catalog(settings.root) as catalog:
-            page = catalog.find_note(_PAGE) or _origin(
+            page = catalog.find_note(notes.PAGE) or _origin(
                 settings, Address(settings.host, settings.port)
             )
             print(f"{page}/login?token={create_login_token(catalog)}")
@@ -238,7 +236,7 @@ def _start(supervisor: Supervisor, settings: Settings) -> tuple[Address, Address
 def _announce(settings: Settings, catalog: Catalog, receiver: Address, page: Address) -> str:
     """Print where everything is, and return the address that signs in."""
     url, words = _sign_in_address(settings, catalog, page)
-    catalog.write_note(_RECEIVER, f"{settings.dicom_aet}@{receiver.host}:{receiver.port}")
+    catalog.write_note(notes.RECEIVER, f"{settings.dicom_aet}@{receiver.host}:{receiver.port}")
     print(
         f"noctis_lab serves {settings.root}\n"
         f"  receiver  {settings.dicom_aet} at {receiver.host}:{receiver.port}\n"
@@ -254,7 +252,7 @@ def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tup
     from noctis_lab.catalog.people import create_login_token
 
     origin = _origin(settings, page)
-    catalog.write_note(_PAGE, origin)
+    catalog.write_note(notes.PAGE, origin)
     if not settings.print_token:
         return origin, f"{origin} (noctis token prints an address that signs in)"
     url = f"{origin}/login?token={create_login_token(catalog)}"

@@ -17,6 +17,7 @@ __all__ = [
     "build_entry",
     "find_mismatch",
     "hash_data_set",
+    "hash_file",
     "is_unchanged",
     "iter_file",
     "read_entry_in_place",
@@ -190,3 +191,17 @@ def hash_data_set(fd: int, data_set_offset: int) -> bytes:
     for piece in iter_file(fd, data_set_offset):
         digest.update(piece)
     return digest.digest()
+
+
+def hash_file(path: Path) -> bytes | None:
+    """Return the SHA-256 of the data set of one of our files; None where it cannot be read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return hash_data_set(fd, read_file_meta(fd).data_set_offset)
+    except (InvalidDicom, OSError):
+        return None
+    finally:
+        os.close(fd)

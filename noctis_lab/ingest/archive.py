@@ -15,7 +15,7 @@ from noctis_lab.storage.files import Storage
 from noctis_lab.storage.journal import Journal
 from noctis_lab.storage.layout import JOURNAL
 
-__all__ = ["OpenArchive", "open_archive"]
+__all__ = ["OpenArchive", "build_archive", "open_archive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,21 @@ class OpenArchive:
     catalog: Catalog
     ledger: Ledger
     pipeline: Pipeline
+
+
+def build_archive(settings: Settings, storage: Storage, catalog: Catalog) -> OpenArchive:
+    """Return what takes things in over a storage and a catalogue that are open already."""
+    journal = Journal(settings.root / JOURNAL)
+    ledger = Ledger(journal, catalog)
+    pipeline = Pipeline(
+        storage=storage,
+        catalog=catalog,
+        ledger=ledger,
+        max_instance_bytes=settings.max_instance_bytes,
+    )
+    return OpenArchive(
+        storage=storage, journal=journal, catalog=catalog, ledger=ledger, pipeline=pipeline
+    )
 
 
 @contextmanager
@@ -44,16 +59,7 @@ def open_archive(settings: Settings, *, may_migrate: bool = False) -> Iterator[O
         It cannot be opened.
     """
     storage = Storage(settings.root, min_free_bytes=settings.min_free_bytes)
-    journal = Journal(settings.root / JOURNAL)
     with open_catalog(settings.root, may_migrate=may_migrate, quiet_s=settings.quiet_s) as catalog:
-        ledger = Ledger(journal, catalog)
-        recover(storage, catalog, ledger)
-        pipeline = Pipeline(
-            storage=storage,
-            catalog=catalog,
-            ledger=ledger,
-            max_instance_bytes=settings.max_instance_bytes,
-        )
-        yield OpenArchive(
-            storage=storage, journal=journal, catalog=catalog, ledger=ledger, pipeline=pipeline
-        )
+        archive = build_archive(settings, storage, catalog)
+        recover(storage, catalog, archive.ledger)
+        yield archive

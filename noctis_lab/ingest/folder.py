@@ -17,7 +17,7 @@ from noctis_lab.catalog.records import InstanceEntry, Receipt, ReceiptSource
 from noctis_lab.catalog.senders import list_facilities
 from noctis_lab.errors import FileChanged, StorageError
 from noctis_lab.ingest.archive import OpenArchive
-from noctis_lab.ingest.findings import Candidate, MediaLimits, Passed, PassedKind
+from noctis_lab.ingest.findings import Candidate, Passed, PassedKind
 from noctis_lab.ingest.index_report import Conflict, IndexReport
 from noctis_lab.ingest.media import iter_media, iter_paths
 from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline, Prepared
@@ -54,7 +54,6 @@ def index_paths(  # noqa: PLR0913 - by keyword only
     each: Callable[[str, Admission | Passed], object] | None = None,
     stop: threading.Event | None = None,
     report: IndexReport | None = None,
-    limits: MediaLimits | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> IndexReport:
     """Take in every DICOM file among and below `paths`, those in zip archives too.
@@ -77,8 +76,6 @@ def index_paths(  # noqa: PLR0913 - by keyword only
         Once it is set, no new file is begun; what was done is reported as interrupted.
     report
         What to fill; of use where this raises.
-    limits
-        The bounds of unpacking archives.
     clock
         Gives the instant of each receipt, aware.
 
@@ -101,7 +98,6 @@ def index_paths(  # noqa: PLR0913 - by keyword only
         each=each or (lambda _name, _end: None),
         stop=stop or threading.Event(),
         report=IndexReport() if report is None else report,
-        limits=limits or MediaLimits(),
         clock=clock,
     )
     indexer.run(progress or (lambda _report: None))
@@ -140,7 +136,6 @@ class _Indexer:
     each: Callable[[str, Admission | Passed], object]
     stop: threading.Event
     report: IndexReport
-    limits: MediaLimits
     clock: Callable[[], datetime]
 
     def run(self, progress: Progress) -> None:
@@ -186,7 +181,6 @@ class _Indexer:
             for finding in iter_media(
                 path,
                 scratch=self.pipeline.scratch,
-                limits=self.limits,
                 on_archive=lambda count: self.report.add_found(count - 1),
             ):
                 yield self._begin(finding, pool)

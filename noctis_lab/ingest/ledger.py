@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +13,16 @@ from typing import Final
 
 from noctis_lab.access import ADMIN, Role
 from noctis_lab.catalog import people, senders
+from noctis_lab.catalog.connection import database_path
 from noctis_lab.catalog.records import InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
-from noctis_lab.ingest.admission import read_entry_in_place
-from noctis_lab.ingest.settlement import Correction, apply_correction, apply_settlement
-from noctis_lab.ingest.sidecar import parse_quarantine, parse_receipt, receipt_fields
+from noctis_lab.ingest.applier import Applier
+from noctis_lab.ingest.settlement import Correction
+from noctis_lab.ingest.sidecar import parse_quarantine, receipt_fields
 from noctis_lab.storage.durable import write_all, write_file
-from noctis_lab.storage.files import Quarantined, Storage
-from noctis_lab.storage.journal import Journal, JournalPosition, JournalRecord, JsonValue
+from noctis_lab.storage.files import Quarantined
+from noctis_lab.storage.journal import Append, Journal, JournalPosition, JournalRecord, JsonValue
 from noctis_lab.storage.layout import CATALOG
 
 __all__ = ["Ledger"]
@@ -48,26 +48,8 @@ class Ledger:
     def __init__(self, journal: Journal, catalog: Catalog) -> None:
         self._journal = journal
         self._catalog = catalog
-        self._root = journal.folder.parent  # not the catalogue's, which a rebuild makes elsewhere
-        self._kinds: dict[str, Callable[[JournalRecord], object]] = {
-            "receipt": self._apply_receipt,
-            "in-place": self._apply_in_place,
-            "refusal": self._apply_refusal,
-            "facility-added": self._apply_facility,
-            "sender-added": self._apply_sender,
-            "sender-approved": self._apply_approval,
-            "sender-blocked": self._apply_block,
-            "sender-removed": self._apply_removal,
-            "principal-added": self._apply_principal,
-            "principal-removed": self._apply_principal_removal,
-            "role-set": self._apply_role,
-            "facility-granted": self._apply_grant,
-            "facility-revoked": self._apply_revocation,
-            "password-set": self._apply_password,
-            "audit": self._apply_audit,
-            "correction": self._apply_correction,
-            "quarantine-settled": self._apply_settlement,
-        }
+        root = journal.folder.parent  # not the catalogue's, which a rebuild makes elsewhere
+        self._kinds = Applier(root, catalog).kinds
 
     def _act(self, kind: str, fields: Fields) -> None:
         record = JournalRecord(kind=kind, fields=fields)
@@ -75,18 +57,19 @@ class Ledger:
             append(record)
             self._kinds[kind](record)
 
-    @property
-    def _storage(self) -> Storage:
-        return Storage(self._root)
-
     @contextmanager
-    def _writing(self) -> Iterator[Callable[..., object]]:
+    def _writing(self) -> Iterator[Append]:
         """Hold the journal while records are written and applied; note that they were."""
         with self._journal.writing() as append:
             # A record that was left unapplied, by whomever, must stay ahead of what is noted.
             has_all = self._read_position() == self._journal.find_end()
             ends: list[JournalPosition] = []
-            yield lambda *records: ends.append(append(*records))
+
+            def write(*records: JournalRecord) -> JournalPosition:
+                ends.append(append(*records))
+                return ends[-1]
+
+            yield write
             if has_all and ends:
                 self._overwrite_position(ends[-1])
 
@@ -286,133 +269,6 @@ class Ledger:
         """Record what somebody did to a UID or a title; never a patient's name or identifier."""
         self._act("audit", {"principal": principal, "action": action, "subject": subject})
 
-    # From the journal to the catalogue
-
-    def _apply_receipt(self, record: JournalRecord) -> None:
-        uid = str(record.fields["SOPInstanceUID"])
-        self._catalog.commit_receipt(uid, parse_receipt(record.fields))
-
-    def _apply_in_place(self, record: JournalRecord) -> None:
-        fields = record.fields
-        if self._has_in_place(fields):
-            return  # without reading the source, which may be large or on a disk that is unplugged
-        uid = fields.get("SOPInstanceUID")  # an older record has none
-        known = None if uid is None else self._catalog.find_instance(str(uid), withheld=True)
-        if known is not None and known.in_place is None:
-            return  # its bytes came into the archive since
-        try:
-            entry = _read_stated(fields)
-        except (FileChanged, InvalidDicom):
-            if known is None:
-                raise
-            return  # a later record says where the source is now
-        commit = self._catalog.commit_instance(entry)
-        if commit.known is not None and commit.known.in_place is not None:
-            self._catalog.relocate_instance(entry)
-
-    def _has_in_place(self, fields: Mapping[str, JsonValue]) -> bool:
-        uid = fields.get("SOPInstanceUID")  # an older record has none
-        row = None if uid is None else self._catalog.find_instance(str(uid), withheld=True)
-        if row is None or row.in_place is None:
-            return False
-        known = row.in_place
-        stated = (fields["path"], fields["size_bytes"], fields["mtime_ns"])
-        return (os.fspath(known.path), known.size_bytes, known.mtime_ns) == stated
-
-    def _apply_refusal(self, record: JournalRecord) -> None:
-        aet, address = str(record.fields["aet"]), str(record.fields["address"])
-        attempts = int(str(record.fields.get("attempts", 1)))
-        self._catalog.register_refusal(aet, address, attempts=attempts, at=record.at)
-
-    def _apply_facility(self, record: JournalRecord) -> None:
-        senders.add_facility(self._catalog, str(record.fields["facility"]), at=record.at)
-
-    def _apply_sender(self, record: JournalRecord) -> None:
-        aet, address = _sender(record.fields)
-        facility = str(record.fields["facility"])
-        senders.add_sender(self._catalog, aet, address, facility, at=record.at)
-
-    def _apply_approval(self, record: JournalRecord) -> None:
-        aet, address = _sender(record.fields)
-        facility = str(record.fields["facility"])
-        senders.approve_sender(self._catalog, aet, address, facility, at=record.at)
-
-    def _apply_block(self, record: JournalRecord) -> None:
-        senders.block_sender(self._catalog, *_sender(record.fields), at=record.at)
-
-    def _apply_removal(self, record: JournalRecord) -> None:
-        senders.remove_sender(self._catalog, *_sender(record.fields))
-
-    def _apply_principal(self, record: JournalRecord) -> None:
-        fields = record.fields
-        listed = fields["facilities"]
-        people.add_principal(
-            self._catalog,
-            str(fields["name"]),
-            Role(str(fields["role"])),
-            [str(facility) for facility in listed] if isinstance(listed, list) else None,
-            at=record.at,
-        )
-
-    def _apply_principal_removal(self, record: JournalRecord) -> None:
-        people.remove_principal(self._catalog, str(record.fields["name"]))
-
-    def _apply_role(self, record: JournalRecord) -> None:
-        people.set_role(self._catalog, str(record.fields["name"]), Role(str(record.fields["role"])))
-
-    def _apply_grant(self, record: JournalRecord) -> None:
-        people.grant_facility(
-            self._catalog, str(record.fields["name"]), str(record.fields["facility"])
-        )
-
-    def _apply_revocation(self, record: JournalRecord) -> None:
-        people.revoke_facility(
-            self._catalog, str(record.fields["name"]), str(record.fields["facility"])
-        )
-
-    def _apply_password(self, record: JournalRecord) -> None:
-        hashed = record.fields["password_hash"]
-        people.set_password_hash(
-            self._catalog, str(record.fields["name"]), None if hashed is None else str(hashed)
-        )
-
-    def _apply_audit(self, record: JournalRecord) -> None:
-        self._catalog.record_audit(
-            record.record_id,
-            principal=str(record.fields["principal"]),
-            action=str(record.fields["action"]),
-            subject=str(record.fields["subject"]),
-            at=record.at,
-        )
-
-    def _apply_correction(self, record: JournalRecord) -> None:
-        correction = Correction.from_fields(record.fields)
-        apply_correction(self._storage, self._catalog, correction)
-        self._audit_settled(record, "accept", correction.SOPInstanceUID)
-
-    def _apply_settlement(self, record: JournalRecord) -> None:
-        quarantine_id, outcome = (str(record.fields[key]) for key in ("quarantine_id", "outcome"))
-        receipt = record.fields["receipt"]
-        apply_settlement(
-            self._storage,
-            self._catalog,
-            quarantine_id,
-            parse_receipt(receipt if isinstance(receipt, dict) else {}),
-            outcome=outcome,
-        )
-        uid = record.fields["SOPInstanceUID"]
-        action = "accept" if outcome == "accepted" else "discard"
-        self._audit_settled(record, action, quarantine_id if uid is None else str(uid))
-
-    def _audit_settled(self, record: JournalRecord, action: str, subject: str) -> None:
-        self._catalog.record_audit(
-            record.record_id,
-            principal=str(record.fields["principal"]),
-            action=f"{action}-quarantined",
-            subject=subject,
-            at=record.at,
-        )
-
     def replay(self) -> int:
         """Apply the records that this catalogue may lack; return how many.
 
@@ -503,29 +359,6 @@ def _in_place(entry: InstanceEntry) -> Fields:
     }
 
 
-def _read_stated(fields: Mapping[str, JsonValue]) -> InstanceEntry:
-    """Read the source of a record of the kind ``in-place``, as it was registered.
-
-    Raises
-    ------
-    FileChanged, InvalidDicom
-        It is gone, or another.
-    """
-    path, receipt = Path(str(fields["path"])), parse_receipt(fields)
-    try:
-        entry = read_entry_in_place(path, receipt, limits=Limits())
-    except OSError as error:
-        # Of reading only: some of the catalogue's refusals are OSErrors, and not passed over.
-        raise FileChanged(
-            f"{path} cannot be read: bring it back, or index it again", path=str(path)
-        ) from error
-    stated = (fields["size_bytes"], fields["mtime_ns"])
-    assert entry.in_place is not None
-    if (entry.in_place.size_bytes, entry.in_place.mtime_ns) != stated:
-        raise FileChanged(f"{path} is not what was registered: index it again", path=str(path))
-    return entry
-
-
 def _require_aet(aet: str) -> None:
     # Before the journal has it: a record that the catalogue refuses would be refused for ever.
     if not 1 <= len(aet.strip()) <= 16 or not aet.isprintable():
@@ -543,7 +376,7 @@ def _require_name(name: str) -> None:
 
 
 def _inode(folder: Path) -> int:
-    return (folder / "catalog.sqlite").stat().st_ino
+    return database_path(folder.parent).stat().st_ino
 
 
 def _noted(folder: Path, position: JournalPosition) -> bytes:
@@ -558,8 +391,3 @@ def _noted(folder: Path, position: JournalPosition) -> bytes:
 
 def _canonical(address: str | None) -> str | None:
     return None if address is None else senders.canonical_address(address)
-
-
-def _sender(fields: Mapping[str, JsonValue]) -> tuple[str, str | None]:
-    address = fields["address"]
-    return str(fields["aet"]), None if address is None else str(address)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from noctis_lab.catalog.records import (
     InstanceEntry,
@@ -17,19 +15,17 @@ from noctis_lab.catalog.records import (
     ReceiptSource,
 )
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.dicom.content import content_difference
 from noctis_lab.dicom.file_meta import FileMeta, build_file_meta, read_file_meta
 from noctis_lab.dicom.header import Header, Limits, parse_header
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 from noctis_lab.ingest.admission import (
     build_entry,
     find_mismatch,
-    hash_data_set,
-    is_unchanged,
     iter_file,
     read_open_header,
     require_identity,
 )
+from noctis_lab.ingest.known import Known, has_lost, is_file_of
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.outcomes import (
     Admission,
@@ -48,8 +44,6 @@ from noctis_lab.storage.layout import INCOMING
 __all__ = ["Admission", "Arrival", "Outcome", "Pipeline", "Prepared", "Refusal"]
 
 logger = logging.getLogger(__name__)
-
-_MOST_DECODERS: Final = 2  # processes that decode pixels to compare them, at once; 2 GiB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +141,14 @@ class Pipeline:
         self._ledger = ledger
         self._limits = Limits() if limits is None else limits
         self._max_instance_bytes = max_instance_bytes
-        self._decoders = threading.Semaphore(_MOST_DECODERS)
+        self._known = Known(storage, catalog, ledger)
         self.registrar = Registrar(
-            catalog=catalog,
-            ledger=ledger,
-            limits=self._limits,
-            find_difference=self._find_difference,
-            receive_again=self._receive_again,
+            catalog=catalog, ledger=ledger, limits=self._limits, known=self._known
         )
+
+    def path_of(self, row: InstanceRow) -> Path:
+        """Return the file of a catalogued instance."""
+        return self._known.path_of(row)
 
     @property
     def root(self) -> Path:
@@ -231,11 +225,15 @@ class Pipeline:
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            prepared = self.prepare(fd, receipt)
-            if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
-                return self._quarantine_whole(fd, receipt, prepared.reason or "")
+            return self.admit_open_file(fd, receipt)
         finally:
             os.close(fd)
+
+    def admit_open_file(self, fd: int, receipt: Receipt) -> Admission:
+        """Admit the data set of an open file, which needs no name; as `admit_file`."""
+        prepared = self.prepare(fd, receipt)
+        if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
+            return self._quarantine_whole(fd, receipt, prepared.reason or "")
         return self.admit_together([prepared])[0]
 
     def prepare(self, fd: int, receipt: Receipt) -> Prepared | Admission:
@@ -260,33 +258,12 @@ class Pipeline:
         """
         try:
             meta = read_file_meta(fd)
-            known = self._find_same(fd, meta)
+            known = self._known.find_same(fd, meta)
             if known is not None:
                 return Prepared(receipt=receipt, known=known)
             return self._copy(fd, meta, receipt)
         except InvalidDicom as error:
             return rejection(Refusal.INVALID, error.reason)
-
-    def _find_same(self, fd: int, meta: FileMeta) -> InstanceRow | None:
-        """Return the row that holds these very bytes, where they are there; nothing is parsed."""
-        row = None
-        if meta.sop_instance_uid:
-            row = self._catalog.find_instance(meta.sop_instance_uid, withheld=True)
-        if row is None or row.transfer_syntax_uid != meta.transfer_syntax_uid:
-            return None
-        if os.fstat(fd).st_size - meta.data_set_offset != row.data_set_length:
-            return None
-        is_same = self._is_there(row) and hash_data_set(fd, meta.data_set_offset) == row.sha256
-        return row if is_same else None
-
-    def _is_there(self, row: InstanceRow) -> bool:
-        if row.in_place is not None:
-            return is_unchanged(row.in_place)
-        try:
-            found = self.path_of(row).stat()
-        except OSError:
-            return False
-        return found.st_size == row.data_set_offset + row.data_set_length
 
     def _copy(self, fd: int, meta: FileMeta, receipt: Receipt) -> Prepared:
         length = os.fstat(fd).st_size - meta.data_set_offset
@@ -384,7 +361,7 @@ class Pipeline:
 
     def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
         if each.known is not None:
-            self._receive_again(each.known.SOPInstanceUID, each.receipt)
+            self._known.receive_again(each.known.SOPInstanceUID, each.receipt)
             return admission(Outcome.SAME, each.known)
         assert each.entry is not None
         assert each.incoming is not None
@@ -397,23 +374,6 @@ class Pipeline:
             for piece in iter_file(fd, 0):
                 incoming.write(piece)
             return self._quarantine(incoming, receipt, rejection(Refusal.INVALID, reason))
-
-    def register_file(self, path: Path, receipt: Receipt) -> Admission:
-        """Catalogue a file where it lies: it stays the owner's, and is only ever read.
-
-        Returns
-        -------
-        Admission
-            STORED, SAME, CONFLICT (nothing is copied to quarantine) or REJECTED.
-
-        Raises
-        ------
-        OSError
-            The file cannot be read.
-        FileChanged
-            It changed while it was read.
-        """
-        return self.registrar.register_together([self.registrar.prepare(path, receipt)])[0]
 
     # What every door ends in
 
@@ -475,7 +435,7 @@ class Pipeline:
         ) as placement:
             if placement.contested:
                 known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
-                if known is not None and not _has_lost(known, entry):
+                if known is not None and not has_lost(known, entry):
                     return known
                 placement.replace()
             try:
@@ -483,9 +443,9 @@ class Pipeline:
                 known = commit.known
                 # A row of these very bytes whose file was missing, or was adopted just now, has
                 # this file as its own; so has one whose source in place is gone.
-                if known is None or _is_file_of(known, entry):
+                if known is None or is_file_of(known, entry):
                     placement.keep()
-                elif _has_lost(known, entry) and self._catalog.relocate_instance(entry):
+                elif has_lost(known, entry) and self._catalog.relocate_instance(entry):
                     placement.keep()
                     return self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
             except BaseException:  # an interrupt, too, may come after the transaction stands
@@ -501,14 +461,14 @@ class Pipeline:
         except Exception:
             logger.exception("the catalogue does not answer after a failed commit")
             return True
-        return row is not None and _is_file_of(row, entry)
+        return row is not None and is_file_of(row, entry)
 
     def _receive_known(
         self, incoming: IncomingFile, entry: InstanceEntry, known: InstanceRow
     ) -> Admission:
-        reason = self._find_difference(known, entry.sha256, incoming.path)
+        reason = self._known.find_difference(known, entry.sha256, incoming.path)
         if reason is None:
-            self._receive_again(entry.SOPInstanceUID, entry.receipt)
+            self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
             return admission(Outcome.SAME, entry)
         conflict = admission(Outcome.CONFLICT, entry, reason=reason)
         if entry.receipt.source is ReceiptSource.FOLDER:
@@ -517,37 +477,6 @@ class Pipeline:
             if kept is not None:
                 return replace(conflict, quarantine_id=kept)
         return self._quarantine(incoming, entry.receipt, conflict)
-
-    def _receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
-        """Record that an instance came again.
-
-        From a folder, once for each facility: to index it again, or on after a stop, tells nothing
-        new, and gives the rows that one run gives.
-        """
-        if receipt.source is not ReceiptSource.FOLDER or not self._catalog.has_come_from(
-            SOPInstanceUID, receipt
-        ):
-            self._ledger.receive_again(SOPInstanceUID, receipt)
-
-    def _find_difference(self, known: InstanceRow, sha256: bytes, path: Path) -> str | None:
-        """Return how a file's content differs from the catalogued one's, if it does.
-
-        A source in place that is gone or changed is no copy that a sender may rely on.
-        """
-        if known.in_place is not None and not is_unchanged(known.in_place):
-            return "the file that was registered in place is gone or has changed"
-        if known.sha256 == sha256:
-            return None
-        try:
-            return content_difference(self.path_of(known), path, slots=self._decoders)
-        except (InvalidDicom, OSError) as error:
-            return f"cannot be compared with the one that is known: {type(error).__name__}"
-
-    def path_of(self, row: InstanceRow) -> Path:
-        """Return the file of a catalogued instance."""
-        if row.in_place is not None:
-            return row.in_place.path
-        return self._storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
 
     def _quarantine(
         self, incoming: IncomingFile, receipt: Receipt, refused: Admission
@@ -565,14 +494,3 @@ class Pipeline:
         kept = self._storage.quarantine(incoming, facts)
         self._ledger.quarantine(kept)
         return replace(refused, quarantine_id=kept.quarantine_id)
-
-
-def _is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:
-    """Return whether the file that a row names is the one that the entry was placed as."""
-    return row.sha256 == entry.sha256 and row.in_place is None
-
-
-def _has_lost(row: InstanceRow, entry: InstanceEntry) -> bool:
-    """Return whether a row's source in place is gone, or another, and these are its bytes."""
-    is_lost = row.in_place is not None and not is_unchanged(row.in_place)
-    return is_lost and row.sha256 == entry.sha256

@@ -13,10 +13,9 @@ from noctis_lab.catalog.correction import is_plain_study
 from noctis_lab.catalog.records import InstanceEntry, InstanceRow, QuarantineRow
 from noctis_lab.catalog.rollups import text_of, top_level
 from noctis_lab.dicom.content import content_difference, differing_elements
-from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.header import Header, Limits, read_header
 from noctis_lab.errors import CannotAccept, FileChanged, InvalidDicom, QuarantinedNotFound
-from noctis_lab.ingest.admission import hash_data_set, read_open_header
+from noctis_lab.ingest.admission import hash_file, read_open_header
 from noctis_lab.ingest.archive import OpenArchive
 from noctis_lab.ingest.pipeline import Outcome
 from noctis_lab.ingest.settlement import Correction, read_describing, read_kept
@@ -242,7 +241,7 @@ def _plan_correction(archive: OpenArchive, held: _Held) -> Correction:
             "the one that stands is registered in place: its file is its owner's, and not moved "
             "here; replace it there and index it again, or discard this one",
         )
-    if not _is_whole(held):
+    if hash_file(held.kept.path) != held.row.sha256:
         raise _refused(held, "its bytes are not those that came: discard it and send it again")
     path = archive.pipeline.path_of(known)
     if not path.is_file():
@@ -295,19 +294,6 @@ def _moves(held: _Held, keyword: str) -> CannotAccept:
         f"its {keyword} is not that of the one that stands, so it would move the instance to "
         "another patient, study or series; discard it, or have it sent under a new SOPInstanceUID",
     )
-
-
-def _is_whole(held: _Held) -> bool:
-    try:
-        fd = os.open(held.kept.path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return hash_data_set(fd, read_file_meta(fd).data_set_offset) == held.row.sha256
-    except (InvalidDicom, OSError):
-        return False
-    finally:
-        os.close(fd)
 
 
 # ---------------------------------------------------------------- what was rejected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from noctis_lab.catalog.records import InstanceEntry, InstanceRow, Receipt
@@ -12,6 +12,7 @@ from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import InvalidDicom
 from noctis_lab.ingest.admission import is_unchanged, read_entry_in_place
+from noctis_lab.ingest.known import Known, has_lost
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.outcomes import Admission, Outcome, Refusal, admission, rejection
 
@@ -27,10 +28,8 @@ class Registrar:
         The archive's catalogue, and the ledger over it.
     limits
         The bounds within which headers are parsed.
-    find_difference
-        Tells how a file's content differs from a catalogued instance's, None where it does not.
-    receive_again
-        Records that an instance came again.
+    known
+        What the archive's pipeline holds arrivals against.
     """
 
     def __init__(
@@ -39,14 +38,12 @@ class Registrar:
         catalog: Catalog,
         ledger: Ledger,
         limits: Limits,
-        find_difference: Callable[[InstanceRow, bytes, Path], str | None],
-        receive_again: Callable[[str, Receipt], object],
+        known: Known,
     ) -> None:
         self._catalog = catalog
         self._ledger = ledger
         self._limits = limits
-        self._find_difference = find_difference
-        self._receive_again = receive_again
+        self._known = known
 
     def prepare(self, path: Path, receipt: Receipt) -> InstanceEntry | Admission:
         """Do all of a registration that needs no turn: read, hash and parse the file.
@@ -120,15 +117,21 @@ class Registrar:
         known = self._catalog.find_instance(entry.SOPInstanceUID, withheld=True)
         assert known is not None
         assert entry.in_place is not None
-        is_lost = known.in_place is not None and not is_unchanged(known.in_place)
-        if is_lost and known.sha256 == entry.sha256:
+        if has_lost(known, entry):
             self._ledger.relocate_in_place(entry)
-        elif is_lost and known.in_place is not None and known.in_place.path == entry.in_place.path:
+        elif _is_changed(known, entry):
             changed = "the file has changed since it was registered"
             return admission(Outcome.CONFLICT, entry, reason=changed)
         else:
-            reason = self._find_difference(known, entry.sha256, entry.in_place.path)
+            reason = self._known.find_difference(known, entry.sha256, entry.in_place.path)
             if reason is not None:
                 return admission(Outcome.CONFLICT, entry, reason=reason)
-        self._receive_again(entry.SOPInstanceUID, entry.receipt)
+        self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
         return admission(Outcome.SAME, entry)
+
+
+def _is_changed(known: InstanceRow, entry: InstanceEntry) -> bool:
+    """Return whether it is the very file that is registered, with other bytes than then."""
+    if known.in_place is None or entry.in_place is None:
+        return False
+    return known.in_place.path == entry.in_place.path and known.sha256 != entry.sha256

@@ -13,7 +13,7 @@ from typing import Final, Self
 from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
-from noctis_lab.ingest.admission import iter_file, read_open_header
+from noctis_lab.ingest.admission import read_open_header
 from noctis_lab.ingest.media import Candidate, MediaLimits, Passed, PassedKind, iter_media
 from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline
 from noctis_lab.storage.durable import storage_errors
@@ -193,20 +193,10 @@ class Upload:
                 if not candidate.is_marked and not _is_instance(fd):
                     # The uploader has it still: quarantine is for what says that it is DICOM.
                     return UploadItem(outcome=Outcome.REJECTED, name=name, reason="not DICOM")
-                if not candidate.is_entry:
-                    admission = self._pipeline.admit_file(candidate.path, self._receipt())
-                else:
-                    admission = self._admit_entry(fd)
+                admission = self._pipeline.admit_open_file(fd, self._receipt())
         finally:
             candidate.close()
         return _item(admission, name)
-
-    def _admit_entry(self, fd: int) -> Admission:
-        """Admit what was unpacked, which has no name that a pipeline could open."""
-        with self._storage.open_incoming(b"") as copy:
-            for piece in iter_file(fd, 0):
-                copy.write(piece)
-            return self._pipeline.admit_file(copy.path, self._receipt())
 
     def _passed(self, passed: Passed) -> UploadItem:
         name = self._name(passed.name)

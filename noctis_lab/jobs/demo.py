@@ -42,14 +42,10 @@ def load_demo(
     settings: Settings, storage: Storage, catalog: Catalog, *, stop: threading.Event
 ) -> None:
     """Make the synthetic series and take them in, as an upload would."""
-    from noctis_lab.ingest.ledger import Ledger
-    from noctis_lab.ingest.pipeline import Pipeline
-    from noctis_lab.storage.journal import Journal
-    from noctis_lab.storage.layout import JOURNAL
+    from noctis_lab.ingest.archive import build_archive
     from noctis_lab.synthetic.demo import iter_made, missing_series
 
-    ledger = Ledger(Journal(settings.root / JOURNAL), catalog)
-    pipeline = Pipeline(storage=storage, catalog=catalog, ledger=ledger)
+    pipeline = build_archive(settings, storage, catalog).pipeline
     missing = missing_series(lambda uid: catalog.find_instance(uid, withheld=True) is not None)
     with tempfile.TemporaryDirectory(prefix="noctis-demo-") as folder:
         path = Path(folder, "instance.dcm")

@@ -18,6 +18,7 @@ from noctis_lab.lab.shown import archive_html, archive_text, html_or_none, text_
 if TYPE_CHECKING:
     from noctis_lab.catalog.query import Query, Result
     from noctis_lab.catalog.store import Catalog
+    from noctis_lab.ingest.archive import OpenArchive
     from noctis_lab.ingest.index_report import IndexReport
     from noctis_lab.ingest.ledger import Ledger
     from noctis_lab.storage.files import Storage
@@ -154,13 +155,16 @@ class Lab:
         return self.handle.query
 
     @cached_property
+    def archive(self) -> OpenArchive:
+        """What takes things in: journal, ledger and pipeline over this lab's files and rows."""
+        from noctis_lab.ingest.archive import build_archive
+
+        return build_archive(self.settings, self.storage, self.catalog)
+
+    @property
     def ledger(self) -> Ledger:
         """Acts that are not in the files: senders, people, grants, audit."""
-        from noctis_lab.ingest.ledger import Ledger
-        from noctis_lab.storage.journal import Journal
-        from noctis_lab.storage.layout import JOURNAL
-
-        return Ledger(Journal(self.settings.root / JOURNAL), self.catalog)
+        return self.archive.ledger
 
     def index(
         self,

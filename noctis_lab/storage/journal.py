@@ -6,19 +6,19 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 from uuid import uuid4
 
 from noctis_lab.errors import StorageError
 from noctis_lab.storage.durable import storage_errors, write_all
 
-__all__ = ["Journal", "JournalPosition", "JournalRecord", "JsonValue"]
+__all__ = ["Append", "Journal", "JournalPosition", "JournalRecord", "JsonValue"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,14 @@ class JournalPosition:
     offset: int = 0
 
 
+class Append(Protocol):
+    """Appends records, synced together, and returns where they end."""
+
+    def __call__(self, *records: JournalRecord) -> JournalPosition:
+        """Append them in their order."""
+        ...
+
+
 class Journal:
     """The folder ``journal/``: one file of lines per month (UTC), written by all processes.
 
@@ -108,7 +116,7 @@ class Journal:
             return append(record)
 
     @contextmanager
-    def writing(self) -> Iterator[Callable[..., JournalPosition]]:
+    def writing(self) -> Iterator[Append]:
         """Hold the journal against every other writer; gives the function that appends records.
 
         Whoever applies records to something else does it within the block: then all apply them

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.catalog.correction import LAST_CORRECTION
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout

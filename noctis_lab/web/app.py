@@ -16,13 +16,16 @@ from fastapi.responses import JSONResponse
 
 from noctis_lab.config import Settings
 from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, NoSpace, SeriesChanged
+from noctis_lab.jobs.doctor import Depth, examine
 from noctis_lab.lab import Lab, open_lab
+from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.pages import API_PATH, mount_pages
 from noctis_lab.web.auth import Gate, current_visit
 from noctis_lab.web.guard import Guard
 from noctis_lab.web.limits import Limits
 from noctis_lab.web.live import LiveFeed
 from noctis_lab.web.problems import Problem
+from noctis_lab.web.remembered import Remembered
 from noctis_lab.web.routes import (
     demo,
     health,
@@ -42,6 +45,8 @@ __all__ = ["create_app", "serve_web"]
 logger = logging.getLogger(__name__)
 
 _SHUTDOWN_S = 3
+_RECEIVER_ASKED_EVERY_S = 10.0
+_HEALTH_EVERY_S = 5.0
 _THUMBNAILS_AT_ONCE = 2  # a strip asks for many at once; pixels come first
 _MESSAGE_BYTES = 1024 * 1024  # of a websocket: pages send state, never pixels
 #: The first that an error is decides the answer's status.
@@ -89,8 +94,13 @@ def create_app(lab: Lab) -> Guard:
     )
     gate, limits = Gate(lab), Limits()
     app.state.lab, app.state.gate, app.state.limits = lab, gate, limits
-    app.state.feed, app.state.receiver = feed, status.ReceiverProbe(lab.settings)
-    app.state.health = health.HealthProbe(lab.settings)
+    app.state.feed = feed
+    app.state.receiver = Remembered(
+        lambda: is_listening(lab.settings), every_s=_RECEIVER_ASKED_EVERY_S
+    )
+    app.state.health = Remembered(
+        lambda: tuple(examine(lab.settings, depth=Depth(quick=True))), every_s=_HEALTH_EVERY_S
+    )
     app.state.rendering = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
     app.include_router(status.health)
     app.include_router(sign_in.router)

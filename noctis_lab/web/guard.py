@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import cookie_parser
 
 from noctis_lab.access import Principal, may
+from noctis_lab.config import is_loopback
 from noctis_lab.errors import NoctisError
 from noctis_lab.views.pages import render_notice
 from noctis_lab.web.auth import Gate, cookie_name, entering
@@ -35,7 +36,6 @@ logger = logging.getLogger(__name__)
 CSRF_HEADER = "x-noctis"  #: another origin cannot send it without a preflight, which we refuse
 _SAFE = frozenset({"GET", "HEAD"})
 _ALLOWED_METHODS = _SAFE | {"POST", "PUT", "DELETE"}
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(slots=True)
@@ -140,10 +140,10 @@ class Guard:
 
     def _problem_with_host(self, call: _Call) -> Problem | None:
         """Refuse a name that points at the loopback from outside (DNS rebinding)."""
-        if self._gate.lab.settings.host not in _LOOPBACK:
+        if not is_loopback(self._gate.lab.settings.host):
             return None
         host = _host_name(call.headers.get("host", ""))
-        if host in _LOOPBACK or (host and host == urlsplit(self._public_origin).hostname):
+        if is_loopback(host) or (host and host == urlsplit(self._public_origin).hostname):
             return None
         return Problem(
             status=421,

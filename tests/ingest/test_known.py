@@ -17,7 +17,7 @@ from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.fsck import FsckReport, fsck
-from noctis_lab.ingest.pipeline import Outcome
+from noctis_lab.ingest.pipeline import Admission, Outcome
 from noctis_lab.ingest.rebuild import rebuild
 from noctis_lab.synthetic import ct_series, write_series
 from tests.receipts import RECEIPT
@@ -59,6 +59,12 @@ def stopping(
         yield
     finally:
         archive.catalog.commit_instance = commit  # type: ignore[method-assign]
+
+
+def register(archive: OpenArchive, path: Path) -> Admission:
+    """Register one file where it lies."""
+    registrar = archive.pipeline.registrar
+    return registrar.register_together([registrar.prepare(path, RECEIPT)])[0]
 
 
 def test_fsck_beside_a_placement_takes_no_file_away(archive: OpenArchive, path: Path) -> None:
@@ -107,7 +113,7 @@ def test_a_copy_takes_the_place_of_a_source_that_is_gone(
 ) -> None:
     source = tmp_path / "source.dcm"
     source.write_bytes(path.read_bytes())
-    assert archive.pipeline.register_file(source, RECEIPT).outcome is Outcome.STORED
+    assert register(archive, source).outcome is Outcome.STORED
     assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
     assert files(archive) == []
     source.unlink()
@@ -133,7 +139,7 @@ def close(archive: OpenArchive) -> Path:
 def test_another_copy_of_other_bytes_is_kept_aside_where_the_source_is_gone(
     archive: OpenArchive, path: Path
 ) -> None:
-    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.STORED
+    assert register(archive, path).outcome is Outcome.STORED
     other = ct_series(planes=1, rows=16, columns=16, rescale_intercept=-7.0)
     (changed,) = write_series(other, path.parent / "changed")
     path.unlink()
@@ -146,12 +152,12 @@ def test_another_copy_of_other_bytes_is_kept_aside_where_the_source_is_gone(
 def test_a_source_that_was_touched_or_moved_is_registered_anew(
     archive: OpenArchive, path: Path, is_moved: bool
 ) -> None:
-    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.STORED
+    assert register(archive, path).outcome is Outcome.STORED
     if is_moved:
         path = path.rename(path.with_name("moved"))
     else:
         os.utime(path, ns=(1, 1))
-    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.SAME
+    assert register(archive, path).outcome is Outcome.SAME
     assert fsck(archive, full=True).changed == []
     row = archive.catalog.find_instance(str(dcmread(path).SOPInstanceUID))
     assert row is not None
@@ -178,9 +184,9 @@ def test_an_interrupt_leaves_the_file_only_where_the_transaction_stands(
 def test_a_registered_file_with_other_content_is_a_conflict(
     archive: OpenArchive, path: Path, tmp_path: Path
 ) -> None:
-    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.STORED
-    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.SAME
+    assert register(archive, path).outcome is Outcome.STORED
+    assert register(archive, path).outcome is Outcome.SAME
     other = ct_series(planes=1, rows=16, columns=16, rescale_intercept=-7.0)
     (changed,) = write_series(other, tmp_path / "changed")
     path.write_bytes(changed.read_bytes())
-    assert archive.pipeline.register_file(path, RECEIPT).outcome is Outcome.CONFLICT
+    assert register(archive, path).outcome is Outcome.CONFLICT

@@ -16,7 +16,6 @@ from noctis_lab.errors import SenderRefused
 from noctis_lab.ingest.scp.association import abort_pdu
 from noctis_lab.ingest.scp.contexts import TRANSFER_SYNTAXES, supported_contexts
 from noctis_lab.ingest.scp.negotiation import Accepted, Rejected, negotiate
-from noctis_lab.ingest.scp.senders import is_loopback
 from noctis_lab.ingest.wire.command import (
     Command,
     CommandError,
@@ -217,20 +216,3 @@ def test_a_request_is_no_answer() -> None:
 
 def test_an_abort_is_the_service_providers() -> None:
     assert abort_pdu(6) == b"\x07\0\0\0\0\x04\0\0\x02\x06"  # PS3.8 9.3.8
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("10.0.0.1", False),
-        ("::ffff:10.0.0.1", False),
-        ("fe80::1%eth0", False),
-        ("localhost", False),
-    ],
-)
-def test_the_loopback_is_known_in_all_its_forms(address: str, expected: bool) -> None:
-    assert is_loopback(address) is expected

@@ -9,6 +9,8 @@ from pydicom._uid_dict import UID_dictionary
 from pynetdicom import build_context
 from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext
 
+from noctis_lab.dicom.transfer_syntaxes import NAMES
+
 __all__ = [
     "TRANSFER_SYNTAXES",
     "VERIFICATION",
@@ -65,11 +67,7 @@ _OTHER_FORMS = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.", "1.2.840.10008.1
 #: that PS3.6 Annex A lists, retired ones included.
 TRANSFER_SYNTAXES: Final = (
     *_PREFERRED,
-    *(
-        uid
-        for uid, (_, kind, *_) in UID_dictionary.items()
-        if kind == "Transfer Syntax" and uid not in _PREFERRED and not uid.startswith(_OTHER_FORMS)
-    ),
+    *(uid for uid in NAMES if uid not in _PREFERRED and not uid.startswith(_OTHER_FORMS)),
 )
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import threading
 import time
@@ -12,10 +11,11 @@ from typing import Final
 
 from noctis_lab.catalog.senders import canonical_address, check_sender
 from noctis_lab.catalog.store import Catalog
+from noctis_lab.config import is_loopback
 from noctis_lab.errors import NoctisError, SenderRefused
 from noctis_lab.ingest.ledger import Ledger
 
-__all__ = ["LOCAL_FACILITY", "RefusalList", "SenderCheck", "is_loopback"]
+__all__ = ["LOCAL_FACILITY", "RefusalList", "SenderCheck"]
 
 logger = logging.getLogger(__name__)
 
@@ -114,11 +114,3 @@ class RefusalList:
             self._window_began, self._window_acts = now, 0
         self._window_acts += 1
         return self._window_acts <= _MOST_ACTS
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an IP address is this machine's own, mapped into IPv6 or not."""
-    try:
-        return ipaddress.ip_address(canonical_address(address)).is_loopback
-    except ValueError:
-        return False

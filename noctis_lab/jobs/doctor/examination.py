@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from noctis_lab.catalog import checkup
+from noctis_lab.catalog import checkup, notes
 from noctis_lab.config import Settings
 from noctis_lab.errors import CatalogError, NoctisError
 from noctis_lab.jobs.doctor import holdings, places, services, software
@@ -80,8 +80,8 @@ def _examine_catalog(
         try:
             with checkup.opened_read_only(settings.root) as connection:
                 if checkup.schema_problem(connection) is None:
-                    page = checkup.find_note(connection, services.PAGE_NOTE)
-                    receiver = checkup.find_note(connection, services.RECEIVER_NOTE)
+                    page = checkup.find_note(connection, notes.PAGE)
+                    receiver = checkup.find_note(connection, notes.RECEIVER)
                     newest = checkup.take_census(connection).last_received_at
                 yield from _examine_rows(connection, settings, depth, progress, now)
         except CatalogError as error:

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog import checkup
-from noctis_lab.config import Settings
-from noctis_lab.dicom.file_meta import read_file_meta
-from noctis_lab.errors import InvalidDicom
-from noctis_lab.ingest.admission import hash_data_set
+from noctis_lab.config import Settings, is_loopback
+from noctis_lab.ingest.admission import hash_file
 from noctis_lab.jobs.doctor.findings import Finding, State, command, size_text
 from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path
 
@@ -128,7 +126,7 @@ def check_senders(settings: Settings, census: checkup.Census) -> Finding:
             text=f"{text}; {census.unknown_senders} refused and waiting for approval",
             remedy=command("sender list", settings.root),
         )
-    is_reachable = settings.dicom_host not in ("127.0.0.1", "::1", "localhost")
+    is_reachable = not is_loopback(settings.dicom_host)
     if is_reachable and not census.senders:
         return Finding(
             name="senders",
@@ -142,7 +140,7 @@ def check_senders(settings: Settings, census: checkup.Census) -> Finding:
 def check_people(settings: Settings, census: checkup.Census) -> Finding:
     """Tell who may sign in, and by what."""
     text = f"{census.principals} principals, {census.with_password} with a password"
-    is_reachable = settings.host not in ("127.0.0.1", "::1", "localhost") or settings.public_origin
+    is_reachable = not is_loopback(settings.host) or settings.public_origin
     if not census.with_password and is_reachable:
         return Finding(
             name="principals",
@@ -263,7 +261,7 @@ def check_hashes(
         if end is not None and time.monotonic() > end:
             break
         path = _path_of(settings.root, known)
-        if path.is_file() and _hash_of(path) != known.sha256:  # a missing one is an orphan's line
+        if path.is_file() and hash_file(path) != known.sha256:  # a missing one is an orphan's line
             damaged.append(known.SOPInstanceUID)
         read += 1
         if progress is not None:
@@ -282,19 +280,6 @@ def check_hashes(
 
 def _path_of(root: Path, known: checkup.SampledFile) -> Path:
     return instance_path(root, known.StudyInstanceUID, known.SeriesInstanceUID, known.sha256)
-
-
-def _hash_of(path: Path) -> bytes | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return hash_data_set(fd, read_file_meta(fd).data_set_offset)
-    except (InvalidDicom, OSError):
-        return None
-    finally:
-        os.close(fd)
 
 
 def _age_s(path: Path, now: float) -> float:

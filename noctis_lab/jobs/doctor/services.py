@@ -7,20 +7,15 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from noctis_lab.config import Settings, local_address
+from noctis_lab.config import Settings, is_loopback, local_address
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest import scu
 from noctis_lab.jobs.doctor.findings import Finding, State, command
 
-__all__ = ["PAGE_NOTE", "RECEIVER_NOTE", "check_page", "check_receiver"]
-
-#: The catalogue's notes of where the running services are: ``http://host:port``, ``AET@host:port``.
-PAGE_NOTE: Final = "page"
-RECEIVER_NOTE: Final = "receiver"
+__all__ = ["check_page", "check_receiver"]
 
 _TIMEOUT_S: Final = 2.0
 _MOST_BYTES: Final = 4096
@@ -42,7 +37,7 @@ def check_receiver(settings: Settings, noted: str | None) -> Iterator[Finding]:
     where = f"{aet} at {host}:{port}"
     if port == 0 or not _accepts(host, port):
         yield _not_running("receiver", settings, f"as {where}" if port else f"as {aet}")
-    elif not (settings.accept_loopback and _is_loopback(host)):
+    elif not (settings.accept_loopback and is_loopback(host)):
         # An unknown sender would be refused, and listed for approval: a check leaves no trace.
         yield Finding(
             name="receiver",
@@ -69,7 +64,7 @@ def _noted_receiver(noted: str | None) -> tuple[str, str, int] | None:
 
 
 def _echoes(aet: str, host: str, port: int) -> bool:
-    if not _is_loopback(host):
+    if not is_loopback(host):
         return False
     try:
         scu.echo(host, port, called_aet=aet, calling_aet=_CALLING_AET, timeout_s=_TIMEOUT_S)
@@ -110,7 +105,7 @@ def _noted_page(noted: str | None) -> tuple[str, int] | None:
     found = urlsplit(noted or "")
     if found.scheme != "http" or not found.hostname or not found.port:
         return None
-    return (found.hostname, found.port) if _is_loopback(found.hostname) else None
+    return (found.hostname, found.port) if is_loopback(found.hostname) else None
 
 
 def _origin(host: str, port: int) -> str:
@@ -142,10 +137,3 @@ def _accepts(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

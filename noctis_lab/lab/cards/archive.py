@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.worklist import find_studies
-from noctis_lab.config import local_address
+from noctis_lab.config import is_loopback, local_address
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import ArchiveCard, Field
 from noctis_lab.lab.cards.tables import studies_table
@@ -45,7 +45,7 @@ def archive_card(lab: Lab, *, limit_s: float) -> ArchiveCard:
     address = local_address(settings.dicom_host)
     # Only the loopback answers at once whether somebody listens or not.
     state = ""
-    if address in {"127.0.0.1", "::1", "localhost"}:
+    if is_loopback(address):
         listening = is_listening(settings, timeout_s=_PROBE_S)
         state = ", listening" if listening else ", not running (noctis serve)"
     page = find_studies(lab.catalog, limit=_RECENT)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from noctis_lab.catalog.correction import LAST_CORRECTION
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
 from noctis_lab.dicom.rescale import values_units
 from noctis_lab.errors import CannotStack

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from noctis_lab.catalog.correction import LAST_CORRECTION
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.dicom.render import read_thumbnail, shrink_png
 from noctis_lab.lab.cards.parts import Picture
 from noctis_lab.lab.thumbnails import find_thumbnail

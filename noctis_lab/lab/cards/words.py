@@ -13,7 +13,6 @@ __all__ = [
     "day_words",
     "mm_words",
     "moment_words",
-    "short_uid",
     "times_words",
 ]
 
@@ -110,14 +109,3 @@ def mm_words(lengths_mm: Iterable[float]) -> str:
         f"{length_mm:.4g}" if math.isfinite(length_mm) else "–" for length_mm in lengths_mm
     )
     return f"{joined} mm"
-
-
-def short_uid(uid: str) -> str:
-    """Return a UID's two ends.
-
-    Examples
-    --------
-    >>> short_uid("1.2.826.0.1.3680043.9.7147.1723"), short_uid("1.2.3")
-    ('1.2.826…1723', '1.2.3')
-    """
-    return uid if len(uid) <= 16 else f"{uid[:7]}…{uid[-4:]}"

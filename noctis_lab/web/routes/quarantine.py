@@ -8,19 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from noctis_lab.ingest import quarantine as ingest_quarantine
-from noctis_lab.ingest.archive import OpenArchive
-from noctis_lab.ingest.pipeline import Pipeline
 from noctis_lab.lab import Lab
-from noctis_lab.storage.journal import Journal
-from noctis_lab.storage.layout import JOURNAL
 from noctis_lab.web.routes.context import AskedLab, Asking
 from noctis_lab.web.schemas import InspectionAnswer, QuarantineAnswer, QuarantinedRow
 
-__all__ = ["MOST_ROWS", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
 
-MOST_ROWS = 200  #: of one answer
+_MOST_ROWS = 200  #: of one answer
 
 QuarantineId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As the list has it.")]
 
@@ -29,7 +25,7 @@ QuarantineId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As th
 async def list_quarantined(
     lab: AskedLab,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
+    limit: Annotated[int, Query(ge=1, le=_MOST_ROWS)] = 50,
 ) -> QuarantineAnswer:
     """Return what is kept aside, newest first."""
     return await asyncio.to_thread(_answer, lab, offset, limit)
@@ -40,7 +36,7 @@ async def inspect(lab: AskedLab, quarantine_id: QuarantineId) -> InspectionAnswe
     """Return what one is, how it differs from what stands, and what accepting it would do."""
 
     def ask() -> InspectionAnswer:
-        found = ingest_quarantine.inspect(_archive(lab), quarantine_id)
+        found = ingest_quarantine.inspect(lab.archive, quarantine_id)
         return InspectionAnswer(
             **QuarantinedRow.of(found.row).model_dump(),
             differences=found.differences,
@@ -56,7 +52,7 @@ async def accept(lab: AskedLab, principal: Asking, quarantine_id: QuarantineId) 
     """Admit one; of a conflict it takes the place of what stands, which is kept aside instead."""
 
     def settle() -> QuarantineAnswer:
-        ingest_quarantine.accept(_archive(lab), quarantine_id, principal=principal.name)
+        ingest_quarantine.accept(lab.archive, quarantine_id, principal=principal.name)
         return _answer(lab)
 
     return await asyncio.to_thread(settle)
@@ -69,26 +65,10 @@ async def discard(
     """Remove one for good."""
 
     def settle() -> QuarantineAnswer:
-        ingest_quarantine.discard(_archive(lab), quarantine_id, principal=principal.name)
+        ingest_quarantine.discard(lab.archive, quarantine_id, principal=principal.name)
         return _answer(lab)
 
     return await asyncio.to_thread(settle)
-
-
-def _archive(lab: Lab) -> OpenArchive:
-    pipeline = Pipeline(
-        storage=lab.storage,
-        catalog=lab.catalog,
-        ledger=lab.ledger,
-        max_instance_bytes=lab.settings.max_instance_bytes,
-    )
-    return OpenArchive(
-        storage=lab.storage,
-        journal=Journal(lab.settings.root / JOURNAL),
-        catalog=lab.catalog,
-        ledger=lab.ledger,
-        pipeline=pipeline,
-    )
 
 
 def _answer(lab: Lab, offset: int = 0, limit: int = 50) -> QuarantineAnswer:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from noctis_lab.config import is_loopback
 from noctis_lab.views.pages import render_login
 from noctis_lab.web.auth import Gate, cookie_name
 from noctis_lab.web.limits import Limits
@@ -21,8 +22,6 @@ __all__ = ["router"]
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["session"])
-
-_LOOPBACK = ("127.0.0.1", "::1")
 
 
 @router.get("/login", include_in_schema=False)
@@ -107,7 +106,7 @@ async def _give_session(request: Request, gate: AskedGate, name: str, answer: Re
 
 async def _page(request: Request, gate: Gate, *, problem: Problem | None = None) -> Response:
     settings = gate.lab.settings
-    is_local = settings.host in _LOOPBACK
+    is_local = is_loopback(settings.host)
     html = render_login(
         machine="" if is_local else socket.gethostname(),
         origin=settings.public_origin or f"http://{request.headers.get('host', '')}",

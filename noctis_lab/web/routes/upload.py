@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from noctis_lab.access import Action, Principal, may, require
 from noctis_lab.catalog.senders import list_facilities
 from noctis_lab.errors import DicomTooLarge
-from noctis_lab.ingest.pipeline import Outcome, Pipeline
+from noctis_lab.ingest.pipeline import Outcome
 from noctis_lab.ingest.upload import Upload, UploadItem, UploadReport
 from noctis_lab.lab import Lab
 from noctis_lab.web.auth import Gate
@@ -127,13 +127,7 @@ async def _watch(request: Request, stop: threading.Event) -> None:
 
 def _open_upload(lab: Lab, facility: str) -> Upload:
     most_bytes = lab.settings.max_instance_bytes
-    pipeline = Pipeline(
-        storage=lab.storage,
-        catalog=lab.catalog,
-        ledger=lab.ledger,
-        max_instance_bytes=most_bytes,
-    )
-    return Upload(pipeline, lab.storage, facility=facility, most_bytes=most_bytes)
+    return Upload(lab.archive.pipeline, lab.storage, facility=facility, most_bytes=most_bytes)
 
 
 def _report(gate: Gate, principal: Principal, report: UploadReport) -> UploadAnswer:

@@ -1,0 +1,15 @@
+"""Names of the catalogue's notes: what one process leaves for the others to find."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["LAST_CORRECTION", "PAGE", "RECEIVER"]
+
+#: Where the running server's pages are: ``http://host:port``, or what browsers call them.
+PAGE: Final = "page"
+#: Where its receiver is: ``AET@host:port``.
+RECEIVER: Final = "receiver"
+#: Changes with each correction: what is remembered of a series by its count and times alone is
+#: void then.
+LAST_CORRECTION: Final = "last-correction"
