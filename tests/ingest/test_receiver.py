@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import sqlite3
 import subprocess
+import threading
 import time
 import warnings
 import zlib
@@ -24,7 +26,16 @@ from noctis_lab.ingest import scu
 from noctis_lab.ingest.archive import open_archive
 from noctis_lab.ingest.scp.senders import RefusalList
 from noctis_lab.synthetic import ct_series, write_series
-from tests.ingest.receiving import CT, EXPLICIT_LE, Receiver, StartReceiver, data_set_of, encode
+from tests.ingest.receiving import (
+    CT,
+    EXPLICIT_LE,
+    Receiver,
+    StartReceiver,
+    associate_request,
+    data_set_of,
+    encode,
+    run_receiver,
+)
 
 FindProgram = Callable[[str], str]
 
@@ -357,6 +368,24 @@ def test_debug_tells_what_was_negotiated_and_answered(
     for step in ("association accepted", "context accepted", "command", "answer"):
         assert step in told
     assert str(plane.PatientName) not in caplog.text
+
+
+@pytest.mark.parametrize("base_receiver", [False, True], ids=["fast", "base"])
+def test_the_end_is_quiet_while_peers_are_rejected(tmp_path: Path, base_receiver: bool) -> None:
+    failed: list[threading.ExceptHookArgs] = []
+    before, threading.excepthook = threading.excepthook, failed.append
+    try:
+        with run_receiver(tmp_path / "root", base_receiver=base_receiver) as receiver:
+            address = ("127.0.0.1", receiver.port)
+            peers = [socket.create_connection(address, timeout=10) for _ in range(8)]
+            for peer in peers:
+                peer.sendall(associate_request(called="SOMEONE_ELSE"))
+            assert peers[0].recv(1) == b"\x03"  # A-ASSOCIATE-RJ
+        for peer in peers:
+            peer.close()
+    finally:
+        threading.excepthook = before
+    assert failed == []
 
 
 def test_a_wrong_called_title_is_rejected(either: Receiver) -> None:

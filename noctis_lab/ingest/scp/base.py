@@ -23,6 +23,9 @@ __all__ = ["BaseServer"]
 
 logger = logging.getLogger(__name__)
 
+_END_S = 5.0
+"""For how long the end waits for one association's state machine."""
+
 
 class BaseServer:
     """The setting `base_receiver`: what `Server` does, without its speed and its PDU cap.
@@ -77,9 +80,17 @@ class BaseServer:
     def close(self) -> None:
         """End: associations are aborted."""
         assert self._server is not None
-        for association in self._server.active_associations:
-            association.abort()
         self._server.shutdown()
+        for association in self._server.active_associations:
+            if association.is_established:
+                association.abort()
+                continue
+            # Amid its negotiation an abort would be an error of the state machine (PS3.8 9.2.3).
+            association.dul.kill_dul()
+            if association.dul.is_alive():
+                association.dul.join(_END_S)
+            if (connection := association.dul.socket) is not None:
+                connection.close()
 
     def _on_request(self, event: Any) -> None:
         association = event.assoc
