@@ -21,6 +21,7 @@ name or identifier: UIDs only.
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
+    │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
@@ -36,6 +37,8 @@ name or identifier: UIDs only.
     ├── AccessDenied (PermissionError)          `access.may` said no
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
     └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
+
+    GeometryWarning (UserWarning)               a volume is right, but not what one expects
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ __all__ = [
     "DicomTooLarge",
     "DuplicatePositions",
     "FileChanged",
+    "GeometryWarning",
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
@@ -73,6 +77,7 @@ __all__ = [
     "SeriesChanged",
     "SeriesNotFound",
     "SettingsError",
+    "SeveralStacks",
     "StorageError",
     "StudyNotFound",
     "TruncatedDicom",
@@ -240,6 +245,10 @@ class CompressedPixels(CannotStack):
     """The pixels are compressed in a way that cannot be loaded yet."""
 
 
+class SeveralStacks(CannotStack):
+    """The series makes several arrays; `stack=` names the one that is meant, and `reason` all."""
+
+
 class UnsupportedSeries(CannotStack):
     """A kind of series that is not loaded as a volume yet, by name."""
 
@@ -345,3 +354,31 @@ class SenderRefused(NoctisError, PermissionError):
 
 class SendFailed(NoctisError, ConnectionError):
     """An association or a C-STORE that we began did not succeed."""
+
+
+class GeometryWarning(UserWarning):
+    """A volume is right as it is given, but not what one may expect: planes are missing, say.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series.
+    reason
+        What is so; no patient data.
+    gaps
+        Where planes are missing, as (z coordinate in mm of the plane before, how many).
+    """
+
+    def __init__(
+        self,
+        SeriesInstanceUID: str,
+        reason: str,
+        gaps: tuple[tuple[float, int], ...] = (),
+    ) -> None:
+        super().__init__(SeriesInstanceUID, reason, gaps)
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.gaps = gaps
+
+    def __str__(self) -> str:
+        return f"series {self.SeriesInstanceUID}: {self.reason}"

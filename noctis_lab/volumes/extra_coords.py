@@ -55,7 +55,15 @@ def extra_of_unplaced(frames: Sequence[Frame]) -> Extra:
         seconds = np.array(times_ms, dtype=np.float64) / 1000
         if np.all(np.diff(seconds) > 0):
             return Extra(dim="time", size=len(frames), coords={"time": (seconds, {"units": "s"})})
-    return Extra(dim="frame", size=len(frames))
+    return Extra(dim="frame", size=len(frames), coords=_vectors(frames))
+
+
+def _vectors(frames: Sequence[Frame]) -> Coords:
+    """Return the vectors of a nuclear image that tell its frames apart."""
+    vectors = [dict(frame.facts.vectors) for frame in frames]
+    names = [name for name in vectors[0] if all(name in vector for vector in vectors)]
+    indices = {name: np.array([vector[name] for vector in vectors]) for name in names}
+    return {name: (values, {}) for name, values in indices.items() if np.ptp(values) > 0}
 
 
 def _constant(planes: Planes, get: Callable[[FrameFacts], Any]) -> list[Any] | None:
@@ -73,6 +81,7 @@ def _counted(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
 def _times(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
     for get in (
         lambda facts: facts.acquired_s,
+        lambda facts: _seconds(facts.reference_ms),
         lambda facts: _seconds(facts.frame_time_ms),
         lambda facts: _seconds(facts.trigger_ms),
     ):
@@ -101,6 +110,9 @@ def _b_values(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
 
 
 def _phases(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
+    percent = _constant(planes, lambda facts: facts.phase_percent)
+    if percent is not None and len(set(percent)) == len(percent):
+        return np.array(percent, dtype=np.float64), {"units": "percent of the R-R interval"}
     trigger_ms = _constant(planes, lambda facts: facts.trigger_ms)
     if trigger_ms is not None and len(set(trigger_ms)) == len(trigger_ms):
         return np.array(trigger_ms, dtype=np.float64), _MS

@@ -16,6 +16,7 @@ __all__ = [
     "Vector",
     "frames_of_rows",
     "has_place",
+    "is_position",
     "number_key",
     "number_key_of_row",
     "rows_say_all",
@@ -96,13 +97,17 @@ def has_place(plane: PlaneGeometry) -> bool:
     """Return whether a plane states all that a place in the patient needs, and can be one."""
     position_mm, spacing_mm, orientation = plane.position_mm, plane.pixel_spacing_mm, plane.orientation
     return (
-        position_mm is not None
+        is_position(position_mm)
         and spacing_mm is not None
         and orientation is not None
-        and all(abs(value) < _FARTHEST_MM for value in position_mm)
         and all(0 < value < _FARTHEST_MM for value in spacing_mm)
         and is_orthonormal(orientation)
     )
+
+
+def is_position(position_mm: Vector | None) -> bool:
+    """Return whether a position is one in a patient's room."""
+    return position_mm is not None and all(abs(value) < _FARTHEST_MM for value in position_mm)
 
 
 def number_key_of_row(row: InstanceRow) -> tuple[bool, int, str]:

@@ -53,19 +53,24 @@ def _b_value(facts: FrameFacts) -> Value:
     if facts.b_value is None:
         return None
     vector = tuple(round(part, 4) for part in facts.b_vector or ())
-    return (_number(facts.b_value), vector, facts.diffusion_directionality or "")
+    key = facts.gradient_key or ()
+    return (_number(facts.b_value), vector, facts.diffusion_directionality or "", key)
 
 
 def _b_words(value: Value) -> str:
     if not isinstance(value, tuple):
         return "b-value not stated"
-    b_value, vector, direction = value
+    b_value, vector, direction, _ = value
     along = f" along {vector}" if vector else f" {direction.lower()}" if direction else ""
     return f"b {b_value:g} s/mm²{along}"
 
 
 def _image_type(facts: FrameFacts) -> Value:
     return facts.image_type
+
+
+def _vector(keyword: str) -> Callable[[Frame], Value]:
+    return lambda frame: dict(frame.facts.vectors).get(keyword)
 
 
 def _offset(frame: Frame) -> Value:
@@ -93,6 +98,9 @@ PARTS = (
         _of(_image_type),
         lambda v: "\\".join(v) if isinstance(v, tuple) and v else "no ImageType",
     ),
+    Key("energy window", None, _vector("EnergyWindowVector"), _with("energy window")),
+    Key("detector", None, _vector("DetectorVector"), _with("detector")),
+    Key("interval", None, _vector("RRIntervalVector"), _with("R-R interval")),
     Key("inversion", None, _of(lambda f: _number(f.inversion_ms)), _with("inversion", " ms")),
     Key("flip angle", None, _of(lambda f: _number(f.flip_deg)), _with("flip angle", "°")),
 )
@@ -103,8 +111,12 @@ DIMS = (
     Key("echo", "echo", _of(_echo), _with("echo", " ms")),
     Key("ASL context", "asl_context", _of(lambda f: f.asl_context), _with("ASL context")),
     Key("phase", "phase", _of(lambda facts: facts.phase_index), _with("phase")),
+    Key("part of the beat", "phase", _of(lambda f: _number(f.phase_percent)), _with("at", " %")),
+    Key("time slot", "phase", _vector("TimeSlotVector"), _with("time slot")),
     Key("trigger", "phase", _of(lambda f: _number(f.trigger_ms)), _with("trigger", " ms")),
     Key("time point", "time", _of(lambda facts: facts.temporal_index), _with("time point")),
+    Key("phase vector", "time", _vector("PhaseVector"), _with("time phase")),
+    Key("reference time", "time", _of(lambda f: _number(f.reference_ms)), _with("at", " ms")),
     Key("frame time", "time", _of(lambda f: _number(f.frame_time_ms)), _with("frame time", " ms")),
 )
 

@@ -7,21 +7,36 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.errors import CannotStack, DuplicatePositions, NoPixels
+from noctis_lab.errors import CannotStack, DuplicatePositions, NoPixels, UnsupportedSeries
 from noctis_lab.volumes.extra import Explained, explain_spread
 from noctis_lab.volumes.extra_coords import extra_of, extra_of_unplaced
 from noctis_lab.volumes.frames import Frame, frames_of_rows, number_key, rows_say_all
-from noctis_lab.volumes.grid import find_grid
+from noctis_lab.volumes.placement import find_placement
 from noctis_lab.volumes.split import Group, split_frames
 from noctis_lab.volumes.spread import Spread, spread_frames
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["Duplicates", "Plan", "ReadFrames", "plan_frames", "plan_rows"]
+__all__ = ["Duplicates", "Plan", "ReadFrames", "Refused", "plan_frames", "plan_rows"]
+
+#: What has pixels that are no image's: values and places come from what else it states.
+_OTHER_KINDS = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation (SEG)",
+    "1.2.840.10008.5.1.4.1.1.66.7": "a label map (SEG)",
+    "1.2.840.10008.5.1.4.1.1.481.2": "a dose (RTDOSE)",
+}
 
 #: Which of several frames at one place is taken, where nothing tells them apart.
 type Duplicates = Literal["first", "last"]
 #: Gives the frames of instances with all that their headers say.
 type ReadFrames = Callable[[Sequence[InstanceRow]], Sequence[Frame]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Frames that make no array, and why; `spread` where they have places in the patient."""
+
+    error: CannotStack
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +45,7 @@ class Plan:
 
     SeriesInstanceUID: str
     stacks: tuple[Stack, ...]
-    refused: tuple[CannotStack, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 def plan_rows(
@@ -58,16 +73,25 @@ def plan_rows(
     NoPixels
         No instance holds pixels.
     """
-    images = [row for row in rows if row.pixels is not None]
-    if not images:
-        uid = rows[0].SeriesInstanceUID if rows else "(none)"
-        raise NoPixels(uid, "none of its instances holds pixel data; there is nothing to stack")
+    images = _images(rows)
     if rows_say_all(images, FrameOfReferenceUID=FrameOfReferenceUID):
         groups = split_frames(frames_of_rows(images))
         spreads = [_spread(group) for group in groups]
         if all(spread is None or spread.is_single for spread in spreads):
             return _plan(images[0].SeriesInstanceUID, groups, spreads, duplicates)
     return plan_frames(read(images), duplicates=duplicates)
+
+
+def _images(rows: Sequence[InstanceRow]) -> list[InstanceRow]:
+    images = [row for row in rows if row.pixels is not None]
+    if not images:
+        uid = rows[0].SeriesInstanceUID if rows else "(none)"
+        raise NoPixels(uid, "none of its instances holds pixel data; there is nothing to stack")
+    for row in images:
+        if row.SOPClassUID in _OTHER_KINDS:
+            kind = _OTHER_KINDS[row.SOPClassUID]
+            raise UnsupportedSeries(row.SeriesInstanceUID, f"{kind} is not loaded as an image")
+    return images
 
 
 def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None) -> Plan:
@@ -90,9 +114,28 @@ def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None
     ----------
     :dcm:`PS3.3 C.7.6.2.1.1 <part03/sect_C.7.6.2.html>`: Image Position and Image Orientation.
     """
-    groups = split_frames(frames)
+    sound = [frame for frame in frames if frame.facts.refusal is None]
+    groups = split_frames(sound)
     spreads = [_spread(group) for group in groups]
-    return _plan(frames[0].row.SeriesInstanceUID, groups, spreads, duplicates)
+    plan = _plan(frames[0].row.SeriesInstanceUID, groups, spreads, duplicates)
+    return replace(plan, refused=(*plan.refused, *_refused_by_facts(frames)))
+
+
+def _refused_by_facts(frames: Sequence[Frame]) -> list[Refused]:
+    by_reason: dict[str, list[Frame]] = {}
+    for frame in frames:
+        if frame.facts.refusal is not None:
+            by_reason.setdefault(frame.facts.refusal, []).append(frame)
+    return [
+        Refused(
+            UnsupportedSeries(
+                members[0].row.SeriesInstanceUID,
+                reason,
+                SOPInstanceUIDs=tuple(dict.fromkeys(one.row.SOPInstanceUID for one in members)),
+            )
+        )
+        for reason, members in by_reason.items()
+    ]
 
 
 def _spread(group: Group) -> Spread | None:
@@ -108,7 +151,7 @@ def _plan(
     duplicates: Duplicates | None,
 ) -> Plan:
     stacks: list[Stack] = []
-    refused: list[CannotStack] = []
+    refused: list[Refused] = []
     for group, spread in zip(groups, spreads, strict=True):
         if spread is None:
             stacks.append(_unplaced(uid, group))
@@ -116,7 +159,7 @@ def _plan(
         try:
             stacks += _placed(uid, group, spread, duplicates)
         except CannotStack as error:
-            refused.append(error)
+            refused.append(Refused(error, spread))
     stacks.sort(key=lambda stack: min(number_key(frame) for frame in stack.frames))
     return Plan(SeriesInstanceUID=uid, stacks=_tell_apart(stacks), refused=tuple(refused))
 
@@ -128,7 +171,7 @@ def _unplaced(uid: str, group: Group) -> Stack:
         frames=group.frames,
         matrix=first.matrix,
         is_color=first.is_color,
-        grid=None,
+        placement=None,
         extra=extra_of_unplaced(group.frames),
         words=group.words,
     )
@@ -158,7 +201,7 @@ def _stack(uid: str, group: Group, explained: Explained) -> Stack:
         frames=tuple(frame for plane in planes for frame in plane),
         matrix=first.matrix,
         is_color=first.is_color,
-        grid=find_grid(spread, group.orientation, group.spacing_mm),
+        placement=find_placement(spread, group.orientation, group.spacing_mm),
         extra=None if explained.dim is None else extra_of(explained.dim, planes),
         words=group.words | explained.words,
     )
@@ -182,7 +225,10 @@ def _tell_apart(stacks: Sequence[Stack]) -> tuple[Stack, ...]:
     if len(stacks) < 2:
         return tuple(stacks)
     names = dict.fromkeys(name for stack in stacks for name in stack.words)
-    differing = [name for name in names if len({stack.words.get(name) for stack in stacks}) > 1]
+    counts = {name: len({stack.words.get(name) for stack in stacks}) for name in names}
+    differing = [name for name in names if counts[name] > 1]
+    if counts.get("direction", 0) == counts.get("orientation"):
+        differing = [name for name in differing if name != "direction"]  # said in a word
     return tuple(
         replace(
             stack,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.grid import Grid
+from noctis_lab.volumes.placement import Placement
 
 __all__ = ["Extra", "Stack"]
 
@@ -35,7 +35,7 @@ class Stack:
     frames: tuple[Frame, ...]  # in the order of the array: the extra dim is the outermost
     matrix: tuple[int, int]  # (rows, columns)
     is_color: bool
-    grid: Grid | None  # None: without a place in the patient
+    placement: Placement | None  # None: without a place in the patient
     extra: Extra | None
     words: Mapping[str, str] = field(default_factory=dict)
     parted_by: tuple[str, ...] = ()  # the words that tell it from the series' other stacks
@@ -44,7 +44,7 @@ class Stack:
     def dims(self) -> tuple[str, ...]:
         """Names of the array's dims."""
         outer = () if self.extra is None else (self.extra.dim,)
-        space = ("y", "x") if self.grid is None else ("z", "y", "x")
+        space = ("y", "x") if self.placement is None else ("z", "y", "x")
         return (*outer, *space, *(("channel",) if self.is_color else ()))
 
     @property
@@ -56,7 +56,7 @@ class Stack:
     def outer_shape(self) -> tuple[int, ...]:
         """Sizes of the dims that frames are counted along, before y."""
         extra = () if self.extra is None else (self.extra.size,)
-        return extra if self.grid is None else (*extra, self.plane_count)
+        return extra if self.placement is None else (*extra, self.plane_count)
 
     @property
     def outer_dims(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class Stack:
     @property
     def plane_count(self) -> int:
         """How many places its frames have; 0 without a place in the patient."""
-        if self.grid is None:
+        if self.placement is None:
             return 0
         return len(self.frames) // (1 if self.extra is None else self.extra.size)
 
@@ -79,6 +79,6 @@ class Stack:
         ValueError
             There is none: without a place in the patient, or with planes at unequal distances.
         """
-        if self.grid is None:
+        if self.placement is None:
             raise ValueError("frames without a place in the patient have no affine")
-        return self.grid.affine
+        return self.placement.affine

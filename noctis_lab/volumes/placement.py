@@ -14,7 +14,7 @@ from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.frames import Frame, Orientation, Vector
 from noctis_lab.volumes.spread import JITTER_TOLERANCE, SAME_POSITION_MM, Spread
 
-__all__ = ["Gap", "Grid", "find_grid"]
+__all__ = ["Gap", "Placement", "find_placement"]
 
 #: A gantry leans up to 30°; planes that lie beyond twice that are side by side, not a stack.
 STEEPEST_TILT_DEG = 60.0
@@ -29,7 +29,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class Placement:
     """The places of a right-handed stack, ascending along the planes' normal.
 
     `directions` holds U row by row: its columns are the unit directions of z, y and x.
@@ -64,7 +64,7 @@ class Grid:
         return to_affine(np.array(self.directions), self.steps_mm, self.origin_mm)
 
 
-def find_grid(spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]) -> Grid:
+def find_placement(spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]) -> Placement:
     """Return where the places of a stack lie.
 
     Parameters
@@ -120,7 +120,7 @@ def find_grid(spread: Spread, orientation: Orientation, spacing_mm: tuple[float,
         else float(spread.along_mm[-1] - spread.along_mm[0]) / (count - 1)
     )
     first_mm = float(np.linalg.solve(directions, positions[0])[0])
-    return Grid(
+    return Placement(
         directions=_columns(directions),
         steps_mm=(step_mm, *spacing_mm),
         origin_mm=_vector(positions[0]),
@@ -134,14 +134,14 @@ def find_grid(spread: Spread, orientation: Orientation, spacing_mm: tuple[float,
 
 def _lone_place(
     spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]
-) -> Grid:
+) -> Placement:
     positions = _positions(spread.places[0][:1])
     residual_mm = _farthest_mm(spread, positions)
     if residual_mm > max(SAME_POSITION_MM, JITTER_TOLERANCE * min(spacing_mm)):
         raise UnsupportedSeries(
             _uid(spread), f"planes lie side by side, {residual_mm:.3g} mm apart: they are no stack"
         )
-    return Grid(
+    return Placement(
         directions=_columns(stack_directions(orientation, plane_normal(orientation))),
         steps_mm=(math.nan, *spacing_mm),
         origin_mm=_vector(positions[0]),
