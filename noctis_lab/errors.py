@@ -15,6 +15,7 @@ name or identifier: UIDs only.
     ├── ArchiveRefused (ValueError)             a zip archive is broken or passes a bound
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
+    ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
@@ -50,6 +51,7 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotInterpret",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -152,6 +154,23 @@ class UnsupportedTransferSyntax(NoctisError, NotImplementedError):
 
 class DecodeError(NoctisError, ValueError):
     """A frame's bytes do not decode to the shape and depth its header states."""
+
+
+class CannotInterpret(NoctisError, ValueError):
+    """What a data set states of its values (a table, an overlay, a dose) cannot be followed.
+
+    Parameters
+    ----------
+    keyword
+        The element that is missing or contradicts, by its path.
+    reason
+        What was expected and what came; no patient data.
+    """
+
+    def __init__(self, keyword: str, reason: str) -> None:
+        super().__init__(f"{keyword}: {reason}")
+        self.keyword = keyword
+        self.reason = reason
 
 
 class StudyNotFound(NoctisError, LookupError):

@@ -16,6 +16,7 @@ from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32, values_units
 from noctis_lab.dicom.stored import native_dtype
@@ -31,6 +32,7 @@ from noctis_lab.errors import (
     UnsupportedSeries,
     UnsupportedTransferSyntax,
 )
+from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.stack import TILT_TOLERANCE_DEG, summarise, view_order
 
@@ -151,12 +153,13 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     header = _find_header(handle, middle[0])
     first = view.rows[0]
     assert first.pixels is not None
-    units = values_units(series.Modality, [row.rescale for row in view.rows])
+    luts = find_luts(handle, view.rows)
+    units = _units(series, view.rows, luts, header)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if facts.is_volume else "slices",
-        note=_note(view.rows, None if is_plain else facts.geometry_note),
+        note=_note(view.rows, luts, None if is_plain else facts.geometry_note),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         photometric_interpretation=first.pixels.photometric_interpretation,
@@ -164,7 +167,9 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         pixel_spacing_mm=_shared_spacing(view.rows),
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
-        frames=tuple(_describe_frame(row, frame) for row, frame in view.frames),
+        frames=tuple(
+            _describe_frame(row, frame, luts.get(row.sha256)) for row, frame in view.frames
+        ),
         corner=_corner(header, series),
     )
 
@@ -243,24 +248,38 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     Raises
     ------
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
-        As `planes.read_plane`.
-    UnsupportedSeries
-        Pixels of a palette, whose colours are not looked up yet.
+        As `planes.read_plane`; also where the pixels' palette cannot be followed.
     """
     stored = read_plane(instance_file(handle.storage, row), row, frame)
-    assert row.pixels is not None
-    if row.pixels.photometric_interpretation == "PALETTE COLOR":
-        raise UnsupportedSeries(
-            row.SeriesInstanceUID, "pixels of a colour palette, which is not looked up yet"
-        )
-    if row.pixels.samples_per_pixel == 1:
+    layout = row.pixels
+    assert layout is not None
+    if layout.photometric_interpretation == "PALETTE COLOR":
+        return find_palette(handle, row).apply_8bit(stored)
+    if layout.samples_per_pixel == 1:
         return stored
-    return to_rgb(stored[..., :3], row.pixels.photometric_interpretation)
+    return to_rgb(
+        stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
+    )
 
 
-def _note(rows: tuple[InstanceRow, ...], geometry_note: str | None) -> str | None:
+def _units(
+    series: SeriesRow,
+    rows: tuple[InstanceRow, ...],
+    luts: dict[bytes, ModalityLut],
+    header: Header | None,
+) -> str:
+    stated = {lut.units for lut in luts.values()}
+    unit = stated.pop() if len(stated) == 1 and len(luts) == len(rows) else None
+    if unit is None and header is not None and series.Modality == "PT":
+        unit = header.text("Units")
+    return values_units(series.Modality, [row.rescale for row in rows], stated=unit)
+
+
+def _note(
+    rows: tuple[InstanceRow, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
+) -> str | None:
     """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    is_stored = any(row.has_unread_modality_lut for row in rows)
+    is_stored = any(row.has_unread_modality_lut and row.sha256 not in luts for row in rows)
     notes = (geometry_note, _STORED_VALUES if is_stored else None)
     return " ".join(note for note in notes if note) or None
 
@@ -300,24 +319,39 @@ def _key(row: InstanceRow, frame: int) -> tuple[str, bytes, int]:
 
 def _read_encoded(handle: Handle, key: tuple[InstanceRow, int]) -> bytes:
     row, frame = key
-    stored = read_stored(handle, row, frame)
+    shown, lut = _read_shown(handle, row, frame), find_modality_lut(handle, row)
     assert row.pixels is not None
-    sent = np.uint8 if stored.ndim == 3 else np.dtype(_sent_dtype(row.pixels)).newbyteorder("<")
-    encoded = np.ascontiguousarray(stored, sent).tobytes()
+    sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(row.pixels, lut))
+    encoded = np.ascontiguousarray(shown, np.dtype(sent).newbyteorder("<")).tobytes()
     handle.frames.put(_key(row, frame), encoded, len(encoded))
     return encoded
 
 
-def _sent_dtype(layout: PixelLayout) -> str:
-    if layout.samples_per_pixel > 1:
+def _read_shown(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
+    """Return what slope and intercept of the description turn into values."""
+    stored = read_stored(handle, row, frame)
+    lut = find_modality_lut(handle, row)
+    return stored if lut is None or stored.ndim == 3 else lut.apply(stored)
+
+
+def _sent_dtype(layout: PixelLayout, lut: ModalityLut | None) -> str:
+    if _is_colour(layout):
         return "rgb8"
+    if lut is not None:
+        return lut.dtype.name
     native = native_dtype(layout).name
     return native if native in _SENT_AS_THEY_ARE else "float32"
 
 
-def _describe_frame(row: InstanceRow, frame: int) -> FrameDescription:
-    layout, plane, rescale = row.pixels, row.plane, row.rescale or IDENTITY
+def _is_colour(layout: PixelLayout) -> bool:
+    return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
+
+
+def _describe_frame(row: InstanceRow, frame: int, lut: ModalityLut | None) -> FrameDescription:
+    layout, plane = row.pixels, row.plane
     assert layout is not None
+    # What a table gave needs no slope.
+    rescale = IDENTITY if row.rescale is None or lut is not None else row.rescale
     # The frames of one instance have places of their own, in its functional groups.
     position = plane.position_mm if layout.frames == 1 else None
     along = None
@@ -328,7 +362,7 @@ def _describe_frame(row: InstanceRow, frame: int) -> FrameDescription:
         frame=frame,
         rows=layout.rows,
         columns=layout.columns,
-        dtype=_sent_dtype(layout),
+        dtype=_sent_dtype(layout, lut),
         slope=rescale.slope,
         intercept=rescale.intercept,
         position_mm=position,
@@ -372,13 +406,13 @@ def _windows(
             for number, window in enumerate(stated, start=1)
         )
     row, frame = middle
-    if row.pixels is None or row.pixels.samples_per_pixel > 1:
+    if row.pixels is None or _is_colour(row.pixels):
         return ()
     try:
-        stored = read_stored(handle, row, frame)
+        shown = _read_shown(handle, row, frame)
     except (FileChanged, DecodeError, UnsupportedTransferSyntax, UnsupportedSeries):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(stored, row.rescale)), "Computed"),)
+    return (_named(window_of_values(to_float32(shown, row.rescale)), "Computed"),)
 
 
 def _named(window: Window, name: str) -> NamedWindow:
