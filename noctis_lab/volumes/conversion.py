@@ -1,33 +1,47 @@
-"""Stored pixels into an array's values: which type holds them all, and how each plane is computed."""
+"""Stored pixels into an array's values: the type that holds them all, and each plane's sum."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
-from noctis_lab.dicom.padding import padding_mask
+from noctis_lab.dicom.padding import find_padding, padding_mask
 from noctis_lab.dicom.palette import Palette
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
-from noctis_lab.errors import UnsupportedSeries
+from noctis_lab.errors import FileChanged, InvalidDicom, UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_paddings, find_palette
+from noctis_lab.volumes.lookups import find_luts, find_palette
+from noctis_lab.volumes.planes import instance_file, open_plane
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["NO_RESCALE", "Conversion", "plan_conversion"]
+__all__ = ["NO_RESCALE", "Conversion", "ValueOptions", "plan_conversion"]
+
+#: PET and enhanced PET image storage.
+_PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
 
 #: What stands as slope and intercept of a plane whose Modality LUT is another.
 NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
+
+
+class ValueOptions(TypedDict, total=False):
+    """Which values are wanted; `load.load` explains each."""
+
+    dtype: DTypeLike | None
+    stored: bool
+    mask_padding: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +56,9 @@ class Conversion:
     luts: dict[bytes, ModalityLut]
     palettes: dict[bytes, Palette]
     paddings: dict[bytes, tuple[float, float]]
+    units: str | None = None  # what the data set says of its values by itself: Units of PET
 
-    def is_copy(self, frame: Frame, number: int) -> bool:
-        """Return whether a frame's values are its stored ones."""
-        key = frame.row.sha256
-        is_looked_up = key in self.luts or frame.is_color
-        return not is_looked_up and key not in self.paddings and self.rescales[number].is_identity
-
-    def is_linear(self, frame: Frame) -> bool:
-        """Return whether a frame's values are computed by its slope and intercept alone."""
-        key = frame.row.sha256
-        return not (frame.is_color or key in self.luts or key in self.paddings)
-
-    def write(
-        self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]
-    ) -> None:
+    def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the values of a frame, or of a part of it.
 
         Parameters
@@ -94,14 +96,7 @@ class Conversion:
         )
 
 
-def plan_conversion(
-    handle: Handle,
-    stack: Stack,
-    *,
-    dtype: DTypeLike | None,
-    stored: bool,
-    mask_padding: bool,
-) -> Conversion:
+def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions]) -> Conversion:
     """Find out how a stack's frames become values; tables are read here, once per process.
 
     Raises
@@ -112,6 +107,8 @@ def plan_conversion(
     DecodeError
         A palette is missing, or cannot be followed.
     """
+    dtype = options.get("dtype")
+    stored, mask_padding = options.get("stored", False), options.get("mask_padding", False)
     rows = list({frame.row.sha256: frame.row for frame in stack.frames}.values())
     luts = {} if stored or stack.is_color else find_luts(handle, rows)
     _require_values(stack, luts, stored=stored)
@@ -124,7 +121,7 @@ def plan_conversion(
         IDENTITY if stored or frame.is_color else frame.facts.rescale or IDENTITY
         for frame in stack.frames
     ]
-    paddings = find_paddings(handle, rows) if mask_padding and not stack.is_color else {}
+    paddings = _find_paddings(handle, rows) if mask_padding and not stack.is_color else {}
     exact = np.dtype(np.uint8) if stack.is_color else _exact_dtype(stack, rescales, luts)
     if mask_padding and not stack.is_color and exact.kind != "f":
         exact = np.result_type(exact, np.float32)
@@ -134,7 +131,38 @@ def plan_conversion(
         luts=luts,
         palettes=palettes,
         paddings=paddings,
+        units=_find_units(handle, rows[0]),
     )
+
+
+def _find_units(handle: Handle, row: InstanceRow) -> str | None:
+    """Return the Units of a PET image, which are those of its rescaled values."""
+    if row.SOPClassUID not in _PET_CLASSES:
+        return None
+    text = _read_header(handle, row).text("Units")
+    return (text or "").strip() or None
+
+
+def _read_header(handle: Handle, row: InstanceRow) -> Header:
+    path = instance_file(handle.storage, row)
+    with open_plane(path, row):  # it is what was catalogued
+        try:
+            return read_header(path)
+        except (InvalidDicom, OSError) as error:
+            raise FileChanged(
+                f"the header of instance {row.SOPInstanceUID} cannot be read",
+                SOPInstanceUID=row.SOPInstanceUID,
+            ) from error
+
+
+def _find_paddings(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, tuple[float, float]]:
+    """Return the stored values that are padding, of instances that state such."""
+
+    def find(row: InstanceRow) -> tuple[float, float] | None:
+        return find_padding(_read_header(handle, row))
+
+    found = zip(rows, handle.executor.map(find, rows), strict=True)
+    return {row.sha256: padding for row, padding in found if padding is not None}
 
 
 def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: bool) -> None:
@@ -148,8 +176,8 @@ def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: boo
     if unread and not stored and not stack.is_color:
         raise UnsupportedSeries(
             stack.SeriesInstanceUID,
-            f"the Modality LUT of {len(unread)} instance(s) lacks slope or intercept, or is a table "
-            "that cannot be followed: there are no values; load with stored=True",
+            f"the Modality LUT of {len(unread)} instance(s) lacks slope or intercept, or is a "
+            "table that cannot be followed: there are no values; load with stored=True",
             SOPInstanceUIDs=unread,
         )
 

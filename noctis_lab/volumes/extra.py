@@ -159,7 +159,7 @@ def _sorted_place(place: tuple[Frame, ...], key: Key) -> tuple[Frame, ...] | Non
     pairs = set(zip(values, times, strict=True))
     if None in times or len(pairs) != len(values):
         return None
-    order = sorted(range(len(place)), key=lambda i: (values[i], times[i]))  # type: ignore[arg-type,return-value]
+    order = sorted(range(len(place)), key=lambda i: (values[i], times[i]))
     return tuple(place[index] for index in order)
 
 

@@ -51,7 +51,11 @@ def extra_of(dim: str, planes: Planes) -> Extra:
 def extra_of_unplaced(frames: Sequence[Frame]) -> Extra:
     """Return the dim of frames without a place: time where a cine states it, else frame."""
     times_ms = [frame.facts.frame_time_ms for frame in frames]
-    if len(frames) > 1 and None not in times_ms and len({f.row.SOPInstanceUID for f in frames}) == 1:
+    if (
+        len(frames) > 1
+        and None not in times_ms
+        and len({f.row.SOPInstanceUID for f in frames}) == 1
+    ):
         seconds = np.array(times_ms, dtype=np.float64) / 1000
         if np.all(np.diff(seconds) > 0):
             return Extra(dim="time", size=len(frames), coords={"time": (seconds, {"units": "s"})})
@@ -79,16 +83,17 @@ def _counted(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
 
 
 def _times(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
-    for get in (
+    getters: tuple[Callable[[FrameFacts], float | None], ...] = (
         lambda facts: facts.acquired_s,
         lambda facts: _seconds(facts.reference_ms),
         lambda facts: _seconds(facts.frame_time_ms),
         lambda facts: _seconds(facts.trigger_ms),
-    ):
+    )
+    for get in getters:
         stated = [[get(frame.facts) for frame in plane] for plane in planes]
         if any(None in times for times in stated):
             continue
-        firsts = np.array([min(times) for times in stated], dtype=np.float64)
+        firsts = np.array(stated, dtype=np.float64).min(axis=1)
         if np.all(np.diff(firsts) > 0):
             return firsts - firsts[0], {"units": "s", "long_name": "since the first"}
     return _counted(planes)

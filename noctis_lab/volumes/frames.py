@@ -54,9 +54,7 @@ class Frame:
     def is_color(self) -> bool:
         """Whether it is shown in colours, by samples of its own or by a palette."""
         layout = self.layout
-        return (
-            layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
-        )
+        return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
 
 
 def frames_of_rows(rows: Iterable[InstanceRow]) -> list[Frame]:
@@ -95,7 +93,11 @@ def rows_say_all(rows: Sequence[InstanceRow], *, FrameOfReferenceUID: str | None
 
 def has_place(plane: PlaneGeometry) -> bool:
     """Return whether a plane states all that a place in the patient needs, and can be one."""
-    position_mm, spacing_mm, orientation = plane.position_mm, plane.pixel_spacing_mm, plane.orientation
+    position_mm, spacing_mm, orientation = (
+        plane.position_mm,
+        plane.pixel_spacing_mm,
+        plane.orientation,
+    )
     return (
         is_position(position_mm)
         and spacing_mm is not None
@@ -119,4 +121,3 @@ def number_key_of_row(row: InstanceRow) -> tuple[bool, int, str]:
 def number_key(frame: Frame) -> tuple[tuple[bool, int, str], int, tuple[int, ...]]:
     """Return what orders frames that nothing else does: as instances, then within them."""
     return (number_key_of_row(frame.row), frame.index, frame.facts.tile or ())
-

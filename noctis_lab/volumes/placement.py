@@ -36,7 +36,9 @@ class Placement:
     """
 
     directions: tuple[Vector, Vector, Vector]
-    steps_mm: Vector  # (z, y, x); z is the usual one where they differ, NaN where there is one plane
+    steps_mm: (
+        Vector  # (z, y, x); z is the usual one where they differ, NaN where there is one plane
+    )
     origin_mm: Vector  # centre of the first voxel, patient LPS
     #: Along the z direction from the first plane, where the planes' distances are not one; else ().
     offsets_mm: tuple[float, ...] = ()
@@ -64,7 +66,9 @@ class Placement:
         return to_affine(np.array(self.directions), self.steps_mm, self.origin_mm)
 
 
-def find_placement(spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]) -> Placement:
+def find_placement(
+    spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]
+) -> Placement:
     """Return where the places of a stack lie.
 
     Parameters

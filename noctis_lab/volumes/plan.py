@@ -177,9 +177,7 @@ def _unplaced(uid: str, group: Group) -> Stack:
     )
 
 
-def _placed(
-    uid: str, group: Group, spread: Spread, duplicates: Duplicates | None
-) -> list[Stack]:
+def _placed(uid: str, group: Group, spread: Spread, duplicates: Duplicates | None) -> list[Stack]:
     assert group.orientation is not None
     explained = explain_spread(spread, group.orientation)
     if explained is None and duplicates is not None:

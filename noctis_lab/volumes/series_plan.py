@@ -8,19 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.notes import LAST_CORRECTION
-from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
 from noctis_lab.dicom.frame_facts import FrameFacts, frame_facts
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import FileChanged, InvalidDicom, SeriesNotFound
+from noctis_lab.errors import FileChanged, InvalidDicom, SeriesNotFound, SeveralStacks
 from noctis_lab.storage.files import Storage
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.plan import Duplicates, Plan, plan_rows
 from noctis_lab.volumes.planes import instance_file, open_plane
+from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.summary import facts_of, list_stacks
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import ByteCache, Handle
 
-__all__ = ["find_plan", "read_frames"]
+__all__ = ["find_facts", "find_plan", "find_stack", "read_frames"]
 
 #: What a planned frame, and the facts of one, take in memory, generously.
 _FRAME_BYTES, _FACTS_BYTES = 2048, 1024
@@ -70,6 +72,58 @@ def find_plan(
         count = sum(len(stack.frames) for stack in known.stacks)
         handle.frames.put(key, known, _FRAME_BYTES * (1 + count))
     return series, known
+
+
+def find_facts(handle: Handle, reference: str) -> SeriesFacts:
+    """Return what holds of a series as a whole, as the worker would write it.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    """
+    return facts_of(lambda: find_plan(handle, reference)[1])
+
+
+def find_stack(
+    handle: Handle,
+    reference: str,
+    number: int | None = None,
+    *,
+    duplicates: Duplicates | None = None,
+) -> tuple[SeriesRow, Stack]:
+    """Return a series and one of its stacks.
+
+    Parameters
+    ----------
+    number
+        Which one, from 0; None takes the only one.
+    duplicates
+        As `plan.plan_frames`.
+
+    Raises
+    ------
+    SeveralStacks
+        There are several, and `number` names none of them; the message lists them.
+    CannotStack
+        There is none, and why.
+    SeriesNotFound, FileChanged
+        As `find_plan`.
+    """
+    series, plan = find_plan(handle, reference, duplicates=duplicates)
+    stacks, refused = plan.stacks, plan.refused
+    if number is None and len(stacks) == 1 and not refused:
+        return series, stacks[0]
+    if number is not None and 0 <= number < len(stacks):
+        return series, stacks[number]
+    if not stacks:
+        raise refused[0].error
+    count = f"{len(stacks)} stack(s)" if number is None else f"no stack {number}, but {len(stacks)}"
+    besides = f"; besides, {refused[0].error.reason}" if refused else ""
+    raise SeveralStacks(
+        series.SeriesInstanceUID,
+        f"its frames make {count}; name one by stack=: {list_stacks(stacks)}{besides}",
+    )
 
 
 def read_frames(

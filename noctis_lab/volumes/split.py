@@ -100,7 +100,7 @@ def _representatives[T](values: Iterable[T], is_same: Callable[[T, T], bool]) ->
     counts = Counter(values)
     standing: list[T] = []
     found: dict[T, T] = {}
-    for value in sorted(counts, key=lambda value: (-counts[value], value)):  # type: ignore[operator]
+    for value in sorted(counts, key=lambda value: (-counts[value], value)):
         near = (other for other in standing[:_MOST_COMPARED] if is_same(other, value))
         found[value] = next(near, value)
         if found[value] == value:
@@ -147,7 +147,11 @@ def _unplaced_group(members: list[Frame]) -> Group:
         spacing_mm=None,
         words=_pixel_words(frames[0])
         | {"orientation": "no place in the patient"}
-        | ({"instance": f"instance {frames[0].row.SOPInstanceUID}"} if len(frames) > 1 and frames[0].layout.frames > 1 else {}),
+        | (
+            {"instance": f"instance {frames[0].row.SOPInstanceUID}"}
+            if len(frames) > 1 and frames[0].layout.frames > 1
+            else {}
+        ),
     )
 
 

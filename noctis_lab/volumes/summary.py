@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts
 from noctis_lab.errors import CannotStack, FileChanged
@@ -11,7 +11,7 @@ from noctis_lab.volumes.placement import Placement
 from noctis_lab.volumes.plan import Plan, ReadFrames, Refused, plan_rows
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["TILT_TOLERANCE_DEG", "describe_gaps", "list_stacks", "summarise", "summarise_plan"]
+__all__ = ["TILT_TOLERANCE_DEG", "describe_gaps", "facts_of", "list_stacks", "summarise"]
 
 #: Below this the lean of a stack is the rounding of its positions.
 TILT_TOLERANCE_DEG = 0.1
@@ -37,23 +37,33 @@ def summarise(
         None stands for what cannot be said. A series that cannot be planned has a note that says
         why.
     """
+    return facts_of(lambda: plan_rows(rows, read, FrameOfReferenceUID=FrameOfReferenceUID))
+
+
+def facts_of(make_plan: Callable[[], Plan]) -> SeriesFacts:
+    """Return a plan as facts of its series; where it cannot be made, with a note that says why."""
     try:
-        return summarise_plan(plan_rows(rows, read, FrameOfReferenceUID=FrameOfReferenceUID))
+        return _to_facts(make_plan())
     except CannotStack as error:
         return SeriesFacts(is_volume=False, stack_count=0, geometry_note=_sentence(error.reason))
     except FileChanged as error:
         return SeriesFacts(is_volume=False, geometry_note=_sentence(str(error)))
 
 
-def summarise_plan(plan: Plan) -> SeriesFacts:
-    """Return a plan as facts of its series."""
+def _to_facts(plan: Plan) -> SeriesFacts:
     stacks, refused = plan.stacks, plan.refused
     placements = [stack.placement for stack in stacks if stack.placement is not None]
     only = stacks[0] if len(stacks) == 1 and not refused else None
     spreads = [one.spread for one in refused if one.spread is not None]
-    spacings = {round(mm, 6): mm for placement in placements if (mm := placement.slice_spacing_mm) is not None}
+    spacings = {
+        round(mm, 6): mm
+        for placement in placements
+        if (mm := placement.slice_spacing_mm) is not None
+    }
     spacings |= {round(s.typical_mm, 6): s.typical_mm for s in spreads if s.typical_mm > 0}
-    tilts = [placement.tilt_deg for placement in placements if placement.slice_spacing_mm is not None]
+    tilts = [
+        placement.tilt_deg for placement in placements if placement.slice_spacing_mm is not None
+    ]
     is_known = bool(placements or spreads)
     return SeriesFacts(
         is_volume=only is not None and only.plane_count > 1,
