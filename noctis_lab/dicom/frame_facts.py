@@ -15,9 +15,14 @@ from noctis_lab.dicom.frame_contrast import asl_context_of, component_of, image_
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.mosaic import split_mosaic
-from noctis_lab.dicom.private_elements import CSA_IMAGE_HEADER, PHILIPS_PHASE
+from noctis_lab.dicom.private_elements import CSA_IMAGE_HEADER
 from noctis_lab.dicom.rescale import Rescale
-from noctis_lab.dicom.timing import parse_date_time_s, parse_time_s
+from noctis_lab.dicom.temporal import (
+    acquired_s_of,
+    offset_ms_of,
+    phase_index_of,
+    temporal_index_of,
+)
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 
 __all__ = ["MOST_FRAMES", "FrameFacts", "Tile", "dimension_pointers", "frame_facts"]
@@ -35,8 +40,6 @@ _TRIGGER_PATHS = (
     *(f"{_CARDIAC}NominalCardiacTriggerDelayTime", f"{_CARDIAC}ActualCardiacTriggerDelayTime"),
     *("NominalCardiacTriggerDelayTime", "TriggerTime"),
 )
-#: A century.
-_LONGEST_S = 3.2e9
 _VALUES = "PixelValueTransformationSequence[0]."
 
 
@@ -68,7 +71,7 @@ class FrameFacts:
     dimension_index: tuple[int, ...] = ()
     #: The vectors of a nuclear image: keyword (``EnergyWindowVector`` …) and index from 1.
     vectors: tuple[tuple[str, int], ...] = ()
-    temporal_index: int | None = None  # TemporalPositionIndex or TemporalPositionIdentifier
+    temporal_index: int | None = None  # point in time, from 1
     acquisition_number: int | None = None
     #: When its acquisition began, in seconds: since 1970-01-01 where the date is stated, else since
     #: midnight. Within a series they compare.
@@ -243,7 +246,6 @@ def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
     """Return what is stated of a frame, wherever its attributes stand."""
     diffusion = diffusion_of(attributes, csa)
     rescale, has_unread = _modality_lut(attributes)
-    offset_s = attributes.number("TemporalPositionSequence[0].TemporalPositionTimeOffset")
     return FrameFacts(
         plane=_plane(attributes),
         rescale=rescale,
@@ -256,19 +258,15 @@ def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
             f"{_CONTENT}InStackPositionNumber", "InStackPositionNumber"
         ),
         dimension_index=_indices(attributes),
-        temporal_index=attributes.integer(
-            f"{_CONTENT}TemporalPositionIndex",
-            "TemporalPositionIdentifier",
-            "TemporalPositionIndex",
-        ),
+        temporal_index=temporal_index_of(attributes),
         acquisition_number=attributes.integer(
             f"{_CONTENT}FrameAcquisitionNumber", "AcquisitionNumber"
         ),
-        acquired_s=_acquired_s(attributes),
-        frame_time_ms=None if offset_s is None or abs(offset_s) > _LONGEST_S else offset_s * 1000,
+        acquired_s=acquired_s_of(attributes),
+        frame_time_ms=offset_ms_of(attributes),
         reference_ms=attributes.number("FrameReferenceTime"),
         trigger_ms=attributes.number(*_TRIGGER_PATHS),
-        phase_index=attributes.private_integer(PHILIPS_PHASE),
+        phase_index=phase_index_of(attributes),
         phase_percent=attributes.number(
             f"{_CARDIAC}NominalPercentageOfCardiacPhase", "NominalPercentageOfCardiacPhase"
         ),
@@ -333,20 +331,6 @@ def _indices(attributes: Attributes) -> tuple[int, ...]:
     if numbers is None or not all(number.is_integer() for number in numbers):
         return ()
     return tuple(int(number) for number in numbers)
-
-
-def _acquired_s(attributes: Attributes) -> float | None:
-    for path in (
-        f"{_CONTENT}FrameAcquisitionDateTime",
-        f"{_CONTENT}FrameReferenceDateTime",
-        "AcquisitionDateTime",
-    ):
-        stated_s = parse_date_time_s(attributes.text(path))
-        if stated_s is not None:
-            return stated_s
-    time = attributes.text("AcquisitionTime")
-    dated_s = parse_date_time_s(attributes.text("AcquisitionDate"), time or "")
-    return parse_time_s(time) if dated_s is None else dated_s
 
 
 def _at(
