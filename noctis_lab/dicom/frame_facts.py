@@ -27,8 +27,8 @@ from noctis_lab.errors import DicomTooLarge, InvalidDicom
 
 __all__ = ["MOST_FRAMES", "FrameFacts", "Tile", "dimension_pointers", "frame_facts"]
 
-#: Whole-slide images have some hundred thousand frames; volumes, some ten thousand.
-MOST_FRAMES = 1 << 20
+#: Volumes have some ten thousand frames; beyond are whole-slide images, which are no volume.
+MOST_FRAMES = 1 << 17
 
 #: First row, first column, rows, columns.
 type Tile = tuple[int, int, int, int]
@@ -131,6 +131,9 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
     if pixels.frames > MOST_FRAMES:
         raise DicomTooLarge(f"{pixels.frames} frames, expected at most {MOST_FRAMES}")
     groups = split_functional_groups(header)
+    if header.is_mosaic() and (groups.is_stated or pixels.frames > 1):
+        refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
+        return (refused,) * pixels.frames
     if groups.is_stated:
         return tuple(_enhanced_facts(groups, pixels.frames))
     if pixels.frames > 1:
@@ -188,7 +191,7 @@ def _classic_facts(header: Header, attributes: Attributes) -> tuple[FrameFacts, 
         )
     except InvalidDicom as error:
         reason = str(error) if why is None else f"{error}; {why}"
-        return (replace(facts, plane=_nowhere(facts.plane), refusal=reason),)
+        return (_refused(facts, reason),)
     return tuple(replace(facts, plane=each.plane, tile=each.tile) for each in slices)
 
 
@@ -235,7 +238,7 @@ def _enhanced_facts(groups: FunctionalGroups, frames: int) -> Iterator[FrameFact
     of_all = _facts(groups.of_all, None)
     if stated > frames:
         refusal = f"functional groups of {stated} frames are stated, there are {frames}"
-        yield from (replace(of_all, plane=_nowhere(of_all.plane), refusal=refusal),) * frames
+        yield from (_refused(of_all, refusal),) * frames
         return
     for index in range(frames):
         own = groups.of_frame(index)
@@ -300,6 +303,11 @@ def _plane(attributes: Attributes) -> PlaneGeometry:
         if spacing_mm is None or len(spacing_mm) != 2
         else (spacing_mm[0], spacing_mm[1]),
     )
+
+
+def _refused(facts: FrameFacts, why: str) -> FrameFacts:
+    """Return facts of a frame that is no plane: whatever position is stated is not its own."""
+    return replace(facts, plane=_nowhere(facts.plane), refusal=why)
 
 
 def _nowhere(plane: PlaneGeometry) -> PlaneGeometry:

@@ -64,7 +64,7 @@ SIEMENS_DIRECTIONALITY: Final = PrivateElement(_SIEMENS, 0x0019000D, "CS")
 SIEMENS_GRADIENT: Final = PrivateElement(_SIEMENS, 0x0019000E, "FD")
 #: 0 magnitude, 1 phase, 2 real, 3 imaginary.
 GE_COMPONENT: Final = PrivateElement(_GE, 0x0043002F, "SS")
-#: The first of four numbers; some systems add 10⁹ to it.
+#: The first of four numbers; where there are several b-values, 10⁹ is added to it.
 GE_B_VALUE: Final = PrivateElement(_GE, 0x00430039, "IS")
 #: x, y and z of the gradient, in the image's frame, not the patient's.
 GE_GRADIENT: Final = tuple(

@@ -146,3 +146,12 @@ def test_another_vendors_unknown_vr_is_read_all_the_same(put: Put) -> None:
     mosaic = mosaic_series(times=1)[0]
     mosaic.private_block(0x0029, "SIEMENS CSA HEADER")[0x10].VR = "UN"
     assert len(facts_of(mosaic, put)) == 5
+
+
+def test_a_mosaic_of_several_frames_is_refused(put: Put) -> None:
+    mosaic = mosaic_series(times=1)[0]
+    mosaic.NumberOfFrames = 2
+    mosaic.PixelData *= 2
+    facts = facts_of(mosaic, put)
+    assert [fact.refusal for fact in facts] == ["the mosaic is a multi-frame image"] * 2
+    assert {fact.plane.position_mm for fact in facts} == {None}
