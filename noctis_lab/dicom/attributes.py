@@ -54,6 +54,10 @@ class Attributes:
                     return value
         return None
 
+    def has(self, *paths: str) -> bool:
+        """Return whether any of several paths is there, with a value or without."""
+        return any(path in layer.elements for layer in self.layers for path in paths)
+
     def texts(self, *paths: str) -> tuple[str, ...]:
         """Return all values of a text element in upper case; empty where there is none."""
         text = self.text(*paths)

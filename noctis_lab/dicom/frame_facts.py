@@ -40,6 +40,7 @@ _TRIGGER_PATHS = (
     *(f"{_CARDIAC}NominalCardiacTriggerDelayTime", f"{_CARDIAC}ActualCardiacTriggerDelayTime"),
     *("NominalCardiacTriggerDelayTime", "TriggerTime"),
 )
+_LUT_TABLE = ("ModalityLUTSequence[0].LUTDescriptor", "ModalityLUTSequence[0].LUTData")
 _VALUES = "PixelValueTransformationSequence[0]."
 
 
@@ -135,7 +136,8 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
         refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
         return (refused,) * pixels.frames
     if groups.is_stated:
-        return tuple(_enhanced_facts(groups, pixels.frames))
+        facts = tuple(_enhanced_facts(groups, pixels.frames))
+        return facts if len(facts) > 1 else (_single_facts(header, facts[0]),)
     if pixels.frames > 1:
         return _cine_facts(header, groups.of_all, pixels.frames)
     return _classic_facts(header, groups.of_all)
@@ -245,6 +247,13 @@ def _enhanced_facts(groups: FunctionalGroups, frames: int) -> Iterator[FrameFact
         yield of_all if own is None else _facts(own, None)
 
 
+def _single_facts(header: Header, facts: FrameFacts) -> FrameFacts:
+    """Return the facts of the only frame: then a position at the top level is its own."""
+    if facts.plane.position_mm is not None or facts.refusal is not None:
+        return facts
+    return replace(facts, plane=replace(facts.plane, position_mm=header.plane().position_mm))
+
+
 def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
     """Return what is stated of a frame, wherever its attributes stand."""
     diffusion = diffusion_of(attributes, csa)
@@ -317,9 +326,9 @@ def _nowhere(plane: PlaneGeometry) -> PlaneGeometry:
 def _modality_lut(attributes: Attributes) -> tuple[Rescale | None, bool]:
     """Return the linear Modality LUT, and whether another one is stated, whole or in part.
 
-    Slope and intercept count only together, from one place.
+    Slope and intercept count only together, from one place; a table goes before them.
     """
-    is_stated = False
+    is_stated = attributes.has(*_LUT_TABLE)
     for layer in attributes.layers:
         for group in (_VALUES, ""):
             nearest = Attributes((layer,), attributes.private_bytes)

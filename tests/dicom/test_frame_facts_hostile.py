@@ -44,22 +44,22 @@ def test_as_many_frames_as_are_taken_cost_no_more_than_their_list(
     put: Put, make_dataset: Any
 ) -> None:
     header = read_header(put(make_dataset(Rows=0, Columns=0, NumberOfFrames=MOST_FRAMES)))
-    began = time.perf_counter()
+    began = time.process_time()
     tracemalloc.start()
     facts = frame_facts(header)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(facts) == MOST_FRAMES
     assert peak < 64 * 2**20
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_timed_frames_are_bounded_by_what_is_stated(put: Put, make_dataset: Any) -> None:
     dataset = make_dataset(Rows=0, Columns=0, NumberOfFrames=100_000, FrameTime=40)
-    began = time.perf_counter()
+    began = time.process_time()
     facts = frame_facts(read_header(put(dataset)))
     assert facts[-1].frame_time_ms == pytest.approx(40 * 99_999)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_functional_group_far_beyond_the_frames_places_none(put: Put) -> None:
@@ -73,10 +73,10 @@ def test_a_functional_group_far_beyond_the_frames_places_none(put: Put) -> None:
         for tag, value in ((0x00280010, 1), (0x00280011, 1), (0x00280100, 8))
     )
     body = UIDS + pixels + groups + explicit(0x7FE00010, b"OB", b"\0\0")
-    began = time.perf_counter()
+    began = time.process_time()
     (fact,) = frame_facts(read_header(put(part10(body))))
     assert fact.refusal == "functional groups of 200001 frames are stated, there are 1"
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
