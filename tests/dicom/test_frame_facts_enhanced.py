@@ -201,7 +201,7 @@ def test_the_cost_grows_with_the_frames_and_no_faster(put: Put) -> None:
         return min(durations)
 
     # Eight times the frames: a pass per frame would take 64 times as long.
-    assert seconds(4000) < 24 * seconds(500)
+    assert seconds(1600) < 24 * seconds(200)
 
 
 def many_frames(count: int) -> Dataset:
