@@ -73,6 +73,7 @@ class FrameFacts:
     #: The vectors of a nuclear image: keyword (``EnergyWindowVector`` …) and index from 1.
     vectors: tuple[tuple[str, int], ...] = ()
     temporal_index: int | None = None  # point in time, from 1
+    temporal_count: int | None = None  # NumberOfTemporalPositions
     acquisition_number: int | None = None
     #: When its acquisition began, in seconds: since 1970-01-01 where the date is stated, else since
     #: midnight. Within a series they compare.
@@ -271,6 +272,7 @@ def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
         ),
         dimension_index=_indices(attributes),
         temporal_index=temporal_index_of(attributes),
+        temporal_count=attributes.integer("NumberOfTemporalPositions"),
         acquisition_number=attributes.integer(
             f"{_CONTENT}FrameAcquisitionNumber", "AcquisitionNumber"
         ),
