@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["AXES", "CHANNEL", "GEOMETRY", "PER_PLANE", "SNAP", "stack_coordinates", "towards_words"]
+__all__ = ["AXES", "CHANNEL", "GEOMETRY", "PER_PLANE", "stack_coordinates", "towards_words"]
 
 #: The spatial dims, in the order of the array, and of every index and spacing.
 AXES: tuple[str, str, str] = ("z", "y", "x")
@@ -26,10 +26,7 @@ GEOMETRY = "patient_lps"
 #: The trailing dim of colour.
 CHANNEL = "channel"
 #: The coordinates that are one plane's own.
-PER_PLANE = ("SOPInstanceUID", "InstanceNumber", "slope", "intercept")
-#: A place this near to a voxel's centre, as a part of the step, is the voxel's: what a grid shares
-#: with another one stays as it is, whatever rounding there was on the way.
-SNAP = 1e-6
+PER_PLANE = ("SOPInstanceUID", "InstanceNumber", "frame_number", "slope", "intercept")
 
 # PS3.3 C.7.6.2.1.1: x increases to the left hand, y to the posterior side, z towards the head.
 _TOWARDS = (("left", "right"), ("posterior", "anterior"), ("superior", "inferior"))

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.volumes.axes import AXES, CHANNEL, GEOMETRY, PER_PLANE, SNAP
-from noctis_lab.volumes.grid import Grid
+from noctis_lab.volumes.axes import AXES, CHANNEL, GEOMETRY, PER_PLANE
+from noctis_lab.volumes.grid import SNAP, Grid
 
 __all__ = ["Unread", "kept_coordinates", "to_dataarray"]
 

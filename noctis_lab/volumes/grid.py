@@ -14,10 +14,23 @@ from numpy.typing import NDArray
 from noctis_lab.errors import CannotResample, NoGeometry, UnsupportedSeries
 from noctis_lab.volumes.axes import AXES, GEOMETRY, Coordinate, towards_words
 
-__all__ = ["LARGEST_VALUES", "Grid", "even_step", "grid_of", "require_size", "series_uid"]
+__all__ = [
+    "LARGEST_VALUES",
+    "SNAP",
+    "Grid",
+    "along_of",
+    "even_step",
+    "geometry_of",
+    "grid_of",
+    "require_size",
+    "series_uid",
+]
 
 #: Values of one result, extra dims and channels counted: 8 GiB of float32.
 LARGEST_VALUES = 2**31
+#: A place this near to a voxel's centre, as a part of the step, is the voxel's: what a grid shares
+#: with another one stays as it is, whatever rounding there was on the way.
+SNAP = 1e-6
 _REGULAR = 1e-6  # of a step; coordinates are computed, so only rounding parts them
 
 
@@ -140,11 +153,8 @@ def grid_of(volume: xr.DataArray) -> Grid:
     NoGeometry
         It has no place in the patient, or an axis is empty.
     """
-    uid = series_uid(volume)
-    if GEOMETRY not in volume.coords or "direction" not in volume.coords[GEOMETRY].attrs:
-        raise NoGeometry(uid or "(unknown)", "the array has no geometry (coordinate 'patient_lps')")
-    geometry = volume.coords[GEOMETRY].attrs
-    z, y, x = (_along(volume, axis) for axis in AXES)
+    geometry = geometry_of(volume)
+    z, y, x = (along_of(volume, axis) for axis in AXES)
     nominal = [float(step) for step in geometry["spacing_mm"]]
     frame_of_reference = geometry.get("FrameOfReferenceUID")
     grid = Grid(
@@ -152,13 +162,36 @@ def grid_of(volume: xr.DataArray) -> Grid:
         along_mm=(z, y, x),
         spacing_mm=(nominal[0], nominal[1], nominal[2]),
         FrameOfReferenceUID=None if frame_of_reference is None else str(frame_of_reference),
-        SeriesInstanceUID=uid,
+        SeriesInstanceUID=series_uid(volume),
         dims=tuple(axis for axis in AXES if axis in volume.dims),
     )
     return grid.with_along(grid.along_mm)  # strides change the step
 
 
-def _along(volume: xr.DataArray, axis: str) -> NDArray[np.float64]:
+def geometry_of(volume: xr.DataArray) -> dict[str, Any]:
+    """Return what the scalar coordinate `patient_lps` states.
+
+    Raises
+    ------
+    NoGeometry
+        The array has no place in the patient.
+    """
+    if GEOMETRY not in volume.coords or "direction" not in volume.coords[GEOMETRY].attrs:
+        raise NoGeometry(
+            series_uid(volume) or "(unknown)",
+            "the array has no geometry (coordinate 'patient_lps')",
+        )
+    return {str(key): value for key, value in volume.coords[GEOMETRY].attrs.items()}
+
+
+def along_of(volume: xr.DataArray, axis: str) -> NDArray[np.float64]:
+    """Return the coordinate of z, y or x, mm; one value where the axis was indexed away.
+
+    Raises
+    ------
+    NoGeometry
+        It is gone, or empty.
+    """
     uid = series_uid(volume) or "(unknown)"
     if axis not in volume.coords:
         raise NoGeometry(uid, f"the array has no coordinate '{axis}' any more")

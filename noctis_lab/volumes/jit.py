@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.volumes.axes import SNAP
+from noctis_lab.volumes.grid import SNAP
 
 __all__ = ["project_linear"]
 

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from noctis_lab.errors import CannotResample
-from noctis_lab.volumes.axes import SNAP
-from noctis_lab.volumes.grid import Grid, require_size
+from noctis_lab.volumes.grid import SNAP, Grid, require_size
 
 __all__ = ["plane_grid"]
 

@@ -11,8 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from noctis_lab.errors import CannotResample, OtherFrameOfReference
-from noctis_lab.volumes.axes import SNAP
-from noctis_lab.volumes.grid import grid_of, require_size
+from noctis_lab.volumes.grid import SNAP, grid_of, require_size
 from noctis_lab.volumes.reslice import SamplingOptions, resample_onto
 
 __all__ = ["resample", "resample_to", "unshear"]

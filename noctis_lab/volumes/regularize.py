@@ -17,7 +17,9 @@ from noctis_lab.volumes.carried import Unread, kept_coordinates, to_dataarray
 from noctis_lab.volumes.grid import Grid, even_step, grid_of, require_size
 from noctis_lab.volumes.reslice import Sampling, SamplingOptions, put_plane, refuse_mixed_scales
 
-__all__ = ["PLANE_ORIGIN", "regularize"]
+__all__ = ["PLANE_ORIGIN", "Gaps", "regularize"]
+
+type Gaps = Literal["fill", "interpolate"]
 
 #: The coordinate along z that says of each plane: acquired, interpolated or missing.
 PLANE_ORIGIN: Final = "plane_origin"
@@ -42,7 +44,7 @@ def regularize(
     volume: xr.DataArray,
     *,
     step_mm: float | None = None,
-    gaps: Literal["fill", "interpolate"] = "fill",
+    gaps: Gaps = "fill",
     **sampling: Unpack[SamplingOptions],
 ) -> xr.DataArray:
     """Return an irregular stack on evenly spaced planes.

@@ -193,7 +193,7 @@ def reslice(
     >>> reslice(volume, normal="coronal", centre_mm=(0, 0.5, 4), spacing_mm=(2, 1)).values
     array([[ 9., 10.],
            [ 5.,  6.],
-           [ 1.,  2.]], dtype=float32)
+           [ 1.,  2.]])
     """
     source = grid_of(volume)
     target = plane_grid(

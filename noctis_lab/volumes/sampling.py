@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.errors import CannotResample
-from noctis_lab.volumes.axes import SNAP
-from noctis_lab.volumes.grid import Grid
+from noctis_lab.volumes.grid import SNAP, Grid
 
 __all__ = ["How", "Lattice", "Method", "index_lattices", "project_plane", "require_compiled"]
 

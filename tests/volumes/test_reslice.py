@@ -353,3 +353,17 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 - res
 """
     beyond = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert int(beyond.stdout) < 24e6  # all coordinates at once were 230 MB
+
+
+def test_the_accessor_is_the_door_to_all_of_it() -> None:
+    made = noise(TILTED, (12, 20, 24)).astype(np.float32)
+    middle = made.dicom.index_to_world((6, 10, 12))
+    oblique = made.dicom.reslice(centre_mm=middle, normal=(1, 2, 3), shape=(5, 5), spacing_mm=0.3)
+    again = oblique.dicom.reslice(normal=(1, 2, 3), up=-oblique.dicom.direction[:, 1])
+    xr.testing.assert_allclose(again, oblique)
+    assert made.dicom.slab(thickness_mm=4, how="min").attrs["projection"] == "min"
+    assert made.dicom.resample(spacing_mm=1).dicom.spacing == pytest.approx((1, 1, 1))
+    assert made.dicom.resample_to(oblique).equals(oblique)
+    assert made.dicom.unshear().dicom.tilt_deg == pytest.approx(0, abs=1e-6)
+    assert made[[0, 1, 3]].dicom.regularize(gaps="interpolate").sizes["z"] == 4
+    assert made.dicom.surface(level=0).faces.shape[1] == 3
