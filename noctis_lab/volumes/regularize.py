@@ -54,7 +54,8 @@ def regularize(
     volume
         Planes at any ascending or descending z; y and x regular.
     step_mm
-        Between the new planes along z; by default the median of the old ones'. Planes go from the
+        Between the new planes along z; by default the median of the old ones' (of two, the
+        shorter). Planes go from the
         first to the last.
     gaps
         What becomes of a new plane between two acquired ones that are more than one and a half
@@ -115,7 +116,15 @@ def regularize(
 
 
 def _usual_step(old_mm: NDArray[np.float64], uid: str | None) -> float:
-    """Return the signed median step; NaN of one plane."""
+    """Return the signed median step, the shorter of the two in the middle; NaN of one plane.
+
+    Parameters
+    ----------
+    old_mm
+        z of the planes.
+    uid
+        SeriesInstanceUID, for the error.
+    """
     if len(old_mm) == 1:
         return math.nan
     steps = np.diff(old_mm)
@@ -125,7 +134,8 @@ def _usual_step(old_mm: NDArray[np.float64], uid: str | None) -> float:
             "(.sortby('z').drop_duplicates('z'))",
             SeriesInstanceUID=uid,
         )
-    return float(np.median(steps))
+    # The mean of the two is a step that no scanner took: one gap in three planes would hide.
+    return float(steps[np.argsort(np.abs(steps))[(len(steps) - 1) // 2]])
 
 
 def _new_places(
