@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK
 import xarray as xr
@@ -13,7 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noctis_lab.errors import CannotResample, OtherFrameOfReference, UnsupportedSeries
+from noctis_lab.volumes.cache import Handle
+from noctis_lab.volumes.load import load
 from noctis_lab.volumes.regrid import resample, resample_to, unshear
+from tests.volumes.archive import admit_file
 from tests.volumes.spaces import (
     AXIAL,
     TILTED,
@@ -64,7 +70,7 @@ def test_the_same_spacing_gives_the_same_volume() -> None:
     assert "SOPInstanceUID" not in resample(made, spacing_mm=(1, None, None)).coords
 
 
-@pytest.mark.parametrize("spacing", [0, -1, math.nan, math.inf, (1, 1), (1, 0, 1)])
+@pytest.mark.parametrize("spacing", [0, -1, math.nan, math.inf, np.float32(-1), (1, 1), (1, 0, 1)])
 def test_spacings_that_cannot_be_are_refused(spacing: Any) -> None:
     with pytest.raises(CannotResample, match="spacing_mm is positive, one or"):
         resample(noise(AXIAL), spacing_mm=spacing)
@@ -151,3 +157,31 @@ def test_what_is_not_sheared_is_left_alone() -> None:
     with pytest.raises(CannotResample, match="has no value for outside"):
         unshear(noise(TILTED), dtype="int16")
     assert unshear(noise(TILTED), dtype="int16", fill=-1024).dtype == np.int16
+
+
+@pytest.mark.real_data
+def test_a_real_tilted_head_is_made_upright_as_dcm2niix_makes_it(
+    handle: Handle, real_data: Path
+) -> None:
+    folder = real_data / "real/ct_philips_headphantom_tilt"
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        admit_file(handle, path)
+    tilted = load(handle, pydicom.dcmread(paths[0], stop_before_pixels=True).SeriesInstanceUID)
+    upright = unshear(tilted, fill=-1024)
+    with (real_data / "expected_dcm2niix.tsv").open() as table:
+        theirs = next(
+            line
+            for line in csv.DictReader(table, delimiter="\t")
+            if line["nifti"] == "301_STEREOTAXIS_Tilt_1.nii"
+        )
+    assert "x".join(map(str, upright.shape[::-1])) == theirs["shape"]
+    # They round, and put the planes elsewhere within a pixel: the mean says that much.
+    assert float(upright.mean(dtype="float64")) == pytest.approx(float(theirs["mean"]), abs=0.3)
+    rows = np.array(theirs["affine"].replace("-0\\", "0\\").split("\\"), dtype=float).reshape(3, 4)
+    ours = np.diag([-1, -1, 1]) @ upright.dicom.affine[:3, [2, 1, 0]]  # NIfTI is RAS
+    np.testing.assert_allclose(rows[:, :3] * (1, -1, 1), ours, atol=1e-4)  # and rows from below
+    assert upright.dicom.tilt_deg < 1e-6
+    index = np.array([[z, y, x] for z in (0, 20, 57) for y in (0, 511) for x in (0, 511)])
+    inside = upright.dicom.world_to_index(tilted.dicom.index_to_world(index))
+    assert np.all((inside > -1e-6) & (inside < np.array(upright.shape) - 1 + 1e-6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from typing import Any
@@ -36,6 +37,20 @@ directions = vectors.filter(lambda vector: math.hypot(*vector) > 0.1)
 def noise(affine: Any = AXIAL, shape: tuple[int, int, int] = SHAPE) -> xr.DataArray:
     values = np.random.default_rng(1).integers(-1000, 3000, shape)
     return volume(affine, shape).copy(data=values.astype(np.int16))
+
+
+def run(script: str, environment: dict[str, str] | None = None) -> list[str]:
+    """Return the lines that a script of its own process prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 @settings(max_examples=40)
@@ -351,8 +366,45 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 result = resample(volume, spacing_mm=0.75, jit=False)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 - result.nbytes)
 """
-    beyond = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert int(beyond.stdout) < 24e6  # all coordinates at once were 230 MB
+    (beyond,) = run(script)
+    assert int(beyond) < 24e6  # all coordinates at once were 230 MB
+
+
+def test_without_numba_all_works_and_only_asking_for_it_is_refused() -> None:
+    script = """
+import sys
+sys.modules["numba"] = None  # what the import of something not installed gives
+import numpy as np, xarray as xr
+from noctis_lab.errors import CannotResample
+from noctis_lab.volumes.reslice import reslice
+geometry = {"direction": [0, 0, 1, 0, 1, 0, 1, 0, 0], "spacing_mm": [1.0, 1.0, 1.0]}
+along = np.arange(4.0)
+volume = xr.DataArray(np.arange(64.0).reshape(4, 4, 4), dims=("z", "y", "x"), coords={
+    "z": along, "y": along, "x": along, "patient_lps": ((), 0, geometry)})
+print(reslice(volume).equals(volume.isel(z=2)))
+try:
+    reslice(volume, jit=True)
+except CannotResample as error:
+    print(error)
+"""
+    assert run(script) == [
+        "True",
+        "jit=True needs numba, which is not installed: pip install 'noctis-lab[jit]'",
+    ]
+
+
+def test_code_is_compiled_where_no_folder_can_keep_it() -> None:
+    script = """
+import numpy as np
+from noctis_lab.volumes.jit import project_linear
+values, inside = np.empty((1, 1)), np.zeros((1, 1), bool)
+zero = np.zeros((1, 3))
+project_linear(np.full((1, 1, 1), 7.0), zero, zero, zero, 0, values, inside)
+print(values[0, 0], inside[0, 0], project_linear.stats.cache_path)
+"""
+    nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserWideCacheLocator", "HOME": "/proc/x"}
+    environment = os.environ | nowhere | {"XDG_CACHE_HOME": "/proc/x"}
+    assert run(script, environment) == ["7.0 True None"]
 
 
 def test_the_accessor_is_the_door_to_all_of_it() -> None:
