@@ -31,6 +31,8 @@ LARGEST_VALUES = 2**31
 #: A place this near to a voxel's centre, as a part of the step, is the voxel's: what a grid shares
 #: with another one stays as it is, whatever rounding there was on the way.
 SNAP = 1e-6
+#: The volume that three unit directions span; of a stack that leans 60° it is 0.5.
+_FLAT = 1e-6
 _REGULAR = 1e-6  # of a step; coordinates are computed, so only rounding parts them
 
 
@@ -151,14 +153,20 @@ def grid_of(volume: xr.DataArray) -> Grid:
     Raises
     ------
     NoGeometry
-        It has no place in the patient, or an axis is empty.
+        It has no place in the patient, or its directions or coordinates make none.
     """
     geometry = geometry_of(volume)
     z, y, x = (along_of(volume, axis) for axis in AXES)
     nominal = [float(step) for step in geometry["spacing_mm"]]
     frame_of_reference = geometry.get("FrameOfReferenceUID")
+    directions = np.array(geometry["direction"], dtype=np.float64).reshape(3, 3)
+    if not abs(np.linalg.det(directions)) > _FLAT:  # NaN too
+        raise NoGeometry(
+            series_uid(volume) or "(unknown)",
+            f"its directions span no space: {directions.tolist()}",
+        )
     grid = Grid(
-        directions=np.array(geometry["direction"], dtype=np.float64).reshape(3, 3),
+        directions=directions,
         along_mm=(z, y, x),
         spacing_mm=(nominal[0], nominal[1], nominal[2]),
         FrameOfReferenceUID=None if frame_of_reference is None else str(frame_of_reference),
@@ -190,7 +198,7 @@ def along_of(volume: xr.DataArray, axis: str) -> NDArray[np.float64]:
     Raises
     ------
     NoGeometry
-        It is gone, or empty.
+        It is gone, empty, or not finite.
     """
     uid = series_uid(volume) or "(unknown)"
     if axis not in volume.coords:
@@ -198,6 +206,8 @@ def along_of(volume: xr.DataArray, axis: str) -> NDArray[np.float64]:
     along = np.atleast_1d(np.asarray(volume.coords[axis], dtype=np.float64))
     if not along.size:
         raise NoGeometry(uid, f"axis '{axis}' is empty")
+    if not np.all(np.isfinite(along)):
+        raise NoGeometry(uid, f"axis '{axis}' has coordinates that are no finite numbers")
     return along
 
 

@@ -326,6 +326,13 @@ def test_what_cannot_be_is_refused_by_name(options: Any, said: str) -> None:
 def test_a_volume_without_places_or_steps_is_refused() -> None:
     with pytest.raises(NoGeometry):
         reslice(xr.DataArray(np.zeros((2, 2)), dims=("y", "x")))
+    for broken in (math.nan, math.inf):
+        with pytest.raises(NoGeometry, match="axis 'y' has coordinates that are no finite numbers"):
+            resample_to(noise(), noise().assign_coords(y=np.append(np.arange(6.0), broken)))
+    flat = noise()
+    flat.patient_lps.attrs["direction"] = [1.0, 0, 0, 0, 1, 0, 0, 0, 0]
+    with pytest.raises(NoGeometry, match="its directions span no space"):
+        reslice(flat)
     with pytest.raises(UnsupportedSeries, match=r"no single step; make it regular by"):
         reslice(noise().isel(z=[0, 1, 3]))
 
