@@ -24,6 +24,8 @@ name or identifier: UIDs only.
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
     │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
+    ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
+    │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -52,6 +54,7 @@ __all__ = [
     "ArchiveRefused",
     "CannotAccept",
     "CannotInterpret",
+    "CannotResample",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -71,6 +74,7 @@ __all__ = [
     "NoSpace",
     "NoctisError",
     "NotUnique",
+    "OtherFrameOfReference",
     "QuarantinedNotFound",
     "QueryError",
     "SchemaMismatch",
@@ -270,6 +274,29 @@ class SeveralStacks(CannotStack):
 
 class UnsupportedSeries(CannotStack):
     """A kind of series that is not loaded as a volume yet, by name."""
+
+
+class CannotResample(NoctisError, ValueError):
+    """A plane, grid or surface of a volume cannot be given as asked; the message says what to do.
+
+    Parameters
+    ----------
+    reason
+        What was expected, what came and what to do.
+    SeriesInstanceUID
+        The volume's, where it states one.
+    """
+
+    def __init__(self, reason: str, *, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(
+            reason if SeriesInstanceUID is None else f"series {SeriesInstanceUID}: {reason}"
+        )
+        self.reason = reason
+        self.SeriesInstanceUID = SeriesInstanceUID
+
+
+class OtherFrameOfReference(CannotResample):
+    """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
 
 
 class FileChanged(NoctisError, RuntimeError):
