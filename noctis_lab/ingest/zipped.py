@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
@@ -20,6 +21,7 @@ __all__ = ["Budget", "Entry", "iter_entries", "open_entry", "open_zip", "read_he
 
 _PIECE: Final = 256 * 1024
 _ENCRYPTED: Final = 0x1
+_HEADER_BYTES: Final = 30  # of a local header, without its name
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
@@ -40,6 +42,7 @@ class Entry:
 
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo
+    room_bytes: int  # from its local header to the next one's, or to the archive's list
 
     @property
     def name(self) -> str:
@@ -88,10 +91,19 @@ def open_zip(file: BinaryIO, limits: MediaLimits) -> Iterator[zipfile.ZipFile]:
 
 def iter_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
     """Yield an archive's files in the order of their names, then of the archive; no folders."""
+    rooms = _rooms(archive)
     infos = [info for info in archive.filelist if not info.is_dir()]
     infos.sort(key=lambda info: info.filename)  # stable: of one name the earlier first
     for info in infos:
-        yield Entry(archive=archive, info=info)
+        yield Entry(archive=archive, info=info, room_bytes=rooms[info.header_offset])
+
+
+def _rooms(archive: zipfile.ZipFile) -> dict[int, int]:
+    """Return by each local header's offset how far the next one is; 0 where two share one."""
+    offsets = sorted([*(info.header_offset for info in archive.filelist), archive.start_dir])
+    rooms = {least: most - least for least, most in pairwise(offsets)}
+    rooms |= {least: 0 for least, most in pairwise(offsets) if least == most}
+    return {offsets[-1]: 0} | rooms
 
 
 @contextmanager
@@ -101,8 +113,8 @@ def open_entry(entry: Entry, limits: MediaLimits) -> Iterator[IO[bytes]]:
     Raises
     ------
     ArchiveRefused
-        It is encrypted, packed in a way that is not read here, broken, or says that it is larger
-        than `limits` allow.
+        It is encrypted, packed in a way that is not read here, broken, lies within another, or
+        says that it is larger than `limits` allow.
     """
     info = entry.info
     if info.flag_bits & _ENCRYPTED:
@@ -111,6 +123,9 @@ def open_entry(entry: Entry, limits: MediaLimits) -> Iterator[IO[bytes]]:
         raise ArchiveRefused(
             f"its compression method {info.compress_type} is not read here: unpack it"
         )
+    if _HEADER_BYTES + info.compress_size > entry.room_bytes:
+        # Not left to `zipfile`: before Python 3.12.2 it unpacks the same bytes again and again.
+        raise ArchiveRefused("a zip bomb: its bytes are those of other entries, too")
     if info.file_size > limits.max_entry_bytes:
         raise ArchiveRefused(f"it says {info.file_size} bytes, over {limits.max_entry_bytes}")
     with _told():
