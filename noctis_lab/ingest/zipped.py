@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import IO, BinaryIO, Final
 
 from noctis_lab.errors import ArchiveRefused
 from noctis_lab.ingest.findings import MediaLimits
+from noctis_lab.storage.durable import storage_errors
 
 __all__ = ["Budget", "Entry", "iter_entries", "open_entry", "open_zip", "read_head", "spool"]
 
@@ -168,24 +169,28 @@ def spool(
     ------
     ArchiveRefused
         It is broken (its checksum, too), or grows over a bound.
-    OSError
+    NoSpace, StorageError
         The bytes could not be written.
     """
     packed = max(entry.info.compress_size, 1)
-    spooled: BinaryIO = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
+    with storage_errors("unpacking an archive"):
+        spooled: BinaryIO = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
     try:
         size, piece = 0, head
         while piece:
             size += len(piece)
             budget.left_bytes -= len(piece)
             _require_bounds(size, packed, limits, budget)
-            spooled.write(piece)
+            with storage_errors("unpacking an archive"):
+                spooled.write(piece)
             with _told():
                 piece = stream.read(_PIECE)
-        spooled.flush()
-        spooled.seek(0)
+        with storage_errors("unpacking an archive"):
+            spooled.flush()
+            spooled.seek(0)
     except BaseException:
-        spooled.close()
+        with suppress(OSError):  # it flushes what the disk has just refused
+            spooled.close()
         raise
     return spooled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import resource
 import struct
 import tracemalloc
 import warnings
@@ -16,6 +17,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.fileset import FileSet
 
+from noctis_lab.errors import StorageError
 from noctis_lab.ingest.media import (
     Candidate,
     MediaLimits,
@@ -224,6 +226,18 @@ def test_bytes_that_several_entries_share_are_not_unpacked_for_each(
     found = look(path, tmp_path)
     assert kinds(found) == [PassedKind.ARCHIVE] * 5
     assert "other entries" in str(found[0])
+
+
+def test_a_disk_that_is_full_is_not_the_archives_fault(image: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "large.zip"
+    path.write_bytes(bomb(image, 4))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))  # as EFBIG: Python ignores XFSZ
+    try:
+        with pytest.raises(StorageError):
+            look(path, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_zip_in_a_zip_in_itself_ends(image: bytes, tmp_path: Path) -> None:
