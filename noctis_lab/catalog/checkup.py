@@ -198,7 +198,10 @@ def take_census(connection: Connection) -> Census:
 
     def at(statement: Any) -> datetime | None:
         instant = connection.execute(statement).scalar()
-        return None if instant is None else from_instant(instant)
+        try:
+            return None if instant is None else from_instant(instant)
+        except (TypeError, OverflowError):
+            raise _foreign_value() from None
 
     study, sender, principal = schema.study, schema.sender, schema.principal
     instances = select(func.coalesce(func.sum(study.c.instance_count), 0))
@@ -223,7 +226,8 @@ def take_census(connection: Connection) -> Census:
 def find_note(connection: Connection, name: str) -> str | None:
     """Return what a process noted under a name, None where there is nothing."""
     table = schema.meta
-    return connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
+    value = connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
+    return value if isinstance(value, str) else None
 
 
 def sample_instances(connection: Connection, number: int, *, seed: int | None) -> list[SampledFile]:
@@ -278,12 +282,20 @@ def _own_files() -> Any:
 
 
 def _sampled(row: Any) -> SampledFile:
+    uids = (row.SOPInstanceUID, row.StudyInstanceUID, row.SeriesInstanceUID)
+    if not (isinstance(row.sha256, bytes) and all(isinstance(uid, str) for uid in uids)):
+        raise _foreign_value()
     return SampledFile(
         SOPInstanceUID=row.SOPInstanceUID,
         StudyInstanceUID=row.StudyInstanceUID,
         SeriesInstanceUID=row.SeriesInstanceUID,
-        sha256=bytes(row.sha256),
+        sha256=row.sha256,
     )
+
+
+def _foreign_value() -> CatalogError:
+    # SQLite keeps a value of any type in any column, and finds nothing wrong with it.
+    return CatalogError("the catalogue holds a value that this program does not write")
 
 
 def iter_hashes(connection: Connection) -> Iterator[SampledFile]:

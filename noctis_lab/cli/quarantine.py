@@ -124,7 +124,7 @@ def discard(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) ->
         if not yes:
             row = archive.catalog.find_quarantined(full)
             if row is not None:
-                print(f"{row.kind}, {row.size_bytes} bytes: {row.reason}")
+                print(f"{row.kind}, {row.size_bytes} bytes: {_printable(row.reason)}")
             typer.confirm("Remove its bytes for good?", abort=True)
         discard_one(archive, full, principal=_principal())
     print(f"{full} is removed")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from noctis_lab.errors import ArchiveRefused, InvalidDicom
+from noctis_lab.errors import ArchiveRefused, InvalidDicom, StorageError
 from noctis_lab.ingest.findings import Candidate, MediaLimits, Passed, PassedKind
 from noctis_lab.ingest.media_directory import is_media_directory, iter_missing
 from noctis_lab.ingest.zipped import (
@@ -142,7 +142,7 @@ def iter_media(
 
     Raises
     ------
-    OSError
+    NoSpace, StorageError
         An entry cannot be written to `scratch`.
 
     Notes
@@ -209,6 +209,8 @@ class _Look:
         try:
             with open_zip(file, self.limits) as archive:
                 yield from inner.in_entries(list(iter_entries(archive)), name)
+        except StorageError:
+            raise  # the disk that takes what is unpacked: not the archive's fault
         except (ArchiveRefused, OSError) as error:
             yield Passed(name=name, kind=PassedKind.ARCHIVE, reason=_words(error))
 

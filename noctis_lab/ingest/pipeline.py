@@ -17,13 +17,14 @@ from noctis_lab.catalog.records import (
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.file_meta import FileMeta, build_file_meta, read_file_meta
 from noctis_lab.dicom.header import Header, Limits, parse_header
-from noctis_lab.errors import DicomTooLarge, InvalidDicom
+from noctis_lab.errors import InvalidDicom
 from noctis_lab.ingest.admission import (
     build_entry,
     find_mismatch,
     iter_file,
     read_open_header,
     require_identity,
+    require_size,
 )
 from noctis_lab.ingest.known import Known, has_lost, is_file_of
 from noctis_lab.ingest.ledger import Ledger
@@ -143,7 +144,11 @@ class Pipeline:
         self._max_instance_bytes = max_instance_bytes
         self._known = Known(storage, catalog, ledger)
         self.registrar = Registrar(
-            catalog=catalog, ledger=ledger, limits=self._limits, known=self._known
+            catalog=catalog,
+            ledger=ledger,
+            limits=self._limits,
+            known=self._known,
+            max_instance_bytes=max_instance_bytes,
         )
 
     def path_of(self, row: InstanceRow) -> Path:
@@ -267,8 +272,7 @@ class Pipeline:
 
     def _copy(self, fd: int, meta: FileMeta, receipt: Receipt) -> Prepared:
         length = os.fstat(fd).st_size - meta.data_set_offset
-        if length > self._max_instance_bytes:
-            raise DicomTooLarge(f"a data set of {length} bytes")
+        require_size(length, self._max_instance_bytes)
         sop_class_uid, sop_instance_uid = meta.sop_class_uid, meta.sop_instance_uid
         if not (sop_class_uid and sop_instance_uid):
             header = read_open_header(fd, limits=self._limits)

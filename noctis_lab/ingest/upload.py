@@ -24,6 +24,8 @@ __all__ = ["MOST_LISTED", "Upload", "UploadItem", "UploadReport"]
 MOST_LISTED: Final = 200  #: reasons that a report of a zip lists; the others are only counted
 _MOST_ENTRIES: Final = 100_000  # of one zip
 _MOST_UNPACKED_BYTES: Final = 64 * 1024**3  # of one zip, those within it included
+_MOST_RATIO: Final = 20  # of the whole zip, beyond what is free; DICOM packs to a half or a third
+_LONGEST_NAME: Final = 300  # that a report tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ class Upload:
         To which the instances belong.
     most_bytes
         The longest body that is taken; bytes.
+    free_unpacked_bytes
+        To so much a zip may unpack, however small it is; bytes.
     clock
         Gives the instant of each receipt, aware.
 
@@ -102,12 +106,14 @@ class Upload:
         *,
         facility: str,
         most_bytes: int,
+        free_unpacked_bytes: int = 1024**3,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
         self._storage = storage
         self._facility = facility
         self._most_bytes = most_bytes
+        self._free_unpacked_bytes = free_unpacked_bytes
         self._clock = clock
         self._lock = threading.Lock()  # a closing must not take the file from under a write
         self._is_closed = False
@@ -165,7 +171,10 @@ class Upload:
         limits = MediaLimits(
             max_entries=_MOST_ENTRIES,
             max_entry_bytes=self._most_bytes,
-            max_total_bytes=_MOST_UNPACKED_BYTES,
+            max_total_bytes=min(
+                _MOST_UNPACKED_BYTES,
+                self._free_unpacked_bytes + _MOST_RATIO * self._file.file_size,
+            ),
         )
 
         def note_zip(_count: int) -> None:
@@ -204,7 +213,10 @@ class Upload:
 
     def _name(self, name: str) -> str:
         """Return a finding's place within the body; where the body lies is nobody's business."""
-        return name.removeprefix(os.fspath(self._file.path)).removeprefix("/")
+        name = name.removeprefix(os.fspath(self._file.path)).removeprefix("/")
+        if len(name) <= _LONGEST_NAME:
+            return name
+        return f"{name[: _LONGEST_NAME // 2]}…{name[1 - _LONGEST_NAME // 2 :]}"
 
     def _receipt(self) -> Receipt:
         return Receipt(

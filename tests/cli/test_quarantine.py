@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,14 @@ def test_an_unknown_id_is_told_as_one(root: Path) -> None:
 def test_no_archive_is_made_by_asking(tmp_path: Path) -> None:
     assert quarantine(tmp_path / "none", "list").exit_code == 1
     assert not (tmp_path / "none").exists()
+
+
+def test_a_reason_is_shown_so_that_no_terminal_obeys_it(root: Path) -> None:
+    held = only_id(root)
+    with closing(sqlite3.connect(root / "catalog" / "catalog.sqlite")) as database:
+        database.execute("update quarantine set reason = ?", ("\x1b]0;ours\x07[/red]\nnext",))
+        database.commit()
+    for words in (["list"], ["show", held], ["discard", held]):
+        answer = quarantine(root, *words, answer="n\n")
+        assert "\x1b" not in answer.output
+        assert "\\x1b]0" in answer.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import socket
@@ -9,8 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.scp import serve_scp
 from noctis_lab.jobs.doctor import Depth, Finding, State, examine, worst
 from noctis_lab.jobs.doctor.places import check_clock, check_memory
+from noctis_lab.jobs.doctor.services import check_page, check_receiver
 from noctis_lab.synthetic import ct_series, write_series
 from tests.receipts import RECEIPT
 
@@ -51,6 +55,19 @@ def settings(tmp_path: Path) -> Settings:
 
 def told(settings: Settings, **depth: Any) -> dict[str, Finding]:
     return {finding.name: finding for finding in examine(settings, depth=Depth(**depth))}
+
+
+def told_without_privileges(settings: Settings) -> dict[str, Finding]:
+    """Ask in a thread that has given up what lets root pass by a file's mode (capset(2))."""
+
+    def ask() -> dict[str, Finding]:
+        version_3, of_this_thread = 0x20080522, 0
+        header = (ctypes.c_uint32 * 2)(version_3, of_this_thread)
+        assert ctypes.CDLL(None).capset(header, (ctypes.c_uint32 * 6)()) == 0
+        return told(settings)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(ask).result()
 
 
 def everything(root: Path) -> dict[str, tuple[int, int]]:
@@ -114,6 +131,54 @@ def test_a_page_that_rotted_is_found(settings: Settings) -> None:
         rotten[at : at + 64] = bytes(64)
     path.write_bytes(rotten)
     assert told(settings)["database"].state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update instance set sha256 = 'abc'",
+        "update study set StudyInstanceUID = x'ff00'",
+        "update study set last_received_at = 'hello'",
+        "update study set last_received_at = 9000000000000000000",
+    ],
+)
+def test_a_value_of_another_kind_is_a_red_line_and_the_others_go_on(
+    settings: Settings, change: str
+) -> None:
+    with closing(sqlite3.connect(settings.root / "catalog" / "catalog.sqlite")) as database:
+        database.execute(change)
+        database.commit()
+    found = told(settings)
+    assert found["database"].state is State.FAIL
+    assert "noctis rebuild" in found["database"].remedy
+    assert found["incoming"].state is State.PASS
+
+
+def test_a_pipe_in_incoming_is_not_waited_for(settings: Settings) -> None:
+    os.mkfifo(settings.root / "incoming" / "pipe")
+    assert told(settings, quick=True)["incoming"].state is State.PASS
+
+
+def test_a_folder_that_is_missing_is_one_line(settings: Settings) -> None:
+    (settings.root / "incoming").rmdir()
+    found = told(settings, quick=True)
+    assert found["folders"].state is State.WARN
+    assert found["incoming"].state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("closed", ["catalog", "catalog/catalog.sqlite", "instances/*/*/*/*.dcm"])
+def test_what_this_user_may_not_read_is_not_called_damaged(settings: Settings, closed: str) -> None:
+    paths = list(settings.root.glob(closed))
+    assert paths
+    for path in paths:
+        path.chmod(0)
+    found = told_without_privileges(settings)
+    name = "hashes" if closed.startswith("instances") else "database"
+    assert found[name].state is State.FAIL
+    assert "as the user" in found[name].remedy
+    assert "incoming" in found  # the others go on
+    for path in paths:
+        path.chmod(0o700)
 
 
 def test_a_catalogue_without_its_file_names_rebuild(settings: Settings) -> None:
@@ -268,6 +333,42 @@ def test_a_port_that_somebody_else_has_is_red(settings: Settings, stranger: int)
     taken = settings.model_copy(update={"port": stranger, "dicom_port": stranger})
     found = told(taken, quick=True)
     assert found["receiver"].state is found["page"].state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 100,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 3000,
+        b"HTTP/1.1 500 No\r\n\r\n" + b'{"status": "ok"}',
+        b"\xff" * 9000,
+    ],
+)
+def test_a_stranger_who_drips_or_raves_holds_nobody_up(settings: Settings, said: bytes) -> None:
+    def drip(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                peer = listener.accept()[0]
+                with peer, suppress(OSError):
+                    peer.sendall(said)
+                    while len(said) < 200:
+                        time.sleep(0.1)
+                        peer.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        taken = settings.model_copy(update={"port": listener.getsockname()[1]})
+        began_s = time.monotonic()
+        (found,) = check_page(taken, None)
+    assert found.state is State.FAIL
+    assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.parametrize("noted", ["A@127.0.0.1:99999", f"A@127.0.0.1:{'9' * 5000}", "@:", "A@x:"])
+def test_a_note_of_no_address_is_passed_over(settings: Settings, noted: str) -> None:
+    assert [each.state for each in check_receiver(settings, noted)] == [State.UNKNOWN]
+    page = f"http://{noted.partition('@')[2]}/"
+    assert [each.state for each in check_page(settings, page)] == [State.UNKNOWN]
 
 
 def test_a_clock_that_was_set_back_is_told() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from noctis_lab.access import Role
 from noctis_lab.catalog import people
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
+from noctis_lab.ingest.upload import Upload
 from noctis_lab.synthetic import write_series
 from noctis_lab.web.auth import cookie_name
 from tests.served import Site, named_series, running
@@ -158,6 +161,41 @@ def test_a_zip_bomb_is_refused_by_name(tmp_path: Path) -> None:
         assert said["rejected"] == 1
         assert "3000000" in said["items"][0]["reason"]
         assert incoming(site) == []
+
+
+def test_a_zip_of_entries_that_each_grow_within_bounds_is_bounded_as_a_whole(site: Site) -> None:
+    grows = bytes(128) + b"DICM" + bytes(2_000_000)
+    body = zipped({f"{n:02d}": grows for n in range(20)})
+    with Upload(
+        site.archive.pipeline,
+        site.archive.storage,
+        facility="east",
+        most_bytes=10_000_000,
+        free_unpacked_bytes=5_000_000,
+    ) as arriving:
+        arriving.write(body)
+        report = arriving.finish(threading.Event())
+    assert report.rejected == 20
+    assert "in all it unpacks to more" in str(report.items[-1].reason)
+    kept = sum(each.stat().st_size for each in (site.settings.root / "quarantine").iterdir())
+    assert kept < 5_000_000 + 21 * len(body)
+
+
+def test_a_report_repeats_no_name_of_any_length(site: Site) -> None:
+    body = zipped({f"{n}{'n' * 60_000}": b"PK\3\4" for n in range(20)})
+    with site.client() as admin:
+        answer = admin.post(UPLOAD, params={"facility": "east"}, content=body)
+    assert answer.json()["rejected"] == 20
+    assert all(len(item["name"]) == 300 for item in answer.json()["items"])
+
+
+def test_a_facility_of_spaces_is_none(site: Site) -> None:
+    [file] = files_of(site, "UP^ONE")
+    with site.client() as admin:
+        answer = admin.post(UPLOAD, params={"facility": "  "}, content=file)
+        assert answer.status_code == 422
+        assert admin.post(UPLOAD, params={"facility": " east "}, content=file).status_code == 200
+        assert admin.get(UPLOAD).json()["facilities"] == ["east"]
 
 
 def test_a_damaged_instance_goes_to_quarantine(site: Site) -> None:
@@ -313,3 +351,26 @@ def test_one_principal_has_so_many_uploads_at_a_time(site: Site) -> None:
     assert eventually_empty(site)
     with site.client() as admin:
         assert admin.post(UPLOAD, params={"facility": "east"}, content=file).status_code == 200
+
+
+def test_others_are_answered_while_all_uploads_wait_for_the_disk(site: Site) -> None:
+    known, *files = files_of(site, "UP^MANY", planes=17)
+    names = [f"researcher {number}" for number in range(4)]
+    for name in names:
+        people.add_principal(site.catalog, name, Role.RESEARCHER, ["east"])
+    with site.client() as admin, ThreadPoolExecutor(len(files)) as senders, ExitStack() as open_:
+        assert admin.post(UPLOAD, params={"facility": "east"}, content=known).status_code == 200
+        clients = [open_.enter_context(site.client(name)) for name in names]
+        [stands] = site.settings.root.glob("instances/*/*/*/*.dcm")
+        with site.archive.storage.locked_series(stands.parent):  # no file is placed until then
+            sent = [
+                senders.submit(client.post, UPLOAD, params={"facility": "east"}, content=file)
+                for client, file in zip(clients * 4, files, strict=True)
+            ]
+            for _ in range(200):
+                if len(incoming(site)) >= len(files) and admin.get(f"{UPLOAD}", timeout=5):
+                    break
+                time.sleep(0.02)
+            assert admin.get(UPLOAD, timeout=5).status_code == 200
+            assert not any(each.done() for each in sent)
+        assert [each.result().json()["stored"] for each in sent] == [1] * len(files)

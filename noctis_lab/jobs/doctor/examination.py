@@ -74,8 +74,9 @@ def _examine_catalog(
 ) -> Iterator[Finding]:
     page = receiver = None
     newest: datetime | None = None
-    if not checkup.database_path(settings.root).is_file():
-        yield holdings.broken_database(settings, "there is none")
+    absent = holdings.check_database_file(settings)
+    if absent is not None:
+        yield absent
     else:
         try:
             with checkup.opened_read_only(settings.root) as connection:

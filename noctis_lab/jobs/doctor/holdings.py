@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -19,6 +20,7 @@ from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path
 __all__ = [
     "Progress",
     "check_database",
+    "check_database_file",
     "check_hashes",
     "check_incoming",
     "check_orphans",
@@ -33,6 +35,7 @@ _LARGE_LOG_BYTES: Final = 256 * 1024**2
 _MOST_COMPARED: Final = 100_000  # instances; more take longer than a look
 _YOUNG_S: Final = 60.0  # a file this new may be on its way into the catalogue
 _SHOWN: Final = 3
+_AS_OWNER: Final = "run it as the user whose archive it is"
 
 type Progress = Callable[[int, int], object]
 """(instances done, of how many)"""
@@ -80,6 +83,26 @@ def check_database(
             text=f"{size_text(log_bytes)} are not yet in the database: some reader has held it",
             remedy="end long-running notebooks and scripts that use this archive",
         )
+
+
+def check_database_file(settings: Settings) -> Finding | None:
+    """Return the line for a catalogue that is not there, or not for this user; None: it is."""
+    path = checkup.database_path(settings.root)
+    try:
+        is_there = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
+    except OSError:
+        return _CLOSED_DATABASE
+    if not is_there:
+        return broken_database(settings, "there is none")
+    return None if os.access(path, os.R_OK) else _CLOSED_DATABASE
+
+
+# No rebuild: nothing says that it is damaged.
+_CLOSED_DATABASE: Final = Finding(
+    name="database", state=State.FAIL, text="this user may not read it", remedy=_AS_OWNER
+)
 
 
 def broken_database(settings: Settings, text: str) -> Finding:
@@ -168,10 +191,13 @@ def check_quarantine(settings: Settings, census: checkup.Census, now: datetime) 
 
 def check_incoming(settings: Settings) -> Finding:
     """Look for files that a process left half received."""
+    folder = settings.root / INCOMING
+    if not folder.is_dir():  # the line of the folders says so, and what to do
+        return Finding(name="incoming", state=State.UNKNOWN, text="there is no such folder")
     left = 0
-    for path in (settings.root / INCOMING).iterdir():
+    for path in folder.iterdir():
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             continue
         try:
@@ -261,6 +287,13 @@ def check_hashes(
         if end is not None and time.monotonic() > end:
             break
         path = _path_of(settings.root, known)
+        if not os.access(path, os.R_OK) and path.is_file():
+            return Finding(
+                name="hashes",
+                state=State.FAIL,
+                text=f"this user may not read {known.SOPInstanceUID}",
+                remedy=_AS_OWNER,
+            )
         if path.is_file() and hash_file(path) != known.sha256:  # a missing one is an orphan's line
             damaged.append(known.SOPInstanceUID)
         read += 1

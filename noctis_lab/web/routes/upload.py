@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -56,7 +57,6 @@ async def upload(
     One file a request: a client sends several at a time, and goes on where it stopped; what is
     known already is answered `same`. A request that ends early leaves nothing behind.
     """
-    facility = facility.strip()
     await asyncio.to_thread(_require_facility, lab, principal, facility)
     limits: Limits = request.app.state.limits
     with limits.uploading(principal.name) as is_allowed:
@@ -70,11 +70,13 @@ async def upload(
 
 
 async def _take_in(request: Request, lab: Lab, facility: str) -> UploadReport | Problem:
-    with await asyncio.to_thread(_open_upload, lab, facility) as arriving:
+    threads: Executor = request.app.state.upload_threads
+    loop = asyncio.get_running_loop()
+    with await loop.run_in_executor(threads, _open_upload, lab, facility) as arriving:
         try:
             async with asyncio.timeout(None) as patience:
                 async for piece in _iter_pieces(request, patience, lab.settings.network_timeout_s):
-                    await asyncio.to_thread(arriving.write, piece)
+                    await loop.run_in_executor(threads, arriving.write, piece)
         except DicomTooLarge:
             return _too_long(lab)
         except TimeoutError:
@@ -112,10 +114,12 @@ async def _iter_pieces(
 async def _finish(request: Request, arriving: Upload) -> UploadReport:
     """Take in what has come; a zip ends between two of its files when the uploader goes away."""
     stop = threading.Event()
+    threads: Executor = request.app.state.upload_threads
     watching = asyncio.create_task(_watch(request, stop))
     try:
-        return await asyncio.to_thread(arriving.finish, stop)
+        return await asyncio.get_running_loop().run_in_executor(threads, arriving.finish, stop)
     finally:
+        stop.set()  # where the server ends, its thread is to end too
         watching.cancel()
 
 
