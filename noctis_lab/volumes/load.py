@@ -17,6 +17,7 @@ from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dty
 from noctis_lab.errors import SeriesNotFound, UnsupportedSeries
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.axes import AXES, stack_coordinates
+from noctis_lab.volumes.kinds import load_object
 from noctis_lab.volumes.loadable import require_loadable
 from noctis_lab.volumes.planes import instance_file, is_plain, open_plane, read_plane_into
 from noctis_lab.volumes.stack import Stack, plan_stack
@@ -96,7 +97,11 @@ def load(
         raise SeriesNotFound(
             f"series {reference} is not in this archive", SeriesInstanceUID=reference
         )
-    stack = plan_stack(handle.catalog.instances_of(reference))
+    rows = handle.catalog.instances_of(reference)
+    found = load_object(handle, series, rows, dtype=dtype, stored=stored)
+    if found is not None:
+        return found
+    stack = plan_stack(rows)
     require_loadable(stack, stored=stored)
     rescales = [IDENTITY if stored else row.rescale or IDENTITY for row in stack.rows]
     result = np.empty(stack.shape, _result_dtype(stack, rescales, dtype))

@@ -1,0 +1,157 @@
+"""Parallel planes as the coordinates of one array: where each plane of a set comes to lie."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.dicom.geometry import (
+    PlaneGeometry,
+    is_orthonormal,
+    is_same_orientation,
+    plane_normal,
+    stack_directions,
+)
+from noctis_lab.errors import MixedGeometry, NoGeometry
+from noctis_lab.volumes.axes import AXES, GEOMETRY, Coordinate, towards_words
+
+__all__ = ["Lattice", "plan_lattice"]
+
+#: Positions are decimal strings: nearer than this, two planes lie at one place.
+SAME_POSITION_MM = 1e-3
+#: Planes may lie this far from the line that their origins form, as a part of a pixel.
+_OFF_LINE = 0.05
+_SAME_SPACING = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lattice:
+    """Planes of one orientation, spacing and matrix, ascending along their normal.
+
+    `places` says of every plane that was given, in that order, at which z it lies: several may
+    share one place.
+    """
+
+    directions: NDArray[np.float64]  # (3, 3): unit directions, columns z, y, x
+    along_mm: NDArray[np.float64]  # (z,): coordinates along the z direction
+    first_mm: tuple[float, float]  # coordinates of the first row and column, (y, x)
+    spacing_mm: tuple[float, float, float]  # (z, y, x); z is NaN where there is one plane
+    shape: tuple[int, int, int]
+    places: tuple[int, ...]
+    residual_mm: float
+
+    def coordinates(self, FrameOfReferenceUID: str | None) -> Mapping[Hashable, Coordinate]:
+        """Return z, y, x (float64, mm) and `patient_lps`, as (dims, values, attrs)."""
+        y_mm, x_mm = (
+            first + step * np.arange(size)
+            for first, step, size in zip(
+                self.first_mm, self.spacing_mm[1:], self.shape[1:], strict=True
+            )
+        )
+        found: dict[Hashable, Coordinate] = {}
+        for axis, (name, along_mm) in enumerate(
+            zip(AXES, (self.along_mm, y_mm, x_mm), strict=True)
+        ):
+            towards = towards_words(self.directions[:, axis])
+            found[name] = ((name,), along_mm, {"units": "mm", "long_name": towards})
+        geometry = {
+            "direction": [float(cosine) for cosine in self.directions.ravel()],
+            "spacing_mm": list(self.spacing_mm),
+            "residual_mm": self.residual_mm,
+        }
+        if FrameOfReferenceUID is not None:
+            geometry["FrameOfReferenceUID"] = FrameOfReferenceUID
+        found[GEOMETRY] = ((), 0, geometry)
+        return found
+
+
+def plan_lattice(
+    planes: Sequence[PlaneGeometry], matrix: tuple[int, int], *, SeriesInstanceUID: str
+) -> Lattice:
+    """Return the array coordinates of planes that share orientation, spacing and matrix.
+
+    Parameters
+    ----------
+    planes
+        At least one, in any order; those at one place share a z.
+    matrix
+        (rows, columns) of each.
+    SeriesInstanceUID
+        For the errors.
+
+    Raises
+    ------
+    NoGeometry
+        A plane states no usable position, orientation or spacing.
+    MixedGeometry
+        Orientations or spacings differ, or the planes lie beside each other.
+
+    Notes
+    -----
+    z goes along the line of the planes' origins, which need not be their normal; its coordinates
+    are the true ones, whatever the distances.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.7.6.2.1.1 <part03/sect_C.7.6.2.html>`
+    """
+    orientation, spacing_mm = _common(planes, SeriesInstanceUID)
+    origins = np.array([plane.position_mm for plane in planes], dtype=np.float64)
+    along_mm = origins @ np.array(plane_normal(orientation))
+    order = np.argsort(along_mm, kind="stable")
+    apart = np.diff(along_mm[order]) > SAME_POSITION_MM
+    ranks = np.concatenate(([0], np.cumsum(apart)))
+    places = np.empty(len(planes), np.intp)
+    places[order] = ranks
+    firsts = order[np.concatenate(([True], apart))]  # of each place, one plane
+    lead = origins[firsts[-1]] - origins[firsts[0]]
+    if len(firsts) == 1:
+        lead = np.array(plane_normal(orientation))
+    directions = stack_directions(orientation, (lead[0], lead[1], lead[2]))
+    along = np.linalg.solve(directions, origins.T).T  # (planes, 3): coordinates z, y, x
+    residual_mm = float(np.hypot(*(along[:, 1:] - along[firsts[0], 1:]).T).max())
+    if residual_mm > _OFF_LINE * min(spacing_mm):
+        raise MixedGeometry(
+            SeriesInstanceUID,
+            f"planes lie up to {residual_mm:.3g} mm beside the line of their origins: they do not "
+            "form one array",
+        )
+    z_mm = along[firsts, 0]
+    step_mm = float(np.median(np.diff(z_mm))) if len(z_mm) > 1 else float("nan")
+    return Lattice(
+        directions=directions,
+        along_mm=z_mm,
+        first_mm=(float(along[firsts[0], 1]), float(along[firsts[0], 2])),
+        spacing_mm=(step_mm, *spacing_mm),
+        shape=(len(z_mm), *matrix),
+        places=tuple(places.tolist()),
+        residual_mm=residual_mm,
+    )
+
+
+def _common(
+    planes: Sequence[PlaneGeometry], uid: str
+) -> tuple[tuple[float, float, float, float, float, float], tuple[float, float]]:
+    for plane in planes:
+        if (
+            plane.position_mm is None
+            or plane.orientation is None
+            or not is_orthonormal(plane.orientation)
+            or plane.pixel_spacing_mm is None
+            or not all(value > 0 for value in plane.pixel_spacing_mm)
+        ):
+            raise NoGeometry(uid, "a frame states no usable position, orientation or pixel spacing")
+    orientation, spacing_mm = planes[0].orientation, planes[0].pixel_spacing_mm
+    assert orientation is not None
+    assert spacing_mm is not None
+    for plane in planes:
+        assert plane.orientation is not None
+        assert plane.pixel_spacing_mm is not None
+        if not is_same_orientation(plane.orientation, orientation):
+            raise MixedGeometry(uid, "its frames have several orientations: they form no one array")
+        if not np.allclose(plane.pixel_spacing_mm, spacing_mm, rtol=_SAME_SPACING, atol=0):
+            raise MixedGeometry(uid, "its frames have several pixel spacings")
+    return orientation, spacing_mm
