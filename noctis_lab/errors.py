@@ -16,6 +16,7 @@ name or identifier: UIDs only.
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
+    ├── RoiNotFound (LookupError)               no such region in a structure set
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
@@ -67,6 +68,7 @@ __all__ = [
     "NotUnique",
     "QuarantinedNotFound",
     "QueryError",
+    "RoiNotFound",
     "SchemaMismatch",
     "SendFailed",
     "SenderRefused",
@@ -171,6 +173,14 @@ class InstanceNotFound(NoctisError, LookupError):
     def __init__(self, message: str, *, SOPInstanceUID: str | None = None) -> None:
         super().__init__(message)
         self.SOPInstanceUID = SOPInstanceUID
+
+
+class RoiNotFound(NoctisError, LookupError):
+    """A structure set has no region of interest of that name or number, or has several."""
+
+    def __init__(self, message: str, *, numbers: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.numbers = numbers
 
 
 class QuarantinedNotFound(NoctisError, LookupError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.selection import Selection
+    from noctis_lab.volumes.structures import Structures
 
 __all__ = ["Instance", "Series", "Study"]
 
@@ -136,6 +137,31 @@ class Series:
             dtype=dtype,
             stored=stored,
             progress=progress,
+        )
+
+    def structures(self, *, SOPInstanceUID: str | None = None) -> Structures:
+        """Open a structure set (RTSTRUCT): contours by region, and regions as voxels.
+
+        Parameters
+        ----------
+        SOPInstanceUID
+            Which one, where the series holds several.
+
+        Returns
+        -------
+        Structures
+            ``structures["Heart"].contours``, ``structures.rasterize("Heart", onto=volume)``.
+
+        Raises
+        ------
+        UnsupportedSeries
+            The series holds no structure set, or several and none was named.
+        """
+        from noctis_lab.volumes.structures import load_structures
+
+        rows = self._lab.catalog.instances_of(self.row.reference)
+        return load_structures(
+            self._lab.handle, self.SeriesInstanceUID, rows, SOPInstanceUID=SOPInstanceUID
         )
 
     def view(self) -> Any:
