@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,19 @@ from noctis_lab.dicom.geometry import (
 from noctis_lab.errors import MixedGeometry, NoGeometry
 from noctis_lab.volumes.axes import AXES, GEOMETRY, Coordinate, towards_words
 
-__all__ = ["Lattice", "plan_lattice"]
+__all__ = ["Lattice", "fill_gaps", "plan_lattice"]
 
 #: Positions are decimal strings: nearer than this, two planes lie at one place.
 SAME_POSITION_MM = 1e-3
 #: Planes may lie this far from the line that their origins form, as a part of a pixel.
 _OFF_LINE = 0.05
 _SAME_SPACING = 1e-4
+#: Planes are whole steps apart where none is farther from its step than this part of one.
+_WHOLE_STEP = 0.02
+#: Planes that lie farther apart than so many steps keep their true places instead.
+_MOST_STEPS = 1 << 14
+#: A kilometre: what lies farther is no place in a patient's room.
+_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,16 +138,49 @@ def plan_lattice(
     )
 
 
+def fill_gaps(lattice: Lattice) -> Lattice:
+    """Return a lattice with a place for every step, where its planes are whole steps apart.
+
+    Parameters
+    ----------
+    lattice
+        Planned from the planes that there are.
+
+    Returns
+    -------
+    Lattice
+        With evenly spaced z; the same one where its distances are no multiples of the least.
+    """
+    if len(lattice.along_mm) < 3:
+        return lattice
+    from_first = lattice.along_mm - lattice.along_mm[0]
+    steps = np.rint(from_first / np.diff(from_first).min())
+    step_mm = float(from_first[-1] / steps[-1])
+    if steps[-1] > _MOST_STEPS:
+        return lattice
+    if np.abs(from_first - steps * step_mm).max() > _WHOLE_STEP * step_mm:
+        return lattice
+    count = int(steps[-1]) + 1
+    return replace(
+        lattice,
+        along_mm=lattice.along_mm[0] + np.arange(count) * step_mm,
+        spacing_mm=(step_mm, *lattice.spacing_mm[1:]),
+        shape=(count, *lattice.shape[1:]),
+        places=tuple(int(steps[place]) for place in lattice.places),
+    )
+
+
 def _common(
     planes: Sequence[PlaneGeometry], uid: str
 ) -> tuple[tuple[float, float, float, float, float, float], tuple[float, float]]:
     for plane in planes:
         if (
             plane.position_mm is None
+            or not all(abs(value) < _FARTHEST_MM for value in plane.position_mm)
             or plane.orientation is None
             or not is_orthonormal(plane.orientation)
             or plane.pixel_spacing_mm is None
-            or not all(value > 0 for value in plane.pixel_spacing_mm)
+            or not all(0 < value < _FARTHEST_MM for value in plane.pixel_spacing_mm)
         ):
             raise NoGeometry(uid, "a frame states no usable position, orientation or pixel spacing")
     orientation, spacing_mm = planes[0].orientation, planes[0].pixel_spacing_mm
