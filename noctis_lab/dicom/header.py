@@ -114,6 +114,11 @@ class Header:
         text = self.text(keyword)
         return None if text is None else parse_numbers(text)
 
+    def length(self, keyword: str) -> int | None:
+        """Return how many bytes an element takes in the file; None where it is absent."""
+        element = self._by_path.get(keyword)
+        return None if element is None else element.length
+
     def plane(self) -> PlaneGeometry:
         """Return where the image lies, from the top level or the shared functional groups.
 

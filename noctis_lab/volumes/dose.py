@@ -56,6 +56,11 @@ def load_dose(
         DoseSummationType, DoseGridScaling, and what it refers to: ReferencedPlanUIDs,
         ReferencedStructureSetUIDs.
 
+    Warns
+    -----
+    GeometryWarning
+        Planes lie at unequal distances: they keep their true z.
+
     Raises
     ------
     NoPixels, NoGeometry, UnsupportedSeries
@@ -84,6 +89,7 @@ def load_dose(
             SOPInstanceUIDs=(row.SOPInstanceUID,),
         )
     lattice = _lattice(row, grid)
+    uneven = lattice.warn_if_uneven(row.SeriesInstanceUID, stacklevel=3)
     values = np.empty(lattice.shape, _result_dtype(row, dtype, stored=stored))
     rescale = IDENTITY if stored or grid.rescale is None else grid.rescale
 
@@ -100,7 +106,9 @@ def load_dose(
         dims=AXES,
         coords=dict(lattice.coordinates(grid.FrameOfReferenceUID)),
         name=series.Modality,
-        attrs=_attributes(series, grid, units="stored" if stored else rescale.units),
+        attrs=_attributes(
+            series, grid, units="stored" if stored else rescale.units, note=grid.note or uneven
+        ),
     )
 
 
@@ -149,7 +157,7 @@ def _result_dtype(row: InstanceRow, dtype: DTypeLike | None, *, stored: bool) ->
 
 
 def _attributes(
-    series: SeriesRow, grid: DoseGrid, *, units: str | None
+    series: SeriesRow, grid: DoseGrid, *, units: str | None, note: str | None
 ) -> dict[str, str | float | int | list[str]]:
     scaling = grid.rescale.slope if grid.rescale is not None else None
     found: dict[str, str | float | int | list[str] | None] = {
@@ -166,6 +174,6 @@ def _attributes(
         "DoseGridScaling": scaling,
         "ReferencedPlanUIDs": list(grid.ReferencedPlanUIDs) or None,
         "ReferencedStructureSetUIDs": list(grid.ReferencedStructureSetUIDs) or None,
-        "geometry_note": grid.note,
+        "geometry_note": note,
     }
     return {keyword: value for keyword, value in found.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Series of other objects than images, each by its own way: the one place that tells which."""
+"""Voxels that are no image's, each kind by its own reader: the one place that tells which."""
 
 from __future__ import annotations
 
@@ -9,69 +9,119 @@ import xarray as xr
 from numpy.typing import DTypeLike
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
-from noctis_lab.dicom.object_kinds import DOSE, SEGMENTATIONS, find_object_kind
-from noctis_lab.errors import NoPixels, UnsupportedSeries
+from noctis_lab.dicom.object_kinds import DOSE, SEGMENTATIONS
+from noctis_lab.errors import SeriesNotFound, SeveralStacks, UnsupportedSeries
 from noctis_lab.volumes.dose import load_dose
+from noctis_lab.volumes.frames import number_key_of_row
+from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
+from noctis_lab.volumes.segments import Segments, open_segments
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["load_object"]
+__all__ = ["load_object", "open_segmentation"]
 
 _NAMED = 5
 
 
 def load_object(
     handle: Handle,
-    series: SeriesRow,
-    rows: Sequence[InstanceRow],
+    reference: str,
     *,
+    stack: int | None = None,
     dtype: DTypeLike | None = None,
     stored: bool = False,
-) -> xr.DataArray | None:
-    """Load a dose grid or a segmentation; refuse what holds no voxels by its name.
+    mask_padding: bool = False,
+) -> xr.DataArray:
+    """Load a dose grid, or all segments of a segmentation.
 
     Parameters
     ----------
     handle
         The open archive.
-    series, rows
-        The series and its instances: all, or the one that is wanted.
+    reference
+        Of a series of such objects: its SeriesInstanceUID, or `SeriesRow.reference`.
+    stack
+        Which instance, by InstanceNumber from 0; needed where there are several.
     dtype, stored
-        As `dose.load_dose` and `segments.load_segments`.
-
-    Returns
-    -------
-    DataArray or None
-        None where there is an image among the instances: a stack of planes, or a part of one.
+        As `dose.load_dose` and `segments.Segments.load`.
+    mask_padding
+        Refused: these objects have no padding.
 
     Raises
     ------
-    NoPixels, UnsupportedSeries
-        It is an object without voxels, named, with what to do instead; or there are several.
+    SeriesNotFound
+        No such series here.
+    SeveralStacks
+        There are several instances and `stack` names none.
+    UnsupportedSeries
+        `mask_padding` is asked; or as the readers say.
     CannotStack, DecodeError, FileChanged
         As the readers say.
     """
-    classes = {row.SOPClassUID for row in rows}
-    refused = {uid: find_object_kind(uid) for uid in classes}
-    others = classes - {DOSE} - SEGMENTATIONS
-    if not classes or any(refused[uid] is None for uid in others):
-        return None
-    voxels = [row for row in rows if row.SOPClassUID not in others]
-    if not voxels:
-        named = [kind for kind in refused.values() if kind is not None]
-        error = UnsupportedSeries if any(row.pixels is not None for row in rows) else NoPixels
-        raise error(
-            series.SeriesInstanceUID,
-            "; ".join(f"it is {kind.what}: {kind.advice}" for kind in dict.fromkeys(named)),
+    series, rows = _find(handle, reference, VOXEL_OBJECTS)
+    uid = series.SeriesInstanceUID
+    if mask_padding:
+        raise UnsupportedSeries(uid, "doses and segments have no padding: leave mask_padding out")
+    index = 0 if stack is None and len(rows) == 1 else stack
+    if index is None or not 0 <= index < len(rows):
+        raise SeveralStacks(
+            uid,
+            f"it holds {len(rows)} dose grid(s) or segmentation(s), each an array of its own; name "
+            f"one by stack=: {_listed(rows)}",
+            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
         )
-    if len(voxels) > 1:
-        uids = tuple(row.SOPInstanceUID for row in voxels)
-        listed = ", ".join(uids[:_NAMED]) + (" …" if len(uids) > _NAMED else "")
+    row = rows[index]
+    if row.SOPClassUID == DOSE:
+        return load_dose(handle, series, row, dtype=dtype, stored=stored)
+    return open_segments(handle, series, row).load(dtype=dtype, stored=stored)
+
+
+def open_segmentation(
+    handle: Handle, reference: str, *, SOPInstanceUID: str | None = None
+) -> Segments:
+    """Open a segmentation of a series.
+
+    Parameters
+    ----------
+    SOPInstanceUID
+        Which one, where the series holds several.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    UnsupportedSeries
+        It holds none, not that one, or several and none is named; or as
+        `segmentation.parse_segmentation` says.
+    NoPixels, FileChanged
+        As `segments.open_segments`.
+    """
+    series, rows = _find(handle, reference, SEGMENTATIONS)
+    wanted = [row for row in rows if SOPInstanceUID in (None, row.SOPInstanceUID)]
+    if len(wanted) != 1:
+        several = f"{len(wanted)} segmentations; name one by SOPInstanceUID: {_listed(rows)}"
         raise UnsupportedSeries(
             series.SeriesInstanceUID,
-            f"it holds {len(uids)} dose grids or segmentations, each an array of its own ({listed})"
-            "; load one with lab.instances(SOPInstanceUID=…).one().load()",
-            SOPInstanceUIDs=uids,
+            f"it holds {several if wanted else 'no such segmentation (SEG)'}",
+            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
         )
-    return load_dose(handle, series, voxels[0], dtype=dtype, stored=stored)
+    return open_segments(handle, series, wanted[0])
+
+
+def _find(
+    handle: Handle, reference: str, classes: frozenset[str] | set[str]
+) -> tuple[SeriesRow, list[InstanceRow]]:
+    """Return a series and its instances of some classes, by InstanceNumber."""
+    series = handle.catalog.find_series(reference)
+    if series is None:
+        raise SeriesNotFound(
+            f"series {reference} is not in this archive", SeriesInstanceUID=reference
+        )
+    rows = [row for row in handle.catalog.instances_of(reference) if row.SOPClassUID in classes]
+    return series, sorted(rows, key=number_key_of_row)
+
+
+def _listed(rows: Sequence[InstanceRow]) -> str:
+    listed = [f"{index}: {row.SOPInstanceUID}" for index, row in enumerate(rows[:_NAMED])]
+    return "; ".join(listed) + ("; …" if len(rows) > _NAMED else "")

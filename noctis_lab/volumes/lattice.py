@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,8 +17,11 @@ from noctis_lab.dicom.geometry import (
     plane_normal,
     stack_directions,
 )
-from noctis_lab.errors import MixedGeometry, NoGeometry
-from noctis_lab.volumes.axes import AXES, GEOMETRY, Coordinate, towards_words
+from noctis_lab.errors import GeometryWarning, MixedGeometry, NoGeometry
+from noctis_lab.volumes.axes import Coordinate, stack_coordinates
+from noctis_lab.volumes.placement import Placement
+from noctis_lab.volumes.spread import JITTER_TOLERANCE
+from noctis_lab.volumes.summary import describe_gaps
 
 __all__ = ["Lattice", "fill_gaps", "plan_lattice"]
 
@@ -49,29 +54,42 @@ class Lattice:
     places: tuple[int, ...]
     residual_mm: float
 
+    @property
+    def placement(self) -> Placement:
+        """Where it lies, as a stack of images' planes does."""
+        z_mm, (dz, dy, dx) = self.along_mm, self.spacing_mm
+        count = len(z_mm)
+        step_mm = float(z_mm[-1] - z_mm[0]) / (count - 1) if count > 1 else dz
+        off_mm = (
+            float(np.abs(z_mm - z_mm[0] - np.arange(count) * step_mm).max()) if count > 1 else 0
+        )
+        is_even = off_mm <= JITTER_TOLERANCE * abs(step_mm) or count == 1
+        x, y, z = (self.directions @ np.array([z_mm[0], *self.first_mm])).tolist()
+        normal = np.cross(self.directions[:, 2], self.directions[:, 1])
+        cosine = float(normal @ self.directions[:, 0] / np.linalg.norm(normal))
+        return Placement(
+            directions=tuple(tuple(row) for row in self.directions.tolist()),  # type: ignore[arg-type]
+            steps_mm=(step_mm if is_even else dz, dy, dx),
+            origin_mm=(x, y, z),
+            offsets_mm=() if is_even else tuple((z_mm - z_mm[0]).tolist()),
+            slice_spacing_mm=dz * cosine if count > 1 else None,
+            tilt_deg=math.degrees(math.acos(min(1.0, cosine))),
+            residual_mm=max(self.residual_mm, off_mm if is_even else 0.0),
+        )
+
     def coordinates(self, FrameOfReferenceUID: str | None) -> Mapping[Hashable, Coordinate]:
         """Return z, y, x (float64, mm) and `patient_lps`, as (dims, values, attrs)."""
-        y_mm, x_mm = (
-            first + step * np.arange(size)
-            for first, step, size in zip(
-                self.first_mm, self.spacing_mm[1:], self.shape[1:], strict=True
-            )
+        return stack_coordinates(
+            self.placement, self.shape, FrameOfReferenceUID=FrameOfReferenceUID
         )
-        found: dict[Hashable, Coordinate] = {}
-        for axis, (name, along_mm) in enumerate(
-            zip(AXES, (self.along_mm, y_mm, x_mm), strict=True)
-        ):
-            towards = towards_words(self.directions[:, axis])
-            found[name] = ((name,), along_mm, {"units": "mm", "long_name": towards})
-        geometry = {
-            "direction": [float(cosine) for cosine in self.directions.ravel()],
-            "spacing_mm": list(self.spacing_mm),
-            "residual_mm": self.residual_mm,
-        }
-        if FrameOfReferenceUID is not None:
-            geometry["FrameOfReferenceUID"] = FrameOfReferenceUID
-        found[GEOMETRY] = ((), 0, geometry)
-        return found
+
+    def warn_if_uneven(self, SeriesInstanceUID: str, *, stacklevel: int) -> str | None:
+        """Warn where planes lie at unequal distances, and return the words of it."""
+        note = describe_gaps(self.placement)
+        if note is not None:
+            warning = GeometryWarning(SeriesInstanceUID, note)
+            warnings.warn(warning, stacklevel=stacklevel + 1)
+        return note
 
 
 def plan_lattice(

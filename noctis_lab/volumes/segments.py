@@ -118,6 +118,11 @@ class Segments:
             not in the segment. Without a place in the patient: dims (segment, y, x), where each
             segment has one frame.
 
+        Warns
+        -----
+        GeometryWarning
+            Its own planes lie at distances that are no multiples of one: they keep their true z.
+
         Raises
         ------
         UnsupportedSeries
@@ -301,6 +306,9 @@ class Segments:
         lattice = fill_gaps(
             plan_lattice(planes, matrix, SeriesInstanceUID=self._row.SeriesInstanceUID)
         )
+        uneven = lattice.warn_if_uneven(self._row.SeriesInstanceUID, stacklevel=4)
+        if uneven is not None:
+            attributes["geometry_note"] = f"{attributes.get('geometry_note', '')} {uneven}".strip()
         return _Grid(
             dims=AXES,
             shape=lattice.shape,

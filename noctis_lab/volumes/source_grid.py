@@ -13,8 +13,9 @@ from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.segmentation import Segmentation
 from noctis_lab.errors import CannotStack
-from noctis_lab.volumes.axes import AXES, GEOMETRY, stack_coordinates
-from noctis_lab.volumes.stack import plan_stack
+from noctis_lab.volumes.assemble import coordinates_of
+from noctis_lab.volumes.axes import AXES, GEOMETRY
+from noctis_lab.volumes.series_plan import find_plan
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -72,16 +73,14 @@ def find_on_source(
             ("Its source series is not in this archive; it lies on a grid of its own."),
         )
     uid = source.SeriesInstanceUID
-    ours, theirs = segmentation.FrameOfReferenceUID, source.FrameOfReferenceUID
-    if ours is not None and theirs is not None and ours != theirs:
-        return (
-            None,
-            uid,
-            ("Its source series is in another frame of reference; it lies on a grid of its own."),
-        )
+    ours, spaces = segmentation.FrameOfReferenceUID, set[str]()
     planes = [frame.plane for frame in segmentation.frames]
     try:
         for coordinates, shape in _volumes_of(handle, source):
+            theirs = coordinates[GEOMETRY][2].get("FrameOfReferenceUID")
+            if ours is not None and theirs is not None and ours != theirs:
+                spaces.add(theirs)
+                continue
             found = _fit(planes, matrix, coordinates, shape)
             if found is not None:
                 return found, uid, None
@@ -91,7 +90,8 @@ def find_on_source(
             uid,
             (f"Its source series is no one volume ({error.reason}); it lies on a grid of its own."),
         )
-    return None, uid, "Its frames do not lie on its source's voxels; it lies on a grid of its own."
+    where = "in another frame of reference" if spaces else "on other voxels than its source's"
+    return None, uid, f"Its frames lie {where}; it lies on a grid of its own."
 
 
 def _find_series(handle: Handle, segmentation: Segmentation, series: SeriesRow) -> SeriesRow | None:
@@ -112,12 +112,18 @@ def _volumes_of(
     handle: Handle, source: SeriesRow
 ) -> Iterator[tuple[dict[Hashable, Any], tuple[int, int, int]]]:
     """Give the coordinates and shape of each volume that a series makes."""
-    stack = plan_stack(handle.catalog.instances_of(source.reference))
-    coordinates: dict[Hashable, Any] = dict(
-        stack_coordinates(stack, FrameOfReferenceUID=source.FrameOfReferenceUID)
-    )
-    coordinates["SOPInstanceUID"] = ("z", np.array([row.SOPInstanceUID for row in stack.rows]))
-    yield coordinates, stack.shape
+    _, plan = find_plan(handle, source.reference)
+    if not plan.stacks:
+        raise plan.refused[0].error
+    for stack in plan.stacks:
+        if stack.placement is None:
+            continue
+        known = coordinates_of(stack)
+        coordinates: dict[Hashable, Any] = {name: known[name] for name in (*AXES, GEOMETRY)}
+        uids = known["SOPInstanceUID"]
+        if tuple(uids[0]) == ("z",):
+            coordinates["SOPInstanceUID"] = uids
+        yield coordinates, (stack.plane_count, *stack.matrix)
 
 
 def _fit(

@@ -15,8 +15,10 @@ from pydicom.uid import ExplicitVRBigEndian, RLELossless
 from noctis_lab.errors import (
     CannotStack,
     DuplicatePositions,
+    GeometryWarning,
     NoGeometry,
     NoPixels,
+    SeveralStacks,
     UnsupportedSeries,
 )
 from noctis_lab.synthetic.dose import DoseOptions, rt_dose
@@ -75,7 +77,8 @@ def test_uneven_offsets_keep_their_true_z(handle: Handle, tmp_path: Path, absolu
     offsets = (0.0, 3.0, 6.0, 11.0, 20.0)
     dataset = rt_dose(DoseOptions(offsets_mm=offsets, absolute=absolute))
 
-    dose = load_one(handle, tmp_path, dataset, stored=True)
+    with pytest.warns(GeometryWarning, match="not uniform"):
+        dose = load_one(handle, tmp_path, dataset, stored=True)
 
     np.testing.assert_allclose(dose.z, 100 + np.array(offsets), atol=1e-9)
     np.testing.assert_array_equal(dose.values, dataset.pixel_array)
@@ -201,10 +204,14 @@ def test_several_grids_are_named_not_summed(handle: Handle, tmp_path: Path) -> N
     beams[1].SOPInstanceUID = beams[1].file_meta.MediaStorageSOPInstanceUID = "1.2.3.5"
     admit(handle, beams, tmp_path / "in")
 
-    with pytest.raises(UnsupportedSeries, match="2 dose grids") as caught:
+    with pytest.raises(SeveralStacks, match="2 dose grid") as caught:
         load(handle, beams[0].SeriesInstanceUID)
 
-    assert set(caught.value.SOPInstanceUIDs) == {beam.SOPInstanceUID for beam in beams}
+    uids = caught.value.SOPInstanceUIDs
+    assert set(uids) == {beam.SOPInstanceUID for beam in beams}
+    for index, uid in enumerate(uids):
+        dose = load(handle, beams[0].SeriesInstanceUID, stack=index)
+        assert dose.attrs["SOPInstanceUID"] == uid
 
 
 @pytest.mark.real_data
