@@ -69,6 +69,7 @@ class FrameFacts:
     #: The vectors of a nuclear image: keyword (``EnergyWindowVector`` …) and index from 1.
     vectors: tuple[tuple[str, int], ...] = ()
     temporal_index: int | None = None  # TemporalPositionIndex or TemporalPositionIdentifier
+    temporal_count: int | None = None  # NumberOfTemporalPositions
     acquisition_number: int | None = None
     #: When its acquisition began, in seconds: since 1970-01-01 where the date is stated, else since
     #: midnight. Within a series they compare.
@@ -256,6 +257,7 @@ def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
             f"{_CONTENT}InStackPositionNumber", "InStackPositionNumber"
         ),
         dimension_index=_indices(attributes),
+        temporal_count=attributes.integer("NumberOfTemporalPositions"),
         temporal_index=attributes.integer(
             f"{_CONTENT}TemporalPositionIndex",
             "TemporalPositionIdentifier",

@@ -6,10 +6,11 @@ one order there. Of two things that vary, the one with fewer values parts the st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from noctis_lab.volumes.frames import Frame, Orientation
+from noctis_lab.volumes.frames import Frame, Orientation, number_key
 from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s
 from noctis_lab.volumes.spread import Spread, spread_frames
 
@@ -122,7 +123,7 @@ def _as_dim(spread: Spread, varying: Sequence[Key], *, may_mix: bool) -> list[Ex
         others = (other for other in varying if other.name != key.name)
         if ordered is not None and all(_follows(ordered, other) for other in others):
             return [Explained(spread=ordered, dim=_dim_of(ordered, key))]
-    in_time = None if is_mixed else _in_time(spread)
+    in_time = None if is_mixed else _in_time(spread) or _numbered_in_time(spread)
     return None if in_time is None else [in_time]
 
 
@@ -205,4 +206,27 @@ def _in_time(spread: Spread) -> Explained | None:
         if latest is not None and min(times_s) <= latest:
             return None
         latest = max(times_s)
+    return Explained(spread=ordered, dim="time")
+
+
+def _numbered_in_time(spread: Spread) -> Explained | None:
+    """Order frames by number where as many time points are stated as each place has frames.
+
+    GE states how many there are, and numbers volume after volume, but no frame's own.
+    """
+    counts = {frame.facts.temporal_count for place in spread.places for frame in place}
+    numbers = [[frame.row.InstanceNumber for frame in place] for place in spread.places]
+    if any(None in place for place in numbers) or counts != {len(place) for place in numbers}:
+        return None
+    ordered = Spread(
+        tuple(tuple(sorted(place, key=number_key)) for place in spread.places),
+        spread.along_mm,
+        spread.typical_mm,
+    )
+    latest = -math.inf
+    for frames in _along(ordered):
+        volume = [number for frame in frames if (number := frame.row.InstanceNumber) is not None]
+        if min(volume) <= latest:
+            return None
+        latest = max(volume)
     return Explained(spread=ordered, dim="time")

@@ -112,7 +112,6 @@ DIMS = (
     Key("ASL context", "asl_context", _of(lambda f: f.asl_context), _with("ASL context")),
     Key("phase", "phase", _of(lambda facts: facts.phase_index), _with("phase")),
     Key("part of the beat", "phase", _of(lambda f: _number(f.phase_percent)), _with("at", " %")),
-    Key("time slot", "phase", _vector("TimeSlotVector"), _with("time slot")),
     Key("trigger", "phase", _of(lambda f: _number(f.trigger_ms)), _with("trigger", " ms")),
     Key("time point", "time", _of(lambda facts: facts.temporal_index), _with("time point")),
     Key("phase vector", "time", _vector("PhaseVector"), _with("time phase")),

@@ -1,4 +1,4 @@
-"""A stack's frames, or parts of them, into an array: by preadv where bytes are values, else decoded."""
+"""A stack's frames, or parts of them, into an array: by preadv where bytes are values."""
 
 from __future__ import annotations
 

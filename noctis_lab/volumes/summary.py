@@ -93,8 +93,8 @@ def describe_gaps(placement: Placement) -> str | None:
     more = " …" if len(placement.gaps) > _MOST_LISTED else ""
     planes = f", {missing} plane(s) missing ({where}{more})" if missing else ""
     return (
-        f"slice spacing is not uniform: {placement.slice_spacing_mm:.4g} mm usual{planes}; planes keep "
-        "their true positions"
+        f"slice spacing is not uniform: {placement.slice_spacing_mm:.4g} mm usual{planes}; "
+        "planes keep their true positions"
     )
 
 
@@ -133,8 +133,8 @@ def _stack_words(stack: Stack) -> str:
         return f"{planes}; {uneven}"
     if placement.tilt_deg > TILT_TOLERANCE_DEG:
         return (
-            f"{planes} lean {placement.tilt_deg:.1f}° from their normal (gantry tilt or shear); the "
-            "volume keeps it"
+            f"{planes} lean {placement.tilt_deg:.1f}° from their normal (gantry tilt or shear); "
+            "the volume keeps it"
         )
     return f"{planes}, {placement.slice_spacing_mm:.4g} mm apart"
 
