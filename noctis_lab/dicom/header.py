@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from noctis_lab.dicom.byte_window import ByteWindow, FileWindow, InflatedWindow, inflated_length
 from noctis_lab.dicom.charsets import DEFAULT_CHARSET, Charset, parse_charset
-from noctis_lab.dicom.dictionary import KEYWORDS, STANDARD_VRS, element_name
+from noctis_lab.dicom.dictionary import KEYWORDS, element_name
 from noctis_lab.dicom.file_meta import MEDIA_DIRECTORY, read_file_meta
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import PlaneGeometry
@@ -20,7 +20,7 @@ from noctis_lab.dicom.private_elements import KEPT_WHOLE, private_key
 from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS, Limits, RawElement, Scan, scan_data_set
 from noctis_lab.dicom.transfer_syntaxes import STREAMS
-from noctis_lab.dicom.values import PARSERS, TEXT_VRS, parse_numbers
+from noctis_lab.dicom.values import PARSERS, parse_numbers
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 
 __all__ = [
@@ -413,9 +413,6 @@ def _parse_elements(raws: list[RawElement], private_bytes: dict[str, bytes]) -> 
             signed = _find_signed(raws) if signed is None else signed
             VR = _AMBIGUOUS.get(VR) or ("SS" if _inherited(signed, prefix) else "US")
             parse = parsers(VR)
-        elif VR == "UN" and STANDARD_VRS.get(tag) in TEXT_VRS:
-            # PS3.5 6.2.2: what is too long for a 16-bit length is written so; text reads alike.
-            parse = parsers(STANDARD_VRS[tag])
         name = keywords(tag) or names.get(tag)
         if name is None:
             name = names[tag] = element_name(tag)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import struct
 from pathlib import Path
-from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.items import to_tree
@@ -74,33 +71,3 @@ def test_an_empty_item_keeps_its_place(tmp_path: Path) -> None:
     assert [item.text("CodeValue") for item in tree.items("AnatomicRegionSequence")] == [None, "x"]
     assert tree.items("DerivationCodeSequence") == []
     assert "DerivationCodeSequence" in tree.sequences
-
-
-def with_unknown_vr(folder: Path, keyword: str, value: Any) -> Header:
-    """Write an element as UN: pydicom would write the VR that it knows."""
-    dataset = ct_series(planes=1)[0]
-    setattr(dataset, keyword, value)
-    stream = io.BytesIO()
-    pydicom.dcmwrite(stream, dataset, enforce_file_format=True)
-    content, tag = stream.getvalue(), Tag(keyword)
-    start = struct.pack("<HH", tag.group, tag.element) + dataset[tag].VR.encode()
-    at = content.index(start)
-    (length,) = struct.unpack_from("<H", content, at + 6)
-    unknown = start[:4] + b"UN\0\0" + struct.pack("<L", length)
-    path = folder / "unknown.dcm"
-    path.write_bytes(content[:at] + unknown + content[at + 8 :])
-    header = read_header(path)
-    (element,) = [found for found in header.elements if found.path == keyword]
-    assert element.VR == "UN"
-    return header
-
-
-def test_text_of_unknown_vr_is_read_as_what_it_is_known_to_be(tmp_path: Path) -> None:
-    """PS3.5 6.2.2: beyond 64 KiB a DS is written as UN in Explicit VR."""
-    assert with_unknown_vr(tmp_path, "SliceThickness", 2.5).number("SliceThickness") == 2.5
-
-
-def test_other_bytes_of_unknown_vr_stay_unread(tmp_path: Path) -> None:
-    header = with_unknown_vr(tmp_path, "AcquisitionDuration", 1.5)  # FD
-
-    assert header.text("AcquisitionDuration") is None
