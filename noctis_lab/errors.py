@@ -17,6 +17,7 @@ name or identifier: UIDs only.
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
     ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
+    ├── RoiNotFound (LookupError)               no such region in a structure set
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
@@ -24,6 +25,7 @@ name or identifier: UIDs only.
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
     │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
+    │       └── OtherObject                     a dose grid or segmentation: `load` reads it
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -75,8 +77,10 @@ __all__ = [
     "NoctisError",
     "NotUnique",
     "OtherFrameOfReference",
+    "OtherObject",
     "QuarantinedNotFound",
     "QueryError",
+    "RoiNotFound",
     "SchemaMismatch",
     "SendFailed",
     "SenderRefused",
@@ -201,6 +205,14 @@ class InstanceNotFound(NoctisError, LookupError):
         self.SOPInstanceUID = SOPInstanceUID
 
 
+class RoiNotFound(NoctisError, LookupError):
+    """A structure set has no region of interest of that name or number, or has several."""
+
+    def __init__(self, message: str, *, numbers: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.numbers = numbers
+
+
 class QuarantinedNotFound(NoctisError, LookupError):
     """No file of that id is kept aside, whole and with its reason."""
 
@@ -297,6 +309,8 @@ class CannotResample(NoctisError, ValueError):
 
 class OtherFrameOfReference(CannotResample):
     """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
+class OtherObject(UnsupportedSeries):
+    """Voxels that are no image's (a dose grid, a segmentation): `load` reads them, no stack."""
 
 
 class FileChanged(NoctisError, RuntimeError):

@@ -10,6 +10,8 @@ from noctis_lab import errors
 
 RAISED = (
     errors.NoPixels("1.2", "no instance holds pixels", SOPInstanceUIDs=("1.2.3",)),
+    errors.RoiNotFound("no such region", numbers=(1, 2)),
+    errors.OtherObject("1.2", "a dose grid", SOPInstanceUIDs=("1.2.3",)),
     errors.NotUnique("two series", count=2),
     errors.InvalidDicom("cut", offset=3),
     errors.UnsupportedTransferSyntax("1.2.840.10008.1.2.4.100"),

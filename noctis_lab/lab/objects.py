@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from noctis_lab.lab.load_options import LoadOptions, OpenOptions
     from noctis_lab.lab.selection import Selection
     from noctis_lab.lab.stacks import Stack
+    from noctis_lab.volumes.segments import Segments
+    from noctis_lab.volumes.structures import Structures
 
 __all__ = ["Instance", "Series", "Study"]
 
@@ -141,8 +143,9 @@ class Series:
 
         Returns
         -------
-        DataArray, dims ([time|echo|b_value|phase|asl_context], z, y, x[, channel])
-            Values with their place in the patient: ``.dicom.affine``, ``.dicom.spacing`` …
+        DataArray, dims ([time|echo|b_value|phase|asl_context|segment], z, y, x[, channel])
+            Values with their place in the patient: ``.dicom.affine``, ``.dicom.spacing`` … An
+            RTDOSE gives doses, a SEG masks of its segments (`segments` gives a part of them).
         """
         from noctis_lab.volumes.load import load
 
@@ -171,6 +174,55 @@ class Series:
         from noctis_lab.volumes.backend import open_lazily
 
         return open_lazily(self._lab.settings, self.row.reference, chunks=chunks, **options)
+
+    def segments(self, *, SOPInstanceUID: str | None = None) -> Segments:
+        """Open a segmentation (SEG): what its segments are, some or all as masks, or as labels.
+
+        Parameters
+        ----------
+        SOPInstanceUID
+            Which one, where the series holds several.
+
+        Returns
+        -------
+        Segments
+            ``segments.df()``, ``segments.load([1, 3])``, ``segments.labels()``.
+
+        Raises
+        ------
+        UnsupportedSeries
+            The series holds no segmentation, or several and none was named; or it is tiled.
+        """
+        from noctis_lab.volumes.kinds import open_segmentation
+
+        return open_segmentation(
+            self._lab.handle, self.row.reference, SOPInstanceUID=SOPInstanceUID
+        )
+
+    def structures(self, *, SOPInstanceUID: str | None = None) -> Structures:
+        """Open a structure set (RTSTRUCT): contours by region, and regions as voxels.
+
+        Parameters
+        ----------
+        SOPInstanceUID
+            Which one, where the series holds several.
+
+        Returns
+        -------
+        Structures
+            ``structures["Heart"].contours``, ``structures.rasterize("Heart", onto=volume)``.
+
+        Raises
+        ------
+        UnsupportedSeries
+            The series holds no structure set, or several and none was named.
+        """
+        from noctis_lab.volumes.structures import load_structures
+
+        rows = self._lab.catalog.instances_of(self.row.reference)
+        return load_structures(
+            self._lab.handle, self.SeriesInstanceUID, rows, SOPInstanceUID=SOPInstanceUID
+        )
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import xarray as xr
 
+from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
 from noctis_lab.volumes.conversion import ValueOptions, plan_conversion
+from noctis_lab.volumes.kinds import load_object
 from noctis_lab.volumes.loadable import require_decoders
 from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Progress, read_all
@@ -53,10 +55,12 @@ def load(
 
     Returns
     -------
-    DataArray, dims ([time|echo|b_value|phase|asl_context], z, y, x[, channel])
+    DataArray, dims ([time|echo|b_value|phase|asl_context|segment], z, y, x[, channel])
         Values (HU for a CT), or RGB of 8 bits; coordinates in mm, and per plane SOPInstanceUID,
         InstanceNumber, slope and intercept. Geometry is asked by `.dicom`. Frames without a place
         in the patient: dims (frame, y, x[, channel]), or time where a cine states its times.
+        A dose grid gives doses (`dose.load_dose`), a segmentation a mask of each segment
+        (`segments.Segments.load`).
 
     Warns
     -----
@@ -91,7 +95,10 @@ def load(
     ----------
     :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
     """
-    series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
+    try:
+        series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
+    except OtherObject:
+        return load_object(handle, reference, stack=stack, **options)
     require_decoders(chosen)
     conversion = plan_conversion(handle, chosen, **options)
     result = np.empty(chosen.shape, conversion.dtype)

@@ -7,23 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.errors import CannotStack, DuplicatePositions, NoPixels, UnsupportedSeries
+from noctis_lab.errors import CannotStack, DuplicatePositions, UnsupportedSeries
 from noctis_lab.volumes.extra import Explained, explain_spread
 from noctis_lab.volumes.extra_coords import extra_of, extra_of_unplaced
 from noctis_lab.volumes.frames import Frame, frames_of_rows, number_key, rows_say_all
+from noctis_lab.volumes.other_objects import require_images
 from noctis_lab.volumes.placement import find_placement
 from noctis_lab.volumes.split import Group, split_frames
 from noctis_lab.volumes.spread import Spread, spread_frames
 from noctis_lab.volumes.stack import Stack
 
 __all__ = ["Duplicates", "Plan", "ReadFrames", "Refused", "plan_frames", "plan_rows"]
-
-#: What has pixels that are no image's: values and places come from what else it states.
-_OTHER_KINDS = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation (SEG)",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a label map (SEG)",
-    "1.2.840.10008.5.1.4.1.1.481.2": "a dose (RTDOSE)",
-}
 
 #: Which of several frames at one place is taken, where nothing tells them apart.
 type Duplicates = Literal["first", "last"]
@@ -70,28 +64,16 @@ def plan_rows(
 
     Raises
     ------
-    NoPixels
-        No instance holds pixels.
+    NoPixels, UnsupportedSeries
+        No instance is an image; as `other_objects.require_images`.
     """
-    images = _images(rows)
+    images = require_images(rows)
     if rows_say_all(images, FrameOfReferenceUID=FrameOfReferenceUID):
         groups = split_frames(frames_of_rows(images))
         spreads = [_spread(group) for group in groups]
         if all(spread is None or spread.is_single for spread in spreads):
             return _plan(images[0].SeriesInstanceUID, groups, spreads, duplicates)
     return plan_frames(read(images), duplicates=duplicates)
-
-
-def _images(rows: Sequence[InstanceRow]) -> list[InstanceRow]:
-    images = [row for row in rows if row.pixels is not None]
-    if not images:
-        uid = rows[0].SeriesInstanceUID if rows else "(none)"
-        raise NoPixels(uid, "none of its instances holds pixel data; there is nothing to stack")
-    for row in images:
-        if row.SOPClassUID in _OTHER_KINDS:
-            kind = _OTHER_KINDS[row.SOPClassUID]
-            raise UnsupportedSeries(row.SeriesInstanceUID, f"{kind} is not loaded as an image")
-    return images
 
 
 def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None) -> Plan:
