@@ -22,6 +22,9 @@ name or identifier: UIDs only.
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
     │   └── UnsupportedSeries
+    ├── CannotExport (ValueError)               what was asked cannot be written so, and why
+    │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
+    ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -47,6 +50,8 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotExport",
+    "CannotPseudonymise",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -54,6 +59,7 @@ __all__ = [
     "DecodeError",
     "DicomTooLarge",
     "DuplicatePositions",
+    "ExtraNotInstalled",
     "FileChanged",
     "InstanceNotFound",
     "InvalidDicom",
@@ -242,6 +248,35 @@ class CompressedPixels(CannotStack):
 
 class UnsupportedSeries(CannotStack):
     """A kind of series that is not loaded as a volume yet, by name."""
+
+
+class CannotExport(NoctisError, ValueError):
+    """A volume or series cannot be written in the form that was asked; says what to do."""
+
+
+class CannotPseudonymise(CannotExport):
+    """Identity may remain in what pseudonymisation cannot clean; `reason` says where.
+
+    Parameters
+    ----------
+    SOPInstanceUID
+        The instance concerned.
+    reason
+        What stands against it and what to do; no patient data.
+    """
+
+    def __init__(self, SOPInstanceUID: str, reason: str) -> None:
+        super().__init__(f"instance {SOPInstanceUID} cannot be pseudonymised: {reason}")
+        self.SOPInstanceUID = SOPInstanceUID
+        self.reason = reason
+
+
+class ExtraNotInstalled(NoctisError, ImportError):
+    """An optional dependency is not installed; `extra` is the extra that brings it."""
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"not installed here: python3 -m pip install 'noctis-lab[{extra}]'")
+        self.extra = extra
 
 
 class FileChanged(NoctisError, RuntimeError):
