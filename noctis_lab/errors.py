@@ -274,8 +274,10 @@ class CannotPseudonymise(CannotExport):
 class ExtraNotInstalled(NoctisError, ImportError):
     """An optional dependency is not installed; `extra` is the extra that brings it."""
 
-    def __init__(self, extra: str) -> None:
-        super().__init__(f"not installed here: python3 -m pip install 'noctis-lab[{extra}]'")
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(
+            f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
+        )
         self.extra = extra
 
 

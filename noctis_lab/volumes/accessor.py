@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -137,6 +138,20 @@ class DicomAccessor:
         steps = np.array(self._steps())
         on_lone_plane = np.isnan(steps) & (np.abs(along) < 1e-6)
         return np.where(on_lone_plane, 0.0, along / steps)
+
+    def to_sitk(self) -> Any:
+        """Return it as a SimpleITK image: `noctis_lab.volumes.sitk.to_sitk` says how.
+
+        Raises
+        ------
+        CannotExport
+            It is irregular or sheared; the message says what to do.
+        ExtraNotInstalled
+            SimpleITK is missing (extra ``itk``).
+        """
+        from noctis_lab.volumes.sitk import to_sitk
+
+        return to_sitk(self._volume)
 
     def _geometry(self) -> dict[str, object]:
         known = self._volume.coords
