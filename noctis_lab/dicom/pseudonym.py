@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
+from noctis_lab.dicom.date_policy import DatePolicy
 from noctis_lab.dicom.dictionary import find_vr
 from noctis_lab.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from noctis_lab.dicom.pseudonym_actions import find_action
@@ -33,15 +33,7 @@ from noctis_lab.dicom.pseudonym_words import (
 )
 from noctis_lab.errors import CannotPseudonymise
 
-__all__ = ["DatePolicy", "pseudonymise", "silenced_pydicom"]
-
-
-class DatePolicy(StrEnum):
-    """What becomes of dates and times other than the birth date, which always goes."""
-
-    SHIFT = "shift"  # by whole days, one number for all of a patient's data sets
-    KEEP = "keep"
-    REMOVE = "remove"
+__all__ = ["pseudonymise", "silenced_pydicom"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +75,6 @@ _NUMBERS = {
     "UV": "<u8",
 }  # fmt: skip
 _BULK = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
-#: Without a value among these nothing decodes the pixels; a patient may bear such a name.
-_TERMS = frozenset(("Modality", "PhotometricInterpretation", "VOILUTFunction", "PatientPosition"))
 #: Pixels, tables, meshes and traces; of any other bulk nobody knows what is in it.
 _KEPT_BULK = frozenset(
     (
@@ -273,7 +263,7 @@ def _by_vr(element: DataElement, context: _Context, depth: int) -> DataElement |
     """Return an element that the table does not name, by what may stand in its VR."""
     if element.VR == "SQ":
         return _recursed(element, context, depth)
-    if element.VR in _SHORT_TEXT and element.keyword not in _TERMS:
+    if element.VR in _SHORT_TEXT:
         return _empty(element) if context.words.stand_in(element_text(element)) else element
     return element if _is_harmless(element, context.words) else None
 

@@ -12,6 +12,7 @@ from pydicom.multival import MultiValue
 
 __all__ = [
     "DEEPEST",
+    "TERMS",
     "IdentifyingWords",
     "element_text",
     "find_identifying_words",
@@ -34,6 +35,21 @@ _UNREADABLE = (
 _SHORTEST_WORD, _SHORTEST_WITHIN = 3, 5
 #: A hostile data set may name millions.
 _MOST_WORDS, _LONGEST = 10_000, 10_000
+#: Terms that images are read by, which stay even where a patient bears such a name.
+TERMS = frozenset(
+    (
+        "", "PALETTE COLOR",
+        *("CR", "CT", "DX", "ES", "IO", "IVUS", "MG", "MR", "NM", "OCT", "OP", "OT", "PT", "PX"),
+        *("RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SC", "SEG", "SM", "US", "XA"),
+        "XC",
+        *("MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
+        "YBR_PARTIAL_420",
+        *("ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", "AXIAL", "LOCALIZER", "VOLUME"),
+        *("MAGNITUDE", "PHASE", "REAL", "IMAGINARY", "MIXED", "NORM", "ATTN", "DECY"),
+        *("HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL", "LINEAR", "LINEAR_EXACT"),
+        *("SIGMOID", "HU", "YES", "NO", "LABEL", "CONTROL", "M_ZERO_SCAN", "R", "G", "B"),
+    )
+)  # fmt: skip
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -45,7 +61,9 @@ class IdentifyingWords:
     within: tuple[str, ...]
 
     def stand_in(self, text: str) -> bool:
-        """Return whether any of the words stands in a text."""
+        """Return whether any of the words stands in a text, other than as a term of DICOM's."""
+        if all(value in TERMS for value in text.split("\\")):
+            return False
         folded = text.casefold()
         return not self.whole.isdisjoint(_BETWEEN.split(folded)) or any(
             word in folded for word in self.within

@@ -16,7 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from noctis_lab.dicom.pseudonym import DatePolicy, pseudonymise, silenced_pydicom
+from noctis_lab.dicom.date_policy import DatePolicy
+from noctis_lab.dicom.pseudonym import pseudonymise, silenced_pydicom
 from noctis_lab.dicom.pseudonym_actions import ACTIONS
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms
 from noctis_lab.errors import CannotPseudonymise
