@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     series_uids: Annotated[
-        list[str], typer.Argument(metavar="SERIES_UID...", help="SeriesInstanceUIDs.")
+        list[str], typer.Argument(metavar="SERIES_UID", help="SeriesInstanceUIDs.")
     ],
     to: Annotated[ExportFormat, typer.Option("--to", help="The format.")],
     out: Annotated[Path, typer.Option("--out", file_okay=False, help="The folder; made if new.")],

@@ -165,7 +165,7 @@ class Series:
         **options
             ``pseudonymise``, with ``dates`` (``shift``, ``keep``, ``remove``) and
             ``allow_burned_in``; ``window`` (center, width) and ``bits`` (8, 16) of PNG; ``level``
-            of a surface. `noctis_lab.volumes.export.options.ExportOptions` says what each one means.
+            of a surface. `noctis_lab.volumes.export.options.ExportOptions` says what they mean.
 
         Returns
         -------

@@ -288,7 +288,10 @@ def test_a_surface_needs_a_level(handle: Handle, tmp_path: Path) -> None:
 
 def test_a_uid_of_two_studies_is_not_guessed(handle: Handle, tmp_path: Path) -> None:
     admit(handle, series(), tmp_path / "a")
-    other = ct_series(planes=2, SeriesInstanceUID=SERIES, seed="b", PatientID="NG-775577")
+    other = ct_series(
+        planes=2, SeriesInstanceUID=SERIES, seed="b", PatientID="NG-775577",
+        SOPInstanceUIDs=["1.2.3.91", "1.2.3.92"],
+    )  # fmt: skip
     admit(handle, other, tmp_path / "b")
     (outcome,) = export(handle, ExportFormat.NIFTI, tmp_path / "out").outcomes
     assert "is in 2 studies" in str(outcome.error)
