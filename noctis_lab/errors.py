@@ -15,12 +15,14 @@ name or identifier: UIDs only.
     ├── ArchiveRefused (ValueError)             a zip archive is broken or passes a bound
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
+    ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
+    │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
@@ -39,6 +41,8 @@ name or identifier: UIDs only.
     ├── AccessDenied (PermissionError)          `access.may` said no
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
     └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
+
+    GeometryWarning (UserWarning)               a volume is right, but not what one expects
 """
 
 from __future__ import annotations
@@ -51,6 +55,7 @@ __all__ = [
     "ArchiveRefused",
     "CannotAccept",
     "CannotExport",
+    "CannotInterpret",
     "CannotPseudonymise",
     "CannotStack",
     "CatalogError",
@@ -61,6 +66,7 @@ __all__ = [
     "DuplicatePositions",
     "ExtraNotInstalled",
     "FileChanged",
+    "GeometryWarning",
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
@@ -79,6 +85,7 @@ __all__ = [
     "SeriesChanged",
     "SeriesNotFound",
     "SettingsError",
+    "SeveralStacks",
     "StorageError",
     "StudyNotFound",
     "TruncatedDicom",
@@ -153,6 +160,23 @@ class UnsupportedTransferSyntax(NoctisError, NotImplementedError):
 
 class DecodeError(NoctisError, ValueError):
     """A frame's bytes do not decode to the shape and depth its header states."""
+
+
+class CannotInterpret(NoctisError, ValueError):
+    """What a data set states of its values (a table, an overlay, a dose) cannot be followed.
+
+    Parameters
+    ----------
+    keyword
+        The element that is missing or contradicts, by its path.
+    reason
+        What was expected and what came; no patient data.
+    """
+
+    def __init__(self, keyword: str, reason: str) -> None:
+        super().__init__(f"{keyword}: {reason}")
+        self.keyword = keyword
+        self.reason = reason
 
 
 class StudyNotFound(NoctisError, LookupError):
@@ -244,6 +268,10 @@ class NoPixels(CannotStack):
 
 class CompressedPixels(CannotStack):
     """The pixels are compressed in a way that cannot be loaded yet."""
+
+
+class SeveralStacks(CannotStack):
+    """The series makes several arrays; `stack=` names the one that is meant, and `reason` all."""
 
 
 class UnsupportedSeries(CannotStack):
@@ -382,3 +410,31 @@ class SenderRefused(NoctisError, PermissionError):
 
 class SendFailed(NoctisError, ConnectionError):
     """An association or a C-STORE that we began did not succeed."""
+
+
+class GeometryWarning(UserWarning):
+    """A volume is right as it is given, but not what one may expect: planes are missing, say.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series.
+    reason
+        What is so; no patient data.
+    gaps
+        Where planes are missing, as (z coordinate in mm of the plane before, how many).
+    """
+
+    def __init__(
+        self,
+        SeriesInstanceUID: str,
+        reason: str,
+        gaps: tuple[tuple[float, int], ...] = (),
+    ) -> None:
+        super().__init__(SeriesInstanceUID, reason, gaps)
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.gaps = gaps
+
+    def __str__(self) -> str:
+        return f"series {self.SeriesInstanceUID}: {self.reason}"

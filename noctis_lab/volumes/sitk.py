@@ -10,7 +10,7 @@ import xarray as xr
 from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.arranged import CHANNEL, arranged, extra_dim, series_name, step_of
 from noctis_lab.volumes.extras import import_extra
-from noctis_lab.volumes.stack import TILT_TOLERANCE_DEG
+from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 __all__ = ["to_sitk"]
 

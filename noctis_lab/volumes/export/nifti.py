@@ -26,7 +26,7 @@ from noctis_lab.volumes.arranged import (
 from noctis_lab.volumes.export.appearing import new_file
 from noctis_lab.volumes.export.attributes import plain_value
 from noctis_lab.volumes.extras import import_extra
-from noctis_lab.volumes.stack import TILT_TOLERANCE_DEG
+from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 __all__ = ["nifti_affine", "write_nifti"]
 
@@ -39,7 +39,7 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _GZIP_LEVEL = 4
 
 
-def write_nifti(volume: xr.DataArray, path: Path) -> None:
+def write_nifti(volume: xr.DataArray, path: Path) -> list[Path]:
     """Write a volume as one NIfTI file, and what NIfTI has no place for as JSON beside it.
 
     Parameters
@@ -49,6 +49,11 @@ def write_nifti(volume: xr.DataArray, path: Path) -> None:
         piece. Values and their type are kept; uint8 RGB becomes RGB24.
     path
         Ends in ``.nii`` or ``.nii.gz``; in an existing folder, an existing file is replaced.
+
+    Returns
+    -------
+    list of Path
+        Both files.
 
     Raises
     ------
@@ -85,6 +90,7 @@ def write_nifti(volume: xr.DataArray, path: Path) -> None:
             out.write(piece.astype(stored.subdtype[0] if stored.subdtype else _plain(stored)).data)
     beside = path.with_name(path.name.removesuffix(suffix) + ".json")
     write_file(beside, json.dumps(_beside(volume), indent=1).encode() + b"\n")
+    return [path, beside]
 
 
 def nifti_affine(volume: xr.DataArray) -> NDArray[np.float64]:

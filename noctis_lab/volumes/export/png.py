@@ -107,6 +107,8 @@ def _facts(
     volume: xr.DataArray, rest: list[str], window: Window | None, bits: int
 ) -> dict[str, object]:
     facts: dict[str, object] = {"dims": rest, "bits": bits}
+    if "geometry_note" in volume.attrs:
+        facts["geometry_note"] = volume.attrs["geometry_note"]
     if window is not None:
         facts["window"] = {
             "center": window.center, "width": window.width, "function": window.function.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,15 @@ from noctis_lab.dicom.header import read_header
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms
 from noctis_lab.dicom.pseudonym_risks import find_content_risk, find_pixel_risk
 from noctis_lab.dicom.voi import Window, find_windows
-from noctis_lab.errors import CannotExport, CannotPseudonymise, NoctisError, SeriesNotFound
+from noctis_lab.errors import (
+    CannotExport,
+    CannotPseudonymise,
+    GeometryWarning,
+    NoctisError,
+    SeriesNotFound,
+)
 from noctis_lab.volumes.cache import Handle
+from noctis_lab.volumes.export.appearing import new_folder
 from noctis_lab.volumes.export.dicom_files import copy_instances, write_pseudonymised
 from noctis_lab.volumes.export.identity import without_identity
 from noctis_lab.volumes.export.manifest import Manifest, held_folder
@@ -30,7 +38,8 @@ from noctis_lab.volumes.export.zarr_store import write_zarr
 from noctis_lab.volumes.export_format import ExportFormat
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.planes import instance_file
-from noctis_lab.volumes.stack import view_order
+from noctis_lab.volumes.series_plan import find_plan
+from noctis_lab.volumes.stack import Stack
 
 __all__ = ["export_series"]
 
@@ -54,11 +63,6 @@ class _Task:
     pseudonyms: Pseudonyms
     options: ExportOptions
     progress: Progress  # (instances done, instances in all); raises where the export is to stop
-
-    @property
-    def path(self) -> Path:
-        """The output; of several files the one that is named in reports."""
-        return self.options.out / f"{self.stem}{self.options.to.suffix}"
 
     @property
     def stem(self) -> str:
@@ -123,8 +127,9 @@ def export_series(
     -----
     Outputs bear temporary names until they are whole. Those that are there already, of equal
     content and parameters and byte for byte as they were written, are kept: the same call again
-    goes on where it was interrupted. Names hold series numbers and hashes, pseudonymised ones the
-    pseudonym too; never a name or UID of the archive's.
+    goes on where it was interrupted. A series of several stacks is a folder of them, in their
+    order; one of which some frames make no array fails whole. Names hold series numbers and
+    hashes, pseudonymised ones the pseudonym too; never a name or UID of the archive's.
     """
     report = ExportReport() if report is None else report
     done_before = 0
@@ -177,47 +182,73 @@ def _run(task: _Task, manifest: Manifest) -> ExportOutcome:
     uid = task.series.SeriesInstanceUID
     try:
         task.progress(0, 1)
-        if manifest.holds(task.path.name, task.fingerprint):
-            return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.KEPT, path=task.path)
-        paths = _write(task)
-        manifest.record(task.path.name, task.fingerprint, paths)
-        return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.EXPORTED, path=task.path)
+        stacks = _stacks(task)
+        suffix = task.options.to.suffix if len(stacks) == 1 else ""
+        path = task.options.out / f"{task.stem}{suffix}"
+        if manifest.holds(path.name, task.fingerprint):
+            return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.KEPT, path=path)
+        manifest.record(path.name, task.fingerprint, _write(task, stacks, path))
+        return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.EXPORTED, path=path)
     except _Stopped:
         return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.NOT_DONE)
     except (NoctisError, OSError, MemoryError) as error:
         return _failed(uid, error)
 
 
+def _stacks(task: _Task) -> tuple[Stack, ...]:
+    """Return the arrays to be written, none for DICOM; all of a series' frames, or an error."""
+    if task.options.to is ExportFormat.DICOM:
+        return ()
+    _, plan = find_plan(task.handle, task.series.reference)
+    if plan.refused:
+        raise plan.refused[0].error
+    return plan.stacks
+
+
 def _failed(reference: str, error: Exception) -> ExportOutcome:
     return ExportOutcome(SeriesInstanceUID=reference, status=ExportStatus.FAILED, error=error)
 
 
-def _write(task: _Task) -> list[Path]:
+def _write(task: _Task, stacks: Sequence[Stack], path: Path) -> list[Path]:
     """Write a series; return the files and folders that are its output."""
-    options, path = task.options, task.path
-    if options.to is ExportFormat.DICOM:
-        _write_dicom(task)
+    if task.options.to is ExportFormat.DICOM:
+        _write_dicom(task, path)
         return [path]
-    if options.pseudonymise and not options.allow_burned_in:
+    if task.options.pseudonymise and not task.options.allow_burned_in:
         _require_cleanable(task)
-    volume = load(task.handle, task.series.reference, progress=task.progress)
-    if options.pseudonymise:
+    if len(stacks) == 1:
+        return _write_stack(task, stacks, 0, path)
+    with new_folder(path) as temporary:
+        for number in range(len(stacks)):
+            name = f"stack-{number}{task.options.to.suffix}"
+            _write_stack(task, stacks, number, temporary / name)
+    return [path]
+
+
+def _write_stack(task: _Task, stacks: Sequence[Stack], number: int, path: Path) -> list[Path]:
+    def show(done: int, of: int) -> None:
+        task.progress(number * of + done, len(stacks) * of)
+
+    with warnings.catch_warnings():
+        # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
+        warnings.simplefilter("ignore", GeometryWarning)
+        volume = load(task.handle, task.series.reference, stack=number, progress=show)
+    if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms)
-    return _write_volume(task, volume)
+    return _write_volume(task, volume, stacks[number], path)
 
 
-def _write_volume(task: _Task, volume: xr.DataArray) -> list[Path]:
-    options, path = task.options, task.path
+def _write_volume(task: _Task, volume: xr.DataArray, stack: Stack, path: Path) -> list[Path]:
+    options = task.options
     match options.to:
         case ExportFormat.NIFTI:
-            write_nifti(volume, path)
-            return [path, path.with_name(f"{task.stem}.json")]
+            return write_nifti(volume, path)
         case ExportFormat.ZARR:
             write_zarr(volume, path)
         case ExportFormat.NETCDF:
             write_netcdf(volume, path)
         case ExportFormat.PNG:
-            window = options.window or _stated_window(task)
+            window = options.window or _stated_window(task, stack)
             write_png_stack(volume, path, window=window, bits=options.bits)
         case _:
             if options.level is None:
@@ -231,15 +262,15 @@ def _write_volume(task: _Task, volume: xr.DataArray) -> list[Path]:
     return [path]
 
 
-def _write_dicom(task: _Task) -> None:
+def _write_dicom(task: _Task, path: Path) -> None:
     options, storage = task.options, task.handle.storage
     if not options.pseudonymise:
-        copy_instances(storage, task.rows, task.path, task.progress)
+        copy_instances(storage, task.rows, path, task.progress)
         return
     write_pseudonymised(
         storage,
         task.rows,
-        task.path,
+        path,
         task.progress,
         pseudonyms=task.pseudonyms,
         dates=options.dates,
@@ -259,11 +290,8 @@ def _require_cleanable(task: _Task) -> None:
             )
 
 
-def _stated_window(task: _Task) -> Window | None:
-    """Return the first window that the middle image states."""
-    images = view_order(task.rows)
-    if not images:
-        return None
-    header = read_header(instance_file(task.handle.storage, images[len(images) // 2]))
-    windows = find_windows(header)
+def _stated_window(task: _Task, stack: Stack) -> Window | None:
+    """Return the first window that the middle image of a stack states."""
+    middle = stack.frames[len(stack.frames) // 2].row
+    windows = find_windows(read_header(instance_file(task.handle.storage, middle)))
     return windows[0] if windows else None

@@ -15,7 +15,13 @@ import xarray as xr
 from pydicom.dataset import Dataset
 
 from noctis_lab.dicom.date_policy import DatePolicy
-from noctis_lab.errors import CannotExport, CannotPseudonymise, FileChanged, SeriesNotFound
+from noctis_lab.errors import (
+    CannotExport,
+    CannotPseudonymise,
+    DuplicatePositions,
+    FileChanged,
+    SeriesNotFound,
+)
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.export import read_netcdf, read_zarr
@@ -163,8 +169,54 @@ def test_irregular_planes_are_refused_where_one_step_is_needed(
     admit(handle, series(positions_mm=places), tmp_path / "in")
     report = export(handle, to, tmp_path / "out")
     if to is ExportFormat.NIFTI:
-        assert report.outcomes[0].error is not None
-    assert not [each for each in content_of(tmp_path / "out") if each.startswith(".")]
+        assert "regularize()" in str(report.outcomes[0].error)
+        assert [each.name for each in (tmp_path / "out").iterdir()] == []
+        return
+    path = only_path(report)
+    if to is ExportFormat.NETCDF:
+        assert read_netcdf(path).z.values.tolist() == [0.0, 1.0, 2.0, 9.0]
+    if to is ExportFormat.PNG:
+        assert "not uniform" in json.loads((path / "stack.json").read_text())["geometry_note"]
+
+
+@pytest.mark.parametrize("to", VOLUMES)
+def test_a_series_of_several_stacks_is_a_folder_of_them(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    sagittal = ct_series(
+        planes=3, rows=6, columns=5, SeriesInstanceUID=SERIES, seed=SERIES, PatientName=NAME,
+        PatientID="NG-775577", SOPInstanceUIDs=["1.2.3.91", "1.2.3.92", "1.2.3.93"],
+        orientation=(0.0, 1.0, 0.0, 0.0, 0.0, -1.0),
+    )  # fmt: skip
+    admit(handle, [*series(), *sagittal], tmp_path / "in")
+    out, seen = tmp_path / "out", []
+    options = ExportOptions(to=to, out=out)
+    report = export_series(
+        handle, [SERIES], options, progress=lambda done, total: seen.append((done, total))
+    )
+    path = only_path(report)
+    names = {each.name for each in path.iterdir()}
+    assert {f"stack-0{to.suffix}", f"stack-1{to.suffix}"} <= names
+    assert seen == sorted(seen)
+    assert seen[-1] == (7, 7)
+    if to is ExportFormat.NETCDF:
+        shapes = [read_netcdf(path / f"stack-{number}.nc").shape for number in range(2)]
+        assert shapes == [load(handle, SERIES, stack=number).shape for number in range(2)]
+    assert export(handle, to, out).outcomes[0].status is ExportStatus.KEPT
+
+
+def test_a_series_of_which_some_frames_make_no_array_fails_whole(
+    handle: Handle, tmp_path: Path
+) -> None:
+    sagittal = ct_series(
+        planes=2, rows=6, columns=5, SeriesInstanceUID=SERIES, seed=SERIES, PatientName=NAME,
+        PatientID="NG-775577", SOPInstanceUIDs=["1.2.3.91", "1.2.3.92"],
+        orientation=(0.0, 1.0, 0.0, 0.0, 0.0, -1.0), positions_mm=[(0.0, 0.0, 0.0)] * 2,
+    )  # fmt: skip
+    admit(handle, [*series(), *sagittal], tmp_path / "in")
+    (outcome,) = export(handle, ExportFormat.NETCDF, tmp_path / "out").outcomes
+    assert isinstance(outcome.error, DuplicatePositions)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_stop_leaves_nothing_half_written_and_is_gone_on_from(
