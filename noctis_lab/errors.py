@@ -27,6 +27,8 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
+    │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -57,6 +59,7 @@ __all__ = [
     "CannotExport",
     "CannotInterpret",
     "CannotPseudonymise",
+    "CannotResample",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -77,6 +80,7 @@ __all__ = [
     "NoSpace",
     "NoctisError",
     "NotUnique",
+    "OtherFrameOfReference",
     "QuarantinedNotFound",
     "QueryError",
     "SchemaMismatch",
@@ -307,6 +311,29 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotResample(NoctisError, ValueError):
+    """A plane, grid or surface of a volume cannot be given as asked; the message says what to do.
+
+    Parameters
+    ----------
+    reason
+        What was expected, what came and what to do.
+    SeriesInstanceUID
+        The volume's, where it states one.
+    """
+
+    def __init__(self, reason: str, *, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(
+            reason if SeriesInstanceUID is None else f"series {SeriesInstanceUID}: {reason}"
+        )
+        self.reason = reason
+        self.SeriesInstanceUID = SeriesInstanceUID
+
+
+class OtherFrameOfReference(CannotResample):
+    """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
 
 
 class FileChanged(NoctisError, RuntimeError):

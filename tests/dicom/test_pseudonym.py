@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -311,3 +312,39 @@ def test_text_of_another_character_set_is_written_whole() -> None:
     dataset = plane(SpecificCharacterSet="ISO_IR 100", Manufacturer="Gerätebau Köln")
     result = through_a_file(cleaned(dataset))
     assert (result.Manufacturer, result.SpecificCharacterSet) == ("Gerätebau Köln", "ISO_IR 192")
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_no_real_instance_keeps_its_patients_words_or_uids(real_data: Path) -> None:
+    cleaned_count = 0
+    for path in sorted(each for each in (real_data / "real").rglob("*") if each.is_file()):
+        if cleaned_count >= 600:
+            break
+        try:
+            with silenced_pydicom():
+                read = pydicom.dcmread(path)
+                texts = [str(read.get(word, "")) for word in ("PatientName", "PatientID")]
+                uids = [str(read[word].value) for word in ("StudyInstanceUID", "SOPInstanceUID")]
+        except (pydicom.errors.InvalidDicomError, KeyError):
+            continue
+        try:
+            result = pseudonymise(read, PSEUDONYMS, allow_burned_in=True)
+        except CannotPseudonymise:
+            continue
+        with silenced_pydicom():
+            header = written(without_pixels(result)).lower()
+        cleaned_count += 1
+        words = [word for text in texts for word in text.replace("^", " ").split()]
+        for word in [*uids, *(each for each in words if len(each) > 4)]:
+            assert word.lower().encode() not in header, (path.name, result.SOPInstanceUID)
+    assert cleaned_count > 300
+
+
+def without_pixels(dataset: Dataset) -> Dataset:
+    for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
+        if keyword in dataset:
+            del dataset[keyword]
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    return dataset

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 #: Pages whose blocks are run; the dashboard's is a browser's too: tests/browser/test_tutorial.py.
 WALKS = (
+    "how-to/reslice.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
     "tutorials/notebook.md",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 import xarray as xr
@@ -336,6 +337,32 @@ def test_a_surface_needs_a_level(handle: Handle, tmp_path: Path) -> None:
     admit(handle, series(), tmp_path / "in")
     (outcome,) = export(handle, ExportFormat.STL, tmp_path / "out").outcomes
     assert "a surface has a level, in HU" in str(outcome.error)
+
+
+@pytest.mark.parametrize("to", [ExportFormat.STL, ExportFormat.PLY])
+def test_a_surface_lies_in_the_patient_where_its_voxels_do(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    stored = np.zeros((9, 10, 11), np.int16)
+    stored[2:7, 3:8, 4:9] = 1000
+    sets = ct_series(
+        planes=9, rows=10, columns=11, stored=stored, SeriesInstanceUID=SERIES, seed=SERIES
+    )
+    admit(handle, sets, tmp_path / "in")
+    path = only_path(export(handle, to, tmp_path / "out", level=500.0))
+    content = path.read_bytes()
+    if to is ExportFormat.STL:
+        kind = np.dtype([("n", "<f4", 3), ("v", "<f4", (3, 3)), ("a", "<u2")])
+        corners = np.frombuffer(content[84:], kind)["v"].reshape(-1, 3)
+    else:
+        head, _, body = content.partition(b"end_header\n")
+        count = int(head.partition(b"element vertex ")[2].split()[0])
+        corners = np.frombuffer(body[: 12 * count], "<f4").reshape(-1, 3)
+    volume = load(handle, SERIES)
+    # The level is midway between the block's outermost voxels and the next ones.
+    edges = [volume.dicom.index_to_world(each) for each in ((1.5, 2.5, 3.5), (6.5, 7.5, 8.5))]
+    np.testing.assert_allclose(corners.min(axis=0), np.minimum(*edges), atol=1e-3)
+    np.testing.assert_allclose(corners.max(axis=0), np.maximum(*edges), atol=1e-3)
 
 
 def test_a_uid_of_two_studies_is_not_guessed(handle: Handle, tmp_path: Path) -> None:
