@@ -26,6 +26,9 @@ name or identifier: UIDs only.
     │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
     │       └── OtherObject                     a dose grid or segmentation: `load` reads it
+    ├── CannotExport (ValueError)               what was asked cannot be written so, and why
+    │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
+    ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -55,7 +58,9 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotExport",
     "CannotInterpret",
+    "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
     "CatalogError",
@@ -64,6 +69,7 @@ __all__ = [
     "DecodeError",
     "DicomTooLarge",
     "DuplicatePositions",
+    "ExtraNotInstalled",
     "FileChanged",
     "GeometryWarning",
     "InstanceNotFound",
@@ -288,6 +294,37 @@ class UnsupportedSeries(CannotStack):
     """A kind of series that is not loaded as a volume yet, by name."""
 
 
+class CannotExport(NoctisError, ValueError):
+    """A volume or series cannot be written in the form that was asked; says what to do."""
+
+
+class CannotPseudonymise(CannotExport):
+    """Identity may remain in what pseudonymisation cannot clean; `reason` says where.
+
+    Parameters
+    ----------
+    SOPInstanceUID
+        The instance concerned.
+    reason
+        What stands against it and what to do; no patient data.
+    """
+
+    def __init__(self, SOPInstanceUID: str, reason: str) -> None:
+        super().__init__(f"instance {SOPInstanceUID} cannot be pseudonymised: {reason}")
+        self.SOPInstanceUID = SOPInstanceUID
+        self.reason = reason
+
+
+class ExtraNotInstalled(NoctisError, ImportError):
+    """An optional dependency is not installed; `extra` is the extra that brings it."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(
+            f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
+        )
+        self.extra = extra
+
+
 class CannotResample(NoctisError, ValueError):
     """A plane, grid or surface of a volume cannot be given as asked; the message says what to do.
 
@@ -309,6 +346,8 @@ class CannotResample(NoctisError, ValueError):
 
 class OtherFrameOfReference(CannotResample):
     """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
+
+
 class OtherObject(UnsupportedSeries):
     """Voxels that are no image's (a dose grid, a segmentation): `load` reads them, no stack."""
 

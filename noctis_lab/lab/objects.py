@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
 from noctis_lab.lab.shown import (
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.structures import Structures
 
 __all__ = ["Instance", "Series", "Study"]
+
+
+class ExportArguments(TypedDict, total=False):
+    """What `Series.export` takes beside format and folder; `ExportOptions` says its meaning."""
+
+    pseudonymise: bool
+    dates: Literal["shift", "keep", "remove"]
+    allow_burned_in: bool
+    window: tuple[float, float]
+    bits: Literal[8, 16]
+    level: float
 
 
 class Study:
@@ -223,6 +235,60 @@ class Series:
         return load_structures(
             self._lab.handle, self.SeriesInstanceUID, rows, SOPInstanceUID=SOPInstanceUID
         )
+
+    def export(
+        self, *, to: str, out: str | os.PathLike[str], **options: Unpack[ExportArguments]
+    ) -> Path:
+        """Write it into a folder, whole or not at all: NIfTI, Zarr, NetCDF, DICOM, PNG, STL, PLY.
+
+        Parameters
+        ----------
+        to
+            ``nifti``, ``zarr``, ``netcdf``, ``dicom``, ``png``, ``stl`` or ``ply``.
+        out
+            The folder, made where it is missing. An output that is there already, of the same
+            content and options, is kept.
+        **options
+            ``pseudonymise``, with ``dates`` (``shift``, ``keep``, ``remove``) and
+            ``allow_burned_in``; ``window`` (center, width) and ``bits`` (8, 16) of PNG; ``level``
+            of a surface. `noctis_lab.volumes.export.options.ExportOptions` says what they mean.
+
+        Returns
+        -------
+        Path
+            The file or folder, called by series number and a hash.
+
+        Raises
+        ------
+        CannotExport, CannotPseudonymise
+            The format cannot hold it, or identity may remain; the message says what to do.
+        ExtraNotInstalled
+            The format's extra is missing.
+        CannotStack, FileChanged, NoSpace, StorageError
+            It cannot be loaded or written.
+        """
+        from noctis_lab.dicom.date_policy import DatePolicy
+        from noctis_lab.dicom.voi import Window
+        from noctis_lab.volumes.export.options import ExportOptions
+        from noctis_lab.volumes.export.run import export_series
+        from noctis_lab.volumes.export_format import ExportFormat
+
+        window = options.get("window")
+        chosen = ExportOptions(
+            to=ExportFormat(to),
+            out=Path(out),
+            pseudonymise=options.get("pseudonymise", False),
+            dates=DatePolicy(options.get("dates", DatePolicy.SHIFT)),
+            allow_burned_in=options.get("allow_burned_in", False),
+            window=None if window is None else Window(center=window[0], width=window[1]),
+            bits=options.get("bits", 8),
+            level=options.get("level"),
+        )
+        (outcome,) = export_series(self._lab.handle, [self.row], chosen).outcomes
+        if outcome.error is not None:
+            raise outcome.error
+        assert outcome.path is not None
+        return outcome.path
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -143,6 +143,20 @@ class DicomAccessor:
         steps = np.array(self._steps())
         on_lone_plane = np.isnan(steps) & (np.abs(along) < 1e-6)
         return np.where(on_lone_plane, 0.0, along / steps)
+
+    def to_sitk(self) -> Any:
+        """Return it as a SimpleITK image: `noctis_lab.volumes.sitk.to_sitk` says how.
+
+        Raises
+        ------
+        CannotExport
+            It is irregular or sheared; the message says what to do.
+        ExtraNotInstalled
+            SimpleITK is missing (extra ``itk``).
+        """
+        from noctis_lab.volumes.sitk import to_sitk
+
+        return to_sitk(self._volume)
 
     def reslice(self, **options: Unpack[PlaneOptions]) -> xr.DataArray:
         """Return a plane, orthogonal or oblique: `noctis_lab.volumes.reslice.reslice`."""

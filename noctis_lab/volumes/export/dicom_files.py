@@ -1,0 +1,120 @@
+"""DICOM out: files as they are stored, or rewritten without the patient."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pydicom
+
+from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.dicom.date_policy import DatePolicy
+from noctis_lab.dicom.pseudonym import pseudonymise, silenced_pydicom
+from noctis_lab.dicom.pseudonym_keys import Pseudonyms
+from noctis_lab.errors import CannotPseudonymise, FileChanged
+from noctis_lab.storage.files import Storage
+from noctis_lab.volumes.export.appearing import new_folder
+from noctis_lab.volumes.planes import instance_file
+
+__all__ = ["copy_instances", "write_pseudonymised"]
+
+_PIECE = 1 << 20
+
+type Progress = Callable[[int, int], None]
+
+
+def copy_instances(
+    storage: Storage, rows: Sequence[InstanceRow], folder: Path, progress: Progress
+) -> None:
+    """Copy the files of instances into a folder, byte for byte, called by their number.
+
+    Parameters
+    ----------
+    storage
+        The archive's.
+    rows
+        In the order of the files' numbers: ``000001.dcm`` and on.
+    folder
+        Made, in an existing folder; what is there is replaced.
+    progress
+        Called as ``progress(instances done, instances in all)``; what it raises ends the copy.
+
+    Raises
+    ------
+    FileChanged
+        A file is missing, or its data set is not the catalogued one.
+    NoSpace, StorageError
+        They cannot be written.
+    """
+    with new_folder(folder) as temporary:
+        for number, row in enumerate(rows, 1):
+            _copy(instance_file(storage, row), row, temporary / f"{number:06}.dcm")
+            progress(number, len(rows))
+
+
+def write_pseudonymised(
+    storage: Storage,
+    rows: Sequence[InstanceRow],
+    folder: Path,
+    progress: Progress,
+    *,
+    pseudonyms: Pseudonyms,
+    dates: DatePolicy,
+    allow_burned_in: bool,
+) -> None:
+    """Write instances without their patient; otherwise as `copy_instances`.
+
+    Raises
+    ------
+    CannotPseudonymise
+        One of them is a report, a document, shows a name perhaps, or cannot be written anew.
+    FileChanged
+        A file is missing, or its data set is not the catalogued one.
+    NoSpace, StorageError
+        They cannot be written.
+    """
+    with new_folder(folder) as temporary:
+        for number, row in enumerate(rows, 1):
+            path = temporary / f"{number:06}.dcm"
+            _copy(instance_file(storage, row), row, path)  # which checks it
+            with silenced_pydicom():
+                try:
+                    read = pydicom.dcmread(path)
+                    cleaned = pseudonymise(
+                        read, pseudonyms, dates=dates, allow_burned_in=allow_burned_in
+                    )
+                    pydicom.dcmwrite(path, cleaned, enforce_file_format=True)
+                except (ValueError, TypeError, LookupError, AttributeError) as error:
+                    if isinstance(error, CannotPseudonymise):
+                        raise
+                    raise CannotPseudonymise(
+                        row.SOPInstanceUID,
+                        f"it cannot be written anew ({type(error).__name__}); leave it out",
+                    ) from None  # pydicom's words quote values
+            progress(number, len(rows))
+
+
+def _copy(source: Path, row: InstanceRow, target: Path) -> None:
+    digest, passed = hashlib.sha256(), 0
+    try:
+        opened = source.open("rb")
+    except OSError as error:
+        raise FileChanged(
+            f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
+            "'noctis fsck' says what else is missing",
+            SOPInstanceUID=row.SOPInstanceUID,
+            path=str(source),
+        ) from error
+    with opened, target.open("xb") as out:
+        while piece := opened.read(_PIECE):
+            digest.update(piece[max(0, row.data_set_offset - passed) :])
+            passed += len(piece)
+            out.write(piece)
+    if digest.digest() != row.sha256:
+        raise FileChanged(
+            f"the file of instance {row.SOPInstanceUID} is not what was catalogued; 'noctis fsck' "
+            "says which others are not",
+            SOPInstanceUID=row.SOPInstanceUID,
+            path=str(source),
+        )
