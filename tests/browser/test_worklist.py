@@ -36,6 +36,17 @@ def test_a_study_that_arrives_appears_within_two_seconds_without_reload(
     assert watched.foreign == []
 
 
+def test_a_badge_tells_its_sentence_on_a_click(watched: Watched, site: Site) -> None:
+    site.admit(named_series("TOLD^ONE"), "local")
+    page = watched.page
+    page.locator(".tb .badge.live").first.click(timeout=5000)
+    told = page.locator(".why:popover-open")
+    expect(told).to_contain_text("the series is not yet quiet")
+    page.keyboard.press("Escape")
+    expect(told).to_have_count(0)
+    assert watched.complaints == []
+
+
 def test_names_are_text_whatever_they_hold(watched: Watched, site: Site) -> None:
     seen = site.admit(named_series(HOSTILE_NAME), "local")
     page = watched.page

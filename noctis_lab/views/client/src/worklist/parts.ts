@@ -14,6 +14,22 @@ export function badgeOf(badge: Badge): HTMLElement {
     icon(ICONS[badge.icon] ?? "info", "xs"), el("span", {}, badge.text));
 }
 
+/** A badge that tells its sentence on a click too: hovering is never the only way. */
+export function tellingBadgeOf(badge: Badge): HTMLElement {
+  const sentence = el("div", { class: "pop why", popover: "auto", role: "note" }, el("div", { class: "m" }, badge.text), el("p", { class: "t2" }, badge.sentence));
+  const button = el("button", {
+    type: "button", class: `badge ${badge.kind}`, tabindex: "-1", title: badge.sentence,
+    click: (event: Event) => {
+      event.stopPropagation();
+      const { left, bottom } = button.getBoundingClientRect();
+      sentence.style.left = `${left}px`;
+      sentence.style.top = `${bottom + 4}px`;
+      sentence.togglePopover();
+    },
+  }, icon(ICONS[badge.icon] ?? "info", "xs"), el("span", {}, badge.text));
+  return el("span", { class: "row" }, button, sentence);
+}
+
 export function modalityTag(modality: string): HTMLElement {
   return el("span", { class: "mod" }, modality);
 }
