@@ -159,12 +159,12 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    units = _units(series, view.rows, luts, header)
+    units = _units(series, view.frames, luts, header)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
-        note=_note(view.rows, luts, None if is_plain else facts.geometry_note),
+        note=_note(view.frames, luts, None if is_plain else facts.geometry_note),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         photometric_interpretation=first.pixels.photometric_interpretation,
@@ -267,22 +267,25 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
 
 def _units(
     series: SeriesRow,
-    rows: tuple[InstanceRow, ...],
+    frames: tuple[Frame, ...],
     luts: dict[bytes, ModalityLut],
     header: Header | None,
 ) -> str:
     stated = {lut.units for lut in luts.values()}
-    unit = stated.pop() if len(stated) == 1 and len(luts) == len(rows) else None
+    is_of_tables = all(frame.row.sha256 in luts for frame in frames)
+    unit = stated.pop() if len(stated) == 1 and is_of_tables else None
     if unit is None and header is not None and series.Modality == "PT":
         unit = header.text("Units")
-    return values_units(series.Modality, [row.rescale for row in rows], stated=unit)
+    return values_units(series.Modality, [frame.facts.rescale for frame in frames], stated=unit)
 
 
 def _note(
-    rows: tuple[InstanceRow, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
+    frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
 ) -> str | None:
     """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    is_stored = any(row.has_unread_modality_lut and row.sha256 not in luts for row in rows)
+    is_stored = any(
+        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
+    )
     notes = (geometry_note, _STORED_VALUES if is_stored else None)
     return " ".join(note for note in notes if note) or None
 
