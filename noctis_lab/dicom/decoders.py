@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from openjpeg.utils import decode as openjpeg_decode
 from rle.utils import decode_pixel_data as rle_decode
 
-from noctis_lab.dicom.codestream import CodestreamInfo, check_rle, parse_jpeg, parse_jpeg2000
+from noctis_lab.dicom.codestream import (
+    CodestreamInfo,
+    check_rle,
+    check_tile_parts,
+    parse_jpeg,
+    parse_jpeg2000,
+)
 from noctis_lab.dicom.color import from_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.jpeg_damage import require_whole
@@ -95,6 +101,7 @@ def _jpeg2000(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
 def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg2000(payload)
     _check_shape(layout, info)
+    check_tile_parts(payload)
     if not info.lossless:
         # OpenJPH wraps what an irreversible wavelet carries beyond the type's range (256 became
         # 0 in 657 samples of one file); OpenJPEG clips, at half the speed.
