@@ -160,9 +160,9 @@ def _segment(payload: bytes, at: int) -> bytes:
 
 
 def _read_frame(marker: int, body: bytes) -> _Frame:
-    precision, rows, columns, count = struct.unpack_from(">BHHB", body)
-    if len(body) < 6 + 3 * count:
+    if len(body) < 6 or len(body) < 6 + 3 * body[5]:
         raise DecodeError("the JPEG frame header is cut short")
+    precision, rows, columns, count = struct.unpack_from(">BHHB", body)
     parts = [body[6 + 3 * n : 9 + 3 * n] for n in range(count)]
     components = tuple(
         _Component(identifier=part[0], horizontal=part[1] >> 4 or 1, vertical=part[1] & 15 or 1)
