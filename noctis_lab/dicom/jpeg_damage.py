@@ -267,8 +267,6 @@ def _is_countable(scan: _Scan) -> bool:
 def _count_bits(payload: bytes, scan: _Scan, samples: NDArray[Any]) -> None:
     """Hold the bits that are there against those that the samples take."""
     frame = scan.frame
-    if samples.max(initial=0) >> frame.precision:
-        raise DecodeError(f"the JPEG is damaged: samples exceed its {frame.precision} bits")
     rows_at_once = scan.interval // frame.columns if scan.interval else frame.rows
     needed = np.zeros(-(-frame.rows // rows_at_once), np.int64)
     for place, lengths in zip(scan.components, scan.code_lengths, strict=True):
