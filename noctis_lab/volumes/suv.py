@@ -7,15 +7,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from noctis_lab.dicom.header import Header
+from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.rescale import ucum_units
 from noctis_lab.errors import CannotInterpret
+from noctis_lab.volumes.load import load
+from noctis_lab.volumes.planes import instance_file, open_plane
 
-__all__ = ["SuvInputs", "find_suv_inputs", "suv_bw"]
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["SuvInputs", "find_suv_inputs", "suv_bw", "suv_of_series"]
 
 _TRACER = "RadiopharmaceuticalInformationSequence[0]."
 _DAY = timedelta(days=1)
@@ -79,6 +86,34 @@ def suv_bw(volume: xr.DataArray, inputs: SuvInputs) -> xr.DataArray:
         "suv_factor": inputs.factor,
     }
     return suv.rename("SUVbw")
+
+
+def suv_of_series(handle: Handle, reference: str) -> xr.DataArray:
+    """Load a PET series as SUVbw.
+
+    Parameters
+    ----------
+    handle, reference
+        As `load`.
+
+    Raises
+    ------
+    CannotInterpret
+        As `find_suv_inputs`, before any pixels are read, and `suv_bw`.
+    SeriesNotFound, CannotStack, DecodeError, FileChanged
+        As `load`.
+    """
+    rows = [row for row in handle.catalog.instances_of(reference) if row.pixels is not None]
+
+    def read(row: InstanceRow) -> Header:
+        path = instance_file(handle.storage, row)
+        with open_plane(path, row):  # refuses one that is missing, or is another by now
+            return read_header(path)
+
+    inputs = find_suv_inputs(list(handle.executor.map(read, rows))) if rows else None
+    volume = load(handle, reference)  # refuses a series of no pixels by its name
+    assert inputs is not None
+    return suv_bw(volume, inputs)
 
 
 def find_suv_inputs(headers: Sequence[Header]) -> SuvInputs:

@@ -15,12 +15,12 @@ import xarray as xr
 from pydicom.dataset import Dataset
 
 from noctis_lab.dicom.header import Header, read_header
-from noctis_lab.errors import CannotInterpret
-from noctis_lab.synthetic import TORSO_SUV, pet_series
+from noctis_lab.errors import CannotInterpret, SeriesNotFound
+from noctis_lab.synthetic import TORSO_SUV, ct_series, pet_series
 from noctis_lab.synthetic.pet import DOSE_BQ, HALF_LIFE_S, UPTAKE_S, WEIGHT_KG
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.suv import SuvInputs, find_suv_inputs, suv_bw
+from noctis_lab.volumes.suv import SuvInputs, find_suv_inputs, suv_bw, suv_of_series
 from tests.volumes.archive import admit
 
 type Change = Callable[[Dataset], None]
@@ -83,6 +83,20 @@ def test_a_whole_volume_has_the_uptake_that_was_painted(handle: Handle, tmp_path
     np.testing.assert_allclose(suv.dicom.affine, volume.dicom.affine)
     assert (abs(suv.values - TORSO_SUV["muscle"]) < 0.01).any()
     assert (abs(suv.values - TORSO_SUV["lung"]) < 0.01).any()
+
+
+def test_a_series_is_loaded_as_suv_or_refused(handle: Handle, tmp_path: Path) -> None:
+    planes = pet_series(planes=2, rows=8, columns=8)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    suv = suv_of_series(handle, uid)
+    np.testing.assert_allclose(suv.values, load(handle, uid).values * DECAYED, rtol=1e-6)
+    plain = ct_series(planes=2)
+    admit(handle, plain, tmp_path / "ct")
+    with pytest.raises(CannotInterpret, match="Units"):
+        suv_of_series(handle, plain[0].SeriesInstanceUID)
+    with pytest.raises(SeriesNotFound):
+        suv_of_series(handle, "1.2.3")
 
 
 def test_inputs_show_what_the_factor_is_made_of(tmp_path: Path) -> None:
