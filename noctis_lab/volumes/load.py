@@ -13,11 +13,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.codecs import native_dtype, read_frame
-from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype, values_units
+from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
 from noctis_lab.errors import SeriesNotFound, UnsupportedSeries
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.axes import AXES, stack_coordinates
 from noctis_lab.volumes.loadable import require_loadable
+from noctis_lab.volumes.lookups import find_luts, find_units
 from noctis_lab.volumes.planes import instance_file, is_plain, open_plane, read_plane_into
 from noctis_lab.volumes.stack import Stack, plan_stack
 
@@ -33,6 +36,8 @@ _PLANES_PER_TASK, _DECODED_PLANES_PER_TASK = 16, 1
 #: What stands as slope and intercept of a plane whose Modality LUT is another.
 _NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
 
+#: What turns a plane's stored values into modality values.
+type Values = Rescale | ModalityLut
 type Progress = Callable[[int, int], None]
 
 
@@ -78,7 +83,7 @@ def load(
         A file is missing, or is not what was catalogued.
     UnsupportedSeries
         Also where `dtype` does not hold every value, and, but with `stored`, where a plane states
-        another Modality LUT than slope and intercept.
+        a Modality LUT that is neither slope and intercept nor a table that can be followed.
 
     Notes
     -----
@@ -97,19 +102,37 @@ def load(
             f"series {reference} is not in this archive", SeriesInstanceUID=reference
         )
     stack = plan_stack(handle.catalog.instances_of(reference))
-    require_loadable(stack, stored=stored)
+    luts = {} if stored else find_luts(handle, stack.rows)
+    require_loadable(stack, luts=luts, stored=stored)
     rescales = [IDENTITY if stored else row.rescale or IDENTITY for row in stack.rows]
-    result = np.empty(stack.shape, _result_dtype(stack, rescales, dtype))
-    _fill(handle, stack, rescales, result, progress)
-    return _to_dataarray(series, stack, result, stored=stored)
+    values = [
+        luts.get(row.sha256) or rescale for row, rescale in zip(stack.rows, rescales, strict=True)
+    ]
+    result = np.empty(stack.shape, _result_dtype(stack, values, dtype))
+    _fill(handle, stack, values, result, progress)
+    units = (
+        "stored"
+        if stored
+        else find_units(series, stack.rows, luts, _pet_header(handle, series, stack))
+    )
+    return _to_dataarray(series, stack, result, units=units)
 
 
-def _result_dtype(
-    stack: Stack, rescales: Sequence[Rescale], dtype: DTypeLike | None
-) -> np.dtype[Any]:
+def _pet_header(handle: Handle, series: SeriesRow, stack: Stack) -> Header | None:
+    """Return a PET's header, whose Units no row has."""
+    if series.Modality != "PT":
+        return None
+    return read_header(instance_file(handle.storage, stack.rows[0]))
+
+
+def _result_dtype(stack: Stack, values: Sequence[Values], dtype: DTypeLike | None) -> np.dtype[Any]:
+    rescales = [each for each in values if isinstance(each, Rescale)]
+    tables = {each.dtype for each in values if not isinstance(each, Rescale)}
     layouts = [row.pixels for row in stack.rows if row.pixels is not None]
     natives = {native_dtype(layout) for layout in layouts}
-    if any(native.kind == "f" for native in natives):
+    if tables and not rescales:
+        exact = np.result_type(*tables)
+    elif any(native.kind == "f" for native in natives):
         exact = np.result_type(*natives, np.float32)
     elif all(rescale.is_identity for rescale in rescales):
         exact = np.result_type(*natives)
@@ -119,6 +142,7 @@ def _result_dtype(
             bits_stored=max(layout.bits_stored for layout in layouts),
             is_signed=any(layout.pixel_representation == 1 for layout in layouts),
         )
+    exact = np.result_type(exact, *tables)
     if dtype is None:
         return exact
     # Planes are read by byte count into the result: its numbers must be this machine's.
@@ -136,7 +160,7 @@ def _result_dtype(
 def _fill(
     handle: Handle,
     stack: Stack,
-    rescales: Sequence[Rescale],
+    values: Sequence[Values],
     result: NDArray[Any],
     progress: Progress | None,
 ) -> None:
@@ -149,7 +173,7 @@ def _fill(
         last = min(first + at_once, count)
         scratch: dict[np.dtype[Any], NDArray[Any]] = {}
         for index in range(first, last):
-            _read_plane(handle, stack.rows[index], rescales[index], result[index], scratch)
+            _read_plane(handle, stack.rows[index], values[index], result[index], scratch)
         return last - first
 
     tasks = [handle.executor.submit(read, first) for first in range(0, count, at_once)]
@@ -178,7 +202,7 @@ def _await(tasks: Sequence[Future[int]], count: int, progress: Progress | None) 
 def _read_plane(
     handle: Handle,
     row: InstanceRow,
-    rescale: Rescale,
+    values: Values,
     out: NDArray[Any],
     scratch: dict[np.dtype[Any], NDArray[Any]],
 ) -> None:
@@ -202,14 +226,16 @@ def _read_plane(
             stored = read_frame(path, layout, row.transfer_syntax_uid, 0)
         if is_plain(layout):
             read_plane_into(descriptor, layout, stored)
-    if not rescale.is_identity:
-        apply_rescale(stored, rescale, out)
+    if not isinstance(values, Rescale):
+        out[...] = values.apply(stored)
+    elif not values.is_identity:
+        apply_rescale(stored, values, out)
     elif not in_place:
         out[...] = stored
 
 
 def _to_dataarray(
-    series: SeriesRow, stack: Stack, result: NDArray[Any], *, stored: bool
+    series: SeriesRow, stack: Stack, result: NDArray[Any], *, units: str
 ) -> xr.DataArray:
     rows = stack.rows
     coordinates: dict[Hashable, Any] = dict(
@@ -229,9 +255,7 @@ def _to_dataarray(
     coordinates["intercept"] = ("z", np.array([rescale.intercept for rescale in rescales]))
     first = rows[0].pixels
     attributes: dict[str, str | int | None] = {
-        "units": "stored"
-        if stored
-        else values_units(series.Modality, [row.rescale for row in rows]),
+        "units": units,
         "Modality": series.Modality,
         "SeriesDescription": series.SeriesDescription,
         "SeriesNumber": series.SeriesNumber,

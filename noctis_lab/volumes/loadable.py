@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from noctis_lab.dicom.codecs import can_decode
+from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, UnsupportedSeries
 from noctis_lab.volumes.stack import Stack
@@ -10,13 +13,17 @@ from noctis_lab.volumes.stack import Stack
 __all__ = ["require_loadable"]
 
 
-def require_loadable(stack: Stack, *, stored: bool = False) -> None:
+def require_loadable(
+    stack: Stack, *, luts: Mapping[bytes, ModalityLut] | None = None, stored: bool = False
+) -> None:
     """Refuse a stack whose values cannot be read here.
 
     Parameters
     ----------
     stack
         The plan.
+    luts
+        The planes' Modality LUTs that are tables, from `find_luts`; None where it was not asked.
     stored
         Stored values are wanted, not modality values.
 
@@ -25,14 +32,20 @@ def require_loadable(stack: Stack, *, stored: bool = False) -> None:
     CompressedPixels
         The transfer syntax has no decoder here.
     UnsupportedSeries
-        A plane states another Modality LUT than slope and intercept, and `stored` is not asked.
+        A plane states another Modality LUT than slope and intercept, which is not in `luts`, and
+        `stored` is not asked.
     """
-    unread = tuple(row.SOPInstanceUID for row in stack.rows if row.has_unread_modality_lut)
+    known = luts or {}
+    unread = tuple(
+        row.SOPInstanceUID
+        for row in stack.rows
+        if row.has_unread_modality_lut and row.sha256 not in known
+    )
     if unread and not stored:
         raise UnsupportedSeries(
             stack.SeriesInstanceUID,
-            f"the Modality LUT of {len(unread)} of {len(stack.rows)} planes is a table, or lacks "
-            "slope or intercept; such values are not computed yet: load with stored=True",
+            f"the Modality LUT of {len(unread)} of {len(stack.rows)} planes is neither slope and "
+            "intercept nor a table that can be followed: load with stored=True",
             SOPInstanceUIDs=unread,
         )
     for uid in sorted({row.transfer_syntax_uid for row in stack.rows}):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
-from noctis_lab.dicom.rescale import values_units
+from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.errors import CannotStack
 from noctis_lab.volumes.loadable import require_loadable
+from noctis_lab.volumes.lookups import find_luts, find_units
 from noctis_lab.volumes.stack import plan_stack, summarise, view_order
 
 if TYPE_CHECKING:
@@ -48,19 +49,22 @@ def find_geometry(handle: Handle, series: SeriesRow) -> Geometry:
     key = ("geometry", series.reference, *state)
     known: Geometry | None = handle.frames.find(key)
     if known is None:
-        known = _to_geometry(series, handle.catalog.instances_of(series.reference))
+        rows = handle.catalog.instances_of(series.reference)
+        known = _to_geometry(series, rows, find_luts(handle, rows))
         handle.frames.put(key, known, _ROW_BYTES * (2 + len(known.frames)))
     return known
 
 
-def _to_geometry(series: SeriesRow, rows: list[InstanceRow]) -> Geometry:
+def _to_geometry(
+    series: SeriesRow, rows: list[InstanceRow], luts: Mapping[bytes, ModalityLut]
+) -> Geometry:
     images = view_order(rows)
     shape, spacing_mm, refusal, units = _without_stack(images)
     try:
         stack = plan_stack(rows)
         shape, spacing_mm = stack.shape, stack.steps_mm
-        require_loadable(stack)
-        found = values_units(series.Modality, [row.rescale for row in stack.rows])
+        require_loadable(stack, luts=luts)
+        found = find_units(series, stack.rows, luts, None)
         units = None if found == "unspecified" else found
     except CannotStack as error:
         refusal = (type(error).__name__, error.reason)
