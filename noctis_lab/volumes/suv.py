@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.header import Header
+from noctis_lab.dicom.raw_values import HeaderBytes, read_header_bytes
 from noctis_lab.dicom.rescale import ucum_units
 from noctis_lab.errors import CannotInterpret
 from noctis_lab.volumes.load import load
@@ -105,10 +106,10 @@ def suv_of_series(handle: Handle, reference: str) -> xr.DataArray:
     """
     rows = [row for row in handle.catalog.instances_of(reference) if row.pixels is not None]
 
-    def read(row: InstanceRow) -> Header:
+    def read(row: InstanceRow) -> HeaderBytes:
         path = instance_file(handle.storage, row)
         with open_plane(path, row):  # refuses one that is missing, or is another by now
-            return read_header(path)
+            return read_header_bytes(path)
 
     inputs = find_suv_inputs(list(handle.executor.map(read, rows))) if rows else None
     volume = load(handle, reference)  # refuses a series of no pixels by its name
@@ -116,13 +117,13 @@ def suv_of_series(handle: Handle, reference: str) -> xr.DataArray:
     return suv_bw(volume, inputs)
 
 
-def find_suv_inputs(headers: Sequence[Header]) -> SuvInputs:
+def find_suv_inputs(files: Sequence[HeaderBytes]) -> SuvInputs:
     """Find what an SUV is computed of, by QIBA's vendor-neutral pseudo-code.
 
     Parameters
     ----------
-    headers
-        Of all instances of one PET series, in any order.
+    files
+        From `read_header_bytes`, of all instances of one PET series, in any order.
 
     Returns
     -------
@@ -147,11 +148,11 @@ def find_suv_inputs(headers: Sequence[Header]) -> SuvInputs:
     QIBA, FDG-PET/CT as an imaging biomarker, version 1.13, appendix G;
     :dcm:`PS3.3 C.8.9.1 and C.8.9.4 <part03/sect_C.8.9.html>`
     """
-    if not headers:
+    if not files:
         raise CannotInterpret("SOPInstanceUID", "SUV needs at least one instance")
-    acquired = [_moment(header, "AcquisitionDate", "AcquisitionTime") for header in headers]
+    acquired = [_moment(file.header, "AcquisitionDate", "AcquisitionTime") for file in files]
     earliest = min((moment for moment in acquired if moment is not None), default=None)
-    found = [_inputs_of(header, earliest) for header in headers]
+    found = [_inputs_of(file, earliest) for file in files]
     factors = [inputs.factor for inputs in found]
     if max(factors) > min(factors) * (1 + _SAME_FACTOR):
         raise CannotInterpret(
@@ -161,7 +162,8 @@ def find_suv_inputs(headers: Sequence[Header]) -> SuvInputs:
     return found[0]
 
 
-def _inputs_of(header: Header, earliest: datetime | None) -> SuvInputs:
+def _inputs_of(values: HeaderBytes, earliest: datetime | None) -> SuvInputs:
+    header = values.header
     units = _required_text(header, "Units")
     _require_corrected(header)
     if units == "GML":
@@ -170,15 +172,15 @@ def _inputs_of(header: Header, earliest: datetime | None) -> SuvInputs:
         raise CannotInterpret("Units", f"SUV needs BQML, CNTS or GML, not {units}")
     activity = 1.0
     if units == "CNTS":
-        scale = _private_number(header, 0x7053, 0x00, "Philips PET Private Group")
+        scale = _private_number(values, 0x7053, 0x00, "Philips PET Private Group")
         if scale:
             return _plain(header, units=units, activity=math.nan, factor=scale)
-        activity = _private_number(header, 0x7053, 0x09, "Philips PET Private Group") or 0.0
+        activity = _private_number(values, 0x7053, 0x09, "Philips PET Private Group") or 0.0
         if not activity:
             raise CannotInterpret(
                 "7053,1000", "values in counts need Philips' scale factor, or (7053,1009)"
             )
-    return _of_activity(header, earliest, units=units, activity=activity)
+    return _of_activity(values, earliest, units=units, activity=activity)
 
 
 def _require_corrected(header: Header) -> None:
@@ -213,8 +215,9 @@ def _plain(header: Header, *, units: str, activity: float, factor: float) -> Suv
 
 
 def _of_activity(
-    header: Header, earliest: datetime | None, *, units: str, activity: float
+    values: HeaderBytes, earliest: datetime | None, *, units: str, activity: float
 ) -> SuvInputs:
+    header = values.header
     correction = _required_text(header, "DecayCorrection")
     if correction not in ("START", "ADMIN"):
         raise CannotInterpret("DecayCorrection", f"START or ADMIN was expected, {correction} came")
@@ -231,7 +234,7 @@ def _of_activity(
     half_life_s = _required_number(header, f"{_TRACER}RadionuclideHalfLife")
     started, measured, measured_by, decay = None, None, "administration", 1.0
     if correction == "START":
-        measured, measured_by = _scan_time(header, earliest, half_life_s)
+        measured, measured_by = _scan_time(values, earliest, half_life_s)
         started = _start_time(header, measured)
         elapsed_s = (measured - started).total_seconds()
         if not 0 <= elapsed_s <= _MOST_HALF_LIVES * half_life_s:
@@ -256,13 +259,14 @@ def _of_activity(
 
 
 def _scan_time(
-    header: Header, earliest: datetime | None, half_life_s: float
+    values: HeaderBytes, earliest: datetime | None, half_life_s: float
 ) -> tuple[datetime, str]:
     """Return when the values hold, and by which attributes."""
+    header = values.header
     series = _moment(header, "SeriesDate", "SeriesTime")
     if series is not None and earliest is not None and series <= earliest:
         return series, "SeriesDate, SeriesTime"
-    private = _private_text(header, 0x0009, 0x0D, "GEMS_PETD_01")
+    private = _private_text(values, 0x0009, 0x0D, "GEMS_PETD_01")
     scan = _parse_date_time(private) if private else None
     if scan is not None and (earliest is None or scan <= earliest):
         return scan, "(0009,100D) of GE"
@@ -357,21 +361,18 @@ def _required_number(header: Header, keyword: str) -> float:
     return number
 
 
-def _private_text(header: Header, group: int, element: int, creator: str) -> str | None:
-    # PS3.5 7.8.1: the block that a creator reserves is another one in each data set.
-    for found in header.elements:
-        if (
-            found.tag >> 16 == group
-            and found.tag & 0xFF == element
-            and found.private_creator == creator
-            and "." not in found.path
-        ):
-            return found.value
+def _private_text(values: HeaderBytes, group: int, element: int, creator: str) -> str | None:
+    # PS3.5 7.8.1: the block that a creator reserves is another one in each data set. The bytes are
+    # read, not the header's text: archives on the way write private elements as UN, which has none.
+    for prefix, tag, _, _, _, raw, found, _ in values.raws:
+        is_it = not prefix and tag >> 16 == group and tag & 0xFF == element and tag & 0xFF00
+        if is_it and found == creator and raw:
+            return raw.decode("ascii", "replace").strip(" \0")
     return None
 
 
-def _private_number(header: Header, group: int, element: int, creator: str) -> float | None:
-    text = _private_text(header, group, element, creator)
+def _private_number(values: HeaderBytes, group: int, element: int, creator: str) -> float | None:
+    text = _private_text(values, group, element, creator)
     try:
         number = float(text) if text else None
     except ValueError:

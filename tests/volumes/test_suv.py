@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 from pydicom.dataset import Dataset
 
-from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.raw_values import HeaderBytes, read_header_bytes
 from noctis_lab.errors import CannotInterpret, SeriesNotFound
 from noctis_lab.synthetic import TORSO_SUV, ct_series, pet_series
 from noctis_lab.synthetic.pet import DOSE_BQ, HALF_LIFE_S, UPTAKE_S, WEIGHT_KG
@@ -34,7 +34,7 @@ def _clock(hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 2, 5, hour, minute)  # noqa: DTZ001
 
 
-def _headers(tmp_path: Path, *changes: Change, planes: int = 1) -> list[Header]:
+def _headers(tmp_path: Path, *changes: Change, planes: int = 1) -> list[HeaderBytes]:
     made = []
     for number, plane in enumerate(pet_series(planes=planes, rows=8, columns=8, noise=0)):
         for change in changes:
@@ -43,7 +43,7 @@ def _headers(tmp_path: Path, *changes: Change, planes: int = 1) -> list[Header]:
         pydicom.dcmwrite(stream, plane, enforce_file_format=True)
         path = tmp_path / f"{number}.dcm"
         path.write_bytes(stream.getvalue())
-        made.append(read_header(path))
+        made.append(read_header_bytes(path))
     return made
 
 
@@ -72,7 +72,7 @@ def test_a_whole_volume_has_the_uptake_that_was_painted(handle: Handle, tmp_path
     planes = pet_series(planes=3, rows=48, columns=48, noise=0, resolution_mm=0)
     paths = admit(handle, planes, tmp_path / "in")
     volume = load(handle, planes[0].SeriesInstanceUID)
-    inputs = find_suv_inputs([read_header(path) for path in paths])
+    inputs = find_suv_inputs([read_header_bytes(path) for path in paths])
     suv = suv_bw(volume, inputs)
     assert inputs.factor == pytest.approx(DECAYED, rel=1e-9)
     expected = volume.values * np.float32(DECAYED)
@@ -266,6 +266,11 @@ def test_philips_counts_have_a_factor_or_an_activity(tmp_path: Path) -> None:
     activity = _private(0x7053, 0x09, PHILIPS, "DS", "2.5")
     no_factor = _private(0x7053, 0x00, PHILIPS, "DS", "0")
     assert find_suv_inputs(_headers(tmp_path, counts, factor, activity)).factor == 0.00042
+    unknown = _private(0x7053, 0x00, PHILIPS, "UN", b"0.00042 ")  # by an archive on the way
+    assert find_suv_inputs(_headers(tmp_path, counts, unknown)).factor == 0.00042
+    of_another = _private(0x7053, 0x00, "Somebody else", "DS", "0.00042")
+    with pytest.raises(CannotInterpret, match="7053,1000"):
+        find_suv_inputs(_headers(tmp_path, counts, of_another))
     inputs = find_suv_inputs(_headers(tmp_path, counts, no_factor, activity))
     assert inputs.activity_per_value == 2.5
     assert inputs.factor == pytest.approx(2.5 * DECAYED)
@@ -299,13 +304,13 @@ def test_planes_that_give_different_factors_are_refused(tmp_path: Path) -> None:
 @pytest.mark.real_data
 def test_real_pet(real_data: Path) -> None:
     folder = real_data / "real/go_dicom_testdata"
-    first = find_suv_inputs([read_header(folder / "1.dcm")])
+    first = find_suv_inputs([read_header_bytes(folder / "1.dcm")])
     # By hand: 15:23:16.921 less 14:17:00 is 3976.921 s.
     assert first.decay_factor == pytest.approx(2 ** (-3976.921 / 6586.2), rel=1e-9)
     expected = 69.7344e3 / (178340011.59668 * 2 ** (-3976.921 / 6586.2))
     assert first.factor == pytest.approx(expected, rel=1e-9)
-    second = find_suv_inputs([read_header(folder / "2.dcm")])
+    second = find_suv_inputs([read_header_bytes(folder / "2.dcm")])
     assert second.decay_factor == pytest.approx(2 ** (-0.109 / 6586.2), rel=1e-9)
     plain = next((real_data / "real/pet_nema_iq_recon1").iterdir())
     with pytest.raises(CannotInterpret, match="Units"):
-        find_suv_inputs([read_header(plain)])
+        find_suv_inputs([read_header_bytes(plain)])
