@@ -152,8 +152,13 @@ def find_suv_inputs(files: Sequence[HeaderBytes]) -> SuvInputs:
         raise CannotInterpret("SOPInstanceUID", "SUV needs at least one instance")
     acquired = [_moment(file.header, "AcquisitionDate", "AcquisitionTime") for file in files]
     earliest = min((moment for moment in acquired if moment is not None), default=None)
-    found = [_inputs_of(file, earliest) for file in files]
+    try:
+        found = [_inputs_of(file, earliest) for file in files]
+    except ArithmeticError as error:  # years beyond the calendar, times of 1e300 s
+        raise CannotInterpret("FrameReferenceTime", "times are beyond all scans") from error
     factors = [inputs.factor for inputs in found]
+    if not all(0 < factor < math.inf for factor in factors):
+        raise CannotInterpret("PatientWeight", "weight and dose give no SUV factor above zero")
     if max(factors) > min(factors) * (1 + _SAME_FACTOR):
         raise CannotInterpret(
             "AcquisitionTime",

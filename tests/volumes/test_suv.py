@@ -260,6 +260,18 @@ def test_a_series_made_later_takes_its_scan_time_elsewhere(tmp_path: Path) -> No
         find_suv_inputs(_headers(tmp_path, late, _set(FrameReferenceTime=0)))
 
 
+def test_numbers_beyond_all_scans_are_refused(tmp_path: Path) -> None:
+    late = _set(SeriesTime="150000", AcquisitionDate="20260205", AcquisitionTime="110500")
+    endless = _set(FrameReferenceTime="1e300", ActualFrameDuration=180_000)
+    with pytest.raises(CannotInterpret, match="beyond all scans"):
+        find_suv_inputs(_headers(tmp_path, late, endless))
+    with pytest.raises(CannotInterpret, match="factor above zero"):
+        find_suv_inputs(_headers(tmp_path, _set(PatientWeight="1e308")))
+    negative = _private(0x7053, 0x00, PHILIPS, "DS", "-0.5")
+    with pytest.raises(CannotInterpret, match="factor above zero"):
+        find_suv_inputs(_headers(tmp_path, _set(Units="CNTS"), negative))
+
+
 def test_philips_counts_have_a_factor_or_an_activity(tmp_path: Path) -> None:
     counts = _set(Units="CNTS")
     factor = _private(0x7053, 0x00, PHILIPS, "DS", "0.00042")
