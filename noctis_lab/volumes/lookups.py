@@ -1,21 +1,22 @@
-"""Tables of an instance's own, read once per process: its Modality LUT and its palette."""
+"""What files say of their values beyond slope and intercept: Modality LUT, palette, unit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.modality_lut import ModalityLut, read_modality_lut
 from noctis_lab.dicom.palette import Palette, open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
+from noctis_lab.dicom.rescale import Rescale, values_units
 from noctis_lab.errors import CannotInterpret, InvalidDicom
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["find_luts", "find_modality_lut", "find_palette"]
+__all__ = ["find_luts", "find_modality_lut", "find_palette", "find_units"]
 
 _LEAST_BYTES = 1024
 
@@ -66,3 +67,31 @@ def find_palette(handle: Handle, row: InstanceRow) -> Palette:
     palette = open_palette(instance_file(handle.storage, row))
     handle.frames.put(key, palette, _LEAST_BYTES + palette.nbytes)
     return palette
+
+
+def find_units(
+    modality: str | None,
+    instances: Collection[bytes],
+    rescales: Sequence[Rescale | None],
+    luts: Mapping[bytes, ModalityLut],
+    pet_units: str | None,
+) -> str:
+    """Return the unit of the modality values of some planes, as `values_units` writes it.
+
+    Parameters
+    ----------
+    modality
+        Of their series.
+    instances
+        The hashes of the data sets that hold them.
+    rescales
+        Of each plane.
+    luts
+        Of the instances, from `find_luts`.
+    pet_units
+        A PET's Units, where one is stated and was read.
+    """
+    types = {lut.units for lut in luts.values()}
+    is_of_tables = len(types) == 1 and all(instance in luts for instance in instances)
+    stated = types.pop() if is_of_tables else pet_units
+    return values_units(modality, rescales, stated=stated)
