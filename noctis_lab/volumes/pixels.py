@@ -18,7 +18,7 @@ from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.render import find_proportions
-from noctis_lab.dicom.rescale import IDENTITY, to_float32, values_units
+from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.errors import (
@@ -30,11 +30,10 @@ from noctis_lab.errors import (
     NoPixels,
     SeriesChanged,
     SeriesNotFound,
-    UnsupportedSeries,
     UnsupportedTransferSyntax,
 )
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette
+from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette, find_units
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.series_plan import find_facts, find_plan
@@ -159,7 +158,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    units = _units(series, view.frames, luts, header)
+    units = find_units(series, view.frames, luts, header)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
@@ -214,7 +213,7 @@ def encode_frames(
         A frame's file is not what was catalogued.
     InstanceNotFound
         There are no such frames.
-    UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
+    UnsupportedTransferSyntax, DecodeError
         A frame cannot be decoded or shown.
     """
     _, view = _find_view(handle, reference)
@@ -263,20 +262,6 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(
         stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
     )
-
-
-def _units(
-    series: SeriesRow,
-    frames: tuple[Frame, ...],
-    luts: dict[bytes, ModalityLut],
-    header: Header | None,
-) -> str:
-    stated = {lut.units for lut in luts.values()}
-    is_of_tables = all(frame.row.sha256 in luts for frame in frames)
-    unit = stated.pop() if len(stated) == 1 and is_of_tables else None
-    if unit is None and header is not None and series.Modality == "PT":
-        unit = header.text("Units")
-    return values_units(series.Modality, [frame.facts.rescale for frame in frames], stated=unit)
 
 
 def _note(
@@ -408,7 +393,7 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
         return ()
     try:
         shown = _read_shown(handle, middle.row, middle.index)
-    except (FileChanged, DecodeError, UnsupportedTransferSyntax, UnsupportedSeries):
+    except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
     return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
 
