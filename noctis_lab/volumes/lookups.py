@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.modality_lut import ModalityLut, read_modality_lut
 from noctis_lab.dicom.palette import Palette, open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
-from noctis_lab.dicom.rescale import Rescale, values_units
+from noctis_lab.dicom.rescale import values_units
 from noctis_lab.errors import CannotInterpret, InvalidDicom
+from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -70,28 +72,25 @@ def find_palette(handle: Handle, row: InstanceRow) -> Palette:
 
 
 def find_units(
-    modality: str | None,
-    instances: Collection[bytes],
-    rescales: Sequence[Rescale | None],
+    series: SeriesRow,
+    frames: Sequence[Frame],
     luts: Mapping[bytes, ModalityLut],
-    pet_units: str | None,
+    header: Header | None,
 ) -> str:
     """Return the unit of the modality values of some planes, as `values_units` writes it.
 
     Parameters
     ----------
-    modality
-        Of their series.
-    instances
-        The hashes of the data sets that hold them.
-    rescales
-        Of each plane.
+    frames
+        The planes.
     luts
-        Of the instances, from `find_luts`.
-    pet_units
-        A PET's Units, where one is stated and was read.
+        Of theirs, from `find_luts`.
+    header
+        Of one of them, asked for a PET's Units; None where it was not read.
     """
     types = {lut.units for lut in luts.values()}
-    is_of_tables = len(types) == 1 and all(instance in luts for instance in instances)
-    stated = types.pop() if is_of_tables else pet_units
-    return values_units(modality, rescales, stated=stated)
+    are_of_tables = all(frame.row.sha256 in luts for frame in frames)
+    stated = types.pop() if len(types) == 1 and are_of_tables else None
+    if stated is None and header is not None and series.Modality == "PT":
+        stated = header.text("Units")
+    return values_units(series.Modality, [frame.facts.rescale for frame in frames], stated=stated)

@@ -158,14 +158,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    pet_units = header.text("Units") if header is not None and series.Modality == "PT" else None
-    units = find_units(
-        series.Modality,
-        {row.sha256 for row in view.rows},
-        [frame.facts.rescale for frame in view.frames],
-        luts,
-        pet_units,
-    )
+    units = find_units(series, view.frames, luts, header)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
