@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.header import Header, Limits, read_header
+from noctis_lab.dicom.header import Header, Limits
 from noctis_lab.dicom.items import Item, to_tree
 from noctis_lab.errors import InvalidDicom
 
-__all__ = ["CLOSED", "Contour", "Roi", "StructureSet", "parse_structure_set", "read_structure_set"]
+__all__ = ["CLOSED", "CONTOUR_LIMITS", "Contour", "Roi", "StructureSet", "parse_structure_set"]
 
 #: Contours that bound an area (PS3.3 C.8.8.6.3).
 CLOSED = frozenset(("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"))
 #: A contour's data is one value: of a hundred thousand points, some 6 MB.
-_LIMITS = Limits(max_value_bytes=16 * 1024 * 1024)
+CONTOUR_LIMITS = Limits(max_value_bytes=16 * 1024 * 1024)
 #: A kilometre: what lies farther is no place in a patient's room.
 _FARTHEST_MM = 1e6
 
@@ -76,26 +75,13 @@ class StructureSet:
     SourceSeriesUIDs: tuple[str, ...]  # of the images that the contours were drawn on
 
 
-def read_structure_set(path: Path) -> StructureSet:
-    """Read an RTSTRUCT file.
-
-    Raises
-    ------
-    InvalidDicom, DicomTooLarge
-        As `parse_structure_set` and `header.read_header`; a header is at most 64 MiB.
-    OSError
-        The file cannot be read.
-    """
-    return parse_structure_set(read_header(path, limits=_LIMITS))
-
-
 def parse_structure_set(header: Header) -> StructureSet:
     """Return what an RTSTRUCT data set states.
 
     Parameters
     ----------
     header
-        Read with a `Limits.max_value_bytes` that takes contours along.
+        Read within `CONTOUR_LIMITS`, which take contours along.
 
     Returns
     -------
@@ -211,8 +197,10 @@ def _parse_points(where: str, item: Item) -> NDArray[np.float64]:
     text = item.text("ContourData")
     if text is None:
         stated = item.elements.get("ContourData")
-        if stated is not None and stated.length > _LIMITS.max_value_bytes:
-            raise InvalidDicom(f"{where} has more than {_LIMITS.max_value_bytes} bytes of points")
+        if stated is not None and stated.length > CONTOUR_LIMITS.max_value_bytes:
+            raise InvalidDicom(
+                f"{where} has more than {CONTOUR_LIMITS.max_value_bytes} bytes of points"
+            )
         raise InvalidDicom(f"{where} has no points")
     try:
         # numpy takes what float takes: "nan" and "inf" are told apart below, "1_0" here.

@@ -17,7 +17,7 @@ from noctis_lab.volumes.conversion import NO_RESCALE, Conversion
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.summary import describe_gaps
 
-__all__ = ["attributes_of", "coordinates_of", "warn_of_gaps"]
+__all__ = ["attributes_of", "coordinates_of", "series_attributes", "warn_of_gaps"]
 
 type Attributes = dict[str, str | int | float | list[float] | list[int]]
 
@@ -63,11 +63,7 @@ def attributes_of(
     )
     attributes: dict[str, Any] = {
         "units": units,
-        "Modality": series.Modality,
-        "SeriesDescription": series.SeriesDescription,
-        "SeriesNumber": series.SeriesNumber,
-        "SeriesInstanceUID": series.SeriesInstanceUID,
-        "StudyInstanceUID": series.StudyInstanceUID,
+        **series_attributes(series),
         "PhotometricInterpretation": "RGB"
         if stack.is_color
         else frames[0].layout.photometric_interpretation,
@@ -82,6 +78,17 @@ def attributes_of(
         attributes["gaps_after_mm"] = [gap.after_mm for gap in stack.placement.gaps]
         attributes["gap_planes"] = [gap.planes for gap in stack.placement.gaps]
     return {name: value for name, value in attributes.items() if value not in (None, [])}
+
+
+def series_attributes(series: SeriesRow) -> dict[str, str | int | None]:
+    """Return what an array says of its series, by DICOM keyword; None where it is not stated."""
+    return {
+        "Modality": series.Modality,
+        "SeriesDescription": series.SeriesDescription,
+        "SeriesNumber": series.SeriesNumber,
+        "SeriesInstanceUID": series.SeriesInstanceUID,
+        "StudyInstanceUID": series.StudyInstanceUID,
+    }
 
 
 def warn_of_gaps(stack: Stack, *, stacklevel: int) -> None:

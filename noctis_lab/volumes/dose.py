@@ -16,9 +16,11 @@ from noctis_lab.dicom.geometry import PlaneGeometry, plane_normal
 from noctis_lab.dicom.rescale import IDENTITY, apply_rescale
 from noctis_lab.errors import DuplicatePositions, NoPixels, UnsupportedSeries
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
+from noctis_lab.volumes.assemble import series_attributes
 from noctis_lab.volumes.axes import AXES
-from noctis_lab.volumes.instance_frames import each_frame, instance_header, require_size
+from noctis_lab.volumes.instance_frames import each_frame, require_size
 from noctis_lab.volumes.lattice import Lattice, plan_lattice
+from noctis_lab.volumes.planes import instance_file, read_instance_header
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -81,7 +83,7 @@ def load_dose(
             "instance.dataset()",
             SOPInstanceUIDs=(row.SOPInstanceUID,),
         )
-    grid = parse_dose_grid(instance_header(handle, row))
+    grid = parse_dose_grid(read_instance_header(instance_file(handle.storage, row), row))
     if grid.rescale is None and not stored:
         raise UnsupportedSeries(
             row.SeriesInstanceUID,
@@ -162,11 +164,7 @@ def _attributes(
     scaling = grid.rescale.slope if grid.rescale is not None else None
     found: dict[str, str | float | int | list[str] | None] = {
         "units": units or "unspecified",
-        "Modality": series.Modality,
-        "SeriesDescription": series.SeriesDescription,
-        "SeriesNumber": series.SeriesNumber,
-        "SeriesInstanceUID": series.SeriesInstanceUID,
-        "StudyInstanceUID": series.StudyInstanceUID,
+        **series_attributes(series),
         "SOPInstanceUID": grid.SOPInstanceUID,
         "DoseUnits": grid.DoseUnits,
         "DoseType": grid.DoseType,

@@ -1,4 +1,4 @@
-"""One multi-frame instance: its header read again, and its frames, each once."""
+"""The frames of one multi-frame instance, each read once, within bounds."""
 
 from __future__ import annotations
 
@@ -11,49 +11,24 @@ from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
-from noctis_lab.dicom.header import Header, Limits, read_header
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
-from noctis_lab.errors import CompressedPixels, FileChanged, UnsupportedSeries
-from noctis_lab.volumes.planes import instance_file, is_plain, open_plane, read_plane_into
+from noctis_lab.errors import CompressedPixels, UnsupportedSeries
+from noctis_lab.volumes.planes import (
+    instance_file,
+    is_plain,
+    open_plane,
+    read_plane_into,
+)
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["LARGEST_ARRAY_BYTES", "each_frame", "instance_header", "require_size"]
+__all__ = ["LARGEST_ARRAY_BYTES", "each_frame", "require_size"]
 
 #: Of an array that a few bytes of a file can ask for: segments or planes that hold no frame.
 LARGEST_ARRAY_BYTES = 4 * 1024**3
 
 type Place = Callable[[int, NDArray[Any]], None]
-
-
-def instance_header(handle: Handle, row: InstanceRow, *, limits: Limits | None = None) -> Header:
-    """Read an instance's header from its file.
-
-    Raises
-    ------
-    FileChanged
-        The file is missing, or is another instance's now.
-    DicomTooLarge
-        A bound of `limits` is exceeded.
-    """
-    path = instance_file(handle.storage, row)
-    try:
-        header = read_header(path) if limits is None else read_header(path, limits=limits)
-    except OSError as error:
-        raise FileChanged(
-            f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
-            "'noctis fsck' says what else is missing",
-            SOPInstanceUID=row.SOPInstanceUID,
-            path=str(path),
-        ) from error
-    if header.SOPInstanceUID != row.SOPInstanceUID:
-        raise FileChanged(
-            f"the file of instance {row.SOPInstanceUID} holds another one now; index it again",
-            SOPInstanceUID=row.SOPInstanceUID,
-            path=str(path),
-        )
-    return header
 
 
 def require_size(row: InstanceRow, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

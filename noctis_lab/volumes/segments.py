@@ -14,9 +14,11 @@ from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.segmentation import Segment, Segmentation, parse_segmentation
 from noctis_lab.errors import DuplicatePositions, NoGeometry, NoPixels, UnsupportedSeries
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
+from noctis_lab.volumes.assemble import series_attributes
 from noctis_lab.volumes.axes import AXES
-from noctis_lab.volumes.instance_frames import each_frame, instance_header, require_size
+from noctis_lab.volumes.instance_frames import each_frame, require_size
 from noctis_lab.volumes.lattice import fill_gaps, plan_lattice
+from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.source_grid import find_on_source
 
 if TYPE_CHECKING:
@@ -390,14 +392,9 @@ class Segments:
         )
 
     def _attributes(self, grid: _Grid, *, units: str) -> dict[str, Any]:
-        series = self._series
         found: dict[str, Any] = {
             "units": units,
-            "Modality": series.Modality,
-            "SeriesDescription": series.SeriesDescription,
-            "SeriesNumber": series.SeriesNumber,
-            "SeriesInstanceUID": series.SeriesInstanceUID,
-            "StudyInstanceUID": series.StudyInstanceUID,
+            **series_attributes(self._series),
             "SOPInstanceUID": self.SOPInstanceUID,
             "SegmentationType": self._stated.kind,
             "SegmentationFractionalType": self._stated.fractional_type,
@@ -418,7 +415,7 @@ def open_segments(handle: Handle, series: SeriesRow, row: InstanceRow) -> Segmen
     NoPixels, UnsupportedSeries
         It has no frames; `segmentation.parse_segmentation` says what stands against it.
     DicomTooLarge, FileChanged
-        As `instance_frames.instance_header` and `frame_facts.frame_facts`.
+        As `planes.read_instance_header` and `frame_facts.frame_facts`.
     """
     if row.pixels is None:
         raise NoPixels(
@@ -426,4 +423,9 @@ def open_segments(handle: Handle, series: SeriesRow, row: InstanceRow) -> Segmen
             "the segmentation has no frames",
             SOPInstanceUIDs=(row.SOPInstanceUID,),
         )
-    return Segments(handle, series, row, parse_segmentation(instance_header(handle, row)))
+    return Segments(
+        handle,
+        series,
+        row,
+        parse_segmentation(read_instance_header(instance_file(handle.storage, row), row)),
+    )

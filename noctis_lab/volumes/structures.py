@@ -10,10 +10,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.contours import CLOSED, Contour, Roi, StructureSet, read_structure_set
+from noctis_lab.dicom.contours import (
+    CLOSED,
+    CONTOUR_LIMITS,
+    Contour,
+    Roi,
+    StructureSet,
+    parse_structure_set,
+)
 from noctis_lab.dicom.object_kinds import STRUCTURES
 from noctis_lab.errors import (
-    FileChanged,
     InvalidDicom,
     MixedGeometry,
     NoGeometry,
@@ -22,7 +28,7 @@ from noctis_lab.errors import (
 )
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.axes import AXES, GEOMETRY
-from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.rasterize import (
     Grid,
     contour_planes_mm,
@@ -252,7 +258,7 @@ def load_structures(
         The series holds no structure set, not that one, or several and none was named; also what
         `contours.parse_structure_set` says against it.
     FileChanged
-        The file is missing.
+        As `planes.read_instance_header`.
     """
     sets = [row for row in rows if row.SOPClassUID == STRUCTURES]
     wanted = [row for row in sets if SOPInstanceUID in (None, row.SOPInstanceUID)]
@@ -265,19 +271,13 @@ def load_structures(
         )
         raise UnsupportedSeries(SeriesInstanceUID, f"it holds {what}", SOPInstanceUIDs=uids)
     row = wanted[0]
-    path = instance_file(handle.storage, row)
     try:
-        return Structures(read_structure_set(path), SeriesInstanceUID)
+        path = instance_file(handle.storage, row)
+        header = read_instance_header(path, row, limits=CONTOUR_LIMITS)
+        return Structures(parse_structure_set(header), SeriesInstanceUID)
     except InvalidDicom as error:
         raise UnsupportedSeries(
             SeriesInstanceUID, error.reason, SOPInstanceUIDs=(row.SOPInstanceUID,)
-        ) from error
-    except OSError as error:
-        raise FileChanged(
-            f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
-            "'noctis fsck' says what else is missing",
-            SOPInstanceUID=row.SOPInstanceUID,
-            path=str(path),
         ) from error
 
 

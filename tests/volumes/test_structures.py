@@ -476,3 +476,17 @@ def test_points_of_a_varian_set_are_points(real_data: Path, handle: Handle) -> N
 
     assert [roi.name for roi in structures] == ["AcqIsocenter", "InitLaserIso", "InitMatchIso"]
     assert {c.geometric_type for roi in structures for c in roi.contours} == {"POINT"}
+
+
+def test_a_source_in_place_that_became_another_is_refused(handle: Handle, tmp_path: Path) -> None:
+    dataset = structure_set([Outline(name="a", contours=[])], ct_series(planes=1))
+    (path,) = admit(handle, [dataset], tmp_path / "rt", in_place=True)
+    rows = handle.catalog.instances_of(dataset.SeriesInstanceUID)
+    path.touch()
+    assert len(load_structures(handle, dataset.SeriesInstanceUID, rows)) == 1
+
+    dataset.StructureSetROISequence[0].ROIName = "b"
+    dataset.save_as(path, enforce_file_format=True)
+
+    with pytest.raises(FileChanged, match="not what was catalogued"):
+        load_structures(handle, dataset.SeriesInstanceUID, rows)
