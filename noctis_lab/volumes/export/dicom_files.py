@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pydicom
+from pydicom.uid import UID
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.date_policy import DatePolicy
@@ -20,6 +22,11 @@ from noctis_lab.volumes.planes import instance_file
 __all__ = ["copy_instances", "write_pseudonymised"]
 
 _PIECE = 1 << 20
+# What pydicom raises where a data set is not as the standard has it, disks apart.
+_UNWRITABLE = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
+    NotImplementedError, RecursionError, struct.error,
+)  # fmt: skip
 
 type Progress = Callable[[int, int], None]
 
@@ -80,14 +87,16 @@ def write_pseudonymised(
             _copy(instance_file(storage, row), row, path)  # which checks it
             with silenced_pydicom():
                 try:
-                    read = pydicom.dcmread(path)
+                    # A file indexed in place may have no file meta.
+                    read = pydicom.dcmread(path, force=True)
+                    read.file_meta.TransferSyntaxUID = UID(row.transfer_syntax_uid)
                     cleaned = pseudonymise(
                         read, pseudonyms, dates=dates, allow_burned_in=allow_burned_in
                     )
                     pydicom.dcmwrite(path, cleaned, enforce_file_format=True)
-                except (ValueError, TypeError, LookupError, AttributeError) as error:
-                    if isinstance(error, CannotPseudonymise):
-                        raise
+                except CannotPseudonymise:
+                    raise
+                except _UNWRITABLE as error:
                     raise CannotPseudonymise(
                         row.SOPInstanceUID,
                         f"it cannot be written anew ({type(error).__name__}); leave it out",

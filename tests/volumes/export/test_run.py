@@ -31,7 +31,7 @@ from noctis_lab.volumes.export.report import ExportReport, ExportStatus
 from noctis_lab.volumes.export.run import export_series
 from noctis_lab.volumes.export_format import ExportFormat
 from noctis_lab.volumes.load import load
-from tests.volumes.archive import admit
+from tests.volumes.archive import admit, admit_file
 
 SERIES = "1.2.826.0.1.3680043.10.1.5"
 VOLUMES = [ExportFormat.NIFTI, ExportFormat.ZARR, ExportFormat.NETCDF, ExportFormat.PNG]
@@ -316,6 +316,23 @@ def test_a_pseudonymised_volume_and_its_files_have_the_same_uids(
     xr.testing.assert_equal(made.drop_vars("SOPInstanceUID"), original.drop_vars("SOPInstanceUID"))
     assert made.attrs["units"] == "HU"
     assert "SeriesDescription" not in made.attrs
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+def test_a_source_in_place_without_file_meta_is_pseudonymised_too(
+    syntax: str, handle: Handle, tmp_path: Path
+) -> None:
+    (dataset,) = series(transfer_syntax_uid=syntax)[:1]
+    path = tmp_path / "bare"
+    implicit = syntax.endswith("1.2")
+    with path.open("wb") as out:
+        del dataset.file_meta
+        pydicom.dcmwrite(out, dataset, implicit_vr=implicit, little_endian=True)
+    admit_file(handle, path, in_place=True)
+    folder = only_path(export(handle, ExportFormat.DICOM, tmp_path / "out", pseudonymise=True))
+    (made,) = [pydicom.dcmread(each) for each in folder.iterdir()]
+    assert made.file_meta.TransferSyntaxUID == syntax
+    assert made.PixelData == dataset.PixelData
 
 
 @pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.DICOM])
