@@ -1,9 +1,9 @@
 """Every series of a folder, ours beside SimpleITK and dcm2niix, and why they differ.
 
-`uv run python benchmarks/agreement.py PATH` indexes the folder in place into an archive that is thrown away, loads every stack of every series,
-and looks whether each peer has the same numbers at the same places of the patient. A difference is
-explained by a rule that is checked on the numbers, or it stands as UNEXPLAINED and the command
-fails. `--write` writes the report to `docs/agreement.md`.
+`uv run python benchmarks/agreement.py PATH` indexes the folder in place into an archive that is
+thrown away, loads every stack of every series, and looks whether each peer has the same numbers at
+the same places of the patient. A difference is explained by a rule that is checked on the numbers,
+or it stands as UNEXPLAINED and the command fails. `--write` writes `docs/agreement.md`.
 """
 
 from __future__ import annotations
@@ -107,9 +107,10 @@ def report(lines: Sequence[Line]) -> str:
         "# Agreement with SimpleITK and dcm2niix",
         "",
         (
-            "Written by `uv run python benchmarks/agreement.py PATH --write`. *Agrees*: at 4,000 random"
-            " voxels the peer has, at the same place of the patient (within 0.02 voxels), the same"
-            " number. Every difference is explained by a rule that was checked on the numbers."
+            "Written by `uv run python benchmarks/agreement.py PATH --write`. *Agrees*: at 4,000"
+            " random voxels the peer has, at the same place of the patient (within 0.02 voxels),"
+            " the same number. Every difference is explained by a rule that was checked on the"
+            " numbers."
         ),
         "",
     ]
