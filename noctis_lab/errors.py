@@ -15,12 +15,14 @@ name or identifier: UIDs only.
     ├── ArchiveRefused (ValueError)             a zip archive is broken or passes a bound
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
+    ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
+    │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
@@ -36,6 +38,8 @@ name or identifier: UIDs only.
     ├── AccessDenied (PermissionError)          `access.may` said no
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
     └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
+
+    GeometryWarning (UserWarning)               a volume is right, but not what one expects
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotInterpret",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -55,6 +60,7 @@ __all__ = [
     "DicomTooLarge",
     "DuplicatePositions",
     "FileChanged",
+    "GeometryWarning",
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
@@ -73,6 +79,7 @@ __all__ = [
     "SeriesChanged",
     "SeriesNotFound",
     "SettingsError",
+    "SeveralStacks",
     "StorageError",
     "StudyNotFound",
     "TruncatedDicom",
@@ -147,6 +154,23 @@ class UnsupportedTransferSyntax(NoctisError, NotImplementedError):
 
 class DecodeError(NoctisError, ValueError):
     """A frame's bytes do not decode to the shape and depth its header states."""
+
+
+class CannotInterpret(NoctisError, ValueError):
+    """What a data set states of its values (a table, an overlay, a dose) cannot be followed.
+
+    Parameters
+    ----------
+    keyword
+        The element that is missing or contradicts, by its path.
+    reason
+        What was expected and what came; no patient data.
+    """
+
+    def __init__(self, keyword: str, reason: str) -> None:
+        super().__init__(f"{keyword}: {reason}")
+        self.keyword = keyword
+        self.reason = reason
 
 
 class StudyNotFound(NoctisError, LookupError):
@@ -238,6 +262,10 @@ class NoPixels(CannotStack):
 
 class CompressedPixels(CannotStack):
     """The pixels are compressed in a way that cannot be loaded yet."""
+
+
+class SeveralStacks(CannotStack):
+    """The series makes several arrays; `stack=` names the one that is meant, and `reason` all."""
 
 
 class UnsupportedSeries(CannotStack):
@@ -345,3 +373,31 @@ class SenderRefused(NoctisError, PermissionError):
 
 class SendFailed(NoctisError, ConnectionError):
     """An association or a C-STORE that we began did not succeed."""
+
+
+class GeometryWarning(UserWarning):
+    """A volume is right as it is given, but not what one may expect: planes are missing, say.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series.
+    reason
+        What is so; no patient data.
+    gaps
+        Where planes are missing, as (z coordinate in mm of the plane before, how many).
+    """
+
+    def __init__(
+        self,
+        SeriesInstanceUID: str,
+        reason: str,
+        gaps: tuple[tuple[float, int], ...] = (),
+    ) -> None:
+        super().__init__(SeriesInstanceUID, reason, gaps)
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.gaps = gaps
+
+    def __str__(self) -> str:
+        return f"series {self.SeriesInstanceUID}: {self.reason}"

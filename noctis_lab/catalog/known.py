@@ -11,7 +11,6 @@ from noctis_lab.catalog.connection import Connections, mapped
 from noctis_lab.catalog.records import InstanceEntry, Receipt
 from noctis_lab.catalog.rows import (
     clean_text,
-    format_values,
     instance_values,
     origin_values,
     to_receipt,
@@ -99,7 +98,10 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
     uid = clean_text(entry.SOPInstanceUID)
     key = uid_key(uid)
     values = instance_values(entry, None)
-    layout = format_values(entry)
+    format_ = schema.instance_format
+    same_syntax = select(format_.c.format_key).where(
+        format_.c.transfer_syntax_uid == clean_text(entry.transfer_syntax_uid)
+    )
     with connections.write() as connection:
         changed = connection.execute(
             update(table)
@@ -107,7 +109,8 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
                 table.c.instance_key == key,
                 table.c.SOPInstanceUID == uid,
                 table.c.sha256 == entry.sha256,
-                table.c.format_key == layout["format_key"],
+                # Equal bytes in one syntax have one layout, whatever an older program kept of it.
+                table.c.format_key.in_(same_syntax),
             )
             .values({name: values[name] for name in _OF_THE_PLACE})
         )

@@ -68,7 +68,9 @@ def _jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     space = "CMYK" if info.samples == 4 else "RGB"
     words = imagecodecs.jpeg8_decode(payload, colorspace=space, outcolorspace=space)
     if info.colour_transformed is False and photometric in ("YBR_FULL", "YBR_FULL_422"):
-        words = from_rgb(words)  # the other way round: stated as YCbCr, kept as RGB
+        words = from_rgb(
+            words, bits_stored=info.precision
+        )  # the other way round: stated as YCbCr, kept as RGB
     return to_stored(layout, words)
 
 

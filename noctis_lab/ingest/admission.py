@@ -92,6 +92,7 @@ def build_entry(
         receipt=receipt,
         has_unread_modality_lut=header.has_unread_modality_lut(),
         is_mosaic=header.is_mosaic(),
+        FrameOfReferenceUID=header.text("FrameOfReferenceUID"),
     )
 
 

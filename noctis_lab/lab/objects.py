@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
 from noctis_lab.lab.shown import (
@@ -20,12 +20,14 @@ from noctis_lab.lab.shown import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
+    from noctis_lab.lab.load_options import LoadOptions, OpenOptions
     from noctis_lab.lab.selection import Selection
+    from noctis_lab.lab.stacks import Stack
 
 __all__ = ["Instance", "Series", "Study"]
 
@@ -94,9 +96,9 @@ class Series:
         row = self.row
         if row.facts.is_volume is not None:
             return row.facts
-        from noctis_lab.volumes.stack import summarise
+        from noctis_lab.volumes.series_plan import find_facts
 
-        return summarise(self._lab.catalog.instances_of(row.reference))
+        return find_facts(self._lab.handle, row.reference)
 
     @property
     def instances(self) -> Selection[Instance]:
@@ -105,38 +107,70 @@ class Series:
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def load(
-        self,
-        *,
-        dtype: DTypeLike | None = None,
-        stored: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> xr.DataArray:
-        """Load it as one volume: `noctis_lab.volumes.load.load` says how, and what it raises.
+    @property
+    def stacks(self) -> list[Stack]:
+        """The arrays that its frames make, in order of number: each with `load` and `open`.
+
+        Raises
+        ------
+        NoPixels, UnsupportedSeries
+            It holds no images.
+        FileChanged
+            A header had to be read, and its file is not what was catalogued.
+        """
+        from noctis_lab.lab.stacks import Stack
+        from noctis_lab.volumes.series_plan import find_plan
+
+        _, plan = find_plan(self._lab.handle, self.row.reference)
+        return [
+            Stack(number, found, load=self.load, open_=self.open)
+            for number, found in enumerate(plan.stacks)
+        ]
+
+    def load(self, **options: Unpack[LoadOptions]) -> xr.DataArray:
+        """Load it as one array: `noctis_lab.volumes.load.load` says how, and what it raises.
 
         Parameters
         ----------
-        dtype
-            Of the result; by default the smallest type that is exact.
-        stored
-            Give stored values instead of modality values (HU).
-        progress
-            Called as ``progress(planes done, planes in all)``.
+        **options
+            `stack`: which of `stacks`, where there are several. `dtype`: of the result, by default
+            the smallest that is exact. `stored`: stored values instead of modality values (HU).
+            `mask_padding`: NaN for padding. `duplicates`: ``"first"`` or ``"last"`` of frames at
+            one position that nothing tells apart. `progress`: called as ``progress(planes done,
+            planes in all)``.
 
         Returns
         -------
-        DataArray, dims (z, y, x)
+        DataArray, dims ([time|echo|b_value|phase|asl_context], z, y, x[, channel])
             Values with their place in the patient: ``.dicom.affine``, ``.dicom.spacing`` …
         """
         from noctis_lab.volumes.load import load
 
-        return load(
-            self._lab.handle,
-            self.row.reference,
-            dtype=dtype,
-            stored=stored,
-            progress=progress,
-        )
+        return load(self._lab.handle, self.row.reference, **options)
+
+    def open(
+        self,
+        *,
+        chunks: Mapping[str, int] | Literal["auto"] | None = None,
+        **options: Unpack[OpenOptions],
+    ) -> xr.DataArray:
+        """Open it lazily: pixels are read when they are asked for, and only those.
+
+        Parameters
+        ----------
+        chunks
+            As `xarray.open_dataset` (needs dask, extra ``[dask]``); None reads without dask.
+        **options
+            As `load`, without `progress`.
+
+        Returns
+        -------
+        DataArray
+            As `load` returns, its values being read on demand.
+        """
+        from noctis_lab.volumes.backend import open_lazily
+
+        return open_lazily(self._lab.settings, self.row.reference, chunks=chunks, **options)
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""

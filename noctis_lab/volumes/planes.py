@@ -120,9 +120,9 @@ def _parse_again(path: Path, descriptor: int, row: InstanceRow, size_bytes: int)
 
 
 def read_plane_into(
-    descriptor: int, layout: PixelLayout, out: NDArray[Any], *, frame: int = 0
+    descriptor: int, layout: PixelLayout, out: NDArray[Any], *, frame: int = 0, first_row: int = 0
 ) -> None:
-    """Read one plain frame's stored values straight into an array.
+    """Read stored values of one plain frame, all rows or some, straight into an array.
 
     Parameters
     ----------
@@ -131,7 +131,9 @@ def read_plane_into(
     layout
         For which `is_plain` holds.
     out
-        ndarray of `native_dtype`, shape (rows, columns), C-contiguous.
+        ndarray of `native_dtype`, shape (any rows, columns), C-contiguous.
+    frame, first_row
+        Counted from 0.
 
     Raises
     ------
@@ -139,7 +141,8 @@ def read_plane_into(
         The file ends before the frame does.
     """
     target = memoryview(out).cast("B")
-    offset = layout.offset + frame * len(target)
+    rows_before = frame * layout.rows + first_row
+    offset = layout.offset + rows_before * layout.columns * out.itemsize
     done = 0
     while done < len(target):
         count = os.preadv(descriptor, [target[done:]], offset + done)

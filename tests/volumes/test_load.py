@@ -156,21 +156,32 @@ def _lut_table() -> pydicom.Sequence:
     return pydicom.Sequence([table])
 
 
+def test_a_modality_lut_that_is_a_table_is_looked_up(handle: Handle, tmp_path: Path) -> None:
+    none = {"RescaleSlope": None, "RescaleIntercept": None}
+    planes = ct_series(planes=2, elements={"ModalityLUTSequence": _lut_table(), **none})
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID)
+    stored = np.stack([plane.pixel_array for plane in planes])
+    # PS3.3 C.11.1: below the first value mapped the first entry holds, above the last the last.
+    np.testing.assert_array_equal(loaded.values, np.where(stored <= 0, 5, 7))
+    assert (loaded.dtype, loaded.attrs["units"]) == (np.uint16, "OD")
+    assert np.isnan(loaded.slope.values).all()
+
+
 @pytest.mark.parametrize(
     "elements",
     [
-        {"ModalityLUTSequence": _lut_table(), "RescaleSlope": None, "RescaleIntercept": None},
-        {"ModalityLUTSequence": _lut_table()},
+        {"ModalityLUTSequence": _lut_table()},  # beside a slope: which one holds is not said
         {"RescaleIntercept": None},
         {"RescaleSlope": None},
     ],
 )
-def test_values_of_a_modality_lut_that_is_not_read_are_refused(
+def test_values_of_a_modality_lut_that_cannot_be_followed_are_refused(
     handle: Handle, tmp_path: Path, elements: dict[str, Any]
 ) -> None:
     planes = ct_series(planes=2, rescale_slope=2, elements=elements)
     admit(handle, planes, tmp_path / "in")
-    with pytest.raises(UnsupportedSeries, match="Modality LUT of 2 of 2 planes") as refused:
+    with pytest.raises(UnsupportedSeries, match="Modality LUT of 2 instance") as refused:
         load(handle, planes[0].SeriesInstanceUID)
     assert len(refused.value.SOPInstanceUIDs) == 2
     stored = load(handle, planes[0].SeriesInstanceUID, stored=True)

@@ -13,6 +13,7 @@ from pydicom.uid import MPEG4HP41, ExplicitVRLittleEndian, RLELossless
 
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
+    DecodeError,
     InstanceNotFound,
     SeriesChanged,
     SeriesNotFound,
@@ -169,6 +170,74 @@ def test_colours_are_sent_as_rgb(handle: Handle, tmp_path: Path) -> None:
     uid = plane.SeriesInstanceUID
     assert describe_stack(handle, uid).frames[0].dtype == "rgb8"
     assert encode_frames(handle, uid, 0, 1) == colours.tobytes()
+
+
+def test_a_palettes_colours_are_sent_as_rgb(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, rows=1, columns=3, signed=False)[0]
+    plane.PhotometricInterpretation = "PALETTE COLOR"
+    del plane.WindowCenter, plane.WindowWidth
+    plane.PixelData = np.array([5, 6, 7], "<u2").tobytes()
+    colours = np.array([[255, 0, 1], [0, 128, 2], [9, 0, 64]], np.uint8)
+    for number, colour in enumerate(("Red", "Green", "Blue")):
+        setattr(plane, f"{colour}PaletteColorLookupTableDescriptor", [3, 5, 16])
+        entries = (colours[:, number].astype("<u2") << 8).tobytes()
+        setattr(plane, f"{colour}PaletteColorLookupTableData", entries)
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    described = describe_stack(handle, uid)
+    assert described.frames[0].dtype == "rgb8"
+    assert described.windows == ()
+    assert encode_frames(handle, uid, 0, 1) == colours.tobytes()
+
+
+def test_a_palette_that_is_not_there_is_named(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, signed=False)[0]
+    plane.PhotometricInterpretation = "PALETTE COLOR"
+    admit(handle, [plane], tmp_path / "in")
+    describe_stack(handle, plane.SeriesInstanceUID)
+    with pytest.raises(DecodeError, match="palette"):
+        encode_frames(handle, plane.SeriesInstanceUID, 0, 1)
+
+
+def test_values_of_a_modality_lut_are_sent(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, rows=1, columns=3, signed=False, windows=())[0]
+    del plane.RescaleSlope, plane.RescaleIntercept, plane.RescaleType
+    plane.PixelData = np.array([0, 1, 2], "<u2").tobytes()
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [3, 0, 16], "OD"
+    item.add_new(0x00283006, "OW", np.array([3000, 70, 60000], "<u2").tobytes())
+    plane.ModalityLUTSequence = [item]
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    described = describe_stack(handle, uid)
+    assert described.units == "OD"
+    assert "stored values" not in (described.note or "")
+    (frame,) = described.frames
+    assert (frame.dtype, frame.slope, frame.intercept) == ("uint16", 1, 0)
+    (window,) = described.windows
+    assert window.width > 50_000  # computed of the table's values
+    assert np.frombuffer(encode_frames(handle, uid, 0, 1), "<u2").tolist() == [3000, 70, 60000]
+
+
+def test_a_modality_lut_that_contradicts_is_not_applied_and_told(
+    handle: Handle, tmp_path: Path
+) -> None:
+    plane = ct_series(planes=1, rows=1, columns=3, signed=False)[0]
+    plane.PixelData = np.array([0, 1, 2], "<u2").tobytes()
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [3, 0, 16], "OD"
+    item.add_new(0x00283006, "OW", np.array([3000, 70, 60000], "<u2").tobytes())
+    plane.ModalityLUTSequence = [item]
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    assert "stored values" in (describe_stack(handle, uid).note or "")
+    assert np.frombuffer(encode_frames(handle, uid, 0, 1), "<u2").tolist() == [0, 1, 2]
+
+
+def test_a_pets_units_are_told(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=2, elements={"Modality": "PT", "Units": "BQML", "RescaleType": None})
+    admit(handle, planes, tmp_path / "in")
+    assert describe_stack(handle, planes[0].SeriesInstanceUID).units == "Bq/ml"
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 0), (0, 4), (3, 1), (1, 3)])
