@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from differences import Match, explain, match
-from peers import PEERS
+from differences import Case, explain, match
+from peers import PEERS, PeerVolume
 
 from noctis_lab import open_lab
 from noctis_lab.errors import NoctisError
@@ -27,7 +27,7 @@ from noctis_lab.lab import Lab
 from noctis_lab.lab.objects import Series
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "agreement.md"
-AGREES = "agrees"
+AGREES, COLOUR = "agrees", "colour, not compared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +44,15 @@ class Line:
         return not any(text.startswith("UNEXPLAINED") for text in self.peers.values())
 
 
-def load_stacks(series: Series) -> tuple[list[xr.DataArray], str]:
-    """Return what loads, and one sentence on it or on why nothing does."""
+def load_stacks(series: Series) -> tuple[list[tuple[xr.DataArray, xr.DataArray]], str]:
+    """Return what loads, as values and as stored values, and one sentence on it or on why not."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            volumes = [stack.load() for stack in series.stacks]
+            volumes = [(stack.load(), stack.load(stored=True)) for stack in series.stacks]
     except NoctisError as error:
         return [], f"refused, {type(error).__name__}: {str(error)[:160]}"
-    return volumes, "; ".join(_words(volume) for volume in volumes)
+    return volumes, "; ".join(_words(volume) for volume, _ in volumes)
 
 
 def _words(volume: xr.DataArray) -> str:
@@ -82,17 +82,22 @@ def compare(series: Series) -> Line:
             shapes = ", ".join(str(volume.values.shape) for volume in theirs[:3])
             told[name] = f"gives {shapes} without a warning; we refuse by name"
             continue
-        told[name] = "; ".join(_told(volume, match(volume, theirs)) for volume in volumes)
+        told[name] = "; ".join(_told(*volume, theirs, len(volumes)) for volume in volumes)
     title = " · ".join(
         part for part in (files[0].parent.name, row.Modality, row.SeriesInstanceUID[-12:]) if part
     )
     return Line(name=title, ours=ours, peers=told)
 
 
-def _told(volume: xr.DataArray, found: Match) -> str:
+def _told(
+    volume: xr.DataArray, stored: xr.DataArray, theirs: Sequence[PeerVolume], stacks: int
+) -> str:
+    if "channel" in volume.dims:
+        return COLOUR
+    found = match(volume, theirs)
     if found.is_equal:
         return AGREES
-    reasons = explain(volume, found)
+    reasons = explain(Case(ours=volume, found=found, stored=match(stored, theirs), stacks=stacks))
     return "; ".join(reasons) if reasons else f"UNEXPLAINED: {found}"
 
 
@@ -133,7 +138,10 @@ def _kind(told: str) -> str:
         return told.split(" (")[0].split(":")[0]
     if "we refuse by name" in told:
         return "give a volume where we refuse"
-    return AGREES if set(told.split("; ")) == {AGREES} else "differ, explained"
+    kinds = set(told.split("; "))
+    if len(kinds) == 1 and kinds <= {AGREES, COLOUR}:
+        return kinds.pop()
+    return "differ, explained"
 
 
 def _cell(text: str) -> str:

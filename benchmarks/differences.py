@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from peers import PeerVolume
 
-__all__ = ["Match", "explain", "match"]
+__all__ = ["Case", "Match", "explain", "match"]
 
 SAMPLES = 4000
 #: A place is the same within this part of a voxel.
@@ -29,6 +29,7 @@ class Match:
     slope: float  # peer = slope · ours + intercept, where placed
     intercept: float
     misfit: float  # of that line, largest, relative to the range of ours
+    modulus: int  # what all differences are multiples of, where placed; 0 where there is none
     planes_found: float  # part of our planes whose numbers are a plane of the peer, wherever
     plane_count: int  # of the peer, over all its volumes
 
@@ -53,6 +54,7 @@ def match(ours: xr.DataArray, peers: Sequence[PeerVolume]) -> Match:
         slope=weakest.slope,
         intercept=weakest.intercept,
         misfit=weakest.misfit,
+        modulus=weakest.modulus,
         planes_found=sum(print_ in planes for print_ in own) / len(own),
         plane_count=sum(volume.shape[0] for peer in peers for volume in peer.volumes),
     )
@@ -92,8 +94,13 @@ def _best(
     values: NDArray[np.float64],
     peers: Sequence[PeerVolume],
 ) -> Match:
+    # Without a place there is nothing that says which way up a plane is.
+    ways = (slice(None), slice(None, None, -1))[: 2 if world is None else 1]
     found = [
-        _hold(indices, world, values, peer, volume) for peer in peers for volume in peer.volumes
+        _hold(indices, world, values, peer, volume[:, way])
+        for peer in peers
+        for volume in peer.volumes
+        for way in ways
     ]
     return max(found, key=lambda one: (one.equal, one.placed, -one.misfit))
 
@@ -127,6 +134,7 @@ def _hold(
         slope=slope,
         intercept=intercept,
         misfit=misfit,
+        modulus=int(np.gcd.reduce(np.rint(theirs - mine).astype(np.int64))) if len(mine) else 0,
         planes_found=0.0,
         plane_count=volume.shape[0],
     )
@@ -159,73 +167,144 @@ def _fingerprint(plane: NDArray[Any]) -> tuple[float, ...]:
 # ---------------------------------------------------------------- rules
 
 
-def explain(ours: xr.DataArray, found: Match) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One of our volumes held against one peer."""
+
+    ours: xr.DataArray
+    found: Match
+    stored: Match | None  # the peer against our stored values
+    stacks: int  # of the series
+
+    @property
+    def has_place(self) -> bool:
+        """Whether ours lies in the patient."""
+        return "patient_lps" in self.ours.coords
+
+    @property
+    def has_all_planes(self) -> bool:
+        """Whether every plane of ours is one of the peer's, wherever it put it."""
+        return self.found.planes_found == 1
+
+
+def explain(case: Case) -> list[str]:
     """Return the reasons that hold for a difference, each checked on the numbers."""
-    return [reason for rule in _RULES if (reason := rule(ours, found))]
+    return [reason for rule in _RULES if (reason := rule(case))]
 
 
-def _inverted(ours: xr.DataArray, found: Match) -> str | None:
-    is_mono1 = ours.attrs.get("PhotometricInterpretation") == "MONOCHROME1"
-    if is_mono1 and found.slope < 0:
-        return "inverts MONOCHROME1's values"
-    return None
+def _inverted(case: Case) -> str | None:
+    is_inverse = case.ours.attrs.get("PhotometricInterpretation") == "MONOCHROME1"
+    return "inverts MONOCHROME1's values" if is_inverse and case.found.slope < 0 else None
 
 
-def _scaled(ours: xr.DataArray, found: Match) -> str | None:
-    if found.placed < 1 or found.slope <= 0 or found.misfit > 2e-3:
+def _scaled(case: Case) -> str | None:
+    found = case.found
+    if found.placed < 1 or found.slope <= 0 or found.misfit > 2e-3 or _is_stored(case):
         return None
     if abs(found.slope - 1) < 1e-6 and abs(found.intercept) < 1e-3:
         return None
-    maker = "other scale factors" if ours.attrs.get("Modality") == "MR" else "another rescale"
-    return f"same places, {maker}: {found.slope:.6g} × ours {found.intercept:+.4g}"
+    return f"same places, other scale factors: {found.slope:.6g} × ours {found.intercept:+.4g}"
 
 
-def _rounded(ours: xr.DataArray, found: Match) -> str | None:
-    peer = found.peer
-    is_whole = peer is not None and peer.values.dtype.kind in "iu" and ours.dtype.kind == "f"
-    if is_whole and found.placed == 1 and found.equal < 1:
-        return f"same places, values cut to {peer.values.dtype if peer else ''}"
+def _is_stored(case: Case) -> bool:
+    stored = case.stored
+    return stored is not None and (stored.equal == 1 or _is_wrapped(stored))
+
+
+def _is_wrapped(found: Match) -> bool:
+    power = found.modulus
+    return found.placed == 1 and power >= 256 and power & (power - 1) == 0
+
+
+def _unmapped(case: Case) -> str | None:
+    return "gives stored values: the Modality LUT is not applied" if _is_stored(case) else None
+
+
+def _wrapped(case: Case) -> str | None:
+    if _is_wrapped(case.found):
+        return f"takes the sign otherwise: differences are multiples of {case.found.modulus}"
     return None
 
 
-def _leaning(ours: xr.DataArray, found: Match) -> str | None:
-    if "z" not in ours.dims or "patient_lps" not in ours.coords or found.placed == 1:
+def _rounded(case: Case) -> str | None:
+    peer, found = case.found.peer, case.found
+    if peer is None or peer.values.dtype.kind not in "iu" or case.ours.dtype.kind != "f":
         return None
-    tilt_deg = ours.dicom.tilt_deg if ours.sizes["z"] > 1 else 0.0
-    if tilt_deg > 0.005 and found.planes_found == 1:
+    if found.placed == 1 and found.equal < 1 and found.misfit < 1e-2:
+        return f"same places, values cut to {peer.values.dtype}"
+    return None
+
+
+def _leaning(case: Case) -> str | None:
+    if not case.has_place or case.ours.sizes.get("z", 1) < 2 or case.found.placed == 1:
+        return None
+    tilt_deg = case.ours.dicom.tilt_deg
+    if tilt_deg > 0.005 and case.has_all_planes:
         return f"same planes, but drops their lean of {tilt_deg:.2g}°"
     return None
 
 
-def _stretched(ours: xr.DataArray, found: Match) -> str | None:
-    is_uneven = "patient_lps" in ours.coords and not ours.dicom.is_regular
-    if is_uneven and found.placed < 1 and found.planes_found == 1:
-        return "same planes, laid out with one mean step over uneven ones"
+def _stretched(case: Case) -> str | None:
+    if case.has_place and not case.ours.dicom.is_regular and case.has_all_planes:
+        return "same planes, laid out with one step over uneven ones"
     return None
 
 
-def _stacked(ours: xr.DataArray, found: Match) -> str | None:
-    extra = [dim for dim in ours.dims if dim not in ("z", "y", "x", "channel")]
-    if not extra or "z" not in ours.dims or found.peer is None:
+def _stacked(case: Case) -> str | None:
+    extra = [dim for dim in case.ours.dims if dim not in ("z", "y", "x", "channel")]
+    if not extra or "z" not in case.ours.dims or case.found.peer is None:
         return None
-    if found.planes_found == 1 and found.peer.values.ndim == 3 and found.placed < 1:
-        times = ours.sizes[extra[0]]
-        return f"stacks the {times} volumes along {extra[0]} as {found.plane_count} planes"
+    times, planes = case.ours.sizes[extra[0]], case.ours.sizes["z"]
+    if case.has_all_planes and case.found.peer.values.shape[-3] == times * planes:
+        return f"stacks the {times} volumes along {extra[0]} as {case.found.plane_count} planes"
     return None
 
 
-def _unplaced(ours: xr.DataArray, found: Match) -> str | None:
-    if "patient_lps" not in ours.coords and found.planes_found == 1:
+def _merged(case: Case) -> str | None:
+    if (
+        case.stacks > 1
+        and case.has_all_planes
+        and case.found.plane_count > case.ours.sizes.get("z", 1)
+    ):
+        return f"puts the series' {case.stacks} stacks into one of {case.found.plane_count} planes"
+    return None
+
+
+def _whole_mosaic(case: Case) -> str | None:
+    peer = case.found.peer
+    if peer is None or "z" not in case.ours.dims:
+        return None
+    rows, columns = peer.values.shape[-2:]
+    tiles = (rows // case.ours.sizes["y"]) * (columns // case.ours.sizes["x"])
+    if tiles >= case.ours.sizes["z"] > 1 and tiles > 1 and not rows % case.ours.sizes["y"]:
+        return f"takes a mosaic of {tiles} tiles for one plane"
+    return None
+
+
+def _unplaced(case: Case) -> str | None:
+    if not case.has_place and case.has_all_planes:
         return "same planes; it makes up places where the data set states none"
     return None
 
 
-_RULES: tuple[Callable[[xr.DataArray, Match], str | None], ...] = (
+def _fewer(case: Case) -> str | None:
+    planes = case.ours.sizes.get("frame", case.ours.sizes.get("time", 1))
+    if not case.has_place and 0 < case.found.plane_count < planes and case.found.planes_found > 0:
+        return f"gives {case.found.plane_count} of the {planes} planes"
+    return None
+
+
+_RULES: tuple[Callable[[Case], str | None], ...] = (
     _inverted,
     _scaled,
+    _unmapped,
+    _wrapped,
     _rounded,
     _leaning,
     _stretched,
     _stacked,
+    _merged,
+    _whole_mosaic,
     _unplaced,
+    _fewer,
 )
