@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from noctis_lab.dicom.uids import uid_hash
@@ -28,6 +29,7 @@ CATALOG = "catalog"
 SECRET_KEY = "secret_key"  # noqa: S105  a file's name
 
 
+@lru_cache(maxsize=256)  # a loaded series asks it once a plane
 def series_folder(root: Path, StudyInstanceUID: str, SeriesInstanceUID: str) -> Path:
     """Return the folder that holds a series' instances.
 
@@ -50,10 +52,9 @@ def instance_path(root: Path, StudyInstanceUID: str, SeriesInstanceUID: str, sha
     sha256
         32 bytes: the hash of the data set's bytes, file meta excluded.
     """
-    # One joinpath: a loaded series asks this once a plane, and every "/" makes a Path.
-    study = uid_hash(StudyInstanceUID)
-    name = f"{sha256.hex()}.dcm"
-    return root.joinpath(INSTANCES, study[:2], study, uid_hash(SeriesInstanceUID), name)
+    folder = series_folder(root, StudyInstanceUID, SeriesInstanceUID)
+    # One string: joining would take the path apart and together again, for every plane.
+    return Path(f"{folder}/{sha256.hex()}.dcm")
 
 
 def derived_path(root: Path, kind: str, UID: str, suffix: str) -> Path:
