@@ -132,7 +132,7 @@ def read_instance_header(
     raise _file_changed(path, row)
 
 
-def _file_lost(path: Path, row: InstanceRow, error: OSError) -> FileChanged:
+def _file_lost(path: Path | str, row: InstanceRow, error: OSError) -> FileChanged:
     return FileChanged(
         f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
         "'noctis fsck' says what else is missing",
