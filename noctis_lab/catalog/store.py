@@ -216,7 +216,7 @@ class Catalog:
 
     def relocate_instance(self, entry: InstanceEntry) -> bool:
         """Say that an instance's bytes lie where the entry says; False where they are others."""
-        return relocate_instance(self.connections, entry)
+        return relocate_instance(self.connections, entry, to_instant(self.clock()))
 
     def commit_receipt(self, SOPInstanceUID: str, receipt: Receipt) -> None:
         """Record that a catalogued instance came again; its facility is granted the study.

@@ -352,6 +352,9 @@ def _in_place(entry: InstanceEntry) -> Fields:
     assert entry.in_place is not None
     return {
         "SOPInstanceUID": entry.SOPInstanceUID,
+        "SeriesInstanceUID": entry.SeriesInstanceUID,
+        "StudyInstanceUID": entry.StudyInstanceUID,
+        "sha256": entry.sha256.hex(),
         "path": os.fspath(entry.in_place.path),
         "size_bytes": entry.in_place.size_bytes,
         "mtime_ns": entry.in_place.mtime_ns,
