@@ -231,10 +231,17 @@ class Pipeline:
 
     def admit_open_file(self, fd: int, receipt: Receipt) -> Admission:
         """Admit the data set of an open file, which needs no name; as `admit_file`."""
+        return self.admit_together([self.prepare_or_quarantine(fd, receipt)])[0]
+
+    def prepare_or_quarantine(self, fd: int, receipt: Receipt) -> Prepared | Admission:
+        """Prepare a file; one that is rejected is kept aside, unless a folder has it still.
+
+        Takes, returns and raises what `prepare` does.
+        """
         prepared = self.prepare(fd, receipt)
         if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
             return self._quarantine_whole(fd, receipt, prepared.reason or "")
-        return self.admit_together([prepared])[0]
+        return prepared
 
     def prepare(self, fd: int, receipt: Receipt) -> Prepared | Admission:
         """Do all of a file's admission that needs no turn: copy, hash, parse, sync.

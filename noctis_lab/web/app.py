@@ -41,6 +41,7 @@ from noctis_lab.web.routes import (
 from noctis_lab.web.schemas import ProblemAnswer
 
 __all__ = ["create_app", "serve_web"]
+from noctis_lab.web.underway import Underway
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ def create_app(lab: Lab) -> Guard:
     gate, limits = Gate(lab), Limits()
     app.state.lab, app.state.gate, app.state.limits = lab, gate, limits
     app.state.feed = feed
+    app.state.underway = Underway()
     app.state.receiver = Remembered(
         lambda: is_listening(lab.settings), every_s=_RECEIVER_ASKED_EVERY_S
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -21,7 +21,14 @@ from noctis_lab.web.auth import Gate
 from noctis_lab.web.limits import UPLOAD_BYTES_PER_S, UPLOADS_AT_ONCE, Limits
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.routes.context import AskedGate, AskedLab, Asking
-from noctis_lab.web.schemas import FacilityName, UploadAnswer, UploadItemAnswer, UploadTerms
+from noctis_lab.web.schemas import (
+    FacilityName,
+    UploadAnswer,
+    UploadItemAnswer,
+    UploadProgressAnswer,
+    UploadTerms,
+)
+from noctis_lab.web.underway import Underway
 
 __all__ = ["router"]
 
@@ -29,6 +36,10 @@ router = APIRouter(tags=["upload"])
 
 _PIECE_BYTES = 1024 * 1024  # a thread writes this much at a time
 _DEFAULT_FACILITY = "local"  # where an administrator of an archive without facilities uploads to
+UploadId = Annotated[
+    str,
+    Query(pattern=r"^[A-Za-z0-9-]{0,64}$", description="The client's own word for the upload."),
+]
 _ANOTHERS = "an instance of this SOPInstanceUID is here with other content"
 
 
@@ -43,6 +54,19 @@ async def upload_terms(lab: AskedLab, principal: Asking) -> UploadTerms:
     )
 
 
+@router.get("/upload/progress")
+async def upload_progress(
+    request: Request, principal: Asking, upload_id: UploadId
+) -> UploadProgressAnswer:
+    """Return how far one of the principal's own uploads is: of its files, those done and found.
+
+    Both are 0 before the whole body has come, and after its answer.
+    """
+    underway: Underway = request.app.state.underway
+    done, found = underway.how_far(principal.name, upload_id)
+    return UploadProgressAnswer(done=done, found=found)
+
+
 @router.post("/upload", response_model=UploadAnswer)
 async def upload(
     request: Request,
@@ -50,6 +74,7 @@ async def upload(
     gate: AskedGate,
     principal: Asking,
     facility: Annotated[FacilityName, Query(description="To which the instances belong.")],
+    upload_id: UploadId = "",
 ) -> UploadAnswer | JSONResponse:
     """Take in the body: a DICOM file, or a zip of such, however they are called.
 
@@ -59,17 +84,23 @@ async def upload(
     facility = facility.strip()
     await asyncio.to_thread(_require_facility, lab, principal, facility)
     limits: Limits = request.app.state.limits
-    with limits.uploading(principal.name) as is_allowed:
+    underway: Underway = request.app.state.underway
+    with (
+        limits.uploading(principal.name) as is_allowed,
+        underway.noting(principal.name, upload_id) as note,
+    ):
         problem = _problem_with_length(request, lab) if is_allowed else _too_many()
         if problem is not None:
             return _answer(problem)
-        taken = await _take_in(request, lab, facility)
+        taken = await _take_in(request, lab, facility, note)
     if isinstance(taken, Problem):
         return _answer(taken)
     return await asyncio.to_thread(_report, gate, principal, taken)
 
 
-async def _take_in(request: Request, lab: Lab, facility: str) -> UploadReport | Problem:
+async def _take_in(
+    request: Request, lab: Lab, facility: str, note: Callable[[UploadReport], None]
+) -> UploadReport | Problem:
     with await asyncio.to_thread(_open_upload, lab, facility) as arriving:
         try:
             async with asyncio.timeout(None) as patience:
@@ -81,7 +112,7 @@ async def _take_in(request: Request, lab: Lab, facility: str) -> UploadReport | 
             return _too_slow(lab)
         except ClientDisconnect:
             return _gone()
-        return await _finish(request, arriving)
+        return await _finish(request, arriving, note)
 
 
 async def _iter_pieces(
@@ -109,12 +140,14 @@ async def _iter_pieces(
         yield bytes(piece)
 
 
-async def _finish(request: Request, arriving: Upload) -> UploadReport:
+async def _finish(
+    request: Request, arriving: Upload, note: Callable[[UploadReport], None]
+) -> UploadReport:
     """Take in what has come; a zip ends between two of its files when the uploader goes away."""
     stop = threading.Event()
     watching = asyncio.create_task(_watch(request, stop))
     try:
-        return await asyncio.to_thread(arriving.finish, stop)
+        return await asyncio.to_thread(arriving.finish, stop, note)
     finally:
         watching.cancel()
 
