@@ -46,12 +46,14 @@ class UploadItem:
 class UploadReport:
     """What became of one body.
 
-    `items` has the one file, or, of a zip, what was not taken (at most `MOST_LISTED`);
+    `items` has the one file, or, of a zip, what was not taken (at most `MOST_LISTED`), or of a
+    bundle every file;
     `studies` the StudyInstanceUIDs of what is in the archive now. `is_stopped`: the uploader went
     away, and the rest of a zip was left out.
     """
 
     is_zip: bool = False
+    is_bundle: bool = False
     is_stopped: bool = False
     stored: int = 0
     same: int = 0
@@ -80,7 +82,8 @@ class UploadReport:
         is_in = item.outcome in (Outcome.STORED, Outcome.SAME)
         if is_in and item.StudyInstanceUID not in self.studies:
             self.studies.append(item.StudyInstanceUID)
-        if not self.is_zip or (not is_in and len(self.items) < MOST_LISTED):
+        is_listed = not self.is_zip or self.is_bundle or not is_in
+        if is_listed and len(self.items) < MOST_LISTED:
             self.items.append(item)
 
 
@@ -95,6 +98,8 @@ class Upload:
         To which the instances belong.
     most_bytes
         The longest body that is taken; bytes.
+    is_bundle
+        The body is a zip of separate files, made for the way only: each is answered for.
     clock
         Gives the instant of each receipt, aware.
 
@@ -111,12 +116,14 @@ class Upload:
         *,
         facility: str,
         most_bytes: int,
+        is_bundle: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
         self._storage = storage
         self._facility = facility
         self._most_bytes = most_bytes
+        self._is_bundle = is_bundle
         self._clock = clock
         self._lock = threading.Lock()  # a closing must not take the file from under a write
         self._is_closed = False
@@ -176,7 +183,7 @@ class Upload:
         NoSpace, StorageError, CatalogError
             The archive cannot take it. Of a zip, what came before is in.
         """
-        report = UploadReport(items=[], studies=[])
+        report = UploadReport(is_bundle=self._is_bundle, items=[], studies=[])
         limits = MediaLimits(
             max_entries=_MOST_ENTRIES,
             max_entry_bytes=self._most_bytes,
@@ -189,7 +196,13 @@ class Upload:
 
         path = self._file.path
         turns = take_turns(
-            iter_media(path, scratch=path.parent, limits=limits, on_archive=note_zip),
+            iter_media(
+                path,
+                scratch=path.parent,
+                limits=limits,
+                on_archive=note_zip,
+                names_all=self._is_bundle,
+            ),
             receive=self._receive,
             prepare=self._prepare,
             admit=self._admit,

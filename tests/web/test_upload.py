@@ -202,6 +202,22 @@ def test_how_far_an_upload_is_is_told_to_its_principal_alone(site: Site) -> None
     assert after == {"done": 0, "found": 0}
 
 
+@pytest.mark.parametrize("has_dicom", [True, False])
+def test_of_a_bundle_every_file_is_answered_for(site: Site, has_dicom: bool) -> None:
+    [file] = files_of(site, "BUNDLE^ONE")
+    files = {"001": b"text, no DICOM" * 9, "002": b"", "003": b"\x1f\x8b" + bytes(300)}
+    if has_dicom:
+        files |= {"004": file, "005": file}
+    asked = {"facility": "east", "is_bundle": "true"}
+    with site.client() as admin:
+        said = admin.post(UPLOAD, params=asked, content=zipped(files)).json()
+    ends = [(item["name"], item["outcome"]) for item in said["items"]]
+    rejected = [("001", "rejected"), ("002", "rejected"), ("003", "rejected")]
+    taken = [("004", "stored"), ("005", "same")] if has_dicom else []
+    assert ends == rejected + taken
+    assert ["gzip" in item["reason"] for item in said["items"][:3]] == [False, False, True]
+
+
 def test_a_zip_bomb_is_refused_by_name(tmp_path: Path) -> None:
     with small_site(tmp_path, max_instance_bytes=3_000_000) as site, site.client() as admin:
         body = zipped({"bomb": bytes(128) + b"DICM" + bytes(50_000_000)})

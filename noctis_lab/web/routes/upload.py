@@ -75,11 +75,15 @@ async def upload(
     principal: Asking,
     facility: Annotated[FacilityName, Query(description="To which the instances belong.")],
     upload_id: UploadId = "",
+    is_bundle: Annotated[
+        bool, Query(description="A zip of at most 200 files: each is answered for.")
+    ] = False,
 ) -> UploadAnswer | JSONResponse:
     """Take in the body: a DICOM file, or a zip of such, however they are called.
 
-    One file a request: a client sends several at a time, and goes on where it stopped; what is
-    known already is answered `same`. A request that ends early leaves nothing behind.
+    A client sends several at a time, and goes on where it stopped; what is known already is
+    answered `same`. Small files come quickest in bundles: each body costs several syncs. A
+    request that ends early leaves nothing behind.
     """
     facility = facility.strip()
     await asyncio.to_thread(_require_facility, lab, principal, facility)
@@ -92,16 +96,18 @@ async def upload(
         problem = _problem_with_length(request, lab) if is_allowed else _too_many()
         if problem is not None:
             return _answer(problem)
-        taken = await _take_in(request, lab, facility, note)
+        taken = await _take_in(
+            request, lambda: _open_upload(lab, facility, is_bundle=is_bundle), lab, note
+        )
     if isinstance(taken, Problem):
         return _answer(taken)
     return await asyncio.to_thread(_report, gate, principal, taken)
 
 
 async def _take_in(
-    request: Request, lab: Lab, facility: str, note: Callable[[UploadReport], None]
+    request: Request, opening: Callable[[], Upload], lab: Lab, note: Callable[[UploadReport], None]
 ) -> UploadReport | Problem:
-    with await asyncio.to_thread(_open_upload, lab, facility) as arriving:
+    with await asyncio.to_thread(opening) as arriving:
         try:
             async with asyncio.timeout(None) as patience:
                 async for piece in _iter_pieces(request, patience, lab.settings.network_timeout_s):
@@ -158,9 +164,14 @@ async def _watch(request: Request, stop: threading.Event) -> None:
     stop.set()
 
 
-def _open_upload(lab: Lab, facility: str) -> Upload:
-    most_bytes = lab.settings.max_instance_bytes
-    return Upload(lab.archive.pipeline, lab.storage, facility=facility, most_bytes=most_bytes)
+def _open_upload(lab: Lab, facility: str, *, is_bundle: bool) -> Upload:
+    return Upload(
+        lab.archive.pipeline,
+        lab.storage,
+        facility=facility,
+        most_bytes=lab.settings.max_instance_bytes,
+        is_bundle=is_bundle,
+    )
 
 
 def _report(gate: Gate, principal: Principal, report: UploadReport) -> UploadAnswer:
