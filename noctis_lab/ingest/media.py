@@ -280,9 +280,11 @@ def _directory(fd: int, name: str, is_there: Callable[[Sequence[str]], bool]) ->
         return
     reason = "a media directory (DICOMDIR) is an index, not an instance"
     yield Passed(name=name, kind=PassedKind.MEDIA_DIRECTORY, reason=reason)
+    folder, slash, _ = name.rpartition("/")
     for each in missing[:_MOST_MISSING]:
-        reason = f"the media directory names {each}, which is not there"
-        yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)
+        # Its own name, and one reason for all: a report groups them by it.
+        reason = "a media directory names it, and it is not there"
+        yield Passed(name=f"{folder}{slash}{each}", kind=PassedKind.MISSING, reason=reason)
     if len(missing) > _MOST_MISSING:
         reason = f"the media directory names {len(missing) - _MOST_MISSING} more that are not there"
         yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)

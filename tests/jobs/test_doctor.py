@@ -281,7 +281,9 @@ def test_more_memory_than_there_is_is_told(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:        2097152 kB\n")  # 2 GiB
     settings = settings_of(tmp_path)
-    assert check_memory(settings, meminfo=meminfo).state is State.WARN
+    short = check_memory(settings, meminfo=meminfo)
+    assert short.state is State.WARN
+    assert "of 2.1 GB" in short.text  # as the pages count
     assert check_memory(settings, meminfo=tmp_path / "none").state is State.UNKNOWN
 
 

@@ -42,10 +42,10 @@ def command(words: str, root: Path) -> str:
 
 
 def size_text(size_bytes: int) -> str:
-    """Return a size for people, with binary prefixes: ``3.2 GiB``."""
+    """Return a size for people, with the decimal prefixes of the pages: ``3.2 GB``."""
     size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024 or unit == "TiB":
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
             break
-        size /= 1024
+        size /= 1000
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
