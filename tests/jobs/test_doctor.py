@@ -210,7 +210,7 @@ def test_who_waits_and_what_is_kept_aside_are_amber(settings: Settings, tmp_path
     found = told(settings)
     assert worst(found.values()) is State.WARN
     assert found["senders"].remedy.startswith("noctis sender list --root ")
-    assert found["quarantine"].text.startswith("1 files kept aside, the oldest ")
+    assert found["quarantine"].text.startswith("1 file kept aside, the oldest ")
 
 
 def test_an_archive_open_to_the_network_needs_senders_and_passwords(settings: Settings) -> None:

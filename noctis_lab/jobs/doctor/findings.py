@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["Finding", "State", "command", "size_text", "worst"]
+__all__ = ["Finding", "State", "command", "count_text", "size_text", "worst"]
 
 
 class State(StrEnum):
@@ -39,6 +39,11 @@ def worst(findings: Iterable[Finding]) -> State:
 def command(words: str, root: Path) -> str:
     """Return a command of ours for this archive, to be copied."""
     return f"noctis {words} --root {shlex.quote(str(root))}"
+
+
+def count_text(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: ``1 facility``, ``2 facilities``; a plural is by "s" else."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def size_text(size_bytes: int) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from noctis_lab.catalog import checkup
 from noctis_lab.config import Settings, is_loopback
 from noctis_lab.ingest.admission import hash_file
-from noctis_lab.jobs.doctor.findings import Finding, State, command, size_text
+from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, size_text
 from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path
 
 __all__ = [
@@ -118,7 +118,8 @@ def check_parquet(connection: checkup.ReadOnly, settings: Settings) -> Iterator[
 
 def check_senders(settings: Settings, census: checkup.Census) -> Finding:
     """Tell who may send, and who waits for approval."""
-    text = f"{census.senders} accepted, {census.facilities} facilities"
+    facilities = count_text(census.facilities, "facility", "facilities")
+    text = f"{census.senders} accepted, {facilities}"
     if census.unknown_senders:
         return Finding(
             name="senders",
@@ -139,7 +140,7 @@ def check_senders(settings: Settings, census: checkup.Census) -> Finding:
 
 def check_people(settings: Settings, census: checkup.Census) -> Finding:
     """Tell who may sign in, and by what."""
-    text = f"{census.principals} principals, {census.with_password} with a password"
+    text = f"{count_text(census.principals, 'principal')}, {census.with_password} with a password"
     is_reachable = not is_loopback(settings.host) or settings.public_origin
     if not census.with_password and is_reachable:
         return Finding(
@@ -161,7 +162,8 @@ def check_quarantine(settings: Settings, census: checkup.Census, now: datetime) 
     return Finding(
         name="quarantine",
         state=State.WARN,
-        text=f"{census.quarantined} files kept aside, the oldest {days} days ago",
+        text=f"{count_text(census.quarantined, 'file')} kept aside, the oldest "
+        + ("today" if days < 1 else f"{count_text(days, 'day')} ago"),
         remedy=command("quarantine list", settings.root),
     )
 
