@@ -20,6 +20,7 @@ import pytest
 from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.config import Settings, find_sources, open_settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
+from noctis_lab.ingest.folder import index_paths
 from noctis_lab.ingest.scp import serve_scp
 from noctis_lab.jobs.doctor import Depth, Finding, State, examine, worst
 from noctis_lab.jobs.doctor.places import check_clock, check_memory
@@ -151,6 +152,35 @@ def test_parquet_files_that_are_gone_or_damaged_are_named(settings: Settings) ->
     assert elements.name in found["Parquet"].text
     assert series.name in found["Parquet"].text
     assert "1 files of nobody" in found["Parquet leftovers"].text
+
+
+def test_a_parquet_file_that_rotted_within_is_found_where_all_is_read(settings: Settings) -> None:
+    folder = settings.root / "catalog" / "columnar"
+    (elements,) = folder.glob("*.elements.parquet")
+    rotten = bytearray(elements.read_bytes())
+    rotten[4:200] = bytes(196)
+    elements.write_bytes(rotten)
+    found = told(settings, timeout_s=None, sample=None)
+    assert found["Parquet"].state is State.FAIL
+    assert elements.name in found["Parquet"].text
+
+
+def test_sources_in_place_that_are_gone_or_touched_are_told(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert "sources in place" not in told(settings)
+    paths = write_series(ct_series(planes=3, rows=8, columns=8, seed="own"), tmp_path / "own")
+    with open_archive(settings) as archive:
+        index_paths(archive.pipeline, [tmp_path / "own"], facility="local", in_place=True)
+    found = told(settings)["sources in place"]
+    assert (found.state, found.text) == (State.PASS, "3 files, there and as registered")
+    assert told(settings, timeout_s=0.0)["sources in place"].state is State.UNKNOWN
+    paths[0].unlink()
+    os.utime(paths[1], (1, 1))
+    found = told(settings)["sources in place"]
+    assert found.state is State.FAIL
+    assert found.text.startswith("2 of 3 looked at are gone or have changed")
+    assert str(tmp_path) not in found.text
 
 
 def test_files_that_are_damaged_lost_or_not_catalogued_are_told(settings: Settings) -> None:

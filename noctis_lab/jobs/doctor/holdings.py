@@ -13,7 +13,7 @@ from typing import Final
 from noctis_lab.catalog import checkup
 from noctis_lab.config import Settings, is_loopback
 from noctis_lab.ingest.admission import hash_file
-from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, size_text
+from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, size_text, some_of
 from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
 _LARGE_LOG_BYTES: Final = 256 * 1024**2
 _MOST_COMPARED: Final = 100_000  # instances; more take longer than a look
 _YOUNG_S: Final = 60.0  # a file this new may be on its way into the catalogue
-_SHOWN: Final = 3
 
 type Progress = Callable[[int, int], object]
 """(instances done, of how many)"""
@@ -92,22 +91,23 @@ def broken_database(settings: Settings, text: str) -> Finding:
     )
 
 
-def check_parquet(connection: checkup.ReadOnly, settings: Settings) -> Iterator[Finding]:
-    """Check that every registered Parquet file is there and its footer can be read."""
-    found = checkup.check_parquet(connection, settings.root)
+def check_parquet(
+    connection: checkup.ReadOnly, settings: Settings, *, reads_all: bool
+) -> Iterator[Finding]:
+    """Check that every registered Parquet file is there and can be read: its footer, or all."""
+    found = checkup.check_parquet(connection, settings.root, reads_all=reads_all)
     wrong = [*found.missing, *found.unreadable]
     if wrong:
         yield Finding(
             name="Parquet",
             state=State.FAIL,
             text=f"{len(found.missing)} files missing, {len(found.unreadable)} unreadable: "
-            + _some(wrong),
+            + some_of(wrong),
             remedy="stop noctis, then: " + command("rebuild", settings.root),
         )
     else:
-        yield Finding(
-            name="Parquet", state=State.PASS, text=f"{found.registered} file sets, all readable"
-        )
+        how = "read to their end" if reads_all else "all readable"
+        yield Finding(name="Parquet", state=State.PASS, text=f"{found.registered} file sets, {how}")
     if found.unregistered:
         yield Finding(
             name="Parquet leftovers",
@@ -216,7 +216,7 @@ def check_orphans(
         return Finding(
             name="orphans",
             state=State.FAIL,
-            text=f"{len(missing)} instances have lost their file: {_some(missing)}",
+            text=f"{len(missing)} instances have lost their file: {some_of(missing)}",
             remedy="restore them from a backup, or send them again; "
             + command("fsck --json", settings.root)
             + " lists all",
@@ -272,7 +272,7 @@ def check_hashes(
         return Finding(
             name="hashes",
             state=State.FAIL,
-            text=f"{len(damaged)} of {read} files read are damaged: {_some(damaged)}",
+            text=f"{len(damaged)} of {read} files read are damaged: {some_of(damaged)}",
             remedy="restore them from a backup; check the disk (smartctl -a), then "
             + command("fsck --full", settings.root),
         )
@@ -289,8 +289,3 @@ def _age_s(path: Path, now: float) -> float:
         return now - path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
