@@ -75,9 +75,21 @@ class Ledger:
 
     # What comes in
 
-    def receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
-        """Record that a known instance came again with the same content."""
-        self._act("receipt", {"SOPInstanceUID": SOPInstanceUID, **receipt_fields(receipt)})
+    def receive_again(self, came: Sequence[tuple[str, Receipt]]) -> None:
+        """Record that known instances came again with the same content.
+
+        Parameters
+        ----------
+        came
+            SOPInstanceUIDs, each with the receipt by which it came.
+        """
+        records = [
+            JournalRecord(kind="receipt", fields={"SOPInstanceUID": uid, **receipt_fields(receipt)})
+            for uid, receipt in came
+        ]
+        with self._writing() as append:
+            append(*records)
+            self._catalog.commit_receipts(came)
 
     def register_in_place(self, entries: Sequence[InstanceEntry]) -> list[bool]:
         """Catalogue files that stay where they are; nothing in the archive's folder tells of them.

@@ -322,6 +322,13 @@ class Pipeline:
         """
         waiting = [each for each in prepared if isinstance(each, Prepared)]
         try:
+            self._known.receive_again(
+                [
+                    (each.known.SOPInstanceUID, each.receipt)
+                    for each in waiting
+                    if each.known is not None
+                ]
+            )
             stored = self._place_together(waiting)
             return [
                 each if isinstance(each, Admission) else self._admit_prepared(each, stored)
@@ -368,7 +375,6 @@ class Pipeline:
 
     def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
         if each.known is not None:
-            self._known.receive_again(each.known.SOPInstanceUID, each.receipt)
             return admission(Outcome.SAME, each.known)
         assert each.entry is not None
         assert each.incoming is not None
@@ -475,7 +481,7 @@ class Pipeline:
     ) -> Admission:
         reason = self._known.find_difference(known, entry.sha256, incoming.path)
         if reason is None:
-            self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
+            self._known.receive_again([(entry.SOPInstanceUID, entry.receipt)])
             return admission(Outcome.SAME, entry)
         conflict = admission(Outcome.CONFLICT, entry, reason=reason)
         if entry.receipt.source is ReceiptSource.FOLDER:

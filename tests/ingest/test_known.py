@@ -16,7 +16,7 @@ from pydicom import Dataset, dcmread
 
 from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.catalog.query import Query
-from noctis_lab.catalog.records import Commit, InstanceEntry, InstanceRow
+from noctis_lab.catalog.records import Commit, InstanceEntry, InstanceRow, ReceiptSource
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
@@ -230,6 +230,38 @@ def test_a_source_that_was_touched_or_moved_is_registered_anew(
     assert (rebuilt.records, rebuilt.skipped) == (2, ())
     with open_catalog(root) as catalog:
         assert catalog.find_instance(row.SOPInstanceUID) == row
+
+
+def test_a_group_that_came_again_is_one_act(archive: OpenArchive, tmp_path: Path) -> None:
+    paths = write_series(ct_series(planes=5, rows=8, columns=8), tmp_path / "five")
+    uploaded = replace(RECEIPT, source=ReceiptSource.UPLOAD, facility="west")
+    for path in paths:
+        archive.pipeline.admit_file(path, RECEIPT)
+    before = version_of(archive.catalog)
+    prepared = []
+    for path in (*paths, *paths):
+        fd = os.open(path, os.O_RDONLY)
+        prepared.append(archive.pipeline.prepare(fd, uploaded))
+        os.close(fd)
+    ends = archive.pipeline.admit_together(prepared)
+    assert {each.outcome for each in ends} == {Outcome.SAME}
+    assert version_of(archive.catalog) - before == 1
+    uid = str(dcmread(paths[0]).StudyInstanceUID)
+    assert archive.catalog.facilities_of(uid) == {RECEIPT.facility, "west"}
+    root = close(archive)
+    assert rebuild(root).records == 10
+    with open_catalog(root) as catalog:
+        assert catalog.facilities_of(uid) == {RECEIPT.facility, "west"}
+
+
+def version_of(catalog: Catalog) -> int:
+    """Return a number that grows by one with each transaction that any connection commits."""
+    database = catalog.root / "catalog" / "catalog.sqlite"
+    wal = database.with_name("catalog.sqlite-wal").read_bytes()
+    size = 24 + int.from_bytes(wal[8:12], "big")
+    # SQLite's file format 4.1: a frame that ends a transaction tells the database's size.
+    frames = range(32, len(wal) - size + 1, size)
+    return sum(int.from_bytes(wal[at + 4 : at + 8], "big") > 0 for at in frames)
 
 
 def _interrupt(*_: object) -> None:
