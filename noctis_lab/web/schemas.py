@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from noctis_lab.catalog.records import QuarantineRow, SenderRow, UnknownSenderRow
+from noctis_lab.catalog.records import QuarantineRow, ReceiptSource, SenderRow, UnknownSenderRow
 from noctis_lab.catalog.senders import canonical_address
 from noctis_lab.catalog.worklist import SORTS
 from noctis_lab.jobs.doctor import Finding
@@ -144,6 +144,7 @@ class QuarantinedRow(_Given):
     SOPInstanceUID: str | None
     StudyInstanceUID: str | None
     size_bytes: int
+    source: ReceiptSource
     calling_aet: str
     facility: str
     received_at: datetime
@@ -158,6 +159,7 @@ class QuarantinedRow(_Given):
             SOPInstanceUID=row.SOPInstanceUID,
             StudyInstanceUID=row.StudyInstanceUID,
             size_bytes=row.size_bytes,
+            source=row.receipt.source,
             calling_aet=row.receipt.calling_aet,
             facility=row.receipt.facility,
             received_at=row.receipt.received_at,

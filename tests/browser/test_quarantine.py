@@ -20,12 +20,12 @@ from tests.served import Site, named_series
 pytestmark = pytest.mark.browser
 
 
-def receive(site: Site, path: Path) -> str:
-    """Take a file in as a push of a sender would be, and return what became of it."""
+def receive(site: Site, path: Path, source: ReceiptSource = ReceiptSource.SCP) -> str:
+    """Take a file in by one of the doors, and return what became of it."""
     receipt = Receipt(
-        source=ReceiptSource.SCP,
+        source=source,
         facility="local",
-        calling_aet="CT_ER_1",
+        calling_aet="CT_ER_1" if source is ReceiptSource.SCP else "",
         called_aet="NOCTIS_SCP",
         received_at=datetime.now(UTC),
     )
@@ -39,7 +39,7 @@ def conflicting(site: Site, folder: Path) -> None:
     data_set = dcmread(io.BytesIO(path.read_bytes()))
     data_set.StudyDescription = "corrected"
     dcmwrite(folder / "other.dcm", data_set)
-    assert receive(site, folder / "other.dcm") == "conflict"
+    assert receive(site, folder / "other.dcm", ReceiptSource.FOLDER) == "conflict"
 
 
 def test_a_conflict_appears_is_explained_and_accepted(
@@ -53,7 +53,7 @@ def test_a_conflict_appears_is_explained_and_accepted(
     corner.locator("> summary").click()
     row = corner.locator(".keptrow")
     expect(row).to_contain_text("Same instance, other content")
-    expect(row).to_contain_text("CT_ER_1")
+    expect(row).to_contain_text("indexed · local")
     row.locator("> summary").click()
     expect(row.locator(".diffs")).to_contain_text("StudyDescription")
     row.get_by_role("button", name="Accept", exact=True).click()
@@ -76,6 +76,7 @@ def test_what_is_discarded_goes_for_good_on_a_second_word(
     corner.locator("> summary").click()
     row = corner.locator(".keptrow")
     expect(row).to_contain_text("Could not be taken in")
+    expect(row).to_contain_text("CT_ER_1 · local")
     row.locator("> summary").click()
     row.get_by_role("button", name="Discard").click()
     page.keyboard.press("Escape")

@@ -44,11 +44,13 @@ def test_a_conflict_is_listed_told_accepted_and_discarded(site: Site) -> None:
             "SOPInstanceUID",
             "StudyInstanceUID",
             "size_bytes",
+            "source",
             "calling_aet",
             "facility",
             "received_at",
         }
-        assert (row["kind"], row["facility"], row["calling_aet"]) == ("conflict", "west", "CT_2")
+        assert (row["kind"], row["source"], row["calling_aet"]) == ("conflict", "scp", "CT_2")
+        assert row["facility"] == "west"
 
         told = admin.get(f"{API}/{held}").json()
         assert {name: told[name] for name in row} == row

@@ -105,6 +105,7 @@ export interface Kept {
   SOPInstanceUID: string | null;
   StudyInstanceUID: string | null;
   size_bytes: number;
+  source: "scp" | "folder" | "upload" | "stow";
   calling_aet: string;
   facility: string;
   received_at: string;

@@ -7,6 +7,9 @@ import { formatArrival } from "./words";
 
 const MOST_DIFFERENCES = 12;
 
+/** By which door it came, where no sending AE title says it. */
+const DOORS: Record<Kept["source"], string> = { scp: "pushed", folder: "indexed", upload: "upload", stow: "STOW-RS" };
+
 export class QuarantineList {
   readonly element = el("details", { class: "kept", hidden: true });
   private readonly count = el("span", { class: "m" });
@@ -52,7 +55,7 @@ export class QuarantineList {
   private rowOf(row: Kept): HTMLElement {
     const detail = el("div", { class: "keptdetail" });
     const what = row.kind === "conflict" ? "Same instance, other content" : "Could not be taken in";
-    const from = [row.calling_aet || "upload", row.facility, formatBytes(row.size_bytes)].filter(Boolean).join(" · ");
+    const from = [row.calling_aet || DOORS[row.source], row.facility, formatBytes(row.size_bytes)].filter(Boolean).join(" · ");
     const element = el("details", { class: "keptrow" },
       el("summary", {},
         el("span", { class: "row g2" }, el("span", { class: `badge ${row.kind === "conflict" ? "warn" : "fail"}` }, icon(row.kind === "conflict" ? "duplicate" : "fail", "xs"), el("span", {}, row.kind === "conflict" ? "Conflict" : "Rejected")),
