@@ -5,6 +5,7 @@ For `noctis doctor`, which must work where the catalogue is damaged, older, or o
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -26,6 +27,7 @@ from noctis_lab.catalog.columnar_files import KINDS, columnar_folder
 from noctis_lab.catalog.connection import database_path
 from noctis_lab.catalog.instants import from_instant
 from noctis_lab.catalog.migrate import REVISIONS, find_revision
+from noctis_lab.catalog.records import InPlace
 from noctis_lab.errors import CatalogError
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "database_path",
     "find_note",
     "iter_hashes",
+    "iter_sources",
     "opened_read_only",
     "sample_instances",
     "schema_problem",
@@ -159,8 +162,14 @@ def check_database(connection: Connection, *, timeout_s: float | None) -> tuple[
     return tuple(str(row[0]) for row in rows if row[0] != "ok")
 
 
-def check_parquet(connection: Connection, root: Path) -> ParquetState:
-    """Compare the columnar tier's files with their register; each footer is read."""
+def check_parquet(connection: Connection, root: Path, *, reads_all: bool) -> ParquetState:
+    """Compare the columnar tier's files with their register; each footer is read.
+
+    Parameters
+    ----------
+    reads_all
+        Decode every value, too.
+    """
     folder, table = columnar_folder(root), schema.columnar_file
     rows = connection.execute(select(table.c.file_name, table.c.replaced_at)).all()
     missing, unreadable = [], []
@@ -172,7 +181,7 @@ def check_parquet(connection: Connection, root: Path) -> ParquetState:
                     missing.append(name)
                 continue
             try:
-                pq.read_metadata(folder / name)
+                _read_parquet(folder / name, reads_all=reads_all)
             except (ArrowException, OSError, ValueError):
                 unreadable.append(name)
     known = {row.file_name for row in rows}
@@ -187,6 +196,12 @@ def check_parquet(connection: Connection, root: Path) -> ParquetState:
             if name.endswith(".parquet") and name.partition(".")[0] not in known
         ),
     )
+
+
+def _read_parquet(path: Path, *, reads_all: bool) -> None:
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups if reads_all else 0):
+            file.read_row_group(number)
 
 
 def take_census(connection: Connection) -> Census:
@@ -302,3 +317,17 @@ def iter_hashes(connection: Connection) -> Iterator[SampledFile]:
     """Yield every instance whose file is ours."""
     for row in connection.execution_options(yield_per=5_000).execute(_own_files()):
         yield _sampled(row)
+
+
+def iter_sources(connection: Connection) -> Iterator[tuple[str, InPlace]]:
+    """Yield the SOPInstanceUID and the source of every instance that is registered in place."""
+    instance, place = schema.instance, schema.in_place
+    statement = select(
+        instance.c.SOPInstanceUID, place.c.path, place.c.size_bytes, place.c.mtime_ns
+    ).join(place, place.c.instance_key == instance.c.instance_key)
+    for row in connection.execution_options(yield_per=5_000).execute(statement):
+        path = Path(os.fsdecode(row.path))
+        yield (
+            row.SOPInstanceUID,
+            InPlace(path=path, size_bytes=row.size_bytes, mtime_ns=row.mtime_ns),
+        )

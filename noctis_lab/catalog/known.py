@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Connections, mapped
@@ -15,6 +15,7 @@ from noctis_lab.catalog.rows import (
     origin_values,
     to_receipt,
 )
+from noctis_lab.catalog.superseding import write_superseding
 from noctis_lab.dicom.uids import uid_key
 
 __all__ = [
@@ -86,8 +87,13 @@ def find_kept_aside(
         return connection.execute(statement.limit(1)).scalar()
 
 
-def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
+def relocate_instance(connections: Connections, entry: InstanceEntry, at: int) -> bool:
     """Say that an instance's bytes lie elsewhere now: in the archive, or in another source.
+
+    Parameters
+    ----------
+    at
+        The present, as `to_instant` gives it.
 
     Returns
     -------
@@ -117,7 +123,10 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
         if not changed.rowcount:
             return False
         connection.execute(delete(schema.in_place).where(schema.in_place.c.instance_key == key))
-        if place is not None:
+        if place is None:
+            # Parquet, too, says whether it lies in place.
+            _write_wide(connection, connections, entry, key, at)
+        else:
             connection.execute(
                 insert(schema.in_place).values(
                     instance_key=key,
@@ -127,3 +136,20 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
                 )
             )
     return True
+
+
+def _write_wide(
+    connection: Connection, connections: Connections, entry: InstanceEntry, key: int, at: int
+) -> None:
+    instance, series = schema.instance, schema.series
+    series_key, reference = connection.execute(
+        select(series.c.series_key, series.c.reference)
+        .join(instance, instance.c.series_key == series.c.series_key)
+        .where(instance.c.instance_key == key)
+    ).one()
+    connection.execute(
+        update(series).where(series.c.series_key == series_key).values(is_dirty=True)
+    )
+    write_superseding(
+        connection, connections.engine, entry, series_key=series_key, reference=reference, at=at
+    )

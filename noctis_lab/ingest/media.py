@@ -120,6 +120,7 @@ def iter_media(
     scratch: Path,
     limits: MediaLimits = _LIMITS,
     on_archive: Callable[[int], object] | None = None,
+    names_all: bool = False,
 ) -> Iterator[Finding]:
     """Yield what one file holds: itself, or the entries of a zip archive and of those within it.
 
@@ -134,6 +135,8 @@ def iter_media(
         The bounds of unpacking.
     on_archive
         Called with the number of files in each archive that is opened.
+    names_all
+        Tell of each file in an archive that holds no DICOM at all, not only that it does not.
 
     Yields
     ------
@@ -167,6 +170,7 @@ def iter_media(
             limits=limits,
             budget=Budget(limits.max_total_bytes),
             on_archive=on_archive or (lambda _count: None),
+            names_all=names_all,
         )
         yield from look.at_file(file, head)
 
@@ -180,6 +184,7 @@ class _Look:
     limits: MediaLimits
     budget: Budget
     on_archive: Callable[[int], object]
+    names_all: bool
     prefix: str = ""  # of the archives around: "all.zip/inner.zip/"
     depth: int = 0
 
@@ -217,7 +222,9 @@ class _Look:
     def in_entries(self, entries: Sequence[Entry], name: str) -> Iterator[Finding]:
         self.on_archive(len(entries))
         names = {entry.name for entry in entries}
-        others: list[Passed] | None = []  # until there is anything else: then they are told
+        others: list[Passed] | None = (
+            None if self.names_all else []
+        )  # until there is anything else: then they are told
         for entry in entries:
             for finding in self.at_entry(entry, names):
                 is_other = isinstance(finding, Passed) and finding.kind is PassedKind.NOT_DICOM
@@ -275,9 +282,11 @@ def _directory(fd: int, name: str, is_there: Callable[[Sequence[str]], bool]) ->
         return
     reason = "a media directory (DICOMDIR) is an index, not an instance"
     yield Passed(name=name, kind=PassedKind.MEDIA_DIRECTORY, reason=reason)
+    folder, slash, _ = name.rpartition("/")
     for each in missing[:_MOST_MISSING]:
-        reason = f"the media directory names {each}, which is not there"
-        yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)
+        # Its own name, and one reason for all: a report groups them by it.
+        reason = "a media directory names it, and it is not there"
+        yield Passed(name=f"{folder}{slash}{each}", kind=PassedKind.MISSING, reason=reason)
     if len(missing) > _MOST_MISSING:
         reason = f"the media directory names {len(missing) - _MOST_MISSING} more that are not there"
         yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)

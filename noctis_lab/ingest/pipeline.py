@@ -236,10 +236,17 @@ class Pipeline:
 
     def admit_open_file(self, fd: int, receipt: Receipt) -> Admission:
         """Admit the data set of an open file, which needs no name; as `admit_file`."""
+        return self.admit_together([self.prepare_or_quarantine(fd, receipt)])[0]
+
+    def prepare_or_quarantine(self, fd: int, receipt: Receipt) -> Prepared | Admission:
+        """Prepare a file; one that is rejected is kept aside, unless a folder has it still.
+
+        Takes, returns and raises what `prepare` does.
+        """
         prepared = self.prepare(fd, receipt)
         if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
             return self._quarantine_whole(fd, receipt, prepared.reason or "")
-        return self.admit_together([prepared])[0]
+        return prepared
 
     def prepare(self, fd: int, receipt: Receipt) -> Prepared | Admission:
         """Do all of a file's admission that needs no turn: copy, hash, parse, sync.
@@ -319,6 +326,13 @@ class Pipeline:
         """
         waiting = [each for each in prepared if isinstance(each, Prepared)]
         try:
+            self._known.receive_again(
+                [
+                    (each.known.SOPInstanceUID, each.receipt)
+                    for each in waiting
+                    if each.known is not None
+                ]
+            )
             stored = self._place_together(waiting)
             return [
                 each if isinstance(each, Admission) else self._admit_prepared(each, stored)
@@ -365,7 +379,6 @@ class Pipeline:
 
     def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
         if each.known is not None:
-            self._known.receive_again(each.known.SOPInstanceUID, each.receipt)
             return admission(Outcome.SAME, each.known)
         assert each.entry is not None
         assert each.incoming is not None
@@ -472,7 +485,7 @@ class Pipeline:
     ) -> Admission:
         reason = self._known.find_difference(known, entry.sha256, incoming.path)
         if reason is None:
-            self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
+            self._known.receive_again([(entry.SOPInstanceUID, entry.receipt)])
             return admission(Outcome.SAME, entry)
         conflict = admission(Outcome.CONFLICT, entry, reason=reason)
         if entry.receipt.source is ReceiptSource.FOLDER:

@@ -121,7 +121,7 @@ def accept(archive: OpenArchive, quarantine_id: str, *, principal: str) -> Accep
         return _admit_again(archive, held, principal)
     known = _find_known(archive, held.row)
     if known.sha256 == held.row.sha256:
-        archive.ledger.receive_again(known.SOPInstanceUID, held.row.receipt)
+        archive.ledger.receive_again([(known.SOPInstanceUID, held.row.receipt)])
         archive.ledger.settle_quarantined(held.row, outcome="accepted", principal=principal)
         return Accepted(
             outcome=Outcome.SAME, SOPInstanceUID=known.SOPInstanceUID, quarantine_id=None

@@ -131,7 +131,7 @@ class Registrar:
             reason = self._known.find_difference(known, entry.sha256, entry.in_place.path)
             if reason is not None:
                 return admission(Outcome.CONFLICT, entry, reason=reason)
-        self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
+        self._known.receive_again([(entry.SOPInstanceUID, entry.receipt)])
         return admission(Outcome.SAME, entry)
 
 

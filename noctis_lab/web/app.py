@@ -42,6 +42,7 @@ from noctis_lab.web.routes import (
 from noctis_lab.web.schemas import ProblemAnswer
 
 __all__ = ["create_app", "serve_web"]
+from noctis_lab.web.underway import Underway
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def create_app(lab: Lab) -> Guard:
     gate, limits = Gate(lab), Limits()
     app.state.lab, app.state.gate, app.state.limits = lab, gate, limits
     app.state.feed, app.state.upload_threads = feed, upload_threads
+    app.state.underway = Underway()
     app.state.receiver = Remembered(
         lambda: is_listening(lab.settings), every_s=_RECEIVER_ASKED_EVERY_S
     )

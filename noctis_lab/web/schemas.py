@@ -39,6 +39,7 @@ __all__ = [
     "StudyFilters",
     "UploadAnswer",
     "UploadItemAnswer",
+    "UploadProgressAnswer",
     "UploadTerms",
 ]
 
@@ -234,6 +235,13 @@ class UploadAnswer(_Given):
     conflicts: int
     rejected: int
     items: tuple[UploadItemAnswer, ...]
+
+
+class UploadProgressAnswer(_Given):
+    """Of an upload's files, those that have come to their end, and those found so far."""
+
+    done: int
+    found: int
 
 
 class DemoAnswer(_Given):

@@ -183,3 +183,16 @@ def test_light_stays_chosen(watched: Watched, site: Site) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(245, 246, 248)"
+
+
+def test_what_is_to_be_copied_means_this_archive_and_no_other(watched: Watched, site: Site) -> None:
+    page, root = watched.page, str(site.settings.root)
+    expect(page.get_by_text(f"noctis index /data/trial --in-place --root {root}")).to_be_visible()
+    expect(page.locator("pre.code")).to_contain_text(f'nl.open_lab("{root}")')
+    site.admit(named_series("COPIED^ONE"), "local")
+    expect(page.locator(".tb .tr .pn")).to_have_count(1, timeout=5000)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Python").first.click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f'nl.open_lab("{root}")' in copied
+    assert watched.complaints == []

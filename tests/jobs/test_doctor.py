@@ -23,6 +23,7 @@ import pytest
 from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.config import Settings, find_sources, open_settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
+from noctis_lab.ingest.folder import index_paths
 from noctis_lab.ingest.scp import serve_scp
 from noctis_lab.jobs.doctor import Depth, Finding, State, examine, worst
 from noctis_lab.jobs.doctor.places import check_clock, check_memory
@@ -218,6 +219,35 @@ def test_parquet_files_that_are_gone_or_damaged_are_named(settings: Settings) ->
     assert "1 files of nobody" in found["Parquet leftovers"].text
 
 
+def test_a_parquet_file_that_rotted_within_is_found_where_all_is_read(settings: Settings) -> None:
+    folder = settings.root / "catalog" / "columnar"
+    (elements,) = folder.glob("*.elements.parquet")
+    rotten = bytearray(elements.read_bytes())
+    rotten[4:200] = bytes(196)
+    elements.write_bytes(rotten)
+    found = told(settings, timeout_s=None, sample=None)
+    assert found["Parquet"].state is State.FAIL
+    assert elements.name in found["Parquet"].text
+
+
+def test_sources_in_place_that_are_gone_or_touched_are_told(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert "sources in place" not in told(settings)
+    paths = write_series(ct_series(planes=3, rows=8, columns=8, seed="own"), tmp_path / "own")
+    with open_archive(settings) as archive:
+        index_paths(archive.pipeline, [tmp_path / "own"], facility="local", in_place=True)
+    found = told(settings)["sources in place"]
+    assert (found.state, found.text) == (State.PASS, "3 files, there and as registered")
+    assert told(settings, timeout_s=0.0)["sources in place"].state is State.UNKNOWN
+    paths[0].unlink()
+    os.utime(paths[1], (1, 1))
+    found = told(settings)["sources in place"]
+    assert found.state is State.FAIL
+    assert found.text.startswith("2 of 3 looked at are gone or have changed")
+    assert str(tmp_path) not in found.text
+
+
 def test_files_that_are_damaged_lost_or_not_catalogued_are_told(settings: Settings) -> None:
     first, second, _ = sorted((settings.root / "instances").rglob("*.dcm"))
     flipped = bytearray(first.read_bytes())
@@ -275,7 +305,7 @@ def test_who_waits_and_what_is_kept_aside_are_amber(settings: Settings, tmp_path
     found = told(settings)
     assert worst(found.values()) is State.WARN
     assert found["senders"].remedy.startswith("noctis sender list --root ")
-    assert found["quarantine"].text.startswith("1 files kept aside, the oldest ")
+    assert found["quarantine"].text.startswith("1 file kept aside, the oldest ")
 
 
 def test_an_archive_open_to_the_network_needs_senders_and_passwords(settings: Settings) -> None:
@@ -382,7 +412,9 @@ def test_more_memory_than_there_is_is_told(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:        2097152 kB\n")  # 2 GiB
     settings = settings_of(tmp_path)
-    assert check_memory(settings, meminfo=meminfo).state is State.WARN
+    short = check_memory(settings, meminfo=meminfo)
+    assert short.state is State.WARN
+    assert "of 2.1 GB" in short.text  # as the pages count
     assert check_memory(settings, meminfo=tmp_path / "none").state is State.UNKNOWN
 
 

@@ -21,7 +21,7 @@ from noctis_lab.access import Role
 from noctis_lab.catalog import people
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
-from noctis_lab.ingest.upload import Upload
+from noctis_lab.ingest.upload import Upload, UploadReport
 from noctis_lab.synthetic import write_series
 from noctis_lab.web.auth import cookie_name
 from tests.served import Site, named_series, running
@@ -151,6 +151,71 @@ def test_of_what_a_zip_holds_in_vain_the_first_are_listed_and_all_counted(site: 
     with site.client() as admin:
         said = admin.post(UPLOAD, params={"facility": "east"}, content=body).json()
     assert (said["stored"], said["rejected"], len(said["items"])) == (1, 300, 200)
+
+
+def test_a_zip_is_taken_in_by_groups_and_tells_how_far_it_is(site: Site) -> None:
+    files = files_of(site, "ZIP^MANY", planes=40)
+    told: list[tuple[int, int, int]] = []
+
+    def note(report: UploadReport) -> None:
+        told.append((report.done, report.found, site.catalog.counts().instances))
+
+    pipeline, storage = site.archive.pipeline, site.archive.storage
+    with Upload(pipeline, storage, facility="east", most_bytes=10_000_000) as arriving:
+        arriving.write(zipped({f"IM{n:02d}": file for n, file in enumerate(files)}))
+        report = arriving.finish(threading.Event(), note)
+    assert (report.stored, report.found) == (40, 40)
+    assert told == [(16, 40, 16), (32, 40, 32), (40, 40, 40)]
+
+
+def test_a_zip_that_is_stopped_leaves_out_what_had_no_turn(site: Site) -> None:
+    files = files_of(site, "ZIP^STOPPED", planes=40)
+    stop = threading.Event()
+    pipeline, storage = site.archive.pipeline, site.archive.storage
+    with Upload(pipeline, storage, facility="east", most_bytes=10_000_000) as arriving:
+        arriving.write(zipped({f"IM{n:02d}": file for n, file in enumerate(files)}))
+        report = arriving.finish(stop, lambda _report: stop.set())
+    assert (report.is_stopped, report.stored) == (True, 16)
+    assert site.catalog.counts().instances == 16
+    assert incoming(site) == []
+
+
+def test_how_far_an_upload_is_is_told_to_its_principal_alone(site: Site) -> None:
+    files = files_of(site, "ZIP^ASKED", planes=200)
+    body = zipped({f"IM{n:03d}": file for n, file in enumerate(files)})
+    asked = {"upload_id": "one"}
+    add_researcher(site)
+    told: set[tuple[int, int]] = set()
+    with site.client() as admin, site.client("rosa") as rosa, ThreadPoolExecutor(1) as pool:
+        params = {"facility": "east", **asked}
+        answer = pool.submit(admin.post, UPLOAD, params=params, content=body)
+        while not answer.done():
+            with site.client() as page:
+                said = page.get(f"{UPLOAD}/progress", params=asked).json()
+            told.add((said["done"], said["found"]))
+            other = rosa.get(f"{UPLOAD}/progress", params=asked).json()
+            assert other == {"done": 0, "found": 0}
+        assert answer.result().json()["stored"] == 200
+        after = admin.get(f"{UPLOAD}/progress", params=asked).json()
+        assert admin.get(f"{UPLOAD}/progress", params={"upload_id": "<b>"}).status_code == 422
+    assert {found for done, found in told if done} == {200}
+    assert after == {"done": 0, "found": 0}
+
+
+@pytest.mark.parametrize("has_dicom", [True, False])
+def test_of_a_bundle_every_file_is_answered_for(site: Site, has_dicom: bool) -> None:
+    [file] = files_of(site, "BUNDLE^ONE")
+    files = {"001": b"text, no DICOM" * 9, "002": b"", "003": b"\x1f\x8b" + bytes(300)}
+    if has_dicom:
+        files |= {"004": file, "005": file}
+    asked = {"facility": "east", "is_bundle": "true"}
+    with site.client() as admin:
+        said = admin.post(UPLOAD, params=asked, content=zipped(files)).json()
+    ends = [(item["name"], item["outcome"]) for item in said["items"]]
+    rejected = [("001", "rejected"), ("002", "rejected"), ("003", "rejected")]
+    taken = [("004", "stored"), ("005", "same")] if has_dicom else []
+    assert ends == rejected + taken
+    assert ["gzip" in item["reason"] for item in said["items"][:3]] == [False, False, True]
 
 
 def test_a_zip_bomb_is_refused_by_name(tmp_path: Path) -> None:

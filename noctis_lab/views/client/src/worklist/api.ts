@@ -85,6 +85,8 @@ export interface Status {
   instances: number | null;
   stored_bytes: number | null;
   free_bytes: number;
+  /** The archive's folder where commands and code have to name it; null for the usual one, and for others' eyes. */
+  root: string | null;
 }
 
 /** What happened, as the archive says it. */

@@ -38,6 +38,8 @@ export interface TableEvents {
   need(missing: number[]): void;
   open(studyUID: string, seriesUID: string | null): void;
   unfold(studyUID: string): Promise<Series[]>;
+  /** The archive's folder, where code has to name it. */
+  root(): string | null;
 }
 
 interface Unfolded {
@@ -241,6 +243,7 @@ export class Table {
       holder.append(unfoldedOf(this.source, this.unfolded.series, this.unfolded.selected, {
         open: (seriesUID) => this.events.open(uid, seriesUID),
         select: (at) => this.selectSeries(at),
+        root: () => this.events.root(),
       }));
     }
     return holder;
