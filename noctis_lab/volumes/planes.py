@@ -21,8 +21,10 @@ from noctis_lab.dicom.stored import to_stored
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import FileChanged, InvalidDicom, NoPixels, UnsupportedTransferSyntax
 from noctis_lab.storage.files import Storage
+from noctis_lab.storage.layout import instance_name
 
 __all__ = [
+    "InstancePaths",
     "instance_file",
     "is_plain",
     "open_plane",
@@ -41,6 +43,24 @@ def instance_file(storage: Storage, row: InstanceRow) -> Path:
     return storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
 
 
+class InstancePaths:
+    """Paths of instances' files as text: to make a `Path` of each takes longer than to open it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._folders: dict[tuple[str, str], str] = {}
+
+    def of(self, row: InstanceRow) -> str:
+        """Return the path of `instance_file`."""
+        if row.in_place is not None:
+            return os.fspath(row.in_place.path)
+        key = (row.StudyInstanceUID, row.SeriesInstanceUID)
+        folder = self._folders.get(key)
+        if folder is None:
+            folder = self._folders[key] = os.fspath(self._storage.series_folder(*key))
+        return f"{folder}{os.sep}{instance_name(row.sha256)}"
+
+
 def is_plain(layout: PixelLayout) -> bool:
     """Return whether the file's bytes are the stored values, byte order apart."""
     return (
@@ -53,7 +73,7 @@ def is_plain(layout: PixelLayout) -> bool:
 
 
 @contextmanager
-def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
+def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
     """Open an instance's file and say where its pixels lie.
 
     Yields
@@ -79,7 +99,7 @@ def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]
         found = os.fstat(descriptor)
         layout = row.pixels
         if not _is_as_catalogued(row, found):
-            layout = read_instance_header(path, row).pixels or layout
+            layout = read_instance_header(Path(path), row).pixels or layout
         yield descriptor, layout
     finally:
         os.close(descriptor)
@@ -112,7 +132,7 @@ def read_instance_header(
     raise _file_changed(path, row)
 
 
-def _file_lost(path: Path, row: InstanceRow, error: OSError) -> FileChanged:
+def _file_lost(path: Path | str, row: InstanceRow, error: OSError) -> FileChanged:
     return FileChanged(
         f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
         "'noctis fsck' says what else is missing",
