@@ -181,6 +181,10 @@ def _parse_contour(number: int, index: int, item: Item) -> Contour:
     kind = item.text("ContourGeometricType")
     if kind not in _TYPES:
         raise InvalidDicom(f"{where} should be of a known geometric type, another came")
+    offset_mm = item.numbers("ContourOffsetVector")
+    if offset_mm is not None and any(offset_mm):
+        # Retired; to leave it out would move the contour in silence.
+        raise InvalidDicom(f"{where} is moved by a ContourOffsetVector, which is not followed")
     thickness_mm = item.number("ContourSlabThickness")
     images = (
         image.text("ReferencedSOPInstanceUID") for image in item.items("ContourImageSequence")

@@ -209,12 +209,17 @@ def _paint_oblique(
     boxes = [_box([polygon @ across for polygon in group]) for group in groups.polygons]
     outlines = [[polygon @ across for polygon in group] for group in groups.polygons]
     for index, centres in _iter_planes(grid):
-        plane = groups.nearest(centres @ normal, slab_mm)
-        flat = centres @ across
-        for number in np.unique(plane[plane >= 0]).tolist():
+        plane = groups.nearest(centres @ normal, slab_mm).ravel()
+        flat = (centres @ across).reshape(-1, 2)
+        order = np.argsort(plane, kind="stable")
+        numbers, starts = np.unique(plane[order], return_index=True)
+        inside = mask[index].reshape(-1)
+        for number, asked in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+            if number < 0:
+                continue
             low, high = boxes[number]
-            asked = (plane == number) & np.all((flat >= low) & (flat <= high), axis=-1)
-            mask[index][asked] = points_inside(flat[asked], outlines[number])
+            near = asked[np.all((flat[asked] >= low) & (flat[asked] <= high), axis=-1)]
+            inside[near] = points_inside(flat[near], outlines[number])
 
 
 def _iter_planes(grid: Grid) -> Iterator[tuple[int, Points]]:

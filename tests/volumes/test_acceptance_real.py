@@ -14,11 +14,13 @@ import pytest
 
 from noctis_lab import Lab, open_lab
 from noctis_lab.errors import (
+    CannotStack,
     CompressedPixels,
     DecodeError,
     DuplicatePositions,
     GeometryWarning,
     NoPixels,
+    OtherObject,
     SeveralStacks,
     UnsupportedSeries,
 )
@@ -137,6 +139,8 @@ def test_no_series_of_the_real_data_is_silently_wrong(lab: Lab) -> None:
             except (NoPixels, UnsupportedSeries) as error:
                 outcomes[type(error).__name__] = outcomes.get(type(error).__name__, 0) + 1
                 assert series.facts.geometry_note
+                if isinstance(error, OtherObject):
+                    outcomes["objects"] = outcomes.get("objects", 0) + load_objects(series)
                 continue
             for stack in stacks:
                 outcome = "loaded" if len(stacks) == 1 else "split"
@@ -155,7 +159,22 @@ def test_no_series_of_the_real_data_is_silently_wrong(lab: Lab) -> None:
             assert series.facts.stack_count == len(stacks)
     assert outcomes["loaded"] >= 100
     assert outcomes["split"] >= 15
+    assert outcomes["objects"] >= 15
     assert set(outcomes) <= {
         *("loaded", "split", "NoPixels", "UnsupportedSeries", "DuplicatePositions"),
-        *("CompressedPixels", "DecodeError"),
+        *("CompressedPixels", "DecodeError", "OtherObject", "objects"),
     }
+
+
+def load_objects(series: Any) -> int:
+    """Load each dose grid and segmentation, or have it refused; return how many were loaded."""
+    count = 0
+    for index in range(len(series.instances)):
+        try:
+            loaded = series.load(stack=index)
+        except CannotStack:
+            continue
+        assert loaded.dims[-2:] == ("y", "x")
+        assert loaded.attrs["units"] in ("1", "Gy", "relative")
+        count += 1
+    return count

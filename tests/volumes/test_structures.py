@@ -320,6 +320,7 @@ def test_names_that_are_none_or_several_say_so(handle: Handle, tmp_path: Path) -
         ({"ContourData": b""}, "no points"),
         ({"NumberOfContourPoints": b"7"}, "states 7 points, 24 came"),
         ({"ContourGeometricType": b"SPLINE"}, "known geometric type"),
+        ({"ContourOffsetVector": b"0\\0\\2"}, "ContourOffsetVector"),
     ],
 )
 def test_contours_that_are_none_are_refused_and_the_others_read(
@@ -333,9 +334,10 @@ def test_contours_that_are_none_are_refused_and_the_others_read(
     for keyword, raw in elements.items():
         tag = pydicom.datadict.tag_for_keyword(keyword)
         assert tag is not None
+        vr = pydicom.datadict.dictionary_VR(tag)
         padded = raw + b" " * (len(raw) % 2)
         contour[keyword] = pydicom.dataelem.RawDataElement(
-            pydicom.tag.Tag(tag), contour[keyword].VR, len(padded), padded, 0, False, True
+            pydicom.tag.Tag(tag), vr, len(padded), padded, 0, False, True
         )
     structures = opened(handle, tmp_path / "rt", dataset)
     volume = load(handle, planes[0].SeriesInstanceUID)
