@@ -287,9 +287,10 @@ HIDDEN = ("nachtigall", "philomela", "775577", "lobelia", SERIES, "thorax")
 def test_nothing_of_a_pseudonymised_export_tells_who_it_is(
     to: ExportFormat, dates: DatePolicy, handle: Handle, tmp_path: Path
 ) -> None:
-    sets = series()
+    sets = series(rescale_type="NACHTIGALL")  # which units are made of
     admit(handle, sets, tmp_path / "in")
     out = tmp_path / "out"
+    assert load(handle, SERIES).attrs["units"] == "NACHTIGALL"
     path = only_path(export(handle, to, out, pseudonymise=True, dates=dates))
     assert path.name.startswith("P-")
     known = [*HIDDEN, *(str(each.SOPInstanceUID) for each in sets), str(sets[0].StudyInstanceUID),
