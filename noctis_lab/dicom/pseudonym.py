@@ -341,6 +341,7 @@ def _cut_padding(cleaned: Dataset) -> None:
 
 
 def _state_method(cleaned: Dataset, context: _Context) -> None:
+    cleaned.PatientName = cleaned.PatientID = context.patient  # where none is stated, too
     cleaned.PatientIdentityRemoved = "YES"
     cleaned.DeidentificationMethod = "noctis_lab: PS3.15 Basic Profile, keyed pseudonyms"
     codes = [_PROFILE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataelem import DataElement
@@ -16,6 +16,7 @@ __all__ = [
     "IdentifyingWords",
     "element_text",
     "find_identifying_words",
+    "identifying_words",
     "read_element",
 ]
 
@@ -77,8 +78,13 @@ class IdentifyingWords:
 
 def find_identifying_words(dataset: Dataset) -> IdentifyingWords:
     """Gather the words of all person names, and of the patient's numbers, at every level."""
+    return identifying_words(_identities(dataset, 0))
+
+
+def identifying_words(values: Iterable[str]) -> IdentifyingWords:
+    """Gather the words of names and numbers that tell who it is."""
     words: set[str] = set()
-    for value in _identities(dataset, 0):
+    for value in values:
         folded = value[:_LONGEST].casefold().strip()
         words.add(folded)
         words.update(_BETWEEN.split(folded))

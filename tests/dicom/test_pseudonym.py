@@ -252,6 +252,14 @@ def test_without_an_id_the_study_stands_for_the_patient() -> None:
     assert ids[0] == ids[2] != ids[1]
 
 
+def test_a_pseudonym_stands_also_where_no_patient_is_stated() -> None:
+    dataset = plane()
+    del dataset.PatientID, dataset.PatientName
+    result = cleaned(dataset)
+    assert str(result.PatientName) == result.PatientID
+    assert result.PatientID.startswith("P-")
+
+
 def test_dates_move_together_and_what_is_no_date_is_emptied() -> None:
     dataset = plane(
         StudyDate="20240301", SeriesDate="20240303", AcquisitionDateTime="20240304101112.5+0100"

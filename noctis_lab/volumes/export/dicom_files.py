@@ -83,6 +83,7 @@ def write_pseudonymised(
     """
     with new_folder(folder) as temporary:
         for number, row in enumerate(rows, 1):
+            _require_writable(row)
             path = temporary / f"{number:06}.dcm"
             _copy(instance_file(storage, row), row, path)  # which checks it
             with silenced_pydicom():
@@ -102,6 +103,15 @@ def write_pseudonymised(
                         f"it cannot be written anew ({type(error).__name__}); leave it out",
                     ) from None  # pydicom's words quote values
             progress(number, len(rows))
+
+
+def _require_writable(row: InstanceRow) -> None:
+    if not UID(row.transfer_syntax_uid).is_transfer_syntax:
+        raise CannotPseudonymise(
+            row.SOPInstanceUID,
+            f"transfer syntax {row.transfer_syntax_uid} cannot be written anew; export its series "
+            "as NIfTI, Zarr or NetCDF, or leave it out",
+        )
 
 
 def _copy(source: Path, row: InstanceRow, target: Path) -> None:

@@ -11,7 +11,7 @@ import xarray as xr
 from noctis_lab.dicom.dictionary import find_tag
 from noctis_lab.dicom.pseudonym_actions import find_action
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms
-from noctis_lab.dicom.pseudonym_words import TERMS
+from noctis_lab.dicom.pseudonym_words import TERMS, IdentifyingWords
 
 __all__ = ["without_identity"]
 
@@ -20,7 +20,9 @@ _KEPT_TEXT = frozenset(("units", "long_name", "geometry_note"))
 _KEPT_COORDINATES = frozenset(("asl_context", "channel"))
 
 
-def without_identity(volume: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArray:
+def without_identity(
+    volume: xr.DataArray, pseudonyms: Pseudonyms, words: IdentifyingWords
+) -> xr.DataArray:
     """Return a volume whose attributes and coordinates tell nothing of who the patient is.
 
     Parameters
@@ -29,6 +31,8 @@ def without_identity(volume: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArr
         In the project's layout.
     pseudonyms
         By which UIDs are replaced, as in data sets.
+    words
+        The patient's: a text in which one of them stands goes, whatever it is.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def without_identity(volume: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArr
         of texts stay units, directions and DICOM's own terms.
     """
     cleaned = volume.copy(deep=False)
-    cleaned.attrs = _attributes(volume.attrs, pseudonyms)
+    cleaned.attrs = _attributes(volume.attrs, pseudonyms, words)
     if volume.name not in TERMS:
         cleaned.name = None
     for name in list(volume.coords):
@@ -50,7 +54,7 @@ def without_identity(volume: xr.DataArray, pseudonyms: Pseudonyms) -> xr.DataArr
         else:
             cleaned = cleaned.drop_vars([name])
             continue
-        attributes = _attributes(coordinate.attrs, pseudonyms)
+        attributes = _attributes(coordinate.attrs, pseudonyms, words)
         cleaned = cleaned.assign_coords({name: (coordinate.dims, values, attributes)})
     return cleaned
 
@@ -61,7 +65,9 @@ def _may_stay(name: str, coordinate: xr.DataArray) -> bool:
     return name in _KEPT_COORDINATES and all(str(each) in TERMS for each in coordinate.values.flat)
 
 
-def _attributes(attributes: Mapping[Any, Any], pseudonyms: Pseudonyms) -> dict[str, Any]:
+def _attributes(
+    attributes: Mapping[Any, Any], pseudonyms: Pseudonyms, words: IdentifyingWords
+) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in attributes.items():
         if str(name).endswith("UID"):
@@ -69,7 +75,10 @@ def _attributes(attributes: Mapping[Any, Any], pseudonyms: Pseudonyms) -> dict[s
                 kept[name] = pseudonyms.uid(value)
         elif _is_named(str(name)):
             continue
-        elif name in _KEPT_TEXT or value in TERMS if isinstance(value, str) else _is_number(value):
+        elif isinstance(value, str):
+            if (name in _KEPT_TEXT or value in TERMS) and not words.stand_in(value):
+                kept[name] = value
+        elif _is_number(value):
             kept[name] = value
     return kept
 

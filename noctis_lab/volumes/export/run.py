@@ -15,6 +15,7 @@ from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.header import read_header
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms
 from noctis_lab.dicom.pseudonym_risks import find_content_risk, find_pixel_risk
+from noctis_lab.dicom.pseudonym_words import IdentifyingWords, identifying_words
 from noctis_lab.dicom.voi import Window, find_windows
 from noctis_lab.errors import (
     CannotExport,
@@ -234,7 +235,7 @@ def _write_stack(task: _Task, stacks: Sequence[Stack], number: int, path: Path) 
         warnings.simplefilter("ignore", GeometryWarning)
         volume = load(task.handle, task.series.reference, stack=number, progress=show)
     if task.options.pseudonymise:
-        volume = without_identity(volume, task.pseudonyms)
+        volume = without_identity(volume, task.pseudonyms, _words(task))
     return _write_volume(task, volume, stacks[number], path)
 
 
@@ -288,6 +289,18 @@ def _require_cleanable(task: _Task) -> None:
                 row.SOPInstanceUID,
                 f"{reason}; look at the images, then allow burned-in annotation, or leave it out",
             )
+
+
+def _words(task: _Task) -> IdentifyingWords:
+    """Return the words of the patient's name and numbers, as the catalogue has them."""
+    study = task.handle.catalog.find_study(task.series.StudyInstanceUID)
+    if study is None:
+        return identifying_words(())
+    stated = (
+        *(study.PatientName, study.PatientID, study.PatientBirthDate),
+        *(study.AccessionNumber, study.ReferringPhysicianName),
+    )
+    return identifying_words(text for text in stated if text is not None)
 
 
 def _stated_window(task: _Task, stack: Stack) -> Window | None:

@@ -238,3 +238,31 @@ def test_real_series_lie_where_dcm2niix_puts_them(
     write_nifti(made, tmp_path / "v.nii")
     assert_lies_as(nibabel.load(tmp_path / "v.nii"), made)
     assert_dcm2niix_agrees(made, folder, tmp_path / "theirs", 0.05)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    "collection",
+    ["ct_slicer_head_64px", "emr_siemens_xa10", "mr_4d_ge_epi", "mr_4d_philips_dstream",
+     "mr_acr_ge_artist_t1", "mr_acr_philips_achieva", "mr_asl_philips_rescale",
+     "mr_mosaic_siemens_nih", "pet_nema_iq_recon1"],
+)  # fmt: skip
+def test_real_grids_are_those_of_dcm2niix(
+    collection: str, handle: Handle, real_data: Path, tmp_path: Path
+) -> None:
+    # Places only: dcm2niix scales values of Philips by private factors, and orders times itself.
+    folder = real_data / "real" / collection
+    made = load(handle, admitted_series(handle, folder))
+    write_nifti(made, tmp_path / "v.nii")
+    image = nibabel.load(tmp_path / "v.nii")
+    last = np.array(image.shape[:3]) - 1
+    corners = np.array(list(np.ndindex(2, 2, 2))) * last
+    places = nibabel.affines.apply_affine(image.affine, corners)
+    distances_mm = []
+    for theirs in dcm2niix_images(folder, tmp_path / "theirs"):
+        if theirs.shape == image.shape:
+            index = nibabel.affines.apply_affine(np.linalg.inv(theirs.affine), places)
+            nearest = np.clip(np.rint(index), 0, last)
+            moved = nibabel.affines.apply_affine(theirs.affine, nearest) - places
+            distances_mm.append(np.abs(moved).max())
+    assert min(distances_mm) < 1e-3

@@ -287,9 +287,10 @@ HIDDEN = ("nachtigall", "philomela", "775577", "lobelia", SERIES, "thorax")
 def test_nothing_of_a_pseudonymised_export_tells_who_it_is(
     to: ExportFormat, dates: DatePolicy, handle: Handle, tmp_path: Path
 ) -> None:
-    sets = series()
+    sets = series(rescale_type="NACHTIGALL")  # which units are made of
     admit(handle, sets, tmp_path / "in")
     out = tmp_path / "out"
+    assert load(handle, SERIES).attrs["units"] == "NACHTIGALL"
     path = only_path(export(handle, to, out, pseudonymise=True, dates=dates))
     assert path.name.startswith("P-")
     known = [*HIDDEN, *(str(each.SOPInstanceUID) for each in sets), str(sets[0].StudyInstanceUID),
@@ -333,6 +334,21 @@ def test_a_source_in_place_without_file_meta_is_pseudonymised_too(
     (made,) = [pydicom.dcmread(each) for each in folder.iterdir()]
     assert made.file_meta.TransferSyntaxUID == syntax
     assert made.PixelData == dataset.PixelData
+
+
+@pytest.mark.real_data
+def test_a_syntax_that_cannot_be_written_anew_is_named(
+    real_data: Path, handle: Handle, tmp_path: Path
+) -> None:
+    path = real_data / "real" / "pydicom_data" / "liver_deflate.dcm"  # deflated frames
+    admit_file(handle, path, in_place=True)
+    ((uid,),) = handle.query.sql("SELECT SeriesInstanceUID FROM series").fetchall()
+    report = export(handle, ExportFormat.DICOM, tmp_path / "out", [uid], pseudonymise=True)
+    assert "1.2.840.10008.1.2.8.1 cannot be written anew" in str(report.outcomes[0].error)
+    assert list((tmp_path / "out").iterdir()) == []
+    whole = export(handle, ExportFormat.DICOM, tmp_path / "out", [uid])
+    (copied,) = only_path(whole).iterdir()
+    assert copied.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.DICOM])
