@@ -15,15 +15,20 @@ from noctis_lab.dicom.frame_contrast import asl_context_of, component_of, image_
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.mosaic import split_mosaic
-from noctis_lab.dicom.private_elements import CSA_IMAGE_HEADER, PHILIPS_PHASE
+from noctis_lab.dicom.private_elements import CSA_IMAGE_HEADER
 from noctis_lab.dicom.rescale import Rescale
-from noctis_lab.dicom.timing import parse_date_time_s, parse_time_s
+from noctis_lab.dicom.temporal import (
+    acquired_s_of,
+    offset_ms_of,
+    phase_index_of,
+    temporal_index_of,
+)
 from noctis_lab.errors import DicomTooLarge, InvalidDicom
 
 __all__ = ["MOST_FRAMES", "FrameFacts", "Tile", "dimension_pointers", "frame_facts"]
 
-#: Whole-slide images have some hundred thousand frames; volumes, some ten thousand.
-MOST_FRAMES = 1 << 20
+#: Volumes have some ten thousand frames; beyond are whole-slide images, which are no volume.
+MOST_FRAMES = 1 << 17
 
 #: First row, first column, rows, columns.
 type Tile = tuple[int, int, int, int]
@@ -35,8 +40,7 @@ _TRIGGER_PATHS = (
     *(f"{_CARDIAC}NominalCardiacTriggerDelayTime", f"{_CARDIAC}ActualCardiacTriggerDelayTime"),
     *("NominalCardiacTriggerDelayTime", "TriggerTime"),
 )
-#: A century.
-_LONGEST_S = 3.2e9
+_LUT_TABLE = ("ModalityLUTSequence[0].LUTDescriptor", "ModalityLUTSequence[0].LUTData")
 _VALUES = "PixelValueTransformationSequence[0]."
 
 
@@ -68,7 +72,7 @@ class FrameFacts:
     dimension_index: tuple[int, ...] = ()
     #: The vectors of a nuclear image: keyword (``EnergyWindowVector`` …) and index from 1.
     vectors: tuple[tuple[str, int], ...] = ()
-    temporal_index: int | None = None  # TemporalPositionIndex or TemporalPositionIdentifier
+    temporal_index: int | None = None  # point in time, from 1
     temporal_count: int | None = None  # NumberOfTemporalPositions
     acquisition_number: int | None = None
     #: When its acquisition began, in seconds: since 1970-01-01 where the date is stated, else since
@@ -129,8 +133,12 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
     if pixels.frames > MOST_FRAMES:
         raise DicomTooLarge(f"{pixels.frames} frames, expected at most {MOST_FRAMES}")
     groups = split_functional_groups(header)
+    if header.is_mosaic() and (groups.is_stated or pixels.frames > 1):
+        refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
+        return (refused,) * pixels.frames
     if groups.is_stated:
-        return tuple(_enhanced_facts(groups, pixels.frames))
+        facts = tuple(_enhanced_facts(groups, pixels.frames))
+        return facts if len(facts) > 1 else (_single_facts(header, facts[0]),)
     if pixels.frames > 1:
         return _cine_facts(header, groups.of_all, pixels.frames)
     return _classic_facts(header, groups.of_all)
@@ -186,7 +194,7 @@ def _classic_facts(header: Header, attributes: Attributes) -> tuple[FrameFacts, 
         )
     except InvalidDicom as error:
         reason = str(error) if why is None else f"{error}; {why}"
-        return (replace(facts, plane=_nowhere(facts.plane), refusal=reason),)
+        return (_refused(facts, reason),)
     return tuple(replace(facts, plane=each.plane, tile=each.tile) for each in slices)
 
 
@@ -233,18 +241,24 @@ def _enhanced_facts(groups: FunctionalGroups, frames: int) -> Iterator[FrameFact
     of_all = _facts(groups.of_all, None)
     if stated > frames:
         refusal = f"functional groups of {stated} frames are stated, there are {frames}"
-        yield from (replace(of_all, plane=_nowhere(of_all.plane), refusal=refusal),) * frames
+        yield from (_refused(of_all, refusal),) * frames
         return
     for index in range(frames):
         own = groups.of_frame(index)
         yield of_all if own is None else _facts(own, None)
 
 
+def _single_facts(header: Header, facts: FrameFacts) -> FrameFacts:
+    """Return the facts of the only frame: then a position at the top level is its own."""
+    if facts.plane.position_mm is not None or facts.refusal is not None:
+        return facts
+    return replace(facts, plane=replace(facts.plane, position_mm=header.plane().position_mm))
+
+
 def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
     """Return what is stated of a frame, wherever its attributes stand."""
     diffusion = diffusion_of(attributes, csa)
     rescale, has_unread = _modality_lut(attributes)
-    offset_s = attributes.number("TemporalPositionSequence[0].TemporalPositionTimeOffset")
     return FrameFacts(
         plane=_plane(attributes),
         rescale=rescale,
@@ -257,20 +271,16 @@ def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
             f"{_CONTENT}InStackPositionNumber", "InStackPositionNumber"
         ),
         dimension_index=_indices(attributes),
+        temporal_index=temporal_index_of(attributes),
         temporal_count=attributes.integer("NumberOfTemporalPositions"),
-        temporal_index=attributes.integer(
-            f"{_CONTENT}TemporalPositionIndex",
-            "TemporalPositionIdentifier",
-            "TemporalPositionIndex",
-        ),
         acquisition_number=attributes.integer(
             f"{_CONTENT}FrameAcquisitionNumber", "AcquisitionNumber"
         ),
-        acquired_s=_acquired_s(attributes),
-        frame_time_ms=None if offset_s is None or abs(offset_s) > _LONGEST_S else offset_s * 1000,
+        acquired_s=acquired_s_of(attributes),
+        frame_time_ms=offset_ms_of(attributes),
         reference_ms=attributes.number("FrameReferenceTime"),
         trigger_ms=attributes.number(*_TRIGGER_PATHS),
-        phase_index=attributes.private_integer(PHILIPS_PHASE),
+        phase_index=phase_index_of(attributes),
         phase_percent=attributes.number(
             f"{_CARDIAC}NominalPercentageOfCardiacPhase", "NominalPercentageOfCardiacPhase"
         ),
@@ -306,6 +316,11 @@ def _plane(attributes: Attributes) -> PlaneGeometry:
     )
 
 
+def _refused(facts: FrameFacts, why: str) -> FrameFacts:
+    """Return facts of a frame that is no plane: whatever position is stated is not its own."""
+    return replace(facts, plane=_nowhere(facts.plane), refusal=why)
+
+
 def _nowhere(plane: PlaneGeometry) -> PlaneGeometry:
     return replace(plane, position_mm=None)
 
@@ -313,9 +328,9 @@ def _nowhere(plane: PlaneGeometry) -> PlaneGeometry:
 def _modality_lut(attributes: Attributes) -> tuple[Rescale | None, bool]:
     """Return the linear Modality LUT, and whether another one is stated, whole or in part.
 
-    Slope and intercept count only together, from one place.
+    Slope and intercept count only together, from one place; a table goes before them.
     """
-    is_stated = False
+    is_stated = attributes.has(*_LUT_TABLE)
     for layer in attributes.layers:
         for group in (_VALUES, ""):
             nearest = Attributes((layer,), attributes.private_bytes)
@@ -335,20 +350,6 @@ def _indices(attributes: Attributes) -> tuple[int, ...]:
     if numbers is None or not all(number.is_integer() for number in numbers):
         return ()
     return tuple(int(number) for number in numbers)
-
-
-def _acquired_s(attributes: Attributes) -> float | None:
-    for path in (
-        f"{_CONTENT}FrameAcquisitionDateTime",
-        f"{_CONTENT}FrameReferenceDateTime",
-        "AcquisitionDateTime",
-    ):
-        stated_s = parse_date_time_s(attributes.text(path))
-        if stated_s is not None:
-            return stated_s
-    time = attributes.text("AcquisitionTime")
-    dated_s = parse_date_time_s(attributes.text("AcquisitionDate"), time or "")
-    return parse_time_s(time) if dated_s is None else dated_s
 
 
 def _at(

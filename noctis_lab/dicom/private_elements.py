@@ -9,6 +9,7 @@ __all__ = [
     "GE_B_VALUE",
     "GE_COMPONENT",
     "GE_GRADIENT",
+    "GE_LOCATIONS",
     "KEPT_WHOLE",
     "PHILIPS_B_VALUE",
     "PHILIPS_COMPONENT",
@@ -63,12 +64,14 @@ SIEMENS_DIRECTIONALITY: Final = PrivateElement(_SIEMENS, 0x0019000D, "CS")
 SIEMENS_GRADIENT: Final = PrivateElement(_SIEMENS, 0x0019000E, "FD")
 #: 0 magnitude, 1 phase, 2 real, 3 imaginary.
 GE_COMPONENT: Final = PrivateElement(_GE, 0x0043002F, "SS")
-#: The first of four numbers; some systems add 10⁹ to it.
+#: The first of four numbers; where there are several b-values, 10⁹ is added to it.
 GE_B_VALUE: Final = PrivateElement(_GE, 0x00430039, "IS")
 #: x, y and z of the gradient, in the image's frame, not the patient's.
 GE_GRADIENT: Final = tuple(
     PrivateElement(_GE_ACQUISITION, 0x00190000 | low, "DS") for low in (0xBB, 0xBC, 0xBD)
 )
+#: How many places the images of one point in time are of.
+GE_LOCATIONS: Final = PrivateElement("GEMS_RELA_01", 0x0021004F, "SS")
 PHILIPS_B_VALUE: Final = PrivateElement(_PHILIPS, 0x20010003, "FL")
 PHILIPS_PHASE: Final = PrivateElement(_PHILIPS, 0x20010008, "IS")
 PHILIPS_COMPONENT: Final = PrivateElement(_PHILIPS_MR, 0x20050011, "CS")
@@ -85,8 +88,14 @@ KEPT_WHOLE: Final = frozenset(
     element.key
     for element in (
         *(CSA_IMAGE_HEADER, SIEMENS_MOSAIC_COUNT, SIEMENS_B_VALUE, SIEMENS_DIRECTIONALITY),
-        *(SIEMENS_GRADIENT, GE_COMPONENT, GE_B_VALUE, *GE_GRADIENT, PHILIPS_B_VALUE),
-        *(PHILIPS_PHASE, PHILIPS_COMPONENT, *PHILIPS_GRADIENT, PHILIPS_GRADIENT_NUMBER),
+        *(SIEMENS_GRADIENT, GE_COMPONENT, GE_B_VALUE, *GE_GRADIENT, GE_LOCATIONS),
+        *(
+            PHILIPS_B_VALUE,
+            PHILIPS_PHASE,
+            PHILIPS_COMPONENT,
+            *PHILIPS_GRADIENT,
+            PHILIPS_GRADIENT_NUMBER,
+        ),
         PHILIPS_LABEL,
     )
 )

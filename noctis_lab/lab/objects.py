@@ -238,6 +238,25 @@ class Series:
         assert outcome.path is not None
         return outcome.path
 
+    def suv(self) -> xr.DataArray:
+        """Load a PET as standardised uptake values by body weight.
+
+        Returns
+        -------
+        DataArray of float32, dims (z, y, x)
+            In g/ml; `noctis_lab.volumes.suv.find_suv_inputs` shows what they are computed of.
+
+        Raises
+        ------
+        CannotInterpret
+            An attribute that it needs is missing or contradicts, and which.
+        CannotStack, DecodeError, FileChanged
+            As `load`.
+        """
+        from noctis_lab.volumes.suv import suv_of_series
+
+        return suv_of_series(self._lab.handle, self.row.reference)
+
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""
         return _open_viewer(self._lab, self.row)

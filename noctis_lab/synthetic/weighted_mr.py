@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,10 +90,19 @@ def weighted_mr(
                 thickness_mm=abs(stack.slice_spacing_mm),
                 FrameOfReferenceUID=seeded_uid(seed, "frame"),
             )
-            add(dataset, point)
+            add(dataset, _At(plane, point, stack.planes, points))
             add_pixels(dataset, weighted_stored(plane, point, shape), PixelFormat())
             made.append(dataset)
     return made
+
+
+class _At(NamedTuple):
+    """Which image it is, and of how many."""
+
+    plane: int
+    point: int
+    planes: int
+    points: int
 
 
 def _identity(seed: str, convention: str) -> SeriesIdentity:
@@ -115,99 +124,108 @@ def _b_value(point: int) -> float:
     return 500.0 * point
 
 
-def _time_by_position(dataset: Dataset, point: int) -> None:
-    dataset.TemporalPositionIdentifier = point + 1
-    dataset.AcquisitionTime = clock(_BEGIN_S + 2 * point)
+def _time_by_position(dataset: Dataset, at: _At) -> None:
+    dataset.TemporalPositionIdentifier = at.point + 1
+    dataset.AcquisitionTime = clock(_BEGIN_S + 2 * at.point)
 
 
-def _time_by_clock(dataset: Dataset, point: int) -> None:
-    dataset.AcquisitionNumber = point + 1
-    dataset.AcquisitionTime = clock(_BEGIN_S + 2 * point)
+def _time_by_clock(dataset: Dataset, at: _At) -> None:
+    dataset.AcquisitionNumber = at.point + 1
+    dataset.AcquisitionTime = clock(_BEGIN_S + 2 * at.point)
 
 
-def _echo(dataset: Dataset, point: int) -> None:
-    dataset.EchoTime = 10 * (point + 1)
-    dataset.EchoNumbers = point + 1
+def _time_by_number(dataset: Dataset, at: _At) -> None:
+    dataset.NumberOfTemporalPositions = at.points
+    dataset.InstanceNumber = at.point * at.planes + at.plane + 1
+    dataset.InStackPositionNumber = at.plane + 1
+    block = dataset.private_block(0x0021, "GEMS_RELA_01", create=True)
+    block.add_new(0x4F, "SS", at.planes)
 
 
-def _diffusion(dataset: Dataset, point: int) -> None:
-    dataset.DiffusionBValue = _b_value(point)
-    dataset.DiffusionDirectionality = "DIRECTIONAL" if point else "NONE"
-    if point:
+def _echo(dataset: Dataset, at: _At) -> None:
+    dataset.EchoTime = 10 * (at.point + 1)
+    dataset.EchoNumbers = at.point + 1
+
+
+def _diffusion(dataset: Dataset, at: _At) -> None:
+    dataset.DiffusionBValue = _b_value(at.point)
+    dataset.DiffusionDirectionality = "DIRECTIONAL" if at.point else "NONE"
+    if at.point:
         dataset.DiffusionGradientOrientation = list(GRADIENT)
 
 
-def _diffusion_siemens(dataset: Dataset, point: int) -> None:
+def _diffusion_siemens(dataset: Dataset, at: _At) -> None:
     block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
-    block.add_new(0x0C, "IS", str(int(_b_value(point))))
-    block.add_new(0x0D, "CS", "DIRECTIONAL" if point else "NONE")
-    if point:
+    block.add_new(0x0C, "IS", str(int(_b_value(at.point))))
+    block.add_new(0x0D, "CS", "DIRECTIONAL" if at.point else "NONE")
+    if at.point:
         block.add_new(0x0E, "FD", list(GRADIENT))
 
 
-def _diffusion_csa(dataset: Dataset, point: int) -> None:
-    entries = {"B_value": [f"{_b_value(point):g}"]}
-    if point:
+def _diffusion_csa(dataset: Dataset, at: _At) -> None:
+    entries = {"B_value": [f"{_b_value(at.point):g}"]}
+    if at.point:
         entries["DiffusionGradientDirection"] = [str(cosine) for cosine in GRADIENT]
     block = dataset.private_block(0x0029, "SIEMENS CSA HEADER", create=True)
     block.add_new(0x10, "OB", csa_header(entries))
 
 
-def _diffusion_ge(dataset: Dataset, point: int) -> None:
-    value = int(_b_value(point))
+def _diffusion_ge(dataset: Dataset, at: _At) -> None:
+    value = int(_b_value(at.point))
     block = dataset.private_block(0x0043, "GEMS_PARM_01", create=True)
     # As some of its systems do: the first b-value as it is, the others with 10⁹ added.
-    block.add_new(0x39, "IS", [str(value + 10**9 if point else value), "8", "0", "0"])
+    block.add_new(0x39, "IS", [str(value + 10**9 if at.point else value), "8", "0", "0"])
     gradient = dataset.private_block(0x0019, "GEMS_ACQU_01", create=True)
     for low, cosine in zip((0xBB, 0xBC, 0xBD), GRADIENT, strict=True):
-        gradient.add_new(low, "DS", str(cosine if point else 0))
+        gradient.add_new(low, "DS", str(cosine if at.point else 0))
 
 
-def _diffusion_philips(dataset: Dataset, point: int) -> None:
+def _diffusion_philips(dataset: Dataset, at: _At) -> None:
     dataset.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(
-        0x03, "FL", _b_value(point)
+        0x03, "FL", _b_value(at.point)
     )
     block = dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
     for low, cosine in zip((0xB0, 0xB1, 0xB2), GRADIENT, strict=True):
-        block.add_new(low, "FL", cosine if point else 0.0)
+        block.add_new(low, "FL", cosine if at.point else 0.0)
 
 
-def _phase(dataset: Dataset, point: int) -> None:
+def _phase(dataset: Dataset, at: _At) -> None:
     dataset.ScanOptions = "CG"  # cardiac gating
-    dataset.TriggerTime = 50 * point
+    dataset.TriggerTime = 50 * at.point
 
 
-def _phase_philips(dataset: Dataset, point: int) -> None:
-    _phase(dataset, point)
+def _phase_philips(dataset: Dataset, at: _At) -> None:
+    _phase(dataset, at)
     dataset.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(
-        0x08, "IS", str(point + 1)
+        0x08, "IS", str(at.point + 1)
     )
 
 
-def _asl_philips(dataset: Dataset, point: int) -> None:
+def _asl_philips(dataset: Dataset, at: _At) -> None:
     dataset.private_block(0x2005, "Philips MR Imaging DD 005", create=True).add_new(
-        0x29, "CS", ("LABEL", "CONTROL")[point % 2]
+        0x29, "CS", ("LABEL", "CONTROL")[at.point % 2]
     )
 
 
-def _component_siemens(dataset: Dataset, point: int) -> None:
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "MPRI"[point % 4], "ND"]
+def _component_siemens(dataset: Dataset, at: _At) -> None:
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "MPRI"[at.point % 4], "ND"]
 
 
-def _component_ge(dataset: Dataset, point: int) -> None:
-    dataset.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", point % 4)
+def _component_ge(dataset: Dataset, at: _At) -> None:
+    dataset.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", at.point % 4)
 
 
-def _component_philips(dataset: Dataset, point: int) -> None:
+def _component_philips(dataset: Dataset, at: _At) -> None:
     dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(
-        0x11, "CS", "MPRI"[point % 4]
+        0x11, "CS", "MPRI"[at.point % 4]
     )
 
 
 #: ``dimension`` where the standard's own attributes state it, ``dimension maker`` else.
-CONVENTIONS: Final[Mapping[str, Callable[[Dataset, int], None]]] = {
+CONVENTIONS: Final[Mapping[str, Callable[[Dataset, _At], None]]] = {
     "time": _time_by_position,
     "time siemens": _time_by_clock,
+    "time ge": _time_by_number,
     "echo": _echo,
     "b_value": _diffusion,
     "b_value siemens": _diffusion_siemens,

@@ -30,8 +30,6 @@ from noctis_lab.volumes.stack import Stack
 
 __all__ = ["LazyPixels", "NoctisBackend", "Source", "open_lazily"]
 
-#: What dask is told to read at once: few tasks, and each plane's file opened by one of them.
-_PLANES_PER_CHUNK = 32
 _UNNAMED = "image"
 
 
@@ -136,6 +134,9 @@ class LazyPixels(BackendArray):
                 self._connection = None
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        if isinstance(key, indexing.BasicIndexer | indexing.OuterIndexer):
+            # Not by the adapter, which fails on empty slices with a negative step.
+            return self._read(key.tuple)
         return indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.OUTER, self._read
         )
@@ -254,26 +255,11 @@ def _to_dataset(pixels: LazyPixels, *, stored: bool) -> xr.Dataset:
     series, stack, conversion = connection.series, connection.stack, connection.conversion
     warn_of_gaps(stack, stacklevel=3)
     attributes = attributes_of(series, stack, conversion, stored=stored)
-    variable = xr.Variable(
-        stack.dims,
-        indexing.LazilyIndexedArray(pixels),
-        attributes,
-        encoding={"preferred_chunks": _preferred_chunks(stack)},
-    )
+    variable = xr.Variable(stack.dims, indexing.LazilyIndexedArray(pixels), attributes)
     name = series.Modality or _UNNAMED
     dataset = xr.Dataset({name: variable}, coordinates_of(stack), attributes)
     dataset.encoding["source"] = series.reference
     return dataset
-
-
-def _preferred_chunks(stack: Stack) -> dict[str, int]:
-    sizes = dict(zip(stack.dims, stack.shape, strict=True))
-    innermost = stack.outer_dims[-1]
-    return (
-        dict.fromkeys(stack.outer_dims, 1)
-        | {innermost: min(_PLANES_PER_CHUNK, sizes[innermost])}
-        | {dim: size for dim, size in sizes.items() if dim not in stack.outer_dims}
-    )
 
 
 def _digest(stack: Stack) -> bytes:

@@ -187,19 +187,25 @@ def _exact_dtype(
 ) -> np.dtype[Any]:
     layouts = {id(layout): layout for frame in stack.frames if (layout := frame.layout)}.values()
     natives = {native_dtype(layout) for layout in layouts}
-    if luts:
-        looked_up = {lut.dtype for lut in luts.values()}
-        others = [frame for frame in stack.frames if frame.row.sha256 not in luts]
-        return np.result_type(*looked_up, *([np.float32] if others else []))
+    tables = {lut.dtype for lut in luts.values()}
+    linear = [
+        rescale
+        for frame, rescale in zip(stack.frames, rescales, strict=True)
+        if frame.row.sha256 not in luts
+    ]
+    if tables and not linear:
+        return np.result_type(*tables)
     if any(native.kind == "f" for native in natives):
-        return np.result_type(*natives, np.float32)
-    if all(rescale.is_identity for rescale in rescales):
-        return np.result_type(*natives)
-    return value_dtype(
-        rescales,
-        bits_stored=max(layout.bits_stored for layout in layouts),
-        is_signed=any(layout.pixel_representation == 1 for layout in layouts),
-    )
+        exact = np.result_type(*natives, np.float32)
+    elif all(rescale.is_identity for rescale in linear):
+        exact = np.result_type(*natives)
+    else:
+        exact = value_dtype(
+            linear,
+            bits_stored=max(layout.bits_stored for layout in layouts),
+            is_signed=any(layout.pixel_representation == 1 for layout in layouts),
+        )
+    return np.result_type(exact, *tables)
 
 
 def _wanted(stack: Stack, exact: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from noctis_lab.volumes.frames import Frame, Orientation, number_key
 from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s
@@ -60,6 +60,8 @@ def _explain(spread: Spread, orientation: Orientation, depth: int) -> list[Expla
     if found is None:
         found = _as_dim(spread, dims, may_mix=False)
     if found is None:
+        found = _part_by_extent(spread, orientation, dims, depth)
+    if found is None:
         by_count = sorted(dims, key=lambda key: len(_values(spread, key)))
         found = _part_by(spread, orientation, by_count, depth)
     if found is None:
@@ -94,19 +96,56 @@ def _part_by(
                 parts.setdefault(key.value(frame), []).append(frame)
         if len(parts) > _MOST_PARTS:
             continue
-        found: list[Explained] = []
-        for value, frames in parts.items():
-            explained = _explain(spread_frames(frames, orientation), orientation, depth - 1)
-            if explained is None:
-                break
-            words = {key.name: key.words(value)}
-            found += [
-                Explained(spread=one.spread, dim=one.dim, words=words | one.words)
-                for one in explained
-            ]
-        else:
-            return found
+        named = [(key.words(value), frames) for value, frames in parts.items()]
+        found = _explain_all(named, orientation, depth)
+        if found is not None:
+            return [_worded(one, key.name, word) for word, ones in found for one in ones]
     return None
+
+
+def _part_by_extent(
+    spread: Spread, orientation: Orientation, keys: Sequence[Key], depth: int
+) -> list[Explained] | None:
+    """Part values that are stated at some places only from those that are stated at others.
+
+    A series over time that was broken off is its whole volumes, and what there is of the last one.
+    """
+    if depth == 0:
+        return None
+    for key in keys:
+        extents: dict[Hashable, list[int]] = {}
+        for index, place in enumerate(spread.places):
+            for frame in place:
+                extents.setdefault(key.value(frame), []).append(index)
+        by_extent: dict[tuple[int, ...], list[Frame]] = {}
+        for place in spread.places:
+            for frame in place:
+                extent = tuple(extents[key.value(frame)])
+                by_extent.setdefault(extent, []).append(frame)
+        if not 1 < len(by_extent) < len(extents):
+            continue
+        words = [f"at {len(set(extent))} of {len(spread.places)} positions" for extent in by_extent]
+        found = _explain_all(list(zip(words, by_extent.values(), strict=True)), orientation, depth)
+        if found is not None:
+            return [_worded(one, "extent", word) for word, ones in found for one in ones]
+    return None
+
+
+def _explain_all(
+    parts: Sequence[tuple[str, Sequence[Frame]]], orientation: Orientation, depth: int
+) -> list[tuple[str, list[Explained]]] | None:
+    """Explain each part; None where one of them cannot be."""
+    found = []
+    for word, frames in parts:
+        explained = _explain(spread_frames(frames, orientation), orientation, depth - 1)
+        if explained is None:
+            return None
+        found.append((word, explained))
+    return found
+
+
+def _worded(one: Explained, name: str, word: str) -> Explained:
+    return replace(one, words={name: word} | one.words)
 
 
 def _as_dim(spread: Spread, varying: Sequence[Key], *, may_mix: bool) -> list[Explained] | None:

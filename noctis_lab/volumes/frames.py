@@ -75,7 +75,9 @@ def frames_of_rows(rows: Iterable[InstanceRow]) -> list[Frame]:
 
 
 def rows_say_all(rows: Sequence[InstanceRow], *, FrameOfReferenceUID: str | None) -> bool:
-    """Return whether thin rows tell every frame's place; headers need not be read for that.
+    """Return whether thin rows tell all that a plan needs; then no header is read.
+
+    They do for classic images with a place in the patient and at most a linear Modality LUT.
 
     Parameters
     ----------
@@ -84,11 +86,22 @@ def rows_say_all(rows: Sequence[InstanceRow], *, FrameOfReferenceUID: str | None
     FrameOfReferenceUID
         The series': where it has one, a row without one is an older program's.
     """
-    if any(row.is_mosaic or row.pixels is None or row.pixels.frames > 1 for row in rows):
+    if not all(_is_classic(row) for row in rows):
         return False
     if all(row.FrameOfReferenceUID is not None for row in rows):
         return True
     return FrameOfReferenceUID is None and all(row.FrameOfReferenceUID is None for row in rows)
+
+
+def _is_classic(row: InstanceRow) -> bool:
+    # One frame's functional groups may hold what its row lacks.
+    return (
+        row.pixels is not None
+        and row.pixels.frames == 1
+        and not row.is_mosaic
+        and not row.has_unread_modality_lut
+        and has_place(row.plane)
+    )
 
 
 def has_place(plane: PlaneGeometry) -> bool:

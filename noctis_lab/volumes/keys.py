@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from noctis_lab.dicom.frame_facts import FrameFacts
-from noctis_lab.dicom.geometry import plane_normal
 from noctis_lab.volumes.frames import Frame
 
 __all__ = ["DIMS", "LAST_RESORT", "PARTS", "Key", "acquired_s"]
@@ -73,25 +72,9 @@ def _vector(keyword: str) -> Callable[[Frame], Value]:
     return lambda frame: dict(frame.facts.vectors).get(keyword)
 
 
-def _offset(frame: Frame) -> Value:
-    """Return where in its plane a frame begins, to a hundredth of a pixel."""
-    plane = frame.facts.plane
-    assert plane.position_mm is not None
-    assert plane.orientation is not None
-    assert plane.pixel_spacing_mm is not None
-    along = math.sumprod(plane.position_mm, plane_normal(plane.orientation))
-    normal = plane_normal(plane.orientation)
-    unit = max(plane.pixel_spacing_mm)
-    return tuple(
-        round((part - along * cosine) / unit, 1)
-        for part, cosine in zip(plane.position_mm, normal, strict=True)
-    )
-
-
 #: What parts frames at one place into stacks, and is never a dim.
 PARTS = (
     Key("component", None, _of(lambda facts: facts.component), lambda v: str(v or "no component")),
-    Key("place in the plane", None, _offset, lambda _: "another place in the plane"),
     Key(
         "image type",
         None,

@@ -1,21 +1,24 @@
-"""Tables of an instance's own, read once per process: its Modality LUT and its palette."""
+"""What files say of their values beyond slope and intercept: Modality LUT, palette, unit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.modality_lut import ModalityLut, read_modality_lut
 from noctis_lab.dicom.palette import Palette, open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
+from noctis_lab.dicom.rescale import values_units
 from noctis_lab.errors import CannotInterpret, InvalidDicom
+from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["find_luts", "find_modality_lut", "find_palette"]
+__all__ = ["find_luts", "find_modality_lut", "find_palette", "find_units"]
 
 _LEAST_BYTES = 1024
 
@@ -66,3 +69,28 @@ def find_palette(handle: Handle, row: InstanceRow) -> Palette:
     palette = open_palette(instance_file(handle.storage, row))
     handle.frames.put(key, palette, _LEAST_BYTES + palette.nbytes)
     return palette
+
+
+def find_units(
+    series: SeriesRow,
+    frames: Sequence[Frame],
+    luts: Mapping[bytes, ModalityLut],
+    header: Header | None,
+) -> str:
+    """Return the unit of the modality values of some planes, as `values_units` writes it.
+
+    Parameters
+    ----------
+    frames
+        The planes.
+    luts
+        Of theirs, from `find_luts`.
+    header
+        Of one of them, asked for a PET's Units; None where it was not read.
+    """
+    types = {lut.units for lut in luts.values()}
+    are_of_tables = all(frame.row.sha256 in luts for frame in frames)
+    stated = types.pop() if len(types) == 1 and are_of_tables else None
+    if stated is None and header is not None and series.Modality == "PT":
+        stated = header.text("Units")
+    return values_units(series.Modality, [frame.facts.rescale for frame in frames], stated=stated)

@@ -103,4 +103,9 @@ def _unplanned(row: InstanceRow, index: int) -> Frame:
 def _unplaced(row: InstanceRow, index: int) -> Frame:
     spacing_mm = None if row.is_mosaic else row.plane.pixel_spacing_mm
     plane = PlaneGeometry(position_mm=None, orientation=None, pixel_spacing_mm=spacing_mm)
-    return Frame(row, index, FrameFacts(plane=plane, rescale=row.rescale))
+    facts = FrameFacts(
+        plane=plane,
+        rescale=row.rescale,
+        has_unread_modality_lut=row.has_unread_modality_lut,
+    )
+    return Frame(row, index, facts)

@@ -18,7 +18,7 @@ from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.render import find_proportions
-from noctis_lab.dicom.rescale import IDENTITY, to_float32, values_units
+from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.errors import (
@@ -30,11 +30,10 @@ from noctis_lab.errors import (
     NoPixels,
     SeriesChanged,
     SeriesNotFound,
-    UnsupportedSeries,
     UnsupportedTransferSyntax,
 )
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette
+from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette, find_units
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.series_plan import find_facts, find_plan
@@ -159,12 +158,12 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    units = _units(series, view.rows, luts, header)
+    units = find_units(series, view.frames, luts, header)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
-        note=_note(view.rows, luts, None if is_plain else facts.geometry_note),
+        note=_note(view.frames, luts, None if is_plain else facts.geometry_note),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         photometric_interpretation=first.pixels.photometric_interpretation,
@@ -214,7 +213,7 @@ def encode_frames(
         A frame's file is not what was catalogued.
     InstanceNotFound
         There are no such frames.
-    UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
+    UnsupportedTransferSyntax, DecodeError
         A frame cannot be decoded or shown.
     """
     _, view = _find_view(handle, reference)
@@ -265,24 +264,13 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     )
 
 
-def _units(
-    series: SeriesRow,
-    rows: tuple[InstanceRow, ...],
-    luts: dict[bytes, ModalityLut],
-    header: Header | None,
-) -> str:
-    stated = {lut.units for lut in luts.values()}
-    unit = stated.pop() if len(stated) == 1 and len(luts) == len(rows) else None
-    if unit is None and header is not None and series.Modality == "PT":
-        unit = header.text("Units")
-    return values_units(series.Modality, [row.rescale for row in rows], stated=unit)
-
-
 def _note(
-    rows: tuple[InstanceRow, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
+    frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
 ) -> str | None:
     """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    is_stored = any(row.has_unread_modality_lut and row.sha256 not in luts for row in rows)
+    is_stored = any(
+        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
+    )
     notes = (geometry_note, _STORED_VALUES if is_stored else None)
     return " ".join(note for note in notes if note) or None
 
@@ -405,7 +393,7 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
         return ()
     try:
         shown = _read_shown(handle, middle.row, middle.index)
-    except (FileChanged, DecodeError, UnsupportedTransferSyntax, UnsupportedSeries):
+    except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
     return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
 

@@ -16,7 +16,7 @@ from noctis_lab.volumes.split import Group, split_frames
 from noctis_lab.volumes.spread import Spread, spread_frames
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["Duplicates", "Plan", "ReadFrames", "Refused", "plan_frames", "plan_rows"]
+__all__ = ["MOST_FRAMES", "Duplicates", "Plan", "ReadFrames", "Refused", "plan_frames", "plan_rows"]
 
 #: What has pixels that are no image's: values and places come from what else it states.
 _OTHER_KINDS = {
@@ -24,6 +24,9 @@ _OTHER_KINDS = {
     "1.2.840.10008.5.1.4.1.1.66.7": "a label map (SEG)",
     "1.2.840.10008.5.1.4.1.1.481.2": "a dose (RTDOSE)",
 }
+
+#: Twice what the longest series of functional MR have; half a minute of planning.
+MOST_FRAMES = 1 << 18
 
 #: Which of several frames at one place is taken, where nothing tells them apart.
 type Duplicates = Literal["first", "last"]
@@ -100,7 +103,7 @@ def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None
     Parameters
     ----------
     frames
-        At least one, in any order.
+        At least one, in any order, and at most `MOST_FRAMES`.
     duplicates
         Of frames at one place that nothing tells apart take the first or the last, by
         InstanceNumber; None refuses them.
@@ -110,11 +113,21 @@ def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None
     Plan
         Stacks are right-handed and ascend along the normal of their planes.
 
+    Raises
+    ------
+    UnsupportedSeries
+        There are more frames.
+
     References
     ----------
     :dcm:`PS3.3 C.7.6.2.1.1 <part03/sect_C.7.6.2.html>`: Image Position and Image Orientation.
     """
     sound = [frame for frame in frames if frame.facts.refusal is None]
+    if len(frames) > MOST_FRAMES:
+        raise UnsupportedSeries(
+            frames[0].row.SeriesInstanceUID,
+            f"{len(frames)} frames, and no more than {MOST_FRAMES} are planned together",
+        )
     groups = split_frames(sound)
     spreads = [_spread(group) for group in groups]
     plan = _plan(frames[0].row.SeriesInstanceUID, groups, spreads, duplicates)

@@ -20,8 +20,16 @@ from noctis_lab.dicom.stored import to_stored
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import FileChanged, InvalidDicom, NoPixels, UnsupportedTransferSyntax
 from noctis_lab.storage.files import Storage
+from noctis_lab.storage.layout import instance_name
 
-__all__ = ["instance_file", "is_plain", "open_plane", "read_plane", "read_plane_into"]
+__all__ = [
+    "InstancePaths",
+    "instance_file",
+    "is_plain",
+    "open_plane",
+    "read_plane",
+    "read_plane_into",
+]
 
 _HASH_CHUNK = 1 << 20
 
@@ -31,6 +39,24 @@ def instance_file(storage: Storage, row: InstanceRow) -> Path:
     if row.in_place is not None:
         return row.in_place.path
     return storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
+
+
+class InstancePaths:
+    """Paths of instances' files as text: to make a `Path` of each takes longer than to open it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._folders: dict[tuple[str, str], str] = {}
+
+    def of(self, row: InstanceRow) -> str:
+        """Return the path of `instance_file`."""
+        if row.in_place is not None:
+            return os.fspath(row.in_place.path)
+        key = (row.StudyInstanceUID, row.SeriesInstanceUID)
+        folder = self._folders.get(key)
+        if folder is None:
+            folder = self._folders[key] = os.fspath(self._storage.series_folder(*key))
+        return f"{folder}{os.sep}{instance_name(row.sha256)}"
 
 
 def is_plain(layout: PixelLayout) -> bool:
@@ -45,7 +71,7 @@ def is_plain(layout: PixelLayout) -> bool:
 
 
 @contextmanager
-def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
+def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
     """Open an instance's file and say where its pixels lie.
 
     Yields
@@ -76,7 +102,7 @@ def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]
         found = os.fstat(descriptor)
         layout = row.pixels
         if not _is_as_catalogued(row, found):
-            layout = _parse_again(path, descriptor, row, found.st_size)
+            layout = _parse_again(Path(path), descriptor, row, found.st_size)
         yield descriptor, layout
     finally:
         os.close(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, as_completed, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from noctis_lab.dicom.codecs import native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.volumes.conversion import Conversion
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.planes import instance_file, is_plain, open_plane, read_plane_into
+from noctis_lab.volumes.planes import (
+    InstancePaths,
+    is_plain,
+    open_plane,
+    read_plane_into,
+)
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -37,6 +43,10 @@ class Window:
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
+
+    def is_band(self, columns: int) -> bool:
+        """Return whether it is rows that follow each other, as wide as the planes are."""
+        return _is_run(self.rows) and len(self.columns) == columns and _is_run(self.columns)
 
     def cut(self, plane: NDArray[Any], first_row: int) -> NDArray[Any]:
         """Return its pixels of a plane that begins with some row."""
@@ -68,9 +78,10 @@ def read_all(
         A frame cannot be read; threads have ended by then.
     """
     planes = result.reshape(len(stack.frames), *stack.shape[len(stack.outer_shape) :])
+    paths = InstancePaths(handle.storage)
 
     def read(numbers: Sequence[int]) -> int:
-        _read_whole(handle, stack, conversion, numbers, planes)
+        _read_whole(paths, stack, conversion, numbers, planes)
         return len(numbers)
 
     tasks = [handle.executor.submit(read, numbers) for numbers in _tasks(stack)]
@@ -110,12 +121,24 @@ def read_windows(
     if not result.size:
         return result
 
+    paths, is_band = InstancePaths(handle.storage), window.is_band(stack.matrix[1])
+
     def read(first: int, last: int) -> int:
+        scratch: dict[np.dtype[Any], NDArray[Any]] = {}
         for place in range(first, last):
-            _read_window(handle, stack, conversion, numbers[place], window, result[place])
+            number, out = numbers[place], result[place]
+            frame = stack.frames[number]
+            if not _is_plain(frame):
+                stored = window.cut(_cached_plane(handle, frame), 0)
+            elif is_band:
+                stored = _place_to_read(frame.layout, out, scratch)
+                _read_band(paths, frame, int(window.rows[0]), stored)
+            else:
+                stored = _read_rows(paths, frame, window)
+            conversion.write(frame, number, stored, out)
         return last - first
 
-    whole_planes = any(not is_plain(stack.frames[number].layout) for number in numbers[:1])
+    whole_planes = not _is_plain(stack.frames[numbers[0]])
     if len(numbers) == 1 or (result.nbytes < _LEAST_FOR_THREADS and not whole_planes):
         read(0, len(numbers))
         return result
@@ -171,7 +194,7 @@ def _await(tasks: Sequence[Future[int]], count: int, progress: Progress | None) 
 
 
 def _read_whole(
-    handle: Handle,
+    paths: InstancePaths,
     stack: Stack,
     conversion: Conversion,
     numbers: Sequence[int],
@@ -184,16 +207,16 @@ def _read_whole(
         frame, out = stack.frames[number], planes[number]
         tile = frame.facts.tile
         if tile is None:
-            _read_plane(handle, frame, number, conversion, out, scratch)
+            _read_plane(paths, frame, number, conversion, out, scratch)
             continue
-        image = _read_image(handle, frame) if image is None else image
+        image = _read_image(paths, frame) if image is None else image
         row, column, rows, columns = tile
         stored = np.ascontiguousarray(image[row : row + rows, column : column + columns])
         conversion.write(frame, number, stored, out)
 
 
 def _read_plane(
-    handle: Handle,
+    paths: InstancePaths,
     frame: Frame,
     number: int,
     conversion: Conversion,
@@ -202,10 +225,10 @@ def _read_plane(
 ) -> None:
     """Read one plane's values into its place in the result."""
     row = frame.row
-    path = instance_file(handle.storage, row)
+    path = paths.of(row)
     with open_plane(path, row) as (descriptor, layout):
         if not is_plain(layout) or frame.is_color:
-            stored = read_frame(path, layout, row.transfer_syntax_uid, frame.index)
+            stored = read_frame(Path(path), layout, row.transfer_syntax_uid, frame.index)
         else:
             stored = _place_to_read(layout, out, scratch)
             read_plane_into(descriptor, layout, stored, frame=frame.index)
@@ -230,48 +253,46 @@ def _place_to_read(
     return scratch[native]
 
 
-def _read_image(handle: Handle, frame: Frame) -> NDArray[Any]:
+def _read_image(paths: InstancePaths, frame: Frame) -> NDArray[Any]:
     """Decode the image that a frame is, or is a tile of."""
-    path = instance_file(handle.storage, frame.row)
+    path = paths.of(frame.row)
     with open_plane(path, frame.row) as (_, layout):
-        return read_frame(path, layout, frame.row.transfer_syntax_uid, frame.index)
+        return read_frame(Path(path), layout, frame.row.transfer_syntax_uid, frame.index)
 
 
-def _read_window(
-    handle: Handle,
-    stack: Stack,
-    conversion: Conversion,
-    number: int,
-    window: Window,
-    out: NDArray[Any],
-) -> None:
-    frame = stack.frames[number]
-    if is_plain(frame.layout) and frame.facts.tile is None and not frame.is_color:
-        stored = _read_rows(handle, frame, window)
-    else:
-        stored = window.cut(_cached_plane(handle, frame), 0)
-    conversion.write(frame, number, stored, out)
+def _is_plain(frame: Frame) -> bool:
+    """Return whether the file's bytes are the frame's stored values."""
+    return is_plain(frame.layout) and frame.facts.tile is None and not frame.is_color
 
 
-def _read_rows(handle: Handle, frame: Frame, window: Window) -> NDArray[Any]:
+def _read_rows(paths: InstancePaths, frame: Frame, window: Window) -> NDArray[Any]:
     first, last = int(window.rows.min()), int(window.rows.max())
-    with open_plane(instance_file(handle.storage, frame.row), frame.row) as (descriptor, layout):
-        rows = np.empty((last - first + 1, layout.columns), native_dtype(layout))
-        read_plane_into(descriptor, layout, rows, frame=frame.index, first_row=first)
+    rows = np.empty((last - first + 1, frame.layout.columns), native_dtype(frame.layout))
+    _read_band(paths, frame, first, rows)
     return window.cut(rows, first)
+
+
+def _read_band(paths: InstancePaths, frame: Frame, first_row: int, out: NDArray[Any]) -> None:
+    """Read rows that follow each other."""
+    with open_plane(paths.of(frame.row), frame.row) as (descriptor, layout):
+        read_plane_into(descriptor, layout, out, frame=frame.index, first_row=first_row)
 
 
 def _cached_plane(handle: Handle, frame: Frame) -> NDArray[Any]:
     key = ("stored", frame.row.sha256, frame.index)
     image: NDArray[Any] | None = handle.frames.find(key)
     if image is None:
-        image = _read_image(handle, frame)
+        image = _read_image(InstancePaths(handle.storage), frame)
         image.flags.writeable = False
         handle.frames.put(key, image, image.nbytes)
     if frame.facts.tile is None:
         return image
     row, column, rows, columns = frame.facts.tile
     return image[row : row + rows, column : column + columns]
+
+
+def _is_run(indices: NDArray[np.intp]) -> bool:
+    return bool(np.all(np.diff(indices) == 1))
 
 
 def _as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:

@@ -74,7 +74,7 @@ def test_an_absurd_count_of_tags_is_refused(count: int) -> None:
 def test_absurd_counts_of_items_end_with_the_bytes() -> None:
     tag = struct.pack("<64si4siii", b"a", 2**31 - 1, b"IS", 6, 2**31 - 1, 77)
     raw = b"SV10\4\3\2\1" + struct.pack("<II", 1024, 77) + tag + b"\0" * 64_000
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidDicom):
         parse_csa(raw)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

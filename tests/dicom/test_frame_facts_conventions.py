@@ -167,6 +167,57 @@ def _bytes_of(element: DataElement) -> bytes:
     return stream.getvalue()[8:]
 
 
+def test_ges_points_in_time_follow_from_its_numbers(put: Put) -> None:
+    series = weighted_mr("time ge", stack=PlaneStack(planes=3), points=4)
+    facts = [facts_of(each, put) for each in series]
+    assert [fact.temporal_index for fact in facts] == [1, 2, 3, 4] * 3
+    assert [fact.in_stack_position for fact in facts] == [1] * 4 + [2] * 4 + [3] * 4
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("InStackPositionNumber", 3),
+        ("InstanceNumber", 14),
+        ("InstanceNumber", 0),
+        ("NumberOfTemporalPositions", 1),
+        ("NumberOfTemporalPositions", None),
+    ],
+)
+def test_numbers_of_ge_that_disagree_tell_no_time(keyword: str, value: object, put: Put) -> None:
+    dataset = weighted_mr("time ge", stack=PlaneStack(planes=3), points=4)[0]
+    setattr(dataset, keyword, value)
+    assert facts_of(dataset, put).temporal_index is None
+
+
+def pet(make_dataset: Callable[..., Dataset], kind: str, **attributes: int) -> Dataset:
+    return make_dataset(Modality="PT", SeriesType=[kind, "IMAGE"], **attributes)
+
+
+def test_a_pets_image_index_counts_slices_within_volumes(
+    make_dataset: Callable[..., Dataset], put: Put
+) -> None:
+    def dynamic(index: int) -> int | None:
+        counts = {"NumberOfSlices": 5, "NumberOfTimeSlices": 3}
+        return facts_of(
+            pet(make_dataset, "DYNAMIC", ImageIndex=index, **counts), put
+        ).temporal_index
+
+    def gated(index: int) -> int | None:
+        counts = {"NumberOfSlices": 5, "NumberOfTimeSlots": 3, "NumberOfRRIntervals": 2}
+        return facts_of(pet(make_dataset, "GATED", ImageIndex=index, **counts), put).phase_index
+
+    assert [dynamic(index) for index in (0, 1, 5, 6, 15, 16)] == [None, 1, 1, 2, 3, None]
+    assert [gated(index) for index in (1, 6, 15, 16, 30, 31)] == [1, 2, 3, 1, 3, None]
+
+
+def test_a_static_pets_image_index_tells_no_time(
+    make_dataset: Callable[..., Dataset], put: Put
+) -> None:
+    dataset = pet(make_dataset, "STATIC", ImageIndex=6, NumberOfSlices=5, NumberOfTimeSlices=3)
+    assert facts_of(dataset, put).temporal_index is None
+
+
 def test_an_mrs_component_is_not_read_of_other_modalities(put: Put) -> None:
     dataset = weighted_mr("component siemens", stack=PLANE, points=1)[0]
     dataset.Modality = "CT"

@@ -127,6 +127,25 @@ def test_a_top_level_position_is_no_frames_of_an_enhanced_image(put: Put) -> Non
     assert {fact.plane.position_mm for fact in facts_of(image, put)} == {None}
 
 
+def test_a_top_level_position_is_the_only_frames(put: Put) -> None:
+    image = enhanced_image(stacks=[PlaneStack(planes=1)])
+    image.ImagePositionPatient = [1, 2, 3]
+    del image.PerFrameFunctionalGroupsSequence
+    (fact,) = facts_of(image, put)
+    assert fact.plane.position_mm == (1, 2, 3)
+
+
+def test_a_modality_lut_table_is_said_of_every_frame(put: Put) -> None:
+    image = enhanced_image()
+    table = Dataset()
+    table.LUTDescriptor = [2, 0, 16]
+    table.ModalityLUTType = "US"
+    table.add_new("LUTData", "OW", b"\0\0\1\0")
+    table["LUTDescriptor"].VR = "US"
+    image.ModalityLUTSequence = [table]
+    assert {fact.has_unread_modality_lut for fact in facts_of(image, put)} == {True}
+
+
 def test_half_a_modality_lut_of_one_frame_is_said_of_it_alone(put: Put) -> None:
     image = enhanced_image(order_seed=None)
     del (
@@ -176,13 +195,13 @@ def test_the_cost_grows_with_the_frames_and_no_faster(put: Put) -> None:
         header = read_header(put(many_frames(planes)))
         durations = []
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.process_time()
             assert len(frame_facts(header)) == planes
-            durations.append(time.perf_counter() - began)
+            durations.append(time.process_time() - began)
         return min(durations)
 
     # Eight times the frames: a pass per frame would take 64 times as long.
-    assert seconds(4000) < 24 * seconds(500)
+    assert seconds(1600) < 24 * seconds(200)
 
 
 def many_frames(count: int) -> Dataset:

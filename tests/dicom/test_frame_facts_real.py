@@ -168,6 +168,7 @@ def test_every_enhanced_instance_says_what_pydicom_reads(real_data: Path) -> Non
         ("mr_t2_multiecho_philips", "echo_ms", 32),
         ("mr_asl_philips_rescale", "phase_index", 8),
         ("mr_4d_philips_dstream", "temporal_index", 3),
+        ("mr_4d_ge_epi", "temporal_index", 10),
     ],
 )
 def test_classic_series_are_told_apart_at_each_place(

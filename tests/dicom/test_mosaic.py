@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,38 @@ def test_slices_lie_where_the_volume_was(
         row, column, rows, columns = fact.tile
         tile = mosaic.pixel_array[row : row + rows, column : column + columns]
         np.testing.assert_array_equal(tile, volume[plane])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "spacing_mm", "affine"),
+    [
+        # dcm2niix 1.0.20260724 on these very series: index (x, y, z) to RAS.
+        (
+            (1.0, 0.0, 0.0, 0.0, math.cos(0.4), math.sin(0.4)),
+            5.0,
+            [(-2, 0, 0, 20), (0, 2.7632, 1.9471, -14.395), (0, -1.1683, 4.6053, 42.8508)],
+        ),
+        (
+            (math.cos(0.3), math.sin(0.3), 0.0, 0.0, 0.0, -1.0),
+            -4.0,
+            [(-1.9107, 0, -1.1821, 20), (-0.591, 0, 3.8213, 16), (0, 3, 0, -3)],
+        ),
+    ],
+)
+def test_slices_lie_where_dcm2niix_puts_them(
+    orientation: tuple[float, float, float, float, float, float],
+    spacing_mm: float,
+    affine: list[tuple[float, ...]],
+    put: Put,
+) -> None:
+    stack = PlaneStack(
+        planes=7, orientation=orientation, slice_spacing_mm=spacing_mm, pixel_spacing_mm=(3.0, 2.0)
+    )
+    facts = facts_of(mosaic_series(stack=stack, times=1, shape=(12, 16))[0], put)
+    # Its rows run upwards: the last one is its first.
+    theirs = [np.array(affine) @ (0, 11, index, 1) * (-1, -1, 1) for index in range(7)]
+    ours = [fact.plane.position_mm for fact in facts]
+    np.testing.assert_allclose(ours, theirs if spacing_mm > 0 else theirs[::-1], atol=2e-3)
 
 
 def test_slices_ascend_along_their_normal(put: Put) -> None:
@@ -146,3 +179,12 @@ def test_another_vendors_unknown_vr_is_read_all_the_same(put: Put) -> None:
     mosaic = mosaic_series(times=1)[0]
     mosaic.private_block(0x0029, "SIEMENS CSA HEADER")[0x10].VR = "UN"
     assert len(facts_of(mosaic, put)) == 5
+
+
+def test_a_mosaic_of_several_frames_is_refused(put: Put) -> None:
+    mosaic = mosaic_series(times=1)[0]
+    mosaic.NumberOfFrames = 2
+    mosaic.PixelData *= 2
+    facts = facts_of(mosaic, put)
+    assert [fact.refusal for fact in facts] == ["the mosaic is a multi-frame image"] * 2
+    assert {fact.plane.position_mm for fact in facts} == {None}

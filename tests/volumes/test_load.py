@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import xarray as xr
+from pydicom.pixels import apply_modality_lut as lut_by_pydicom
 from pydicom.pixels import apply_rescale
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -34,7 +35,7 @@ from noctis_lab.errors import (
     SeriesNotFound,
     UnsupportedSeries,
 )
-from noctis_lab.synthetic import ct_series
+from noctis_lab.synthetic import ct_series, pet_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit, admit_file
@@ -187,6 +188,45 @@ def test_values_of_a_modality_lut_that_cannot_be_followed_are_refused(
     stored = load(handle, planes[0].SeriesInstanceUID, stored=True)
     np.testing.assert_array_equal(stored.values, [plane.pixel_array for plane in planes])
     assert np.isnan(stored.slope.values).all()
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32])
+@pytest.mark.parametrize("signed", [True, False])
+def test_values_of_a_modality_lut_are_its_tables(
+    handle: Handle, tmp_path: Path, signed: bool, dtype: type[np.float32] | None
+) -> None:
+    linear = {"RescaleSlope": None, "RescaleIntercept": None, "RescaleType": None}
+    entries = np.random.default_rng(1).permutation(1 << 16).astype("<u2")
+    first = -(1 << 15) if signed else 0
+    table = _lut_table()
+    del table[0].LUTDescriptor, table[0].LUTData
+    table[0].add_new(0x00283002, "SS" if signed else "US", [0, first, 16])
+    table[0].add_new(0x00283006, "OW", entries.tobytes())
+    planes = ct_series(planes=3, signed=signed, elements={"ModalityLUTSequence": table, **linear})
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, dtype=dtype)
+    expected = [lut_by_pydicom(plane.pixel_array, plane) for plane in planes]
+    np.testing.assert_array_equal(loaded.values, expected)
+    assert loaded.dtype == (dtype or np.uint16)
+    assert loaded.attrs["units"] == "OD"
+
+
+def test_tables_and_slopes_of_one_series_are_each_applied(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=2, signed=False, rescale_slope=1, rescale_intercept=-1000)
+    del planes[0].RescaleSlope, planes[0].RescaleIntercept, planes[0].RescaleType
+    planes[0].ModalityLUTSequence = _lut_table()
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID)
+    assert loaded.dtype == np.int32
+    first = np.where(planes[0].pixel_array > 0, 7, 5)
+    np.testing.assert_array_equal(loaded.values[0], first)
+    np.testing.assert_array_equal(loaded.values[1], planes[1].pixel_array.astype(int) - 1000)
+
+
+def test_a_pet_is_in_the_units_it_states(handle: Handle, tmp_path: Path) -> None:
+    planes = pet_series(planes=2, rows=8, columns=8)
+    admit(handle, planes, tmp_path / "in")
+    assert load(handle, planes[0].SeriesInstanceUID).attrs["units"] == "Bq/ml"
 
 
 def test_a_series_without_any_modality_lut_is_its_stored_values(

@@ -19,7 +19,13 @@ from noctis_lab.errors import (
     SeriesNotFound,
     UnsupportedTransferSyntax,
 )
-from noctis_lab.synthetic import ct_series, formula_stored
+from noctis_lab.synthetic import (
+    PlaneStack,
+    ct_series,
+    enhanced_frames,
+    enhanced_image,
+    formula_stored,
+)
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
@@ -154,6 +160,28 @@ def test_frames_of_a_multi_frame_instance_are_sent_one_by_one(
     np.testing.assert_array_equal(
         np.frombuffer(encode_frames(handle, uid, 2, 1), "<i2").reshape(4, 5),
         formula_stored(3, 4, 5)[2],
+    )
+
+
+def test_frames_of_an_enhanced_image_come_in_the_order_of_its_stack(
+    handle: Handle, tmp_path: Path
+) -> None:
+    stack = PlaneStack(planes=4)
+    image = enhanced_image(stacks=[stack])
+    admit(handle, [image], tmp_path / "in")
+    uid = str(image.SeriesInstanceUID)
+    described = describe_stack(handle, uid)
+    assert described.kind == "volume"
+    assert [frame.position_mm for frame in described.frames] == [
+        pytest.approx(stack.position_mm(plane)) for plane in range(4)
+    ]
+    order = [frame.plane for frame in enhanced_frames([stack], 1)]
+    assert [frame.frame for frame in described.frames] == [order.index(z) for z in range(4)]
+    assert [frame.z_mm for frame in described.frames] == [30, 35, 40, 45]
+    assert {frame.intercept for frame in described.frames} == {-3}
+    shown = np.frombuffer(encode_frames(handle, uid, 1, 1), "<u2").reshape(8, 10)
+    np.testing.assert_array_equal(
+        shown, enhanced_frames([stack], 1)[order.index(1)].stored((8, 10))
     )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
-from noctis_lab.dicom.rescale import values_units
 from noctis_lab.errors import CannotStack, FileChanged
 from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.lookups import find_luts, find_units
 from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.series_plan import find_facts, find_stack
 
@@ -63,8 +63,7 @@ def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> 
         if stack.placement is not None:
             spacing_mm = stack.placement.steps_mm
         require_decoders(stack)
-        rescales = [frame.facts.rescale for frame in stack.frames]
-        found = values_units(series.Modality, rescales)
+        found = find_units(series, stack.frames, find_luts(handle, rows), None)
         units = None if found == "unspecified" else found
     except CannotStack as error:
         refusal = (type(error).__name__, error.reason)
