@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.connection import Connections, mapped
+from noctis_lab.catalog.connection import Connections, mapped, upsert
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceEntry, Receipt
 from noctis_lab.catalog.rows import (
     clean_text,
@@ -87,6 +89,22 @@ def find_kept_aside(
         return connection.execute(statement.limit(1)).scalar()
 
 
+def _note_change(
+    connection: Connection, connections: Connections, instance_key: int, place: str
+) -> None:
+    """Make what other holders remember of places void, by a value that was not there before."""
+    table = schema.meta
+    is_it = table.c.name == LAST_CORRECTION
+    before = connection.execute(select(table.c.value).where(is_it)).scalar()
+    changed = f"{before}\n{instance_key}\n{place}".encode()
+    note = {"name": LAST_CORRECTION, "value": hashlib.sha256(changed).hexdigest()[:16]}
+    connection.execute(
+        upsert(table, connections.engine)
+        .values(note)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": note["value"]})
+    )
+
+
 def relocate_instance(connections: Connections, entry: InstanceEntry, at: int) -> bool:
     """Say that an instance's bytes lie elsewhere now: in the archive, or in another source.
 
@@ -122,6 +140,7 @@ def relocate_instance(connections: Connections, entry: InstanceEntry, at: int) -
         )
         if not changed.rowcount:
             return False
+        _note_change(connection, connections, key, "" if place is None else str(place.mtime_ns))
         connection.execute(delete(schema.in_place).where(schema.in_place.c.instance_key == key))
         if place is None:
             # Parquet, too, says whether it lies in place.

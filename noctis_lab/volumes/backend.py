@@ -17,7 +17,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from noctis_lab.config import Settings, open_settings
-from noctis_lab.errors import SeriesChanged
+from noctis_lab.errors import FileChanged, SeriesChanged
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
 from noctis_lab.volumes.cache import open_handle
@@ -143,7 +143,15 @@ class LazyPixels(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         """Read what an outer index picks: of each dim an int, a slice or an array of ints."""
-        connection = self.connect()
+        try:
+            return self._read_through(self.connect(), key)
+        except SeriesChanged:
+            raise
+        except FileChanged:  # a source in place that lies elsewhere by now, as the catalogue knows
+            self.close()
+            return self._read_through(self.connect(), key)
+
+    def _read_through(self, connection: _Connection, key: tuple[Any, ...]) -> NDArray[Any]:
         stack, conversion = connection.stack, connection.conversion
         picked = [np.arange(size)[one] for one, size in zip(key, self.shape, strict=True)]
         kept = [np.atleast_1d(indices) for indices in picked]

@@ -108,4 +108,8 @@ def _typical_mm(along_mm: NDArray[np.float64]) -> float:
         if near_mm == SAME_POSITION_MM or np.all(along_mm[ends] - along_mm[starts] <= near_mm):
             break
         near_mm = max(near_mm / 2, SAME_POSITION_MM)
-    return float(np.median(np.diff(along_mm[starts]))) if len(starts) > 1 else math.nan
+    if len(starts) < 2:
+        return math.nan
+    # Of two middle steps the shorter: their mean would be the distance of no planes.
+    apart_mm = np.sort(np.diff(along_mm[starts]))
+    return float(apart_mm[(len(apart_mm) - 1) // 2])

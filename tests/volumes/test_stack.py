@@ -116,6 +116,11 @@ def test_a_missing_plane_is_counted_and_the_others_keep_their_places() -> None:
     assert "2 plane(s) missing (after 2.00 mm)" in str(facts.geometry_note)
 
 
+def test_of_three_planes_one_may_be_missing() -> None:
+    facts = summarise([row((0, 0, z), z) for z in (0, 5, 15)])
+    assert (facts.slice_spacing_mm, facts.gap_count) == (5, 1)
+
+
 def test_a_tilted_stack_with_a_gap_keeps_shear_and_places() -> None:
     cosine, sine = float(np.cos(np.radians(16.5))), float(np.sin(np.radians(16.5)))
     tilted = (1.0, 0.0, 0.0, 0.0, cosine, sine)
