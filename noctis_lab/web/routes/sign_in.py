@@ -80,7 +80,7 @@ async def _principal_of(request: Request, gate: AskedGate, asked: SignIn) -> str
         token = asked.token.rpartition("token=")[2].strip()
         name = await asyncio.to_thread(gate.redeem_token, token)
         what = "a token of this archive that nobody used yet"
-        advice = "The command noctis token, with the archive's --root, prints a new one."
+        advice = "The command noctis token prints a new one."
     elif asked.name and asked.password:
         name = await asyncio.to_thread(gate.check_password, asked.name, asked.password)
         what, advice = "a name and its password", "An administrator can set a new password."
