@@ -319,7 +319,7 @@ def _why_not(head: bytes) -> str | None:
         0 < little <= 0x0008 or (0 < big <= 0x0008 and vr.isalpha() and vr.isupper())
     ):
         return None
-    return "it begins neither with DICM at byte 128 nor with an element"
+    return "no DICOM file: it begins neither with DICM at byte 128 nor with an element"
 
 
 def _kind_of(head: bytes) -> PassedKind:

@@ -17,7 +17,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from noctis_lab.config import Settings, open_settings
-from noctis_lab.errors import FileChanged, SeriesChanged
+from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
 from noctis_lab.volumes.cache import open_handle
@@ -225,7 +225,13 @@ class NoctisBackend(BackendEntrypoint):
         if settings is None:
             settings = open_settings({"root": root})
         source = Source(settings=settings, reference=str(filename_or_obj), **options)
-        pixels = LazyPixels(source)
+        try:
+            pixels = LazyPixels(source)
+        except SeriesNotFound as error:
+            raise SeriesNotFound(
+                f"{error}, {settings.root}: another one is named by root=",
+                SeriesInstanceUID=error.SeriesInstanceUID,
+            ) from None
         dataset = _to_dataset(pixels, stored=source.stored)
         dataset.set_close(pixels.close)
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables

@@ -132,8 +132,9 @@ def find_suv_inputs(files: Sequence[HeaderBytes]) -> SuvInputs:
     Raises
     ------
     CannotInterpret
-        An attribute is missing, empty or zero (`keyword` names it), the images are not corrected
-        for attenuation and decay, times contradict, or planes give different factors.
+        The series is no PET, an attribute is missing, empty or zero (`keyword` names it), the
+        images are not corrected for attenuation and decay, times contradict, or planes give
+        different factors.
 
     Notes
     -----
@@ -169,6 +170,9 @@ def find_suv_inputs(files: Sequence[HeaderBytes]) -> SuvInputs:
 
 def _inputs_of(values: HeaderBytes, earliest: datetime | None) -> SuvInputs:
     header = values.header
+    modality = (header.text("Modality") or "PT").strip()
+    if modality != "PT":
+        raise CannotInterpret("Modality", f"expected PT, came {modality[:16]!a}: SUV is of a PET")
     units = _required_text(header, "Units")
     _require_corrected(header)
     if units == "GML":

@@ -16,6 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 WALKS = (
     "how-to/reslice.md",
     "how-to/doses-segments-contours.md",
+    "how-to/suv.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
     "tutorials/notebook.md",

@@ -212,7 +212,7 @@ def test_processes_of_a_cluster_read_for_themselves(handle: Handle, tmp_path: Pa
 
 
 def test_an_unknown_series_is_not_found(handle: Handle) -> None:
-    with pytest.raises(SeriesNotFound):
+    with pytest.raises(SeriesNotFound, match="root="):
         xr.open_dataset("1.2.3", engine="noctis", root=handle.settings.root)
 
 

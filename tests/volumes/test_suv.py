@@ -93,7 +93,7 @@ def test_a_series_is_loaded_as_suv_or_refused(handle: Handle, tmp_path: Path) ->
     np.testing.assert_allclose(suv.values, load(handle, uid).values * DECAYED, rtol=1e-6)
     plain = ct_series(planes=2)
     admit(handle, plain, tmp_path / "ct")
-    with pytest.raises(CannotInterpret, match="Units"):
+    with pytest.raises(CannotInterpret, match="expected PT, came 'CT'"):
         suv_of_series(handle, plain[0].SeriesInstanceUID)
     with pytest.raises(SeriesNotFound):
         suv_of_series(handle, "1.2.3")
