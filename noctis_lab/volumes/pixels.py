@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ from noctis_lab.errors import (
     SeriesNotFound,
     UnsupportedTransferSyntax,
 )
+from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette, find_units
 from noctis_lab.volumes.order import view_frames, view_order
@@ -102,6 +103,7 @@ class StackDescription:
     revision: str  # changes when a frame comes, goes or moves
     kind: Literal["volume", "slices"]
     note: str | None  # one sentence where it is not a plain regular volume
+    badges: tuple[Badge, ...]  # of the whole series
     units: str | None  # None where nothing states one
     modality: str | None
     photometric_interpretation: str
@@ -164,6 +166,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         revision=view.revision,
         kind="volume" if is_volume else "slices",
         note=_note(view.frames, luts, None if is_plain else facts.geometry_note),
+        badges=_badges(replace(series, facts=facts), view.frames, luts),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         photometric_interpretation=first.pixels.photometric_interpretation,
@@ -264,14 +267,24 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     )
 
 
+def _badges(
+    series: SeriesRow, frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]
+) -> tuple[Badge, ...]:
+    stored = Badge(kind="warn", icon="warn", text="Stored values", sentence=_STORED_VALUES)
+    return (*badges_of_series(series), *([stored] if _is_stored(frames, luts) else []))
+
+
+def _is_stored(frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]) -> bool:
+    return any(
+        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
+    )
+
+
 def _note(
     frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
 ) -> str | None:
     """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    is_stored = any(
-        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
-    )
-    notes = (geometry_note, _STORED_VALUES if is_stored else None)
+    notes = (geometry_note, _STORED_VALUES if _is_stored(frames, luts) else None)
     return " ".join(note for note in notes if note) or None
 
 

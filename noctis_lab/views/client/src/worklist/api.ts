@@ -1,14 +1,6 @@
 /** What the worklist asks of the archive, over HTTP, same origin; names travel in bodies only. */
+import type { Badge } from "../ground/badges";
 import { request } from "../ground/transport";
-
-export type BadgeKind = "pass" | "warn" | "fail" | "info" | "none" | "live";
-
-export interface Badge {
-  kind: BadgeKind;
-  icon: string;
-  text: string;
-  sentence: string;
-}
 
 export interface Study {
   StudyInstanceUID: string;

@@ -1,17 +1,14 @@
 /** Small pieces that the worklist's parts share. */
+import { type Badge, badgeIcon } from "../ground/badges";
 import { copyText } from "../ground/clipboard";
 import { el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
-import type { Badge, Source } from "./api";
-
-const ICONS: Record<string, IconName> = {
-  pass: "pass", tilt: "tilt", duplicate: "duplicate", gap: "gap", layers: "stack", unknown: "unknown", arriving: "arriving",
-};
+import type { Source } from "./api";
 
 /** A badge; the sentence behind it is its tooltip and its text for screen readers. */
 export function badgeOf(badge: Badge): HTMLElement {
   return el("span", { class: `badge ${badge.kind}`, title: badge.sentence },
-    icon(ICONS[badge.icon] ?? "info", "xs"), el("span", {}, badge.text));
+    badgeIcon(badge), el("span", {}, badge.text));
 }
 
 /** A badge that tells its sentence on a click too: hovering is never the only way. */
@@ -26,7 +23,7 @@ export function tellingBadgeOf(badge: Badge): HTMLElement {
       sentence.style.top = `${bottom + 4}px`;
       sentence.togglePopover();
     },
-  }, icon(ICONS[badge.icon] ?? "info", "xs"), el("span", {}, badge.text));
+  }, badgeIcon(badge), el("span", {}, badge.text));
   return el("span", { class: "row" }, button, sentence);
 }
 

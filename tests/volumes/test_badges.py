@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from noctis_lab.catalog.records import SeriesFacts, SeriesRow
-from noctis_lab.lab.badges import badges_of_series, badges_of_study
+from noctis_lab.volumes.badges import badges_of_series, badges_of_study
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
