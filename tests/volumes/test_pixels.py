@@ -88,6 +88,7 @@ def test_stored_values_are_said_to_be_that_where_a_modality_lut_is_not_applied(
     admit(handle, planes, tmp_path / "in")
     described = describe_stack(handle, planes[0].SeriesInstanceUID)
     assert "stored values" in (described.note or "")
+    assert [badge.text for badge in described.badges][-1] == "Stored values"
     assert described.units is None
 
 
@@ -109,6 +110,8 @@ def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:
     described = describe_stack(handle, planes[0].SeriesInstanceUID)
     assert described.kind == "volume"
     assert "12.0°" in (described.note or "")
+    (badge,) = described.badges
+    assert (badge.text, badge.sentence) == ("Tilt 12.0°", described.note)
 
 
 @pytest.mark.parametrize("transfer_syntax_uid", [ExplicitVRLittleEndian, RLELossless])
