@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding, padding_mask
@@ -189,7 +190,7 @@ def _exact_dtype(
     natives = {native_dtype(layout) for layout in layouts}
     tables = {lut.dtype for lut in luts.values()}
     linear = [
-        rescale
+        (frame.layout, rescale)
         for frame, rescale in zip(stack.frames, rescales, strict=True)
         if frame.row.sha256 not in luts
     ]
@@ -197,15 +198,26 @@ def _exact_dtype(
         return np.result_type(*tables)
     if any(native.kind == "f" for native in natives):
         exact = np.result_type(*natives, np.float32)
-    elif all(rescale.is_identity for rescale in linear):
+    elif all(rescale.is_identity for _, rescale in linear):
         exact = np.result_type(*natives)
     else:
-        exact = value_dtype(
-            linear,
-            bits_stored=max(layout.bits_stored for layout in layouts),
-            is_signed=any(layout.pixel_representation == 1 for layout in layouts),
-        )
+        exact = _linear_dtype(linear)
     return np.result_type(exact, *tables)
+
+
+def _linear_dtype(linear: Sequence[tuple[PixelLayout, Rescale]]) -> np.dtype[Any]:
+    """Return the type that holds the rescaled values of planes of any depths and signs."""
+    by_range: dict[tuple[int, bool], list[Rescale]] = {}
+    for layout, rescale in linear:
+        key = (layout.bits_stored, layout.pixel_representation == 1)
+        by_range.setdefault(key, []).append(rescale)
+    found = [
+        value_dtype(rescales, bits_stored=bits, is_signed=is_signed)
+        for (bits, is_signed), rescales in by_range.items()
+    ]
+    # Of integers and float32 numpy's common type would be float64.
+    are_whole = all(dtype.kind != "f" for dtype in found)
+    return np.result_type(*found) if are_whole else np.dtype(np.float32)
 
 
 def _wanted(stack: Stack, exact: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
