@@ -124,11 +124,21 @@ def _part_by_extent(
                 by_extent.setdefault(extent, []).append(frame)
         if not 1 < len(by_extent) < len(extents):
             continue
-        words = [f"at {len(set(extent))} of {len(spread.places)} positions" for extent in by_extent]
+        words = _extent_words(spread, list(by_extent))
         found = _explain_all(list(zip(words, by_extent.values(), strict=True)), orientation, depth)
         if found is not None:
             return [_worded(one, "extent", word) for word, ones in found for one in ones]
     return None
+
+
+def _extent_words(spread: Spread, extents: Sequence[tuple[int, ...]]) -> list[str]:
+    words = [f"at {len(set(extent))} of {len(spread.places)} positions" for extent in extents]
+    if len(set(words)) == len(words):
+        return words
+    return [
+        f"{word}, from {spread.along_mm[extent[0]]:.2f} mm along the normal"
+        for word, extent in zip(words, extents, strict=True)
+    ]
 
 
 def _explain_all(

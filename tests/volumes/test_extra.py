@@ -176,6 +176,18 @@ def test_a_series_over_time_that_was_broken_off_keeps_what_is_whole() -> None:
     assert found.stacks[1].parted_by == ("at 2 of 3 positions",)
 
 
+def test_stacks_of_as_many_places_are_told_apart_by_the_first() -> None:
+    frames = [
+        frame(row((0, 0, 2.0 * place), 10 * place + n), echo_ms=10.0 + 5 * n + 0.1 * place)
+        for place in range(3)
+        for n in range(2)
+    ]
+    stacks = plan_frames(frames).stacks
+    assert [stack.parted_by for stack in stacks] == [
+        (f"at 1 of 3 positions, from {z:.2f} mm along the normal",) for z in (0, 2, 4)
+    ]
+
+
 def test_numbered_volumes_are_time_points_where_as_many_are_stated() -> None:
     frames = [
         frame(row((0, 0, 2.0 * z), 1 + 3 * t + z), temporal_count=4)
