@@ -339,3 +339,14 @@ def test_a_mosaic_that_cannot_be_cut_is_refused_by_name(handle: Handle, tmp_path
     uid = archived(handle, mosaic_series(omit=("NumberOfImagesInMosaic",)), tmp_path)
     with pytest.raises(UnsupportedSeries, match=r"(?i)mosaic"):
         load(handle, uid)
+
+
+def test_a_cine_that_states_one_place_stays_whole(handle: Handle, tmp_path: Path) -> None:
+    (cine,) = ct_series(planes=1, rows=2, columns=3)
+    cine.NumberOfFrames, cine.FrameTime = 4, 40.0
+    stored = np.arange(24, dtype=np.int16).reshape(4, 2, 3)
+    cine.PixelData = stored.tobytes()
+    loaded = load(handle, archived(handle, [cine], tmp_path))
+    assert loaded.dims == ("time", "y", "x")
+    assert loaded.time.values.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
+    np.testing.assert_array_equal(loaded.values, stored)
