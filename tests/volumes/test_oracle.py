@@ -63,7 +63,7 @@ def classic_series(draw: Callable[..., Any]) -> list[Dataset]:
         ),
         photometric_interpretation=draw(st.sampled_from(["MONOCHROME1", "MONOCHROME2"])),
     )
-    for change in draw(st.lists(st.sampled_from(list(_CHANGES)), max_size=2)):
+    for change in draw(st.lists(st.sampled_from(list(_CHANGES)), max_size=2, unique=True)):
         for plane, number in zip(made, draw(st.permutations(range(count))), strict=True):
             _CHANGES[change](plane, number)
     return list(draw(st.permutations(made)))
