@@ -21,7 +21,7 @@ from noctis_lab.dicom.palette import Palette
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
 from noctis_lab.errors import FileChanged, InvalidDicom, UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_palette
+from noctis_lab.volumes.lookups import find_luts, find_palette, find_pet_units
 from noctis_lab.volumes.planes import instance_file, open_plane
 from noctis_lab.volumes.stack import Stack
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["NO_RESCALE", "Conversion", "ValueOptions", "plan_conversion"]
-
-#: PET and enhanced PET image storage.
-_PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
 
 #: What stands as slope and intercept of a plane whose Modality LUT is another.
 NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
@@ -57,7 +54,7 @@ class Conversion:
     luts: dict[bytes, ModalityLut]
     palettes: dict[bytes, Palette]
     paddings: dict[bytes, tuple[float, float]]
-    units: str | None = None  # what the data set says of its values by itself: Units of PET
+    pet_units: str | None = None  # of the rescaled values, as a PET states them
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the values of a frame, or of a part of it.
@@ -132,16 +129,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         luts=luts,
         palettes=palettes,
         paddings=paddings,
-        units=_find_units(handle, rows[0]),
+        pet_units=find_pet_units(handle, rows[0]),
     )
-
-
-def _find_units(handle: Handle, row: InstanceRow) -> str | None:
-    """Return the Units of a PET image, which are those of its rescaled values."""
-    if row.SOPClassUID not in _PET_CLASSES:
-        return None
-    text = _read_header(handle, row).text("Units")
-    return (text or "").strip() or None
 
 
 def _read_header(handle: Handle, row: InstanceRow) -> Header:
