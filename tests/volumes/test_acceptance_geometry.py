@@ -239,6 +239,18 @@ def test_jitter_up_to_a_hundredth_is_a_residual(
         assert loaded.z.values[2] == pytest.approx(4 + jitter_mm)
 
 
+def test_a_plane_that_is_slightly_turned_is_a_residual_of_its_corner(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(**SMALL)
+    planes[2].ImageOrientationPatient = [1, 0.00008, 0, -0.00008, 1, 0]
+    planes[4].PixelSpacing = [0.5, 0.50004]
+    loaded = load(handle, archived(handle, planes, tmp_path))
+    assert loaded.sizes["z"] == 6
+    turned_mm, wider_mm = 0.00008 * math.hypot(3 * 0.5, 4 * 0.5), 3 * 0.00004
+    assert loaded.patient_lps.attrs["residual_mm"] == pytest.approx(max(turned_mm, wider_mm))
+
+
 def test_a_slope_of_each_plane_is_its_own(handle: Handle, tmp_path: Path) -> None:
     slopes = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
     planes = ct_series(**SMALL, rescale_slope=slopes)
