@@ -17,8 +17,8 @@ from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.series_plan import find_plan
 
-#: Of the places: coordinates are float64, positions of the room some metres.
-ROUNDING_MM = 1e-6
+#: Of float64 coordinates, some metres from the origin.
+ROUNDING_MM = 1e-9
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,8 @@ def _require_true(
 def _require_place(volume: xr.DataArray, z: int, truth: Truth) -> None:
     geometry = volume.coords["patient_lps"].attrs
     directions = np.array(geometry["direction"]).reshape(3, 3)
-    for row, column in ((0, 0), (volume.sizes["y"] - 1, 0), (0, volume.sizes["x"] - 1)):
+    last_row, last_column = volume.sizes["y"] - 1, volume.sizes["x"] - 1
+    for row, column in ((0, 0), (last_row, 0), (0, last_column), (last_row, last_column)):
         along = [volume.z.values[z], volume.y.values[row], volume.x.values[column]]
         off_mm = np.linalg.norm(directions @ along - truth.place(row, column))
-        # The standard's cosines may be off unit length by their rounding.
-        rounding = ROUNDING_MM + 1e-6 * max(row, column)
-        assert off_mm <= geometry["residual_mm"] + rounding, f"{off_mm} mm off its place"
+        assert off_mm <= geometry["residual_mm"] + ROUNDING_MM, f"{off_mm} mm off its place"
