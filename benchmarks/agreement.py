@@ -12,17 +12,18 @@ import argparse
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from differences import Case, explain, match
-from peers import PEERS, PeerVolume
+from peers import PEERS, PeerVolume, private_scales
 
 from noctis_lab import open_lab
-from noctis_lab.errors import NoctisError
+from noctis_lab.errors import CannotStack, NoctisError, OtherObject
 from noctis_lab.lab import Lab
 from noctis_lab.lab.objects import Series
 
@@ -49,10 +50,20 @@ def load_stacks(series: Series) -> tuple[list[tuple[xr.DataArray, xr.DataArray]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            volumes = [(stack.load(), stack.load(stored=True)) for stack in series.stacks]
+            volumes = [(load(), load(stored=True)) for load in _loads(series)]
     except NoctisError as error:
-        return [], f"refused, {type(error).__name__}: {str(error)[:160]}"
+        reason = error.reason if isinstance(error, CannotStack) else str(error)
+        return [], f"refused, {type(error).__name__}: {reason[:160]}"
     return volumes, "; ".join(_words(volume) for volume, _ in volumes)
+
+
+def _loads(series: Series) -> list[Callable[..., xr.DataArray]]:
+    """Return what loads each array of a series; of none, what says why."""
+    try:
+        stacks = series.stacks
+    except OtherObject as error:  # dose grids, or segmentations
+        return [partial(series.load, stack=n) for n in range(len(error.SOPInstanceUIDs))]
+    return [stack.load for stack in stacks] or [series.load]
 
 
 def _words(volume: xr.DataArray) -> str:
@@ -82,7 +93,8 @@ def compare(series: Series) -> Line:
             shapes = ", ".join(str(volume.values.shape) for volume in theirs[:3])
             told[name] = f"gives {shapes} without a warning; we refuse by name"
             continue
-        told[name] = "; ".join(_told(*volume, theirs, len(volumes)) for volume in volumes)
+        scales = private_scales(files[0])
+        told[name] = "; ".join(_told(*volume, theirs, len(volumes), scales) for volume in volumes)
     title = " · ".join(
         part for part in (files[0].parent.name, row.Modality, row.SeriesInstanceUID[-12:]) if part
     )
@@ -90,14 +102,26 @@ def compare(series: Series) -> Line:
 
 
 def _told(
-    volume: xr.DataArray, stored: xr.DataArray, theirs: Sequence[PeerVolume], stacks: int
+    volume: xr.DataArray,
+    stored: xr.DataArray,
+    theirs: Sequence[PeerVolume],
+    stacks: int,
+    scales: tuple[float, ...],
 ) -> str:
     if "channel" in volume.dims:
         return COLOUR
     found = match(volume, theirs)
     if found.is_equal:
         return AGREES
-    reasons = explain(Case(ours=volume, found=found, stored=match(stored, theirs), stacks=stacks))
+    reasons = explain(
+        Case(
+            ours=volume,
+            found=found,
+            stored=match(stored, theirs),
+            stacks=stacks,
+            private_scales=scales,
+        )
+    )
     return "; ".join(reasons) if reasons else f"UNEXPLAINED: {found}"
 
 

@@ -31,6 +31,7 @@ class Match:
     misfit: float  # of that line, largest, relative to the range of ours
     modulus: int  # what all differences are multiples of, where placed; 0 where there is none
     planes_found: float  # part of our planes whose numbers are a plane of the peer, wherever
+    filled_found: float  # the same of our planes that hold more than zeros
     plane_count: int  # of the peer, over all its volumes
 
     @property
@@ -47,6 +48,7 @@ def match(ours: xr.DataArray, peers: Sequence[PeerVolume]) -> Match:
     weakest = min(best, key=lambda found: (found.equal, found.placed))
     planes = {_fingerprint(plane) for peer in peers for volume in peer.volumes for plane in volume}
     own = [_fingerprint(plane) for volume in volumes for plane in volume]
+    filled = [print_ for print_ in own if any(print_)] or own
     return Match(
         peer=weakest.peer,
         placed=weakest.placed,
@@ -56,6 +58,7 @@ def match(ours: xr.DataArray, peers: Sequence[PeerVolume]) -> Match:
         misfit=weakest.misfit,
         modulus=weakest.modulus,
         planes_found=sum(print_ in planes for print_ in own) / len(own),
+        filled_found=sum(print_ in planes for print_ in filled) / len(filled),
         plane_count=sum(volume.shape[0] for peer in peers for volume in peer.volumes),
     )
 
@@ -136,6 +139,7 @@ def _hold(
         misfit=misfit,
         modulus=int(np.gcd.reduce(np.rint(theirs - mine).astype(np.int64))) if len(mine) else 0,
         planes_found=0.0,
+        filled_found=0.0,
         plane_count=volume.shape[0],
     )
 
@@ -175,6 +179,7 @@ class Case:
     found: Match
     stored: Match | None  # the peer against our stored values
     stacks: int  # of the series
+    private_scales: tuple[float, ...] = ()  # 1 / (2005,100E), and that over the rescale slope
 
     @property
     def has_place(self) -> bool:
@@ -199,11 +204,11 @@ def _inverted(case: Case) -> str | None:
 
 def _scaled(case: Case) -> str | None:
     found = case.found
-    if found.placed < 1 or found.slope <= 0 or found.misfit > 2e-3 or _is_stored(case):
+    if found.placed < 1 or found.misfit > 2e-3 or abs(found.intercept) > 1e-3 * abs(found.slope):
         return None
-    if abs(found.slope - 1) < 1e-6 and abs(found.intercept) < 1e-3:
+    if not any(np.isclose(found.slope, scale, rtol=1e-3) for scale in case.private_scales):
         return None
-    return f"same places, other scale factors: {found.slope:.6g} × ours {found.intercept:+.4g}"
+    return f"multiplies by Philips' private scale factor (2005,100E): {found.slope:.6g} × ours"
 
 
 def _is_stored(case: Case) -> bool:
@@ -281,6 +286,32 @@ def _whole_mosaic(case: Case) -> str | None:
     return None
 
 
+def _segmented(case: Case) -> str | None:
+    stored = case.stored
+    if "segment" in case.ours.dims and stored is not None and stored.filled_found == 1:
+        return f"takes the frames of {case.ours.sizes['segment']} segment(s) for planes"
+    return None
+
+
+def _byte_bits(case: Case) -> str | None:
+    """SimpleITK unpacks bits to 0 and 255, and those beyond the last whole byte to anything."""
+    peer = case.found.peer
+    if "segment" not in case.ours.dims or case.ours.dtype != bool or peer is None:
+        return None
+    theirs = peer.values.reshape(-1, *peer.values.shape[-2:])
+    tail = theirs.size % 8
+    whole = theirs.ravel()[: theirs.size - tail]
+    if not whole.any() or not np.isin(whole, (0, 255)).all():
+        return None
+    known = {(plane == 255).tobytes() for plane in theirs}
+    cut = (theirs[-1] == 255).ravel()[: theirs[-1].size - tail].tobytes()
+    for plane in case.ours.values.reshape(-1, *case.ours.shape[-2:]):
+        is_cut = bool(tail) and plane.ravel()[: plane.size - tail].tobytes() == cut
+        if plane.any() and plane.tobytes() not in known and not is_cut:
+            return None
+    return f"takes frames of {case.ours.sizes['segment']} segment(s) for planes, with 255 for 1"
+
+
 def _unplaced(case: Case) -> str | None:
     if not case.has_place and case.has_all_planes:
         return "same planes; it makes up places where the data set states none"
@@ -305,6 +336,8 @@ _RULES: tuple[Callable[[Case], str | None], ...] = (
     _stacked,
     _merged,
     _whole_mosaic,
+    _segmented,
+    _byte_bits,
     _unplaced,
     _fewer,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 import tempfile
 import warnings
@@ -14,12 +15,14 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import SimpleITK
 from numpy.typing import NDArray
 
-__all__ = ["PEERS", "PeerVolume", "read_by_dcm2niix", "read_by_itk"]
+__all__ = ["PEERS", "PeerVolume", "private_scales", "read_by_dcm2niix", "read_by_itk"]
 
 _TIMEOUT_S = 120
+_SCALE_SLOPE = 0x2005100E
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,25 @@ def _volume_of_nifti(path: Path) -> PeerVolume:
     values = values[..., np.newaxis] if values.ndim == 2 else values
     spatial = values.transpose(2, 1, 0) if values.ndim == 3 else values.transpose(3, 2, 1, 0)
     return PeerVolume(name=path.stem, values=spatial, affine=lps[:, [2, 1, 0, 3]])
+
+
+def private_scales(path: Path) -> tuple[float, ...]:
+    """Return what dcm2niix may multiply the rescaled values of a Philips MR by.
+
+    "Floating point" values are stored · RS / (RS · SS), where SS is Scale Slope (2005,100E) and RS
+    the rescale slope, of the instance or of any of its frames.
+    """
+    data_set = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    found: dict[str, set[float]] = {"scale": set(), "rescale": {1.0}}
+    for element in data_set.iterall():
+        if element.tag == _SCALE_SLOPE and element.value:
+            raw = element.value
+            found["scale"].add(
+                struct.unpack("<f", raw)[0] if isinstance(raw, bytes) else float(raw)
+            )
+        elif element.keyword == "RescaleSlope" and element.value:
+            found["rescale"].add(float(element.value))
+    return tuple(1 / (scale * rescale) for scale in found["scale"] for rescale in found["rescale"])
 
 
 @contextmanager

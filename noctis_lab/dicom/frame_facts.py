@@ -76,7 +76,7 @@ class FrameFacts:
     temporal_count: int | None = None  # NumberOfTemporalPositions
     acquisition_number: int | None = None
     #: When its acquisition began, in seconds: since 1970-01-01 where the date is stated, else since
-    #: midnight. Within a series they compare.
+    #: midnight: the one does not compare with the other.
     acquired_s: float | None = None
     #: From the first frame of its instance, as a cine states it.
     frame_time_ms: float | None = None

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.dicom.rescale import IDENTITY, values_units
+from noctis_lab.dicom.rescale import IDENTITY
 from noctis_lab.errors import GeometryWarning
 from noctis_lab.volumes.axes import stack_coordinates
 from noctis_lab.volumes.conversion import NO_RESCALE, Conversion
+from noctis_lab.volumes.lookups import find_units
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.summary import describe_gaps
 
@@ -55,11 +56,7 @@ def attributes_of(
     units = (
         "stored"
         if stored or stack.is_color
-        else values_units(
-            series.Modality,
-            [frame.facts.rescale for frame in frames],
-            stated=_stated_units(stack, conversion),
-        )
+        else find_units(series, frames, conversion.luts, conversion.pet_units)
     )
     attributes: dict[str, Any] = {
         "units": units,
@@ -99,14 +96,6 @@ def warn_of_gaps(stack: Stack, *, stacklevel: int) -> None:
     gaps = tuple((gap.after_mm, gap.planes) for gap in stack.placement.gaps)
     warning = GeometryWarning(stack.SeriesInstanceUID, note, gaps)
     warnings.warn(warning, stacklevel=stacklevel + 1)
-
-
-def _stated_units(stack: Stack, conversion: Conversion) -> str | None:
-    units = {lut.units for lut in conversion.luts.values()}
-    of_tables = len(units) == 1 and all(
-        frame.row.sha256 in conversion.luts for frame in stack.frames
-    )
-    return units.pop() if of_tables else conversion.units
 
 
 def _per_frame(stack: Stack) -> dict[str, NDArray[Any]]:

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding, padding_mask
@@ -20,7 +21,7 @@ from noctis_lab.dicom.palette import Palette
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
 from noctis_lab.errors import FileChanged, InvalidDicom, UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_palette
+from noctis_lab.volumes.lookups import find_luts, find_palette, find_pet_units
 from noctis_lab.volumes.planes import instance_file, open_plane
 from noctis_lab.volumes.stack import Stack
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["NO_RESCALE", "Conversion", "ValueOptions", "plan_conversion"]
-
-#: PET and enhanced PET image storage.
-_PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
 
 #: What stands as slope and intercept of a plane whose Modality LUT is another.
 NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
@@ -56,7 +54,7 @@ class Conversion:
     luts: dict[bytes, ModalityLut]
     palettes: dict[bytes, Palette]
     paddings: dict[bytes, tuple[float, float]]
-    units: str | None = None  # what the data set says of its values by itself: Units of PET
+    pet_units: str | None = None  # of the rescaled values, as a PET states them
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the values of a frame, or of a part of it.
@@ -131,16 +129,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         luts=luts,
         palettes=palettes,
         paddings=paddings,
-        units=_find_units(handle, rows[0]),
+        pet_units=find_pet_units(handle, rows[0]),
     )
-
-
-def _find_units(handle: Handle, row: InstanceRow) -> str | None:
-    """Return the Units of a PET image, which are those of its rescaled values."""
-    if row.SOPClassUID not in _PET_CLASSES:
-        return None
-    text = _read_header(handle, row).text("Units")
-    return (text or "").strip() or None
 
 
 def _read_header(handle: Handle, row: InstanceRow) -> Header:
@@ -189,7 +179,7 @@ def _exact_dtype(
     natives = {native_dtype(layout) for layout in layouts}
     tables = {lut.dtype for lut in luts.values()}
     linear = [
-        rescale
+        (frame.layout, rescale)
         for frame, rescale in zip(stack.frames, rescales, strict=True)
         if frame.row.sha256 not in luts
     ]
@@ -197,15 +187,26 @@ def _exact_dtype(
         return np.result_type(*tables)
     if any(native.kind == "f" for native in natives):
         exact = np.result_type(*natives, np.float32)
-    elif all(rescale.is_identity for rescale in linear):
+    elif all(rescale.is_identity for _, rescale in linear):
         exact = np.result_type(*natives)
     else:
-        exact = value_dtype(
-            linear,
-            bits_stored=max(layout.bits_stored for layout in layouts),
-            is_signed=any(layout.pixel_representation == 1 for layout in layouts),
-        )
+        exact = _linear_dtype(linear)
     return np.result_type(exact, *tables)
+
+
+def _linear_dtype(linear: Sequence[tuple[PixelLayout, Rescale]]) -> np.dtype[Any]:
+    """Return the type that holds the rescaled values of planes of any depths and signs."""
+    by_range: dict[tuple[int, bool], list[Rescale]] = {}
+    for layout, rescale in linear:
+        key = (layout.bits_stored, layout.pixel_representation == 1)
+        by_range.setdefault(key, []).append(rescale)
+    found = [
+        value_dtype(rescales, bits_stored=bits, is_signed=is_signed)
+        for (bits, is_signed), rescales in by_range.items()
+    ]
+    # Of integers and float32 numpy's common type would be float64.
+    are_whole = all(dtype.kind != "f" for dtype in found)
+    return np.result_type(*found) if are_whole else np.dtype(np.float32)
 
 
 def _wanted(stack: Stack, exact: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from noctis_lab.volumes.frames import Frame, Orientation, number_key
-from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s
+from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s, is_one_clock
 from noctis_lab.volumes.spread import Spread, spread_frames
 
 __all__ = ["Explained", "explain_spread"]
@@ -124,11 +124,21 @@ def _part_by_extent(
                 by_extent.setdefault(extent, []).append(frame)
         if not 1 < len(by_extent) < len(extents):
             continue
-        words = [f"at {len(set(extent))} of {len(spread.places)} positions" for extent in by_extent]
+        words = _extent_words(spread, list(by_extent))
         found = _explain_all(list(zip(words, by_extent.values(), strict=True)), orientation, depth)
         if found is not None:
             return [_worded(one, "extent", word) for word, ones in found for one in ones]
     return None
+
+
+def _extent_words(spread: Spread, extents: Sequence[tuple[int, ...]]) -> list[str]:
+    words = [f"at {len(set(extent))} of {len(spread.places)} positions" for extent in extents]
+    if len(set(words)) == len(words):
+        return words
+    return [
+        f"{word}, from {spread.along_mm[extent[0]]:.2f} mm along the normal"
+        for word, extent in zip(words, extents, strict=True)
+    ]
 
 
 def _explain_all(
@@ -194,7 +204,7 @@ def _sorted_place(place: tuple[Frame, ...], key: Key) -> tuple[Frame, ...] | Non
         return None
     # Images at one b-value are repeated: when they were acquired orders them.
     times: list[float | None] = [acquired_s(frame) for frame in place]
-    if None in times:
+    if None in times or not is_one_clock([time for time in times if time is not None]):
         times = [frame.facts.temporal_index for frame in place]
     pairs = set(zip(values, times, strict=True))
     if None in times or len(pairs) != len(values):
@@ -232,10 +242,13 @@ def _in_time(spread: Spread) -> Explained | None:
     """Order frames by when they were acquired, where volume follows volume."""
     if len({len(place) for place in spread.places}) > 1:
         return None
+    found = [acquired_s(frame) for place in spread.places for frame in place]
+    known = [time for time in found if time is not None]
+    if len(known) < len(found) or not is_one_clock(known):
+        return None
     places = []
     for place in spread.places:
-        times = [acquired_s(frame) for frame in place]
-        if None in times or len(set(times)) < len(times):
+        if len({acquired_s(frame) for frame in place}) < len(place):
             return None
         places.append(tuple(sorted(place, key=lambda frame: acquired_s(frame) or 0.0)))
     ordered = Spread(tuple(places), spread.along_mm, spread.typical_mm)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from noctis_lab.dicom.frame_facts import FrameFacts
 from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.keys import acquired_s, is_one_clock
 from noctis_lab.volumes.stack import Extra
 
 __all__ = ["extra_of", "extra_of_unplaced"]
@@ -84,14 +85,15 @@ def _counted(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
 
 def _times(planes: Planes) -> tuple[NDArray[Any], dict[str, str]]:
     getters: tuple[Callable[[FrameFacts], float | None], ...] = (
-        lambda facts: facts.acquired_s,
         lambda facts: _seconds(facts.reference_ms),
         lambda facts: _seconds(facts.frame_time_ms),
         lambda facts: _seconds(facts.trigger_ms),
     )
-    for get in getters:
-        stated = [[get(frame.facts) for frame in plane] for plane in planes]
-        if any(None in times for times in stated):
+    by_clock = [[acquired_s(frame) for frame in plane] for plane in planes]
+    others = ([[get(frame.facts) for frame in plane] for plane in planes] for get in getters)
+    for stated in (by_clock, *others):
+        known = [time for times in stated for time in times if time is not None]
+        if len(known) < sum(map(len, stated)) or (stated is by_clock and not is_one_clock(known)):
             continue
         firsts = np.array(stated, dtype=np.float64).min(axis=1)
         if np.all(np.diff(firsts) > 0):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
 from noctis_lab.dicom.frame_facts import FrameFacts
 from noctis_lab.volumes.frames import Frame
 
-__all__ = ["DIMS", "LAST_RESORT", "PARTS", "Key", "acquired_s"]
+__all__ = ["DIMS", "LAST_RESORT", "PARTS", "Key", "acquired_s", "is_one_clock"]
 
 type Value = Hashable
 
 #: Numbers of one protocol are alike to so many digits; scanners round the rest.
 _DIGITS = 6
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,15 @@ def acquired_s(frame: Frame) -> float | None:
     """Return when a frame's acquisition began: seconds, comparable within a series."""
     value = frame.facts.acquired_s
     return value if value is not None and math.isfinite(value) else None
+
+
+def is_one_clock(times_s: Collection[float]) -> bool:
+    """Return whether moments of `acquired_s` follow each other as their numbers do.
+
+    Moments with a date and moments without one do not; without dates those of more than half a day
+    do not either, since midnight may lie between them.
+    """
+    if not times_s:
+        return True
+    first, last = min(times_s), max(times_s)
+    return first > _DAY_S or (last <= _DAY_S and last - first <= _DAY_S / 2)

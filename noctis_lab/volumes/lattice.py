@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from noctis_lab.dicom.geometry import (
     PlaneGeometry,
-    is_orthonormal,
     is_same_orientation,
     plane_normal,
     stack_directions,
 )
 from noctis_lab.errors import GeometryWarning, MixedGeometry, NoGeometry
 from noctis_lab.volumes.axes import Coordinate, stack_coordinates
+from noctis_lab.volumes.frames import has_place
 from noctis_lab.volumes.placement import Placement
 from noctis_lab.volumes.spread import JITTER_TOLERANCE
 from noctis_lab.volumes.summary import describe_gaps
@@ -34,8 +34,6 @@ _SAME_SPACING = 1e-4
 _WHOLE_STEP = 0.02
 #: Planes that lie farther apart than so many steps keep their true places instead.
 _MOST_STEPS = 1 << 14
-#: A kilometre: what lies farther is no place in a patient's room.
-_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -191,16 +189,8 @@ def fill_gaps(lattice: Lattice) -> Lattice:
 def _common(
     planes: Sequence[PlaneGeometry], uid: str
 ) -> tuple[tuple[float, float, float, float, float, float], tuple[float, float]]:
-    for plane in planes:
-        if (
-            plane.position_mm is None
-            or not all(abs(value) < _FARTHEST_MM for value in plane.position_mm)
-            or plane.orientation is None
-            or not is_orthonormal(plane.orientation)
-            or plane.pixel_spacing_mm is None
-            or not all(0 < value < _FARTHEST_MM for value in plane.pixel_spacing_mm)
-        ):
-            raise NoGeometry(uid, "a frame states no usable position, orientation or pixel spacing")
+    if not all(map(has_place, planes)):
+        raise NoGeometry(uid, "a frame states no usable position, orientation or pixel spacing")
     orientation, spacing_mm = planes[0].orientation, planes[0].pixel_spacing_mm
     assert orientation is not None
     assert spacing_mm is not None

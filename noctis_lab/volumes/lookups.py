@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
-from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.modality_lut import ModalityLut, read_modality_lut
 from noctis_lab.dicom.palette import Palette, open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.rescale import values_units
 from noctis_lab.errors import CannotInterpret, InvalidDicom
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.planes import instance_file, read_instance_header
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["find_luts", "find_modality_lut", "find_palette", "find_units"]
+__all__ = ["find_luts", "find_modality_lut", "find_palette", "find_pet_units", "find_units"]
 
 _LEAST_BYTES = 1024
+#: PET and enhanced PET image storage.
+_PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
 
 
 def find_luts(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, ModalityLut]:
@@ -71,11 +72,25 @@ def find_palette(handle: Handle, row: InstanceRow) -> Palette:
     return palette
 
 
+def find_pet_units(handle: Handle, row: InstanceRow) -> str | None:
+    """Return the Units of a PET image, which are those of its rescaled values, else None.
+
+    Raises
+    ------
+    FileChanged
+        The file is missing, or is not what was catalogued.
+    """
+    if row.SOPClassUID not in _PET_CLASSES:
+        return None
+    text = read_instance_header(instance_file(handle.storage, row), row).text("Units")
+    return (text or "").strip() or None
+
+
 def find_units(
     series: SeriesRow,
     frames: Sequence[Frame],
     luts: Mapping[bytes, ModalityLut],
-    header: Header | None,
+    pet_units: str | None,
 ) -> str:
     """Return the unit of the modality values of some planes, as `values_units` writes it.
 
@@ -85,12 +100,12 @@ def find_units(
         The planes.
     luts
         Of theirs, from `find_luts`.
-    header
-        Of one of them, asked for a PET's Units; None where it was not read.
+    pet_units
+        From `find_pet_units`, of one of them.
     """
     types = {lut.units for lut in luts.values()}
     are_of_tables = all(frame.row.sha256 in luts for frame in frames)
     stated = types.pop() if len(types) == 1 and are_of_tables else None
-    if stated is None and header is not None and series.Modality == "PT":
-        stated = header.text("Units")
-    return values_units(series.Modality, [frame.facts.rescale for frame in frames], stated=stated)
+    return values_units(
+        series.Modality, [frame.facts.rescale for frame in frames], stated=stated or pet_units
+    )

@@ -34,7 +34,13 @@ from noctis_lab.errors import (
 )
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_palette, find_units
+from noctis_lab.volumes.lookups import (
+    find_luts,
+    find_modality_lut,
+    find_palette,
+    find_pet_units,
+    find_units,
+)
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.series_plan import find_facts, find_plan
@@ -160,7 +166,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    units = find_units(series, view.frames, luts, header)
+    units = find_units(series, view.frames, luts, find_pet_units(handle, middle.row))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,

@@ -44,7 +44,7 @@ class Placement:
     offsets_mm: tuple[float, ...] = ()
     slice_spacing_mm: float | None  # between neighbouring planes along the normal
     tilt_deg: float  # between the z axis and the normal
-    residual_mm: float  # farthest plane from the place that the coordinates give it
+    residual_mm: float  # at most so far lies any voxel from the place its coordinates give it
     gaps: tuple[Gap, ...] = ()
 
     @property
@@ -67,7 +67,10 @@ class Placement:
 
 
 def find_placement(
-    spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]
+    spread: Spread,
+    orientation: Orientation,
+    spacing_mm: tuple[float, float],
+    matrix: tuple[int, int],
 ) -> Placement:
     """Return where the places of a stack lie.
 
@@ -76,7 +79,10 @@ def find_placement(
     spread
         Its frames; those at one place count as one plane.
     orientation, spacing_mm
-        Of every plane; spacing is (row, column).
+        Of every plane, within the tolerance of `split.split_frames`; spacing is (row, column).
+    matrix
+        Rows and columns of each plane: its far corner strays the most where its own orientation or
+        spacing are not quite those.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def find_placement(
     positions = np.array([place[0].facts.plane.position_mm for place in spread.places])
     count = len(positions)
     if count == 1:
-        return _lone_place(spread, orientation, spacing_mm)
+        return _lone_place(spread, orientation, spacing_mm, matrix)
     along_mm = positions[-1] - positions[0]
     tilt_deg = _angle_deg(_vector(along_mm), normal)
     if tilt_deg > STEEPEST_TILT_DEG:
@@ -131,13 +137,16 @@ def find_placement(
         offsets_mm=offsets_mm,
         slice_spacing_mm=slice_spacing_mm,
         tilt_deg=tilt_deg,
-        residual_mm=residual_mm,
+        residual_mm=residual_mm + _corner_mm(spread, directions, spacing_mm, matrix),
         gaps=_gaps(first_mm, offsets_mm, step_mm),
     )
 
 
 def _lone_place(
-    spread: Spread, orientation: Orientation, spacing_mm: tuple[float, float]
+    spread: Spread,
+    orientation: Orientation,
+    spacing_mm: tuple[float, float],
+    matrix: tuple[int, int],
 ) -> Placement:
     positions = _positions(spread.places[0][:1])
     residual_mm = _farthest_mm(spread, positions)
@@ -145,13 +154,14 @@ def _lone_place(
         raise UnsupportedSeries(
             _uid(spread), f"planes lie side by side, {residual_mm:.3g} mm apart: they are no stack"
         )
+    directions = stack_directions(orientation, plane_normal(orientation))
     return Placement(
-        directions=_columns(stack_directions(orientation, plane_normal(orientation))),
+        directions=_columns(directions),
         steps_mm=(math.nan, *spacing_mm),
         origin_mm=_vector(positions[0]),
         slice_spacing_mm=None,
         tilt_deg=0.0,
-        residual_mm=residual_mm,
+        residual_mm=residual_mm + _corner_mm(spread, directions, spacing_mm, matrix),
     )
 
 
@@ -172,6 +182,33 @@ def _farthest_mm(spread: Spread, places: NDArray[np.float64]) -> float:
         float(np.linalg.norm(_positions(frames) - place, axis=1).max())
         for frames, place in zip(spread.places, places, strict=True)
     )
+
+
+def _corner_mm(
+    spread: Spread,
+    directions: NDArray[np.float64],
+    spacing_mm: tuple[float, float],
+    matrix: tuple[int, int],
+) -> float:
+    """Return how far a plane's corner lies from its place, its first voxel lying at its own."""
+    planes = {
+        (facts.plane.orientation, facts.plane.pixel_spacing_mm)
+        for place in spread.places
+        for frame in place
+        if (facts := frame.facts)
+    }
+    rows, columns = (size - 1 for size in matrix)
+    farthest_mm = 0.0
+    for orientation, own_mm in planes:
+        assert orientation is not None
+        assert own_mm is not None
+        # PS3.3 Equation C.7.6.2.1-1, of the cosines as they are stated.
+        down = rows * (np.array(orientation[3:]) * own_mm[0] - directions[:, 1] * spacing_mm[0])
+        along = columns * (np.array(orientation[:3]) * own_mm[1] - directions[:, 2] * spacing_mm[1])
+        farthest_mm = max(
+            farthest_mm, *(float(np.linalg.norm(off)) for off in (down, along, down + along))
+        )
+    return farthest_mm
 
 
 def _positions(frames: Sequence[Frame]) -> NDArray[np.float64]:

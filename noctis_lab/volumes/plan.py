@@ -194,7 +194,7 @@ def _stack(uid: str, group: Group, explained: Explained) -> Stack:
         frames=tuple(frame for plane in planes for frame in plane),
         matrix=first.matrix,
         is_color=first.is_color,
-        placement=find_placement(spread, group.orientation, group.spacing_mm),
+        placement=find_placement(spread, group.orientation, group.spacing_mm, first.matrix),
         extra=None if explained.dim is None else extra_of(explained.dim, planes),
         words=group.words | explained.words,
     )

@@ -41,7 +41,8 @@ def split_frames(frames: Sequence[Frame]) -> list[Group]:
     -------
     list of Group
         By their first frames' numbers. Frames without a usable place are together where their
-        matrix is one; a multi-frame instance of such frames stands alone.
+        matrix is one; a multi-frame instance of such frames stands alone, and whole: also where
+        it states one place, which is its first frame's.
 
     References
     ----------
@@ -50,8 +51,9 @@ def split_frames(frames: Sequence[Frame]) -> list[Group]:
     """
     placed: list[Frame] = []
     found: dict[Hashable, list[Frame]] = {}
+    cines = _with_one_place(frames)
     for frame in frames:
-        if has_place(frame.facts.plane):
+        if frame.row.sha256 not in cines and has_place(frame.facts.plane):
             placed.append(frame)
         else:
             alone = frame.row.SOPInstanceUID if frame.layout.frames > 1 else None
@@ -59,6 +61,15 @@ def split_frames(frames: Sequence[Frame]) -> list[Group]:
     groups = [_unplaced_group(members) for members in found.values()]
     groups += _split_placed(placed)
     return sorted(groups, key=lambda group: number_key(group.frames[0]))
+
+
+def _with_one_place(frames: Sequence[Frame]) -> set[bytes]:
+    """Return the multi-frame instances of which the first frame alone has a place, by hash."""
+    placed: dict[bytes, list[int]] = {}
+    for frame in frames:
+        if frame.layout.frames > 1 and has_place(frame.facts.plane):
+            placed.setdefault(frame.row.sha256, []).append(frame.index)
+    return {sha256 for sha256, indices in placed.items() if indices == [0]}
 
 
 def orientation_words(orientation: Orientation) -> str:

@@ -33,13 +33,6 @@ class Spread:
         """Whether no two frames share a place."""
         return all(len(place) == 1 for place in self.places)
 
-    @property
-    def near_mm(self) -> float:
-        """How near two planes are to lie at one place."""
-        if math.isnan(self.typical_mm):
-            return SAME_POSITION_MM
-        return max(SAME_POSITION_MM, JITTER_TOLERANCE * self.typical_mm)
-
 
 def spread_frames(frames: Sequence[Frame], orientation: Orientation) -> Spread:
     """Sort frames along the normal of their planes.

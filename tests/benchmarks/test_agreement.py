@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 import noctis_lab as nl
-from noctis_lab.synthetic import ct_series, write_series
+from noctis_lab.synthetic import DoseOptions, ct_series, rt_dose, segmentation, write_series
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -51,13 +51,19 @@ def peer_of(modules: tuple[ModuleType, ModuleType], volume: xr.DataArray, values
 
 
 def reasons(
-    modules: tuple[ModuleType, ModuleType], volume: xr.DataArray, peer: Any, stacks: int = 1
+    modules: tuple[ModuleType, ModuleType],
+    volume: xr.DataArray,
+    peer: Any,
+    stacks: int = 1,
+    private_scales: tuple[float, ...] = (),
 ) -> list[str]:
     differences, _ = modules
     found = differences.match(volume, [peer])
     assert not found.is_equal
     stored = differences.match(volume + 24, [peer])
-    case = differences.Case(ours=volume, found=found, stored=stored, stacks=stacks)
+    case = differences.Case(
+        ours=volume, found=found, stored=stored, stacks=stacks, private_scales=private_scales
+    )
     told: list[str] = differences.explain(case)
     return told
 
@@ -79,11 +85,15 @@ def test_one_wrong_plane_is_no_agreement_and_has_no_reason(
     assert reasons(modules, volume, peer_of(modules, volume, wrong)) == []
 
 
-def test_scaled_values_are_told_with_their_factor(
+def test_a_factor_is_a_reason_only_where_the_file_states_it(
     modules: tuple[ModuleType, ModuleType], volume: xr.DataArray
 ) -> None:
-    peer = peer_of(modules, volume, volume.values * 2.5 + 10)
-    assert reasons(modules, volume, peer) == ["same places, other scale factors: 2.5 × ours +10"]
+    peer = peer_of(modules, volume, volume.values * 2.5)
+    assert reasons(modules, volume, peer) == []
+    (told,) = reasons(modules, volume, peer, private_scales=(0.4, 2.5))
+    assert told == "multiplies by Philips' private scale factor (2005,100E): 2.5 × ours"
+    shifted = peer_of(modules, volume, volume.values * 2.5 + 10)
+    assert reasons(modules, volume, shifted, private_scales=(2.5,)) == []
 
 
 def test_stored_values_and_wrapped_signs_are_told(
@@ -119,3 +129,32 @@ def test_a_tilted_series_is_told_apart_from_both_peers(
     assert line.ours == "z 6 × y 20 × x 24, leans 15.0°, kept"
     assert line.peers["SimpleITK"] == "same planes, but drops their lean of 15°"
     assert "drops their lean of 15°" in agreement.report([line])
+
+
+def test_doses_segments_and_refusals_are_told_as_what_load_gives(
+    modules: tuple[ModuleType, ModuleType], tmp_path: Path
+) -> None:
+    _, agreement = modules
+    images = ct_series(planes=3, rows=8, columns=8)
+    masks = np.zeros((1, 3, 8, 8), np.uint8)
+    masks[0, 1, 2:5, 3:7] = 1
+    twice = ct_series(planes=2, rows=8, columns=8, positions_mm=[(0, 0, 0)] * 2, seed="twice")
+    written = [rt_dose(DoseOptions()), segmentation(masks, images), *twice]
+    write_series(written, tmp_path / "files")
+    with nl.open_lab(tmp_path / "root") as lab:
+        lab.index(tmp_path / "files")
+        ours = {line.name.split(" · ")[1]: line.ours for line in agreement.lines_of(lab)}
+    assert ours["RTDOSE"].startswith("z ")
+    assert ours["SEG"].startswith("segment 1 × z ")
+    assert ours["CT"].startswith("refused, DuplicatePositions: 2 frames share 1 position")
+
+
+def test_bits_as_bytes_are_told_and_other_bits_are_not(
+    modules: tuple[ModuleType, ModuleType], volume: xr.DataArray
+) -> None:
+    mask = (volume > 0).expand_dims(segment=[1])
+    peer = peer_of(modules, volume, (volume.values > 0) * np.uint8(255))
+    (told,) = reasons(modules, mask, peer)
+    assert told == "takes frames of 1 segment(s) for planes, with 255 for 1"
+    turned = replace(peer, values=np.roll(peer.values, 1, axis=2))
+    assert reasons(modules, mask, turned) == []

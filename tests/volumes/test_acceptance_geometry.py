@@ -239,6 +239,18 @@ def test_jitter_up_to_a_hundredth_is_a_residual(
         assert loaded.z.values[2] == pytest.approx(4 + jitter_mm)
 
 
+def test_a_plane_that_is_slightly_turned_is_a_residual_of_its_corner(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(**SMALL)
+    planes[2].ImageOrientationPatient = [1, 0.00008, 0, -0.00008, 1, 0]
+    planes[4].PixelSpacing = [0.5, 0.50004]
+    loaded = load(handle, archived(handle, planes, tmp_path))
+    assert loaded.sizes["z"] == 6
+    turned_mm, wider_mm = 0.00008 * math.hypot(3 * 0.5, 4 * 0.5), 3 * 0.00004
+    assert loaded.patient_lps.attrs["residual_mm"] == pytest.approx(max(turned_mm, wider_mm))
+
+
 def test_a_slope_of_each_plane_is_its_own(handle: Handle, tmp_path: Path) -> None:
     slopes = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
     planes = ct_series(**SMALL, rescale_slope=slopes)
@@ -339,3 +351,14 @@ def test_a_mosaic_that_cannot_be_cut_is_refused_by_name(handle: Handle, tmp_path
     uid = archived(handle, mosaic_series(omit=("NumberOfImagesInMosaic",)), tmp_path)
     with pytest.raises(UnsupportedSeries, match=r"(?i)mosaic"):
         load(handle, uid)
+
+
+def test_a_cine_that_states_one_place_stays_whole(handle: Handle, tmp_path: Path) -> None:
+    (cine,) = ct_series(planes=1, rows=2, columns=3)
+    cine.NumberOfFrames, cine.FrameTime = 4, 40.0
+    stored = np.arange(24, dtype=np.int16).reshape(4, 2, 3)
+    cine.PixelData = stored.tobytes()
+    loaded = load(handle, archived(handle, [cine], tmp_path))
+    assert loaded.dims == ("time", "y", "x")
+    assert loaded.time.values.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
+    np.testing.assert_array_equal(loaded.values, stored)

@@ -59,6 +59,27 @@ def test_what_is_the_same_at_every_place_is_a_dim(
     assert along(stack) == values
 
 
+_DAY_S = 86_400.0
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [(86_390.0, 3.0), (40_000.0, 1.7e9), (1.7e9, 40_000.0)],
+    ids=["midnight without a date", "the second with a date", "the first with a date"],
+)
+def test_moments_of_two_clocks_order_nothing(clock: tuple[float, float]) -> None:
+    with pytest.raises(DuplicatePositions):
+        only_stack(plan_frames(series([{"acquired_s": time} for time in clock])))
+    points = [{"acquired_s": time, "temporal_index": n + 1} for n, time in enumerate(clock)]
+    assert along(only_stack(plan_frames(series(points)))) == [1, 2]
+
+
+def test_dates_carry_a_series_over_midnight() -> None:
+    clock = (20_000 * _DAY_S - 10, 20_000 * _DAY_S + 3)
+    stack = only_stack(plan_frames(series([{"acquired_s": time} for time in clock])))
+    assert along(stack) == [0.0, 13.0]
+
+
 def test_directions_of_one_b_value_are_told_apart_and_b0_repeats_in_time() -> None:
     points = [
         {"b_value": 0.0, "acquired_s": 5.0},
@@ -153,6 +174,18 @@ def test_a_series_over_time_that_was_broken_off_keeps_what_is_whole() -> None:
     assert [stack.dims for stack in found.stacks] == [("time", "z", "y", "x")] * 2
     assert [stack.shape[:2] for stack in found.stacks] == [(3, 3), (2, 2)]
     assert found.stacks[1].parted_by == ("at 2 of 3 positions",)
+
+
+def test_stacks_of_as_many_places_are_told_apart_by_the_first() -> None:
+    frames = [
+        frame(row((0, 0, 2.0 * place), 10 * place + n), echo_ms=10.0 + 5 * n + 0.1 * place)
+        for place in range(3)
+        for n in range(2)
+    ]
+    stacks = plan_frames(frames).stacks
+    assert [stack.parted_by for stack in stacks] == [
+        (f"at 1 of 3 positions, from {z:.2f} mm along the normal",) for z in (0, 2, 4)
+    ]
 
 
 def test_numbered_volumes_are_time_points_where_as_many_are_stated() -> None:

@@ -90,6 +90,32 @@ def test_values_have_the_smallest_exact_type(
     np.testing.assert_array_equal(loaded.values, by_pydicom(planes).astype(dtype))
 
 
+@pytest.mark.parametrize(("bits_allocated", "bits_stored"), [(8, 7), (16, 15)])
+def test_planes_of_either_sign_have_a_type_that_holds_both(
+    handle: Handle, tmp_path: Path, bits_allocated: int, bits_stored: int
+) -> None:
+    depth: Any = {
+        "planes": 1, "rows": 2, "columns": 2, "rescale_intercept": 1.0,
+        "bits_allocated": bits_allocated, "bits_stored": bits_stored,
+    }  # fmt: skip
+    high = (1 << bits_stored) - 1
+    low = -(1 << bits_stored - 1)
+    planes = [
+        *ct_series(**depth, signed=True, stored=np.full((1, 2, 2), low)),
+        *ct_series(
+            **depth,
+            signed=False,
+            stored=np.full((1, 2, 2), high),
+            origin_mm=(-16.0, -16.0, 102.0),
+            SOPInstanceUIDs=("1.2.3.4",),
+            instance_numbers=(2,),
+        ),
+    ]
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, str(planes[0].SeriesInstanceUID))
+    assert loaded.values[:, 0, 0].tolist() == [low + 1, high + 1]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
 @pytest.mark.parametrize("signed", [True, False])
 def test_the_type_that_is_asked_for_comes(

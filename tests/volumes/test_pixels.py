@@ -25,6 +25,7 @@ from noctis_lab.synthetic import (
     enhanced_frames,
     enhanced_image,
     formula_stored,
+    pet_series,
 )
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
@@ -266,7 +267,7 @@ def test_a_modality_lut_that_contradicts_is_not_applied_and_told(
 
 
 def test_a_pets_units_are_told(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=2, elements={"Modality": "PT", "Units": "BQML", "RescaleType": None})
+    planes = pet_series(planes=2, rows=24, columns=24)
     admit(handle, planes, tmp_path / "in")
     assert describe_stack(handle, planes[0].SeriesInstanceUID).units == "Bq/ml"
 
