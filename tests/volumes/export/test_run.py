@@ -16,6 +16,7 @@ import xarray as xr
 from pydicom.dataset import Dataset
 
 from noctis_lab.dicom.date_policy import DatePolicy
+from noctis_lab.dicom.pseudonym_keys import Pseudonyms
 from noctis_lab.errors import (
     CannotExport,
     CannotPseudonymise,
@@ -26,6 +27,7 @@ from noctis_lab.errors import (
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.export import read_netcdf, read_zarr
+from noctis_lab.volumes.export.dicom_files import write_pseudonymised
 from noctis_lab.volumes.export.options import ExportOptions
 from noctis_lab.volumes.export.report import ExportReport, ExportStatus
 from noctis_lab.volumes.export.run import export_series
@@ -299,6 +301,32 @@ def test_nothing_of_a_pseudonymised_export_tells_who_it_is(
         for word in known:
             assert word not in name.lower()
             assert word.encode() not in content.lower(), (name, word)
+
+
+def test_what_is_not_cleaned_yet_never_lies_in_the_folder(handle: Handle, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Watching(Pseudonyms):
+        def uid(self, uid: str) -> str:  # asked while an instance is cleaned
+            seen.extend(
+                name for name, content in content_of(tmp_path / "out").items()
+                if b"nachtigall" in content.lower()
+            )  # fmt: skip
+            return super().uid(uid)
+
+    admit(handle, series(), tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    write_pseudonymised(
+        handle.storage,
+        handle.catalog.instances_of(SERIES),
+        tmp_path / "out" / "cleaned",
+        lambda done, total: None,
+        pseudonyms=Watching(handle.storage.secret_key()),
+        dates=DatePolicy.SHIFT,
+        allow_burned_in=False,
+    )
+    assert len(content_of(tmp_path / "out")) == 4
+    assert seen == []
 
 
 def test_a_pseudonymised_volume_and_its_files_have_the_same_uids(
