@@ -55,7 +55,7 @@ def arranged(volume: xr.DataArray) -> xr.DataArray:
     if without:
         raise CannotExport(
             f"{series_name(volume)}: it has no axis {', '.join(without)} in the patient; write it "
-            "as PNG, or keep the axis when you select: .isel(z=[0])"
+            "as PNG, Zarr or NetCDF, or keep the axis when you select: .isel(z=[0])"
         )
     extra = extra_dim(volume)
     for axis in missing:

@@ -128,7 +128,7 @@ def _verified(source: Path, row: InstanceRow) -> Iterator[BinaryIO]:
     is killed would leave it there.
     """
     with _opened(source, row) as opened:
-        _require_unchanged(_digest(opened, row, lambda piece: None), source, row)
+        _require_unchanged(_digest(opened, row, lambda _piece: None), source, row)
         opened.seek(0)
         yield opened
 

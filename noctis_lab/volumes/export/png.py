@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.voi import Window, apply_window, window_of_values
+from noctis_lab.dicom.voi import VoiFunction, Window, apply_window, window_of_values
 from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.arranged import CHANNEL, series_name
 from noctis_lab.volumes.axes import AXES
@@ -21,6 +21,8 @@ from noctis_lab.volumes.export.appearing import new_folder
 __all__ = ["write_png_stack"]
 
 _PNG_LEVEL = 6
+#: False black, True white.
+_MASK = Window(center=0.5, width=1.0, function=VoiFunction.LINEAR_EXACT)
 
 
 def write_png_stack(
@@ -68,7 +70,7 @@ def write_png_stack(
         )
     volume = volume.transpose(*rest, "y", "x", *([CHANNEL] if is_colour else []))
     if window is None and not is_colour:
-        window = window_of_values(_sample(volume, rest))
+        window = _MASK if volume.dtype == np.bool_ else window_of_values(_sample(volume, rest))
     with new_folder(folder) as temporary:
         for name, plane in _planes(volume, rest):
             levels = plane if is_colour or window is None else _levels(volume, plane, window, bits)

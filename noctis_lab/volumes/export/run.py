@@ -22,6 +22,7 @@ from noctis_lab.errors import (
     CannotPseudonymise,
     GeometryWarning,
     NoctisError,
+    OtherObject,
     SeriesNotFound,
 )
 from noctis_lab.volumes.cache import Handle
@@ -196,11 +197,17 @@ def _run(task: _Task, manifest: Manifest) -> ExportOutcome:
         return _failed(uid, error)
 
 
-def _stacks(task: _Task) -> tuple[Stack, ...]:
-    """Return the arrays to be written, none for DICOM; all of a series' frames, or an error."""
+def _stacks(task: _Task) -> tuple[Stack | None, ...]:
+    """Return the arrays to be written, none for DICOM; all of a series' frames, or an error.
+
+    A dose grid or a segmentation is an array too, of no stack.
+    """
     if task.options.to is ExportFormat.DICOM:
         return ()
-    _, plan = find_plan(task.handle, task.series.reference)
+    try:
+        _, plan = find_plan(task.handle, task.series.reference)
+    except OtherObject as error:
+        return (None,) * len(error.SOPInstanceUIDs)
     if plan.refused:
         raise plan.refused[0].error
     return plan.stacks
@@ -210,7 +217,7 @@ def _failed(reference: str, error: Exception) -> ExportOutcome:
     return ExportOutcome(SeriesInstanceUID=reference, status=ExportStatus.FAILED, error=error)
 
 
-def _write(task: _Task, stacks: Sequence[Stack], path: Path) -> list[Path]:
+def _write(task: _Task, stacks: Sequence[Stack | None], path: Path) -> list[Path]:
     """Write a series; return the files and folders that are its output."""
     if task.options.to is ExportFormat.DICOM:
         _write_dicom(task, path)
@@ -226,7 +233,9 @@ def _write(task: _Task, stacks: Sequence[Stack], path: Path) -> list[Path]:
     return [path]
 
 
-def _write_stack(task: _Task, stacks: Sequence[Stack], number: int, path: Path) -> list[Path]:
+def _write_stack(
+    task: _Task, stacks: Sequence[Stack | None], number: int, path: Path
+) -> list[Path]:
     def show(done: int, of: int) -> None:
         task.progress(number * of + done, len(stacks) * of)
 
@@ -239,7 +248,7 @@ def _write_stack(task: _Task, stacks: Sequence[Stack], number: int, path: Path) 
     return _write_volume(task, volume, stacks[number], path)
 
 
-def _write_volume(task: _Task, volume: xr.DataArray, stack: Stack, path: Path) -> list[Path]:
+def _write_volume(task: _Task, volume: xr.DataArray, stack: Stack | None, path: Path) -> list[Path]:
     options = task.options
     match options.to:
         case ExportFormat.NIFTI:
@@ -303,8 +312,10 @@ def _words(task: _Task) -> IdentifyingWords:
     return identifying_words(text for text in stated if text is not None)
 
 
-def _stated_window(task: _Task, stack: Stack) -> Window | None:
+def _stated_window(task: _Task, stack: Stack | None) -> Window | None:
     """Return the first window that the middle image of a stack states."""
+    if stack is None:
+        return None
     middle = stack.frames[len(stack.frames) // 2].row
     windows = find_windows(read_header(instance_file(task.handle.storage, middle)))
     return windows[0] if windows else None
