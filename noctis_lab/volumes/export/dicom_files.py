@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -135,7 +137,8 @@ def _verified(source: Path, row: InstanceRow) -> Iterator[BinaryIO]:
 
 def _opened(source: Path, row: InstanceRow) -> BinaryIO:
     try:
-        return source.open("rb")
+        # Where a pipe took its place, opening must not wait for a writer.
+        opened = os.fdopen(os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
     except OSError as error:
         raise FileChanged(
             f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
@@ -143,6 +146,10 @@ def _opened(source: Path, row: InstanceRow) -> BinaryIO:
             SOPInstanceUID=row.SOPInstanceUID,
             path=str(source),
         ) from error
+    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):  # a device may have no end
+        opened.close()
+        _require_unchanged(b"", source, row)
+    return opened
 
 
 def _digest(opened: BinaryIO, row: InstanceRow, write: Callable[[bytes], object]) -> bytes:
