@@ -25,6 +25,7 @@ from noctis_lab.errors import (
     OtherObject,
     SeriesNotFound,
 )
+from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.export.appearing import new_folder
 from noctis_lab.volumes.export.dicom_files import copy_instances, write_pseudonymised
@@ -47,6 +48,8 @@ __all__ = ["export_series"]
 
 #: Raised by one when outputs of equal content are written otherwise than before.
 _VERSION = 1
+#: Formats whose writers need never hold a volume whole.
+_WRITTEN_IN_PIECES = frozenset((ExportFormat.NIFTI, ExportFormat.PNG))
 
 type Progress = Callable[[int, int], None]
 
@@ -239,27 +242,34 @@ def _write_stack(
     def show(done: int, of: int) -> None:
         task.progress(number * of + done, len(stacks) * of)
 
+    handle, reference, stack = task.handle, task.series.reference, stacks[number]
+    is_lazy = stack is not None and task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
-        volume = load(task.handle, task.series.reference, stack=number, progress=show)
+        if is_lazy:
+            volume = open_lazily(handle.settings, reference, stack=number)
+        else:
+            volume = load(handle, reference, stack=number, progress=show)
     if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms, _words(task))
-    return _write_volume(task, volume, stacks[number], path)
+    return _write_volume(task, volume, stack, path, show if is_lazy else None)
 
 
-def _write_volume(task: _Task, volume: xr.DataArray, stack: Stack | None, path: Path) -> list[Path]:
+def _write_volume(
+    task: _Task, volume: xr.DataArray, stack: Stack | None, path: Path, progress: Progress | None
+) -> list[Path]:
     options = task.options
     match options.to:
         case ExportFormat.NIFTI:
-            return write_nifti(volume, path)
+            return write_nifti(volume, path, progress=progress)
         case ExportFormat.ZARR:
             write_zarr(volume, path)
         case ExportFormat.NETCDF:
             write_netcdf(volume, path)
         case ExportFormat.PNG:
             window = options.window or _stated_window(task, stack)
-            write_png_stack(volume, path, window=window, bits=options.bits)
+            write_png_stack(volume, path, window=window, bits=options.bits, progress=progress)
         case _:
             if options.level is None:
                 raise CannotExport(

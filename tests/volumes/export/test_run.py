@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,45 @@ def test_a_stop_leaves_nothing_half_written_and_is_gone_on_from(
     assert len(list(out.iterdir())) == 2
     again = export_series(handle, [SERIES, "1.2.9"], options)
     assert [each.status for each in again.outcomes] == [ExportStatus.KEPT, ExportStatus.EXPORTED]
+
+
+@pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.PNG])
+def test_pictures_and_nifti_never_hold_a_volume_whole(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    sets = ct_series(planes=160, rows=200, columns=200)
+    uid = str(sets[0].SeriesInstanceUID)
+    admit(handle, sets, tmp_path / "in")
+    size_bytes = 160 * 200 * 200 * 2
+    only_path(export(handle, to, tmp_path / "first", (uid,)))  # imports and plans take memory too
+    tracemalloc.start()
+    try:
+        only_path(export(handle, to, tmp_path / "out", (uid,)))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 0.8 * size_bytes
+
+
+@pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.PNG])
+def test_a_stop_ends_the_writing_within_a_series(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    sets = ct_series(planes=80, rows=6, columns=5)
+    uid = str(sets[0].SeriesInstanceUID)
+    admit(handle, sets, tmp_path / "in")
+    stop, seen = threading.Event(), []
+
+    def show(done: int, total: int) -> None:
+        seen.append((done, total))
+        if done:
+            stop.set()
+
+    options = ExportOptions(to=to, out=tmp_path / "out")
+    report = export_series(handle, [uid], options, progress=show, stop=stop)
+    assert report.outcomes[0].status is ExportStatus.NOT_DONE
+    assert 0 < seen[-1][0] < seen[-1][1] == 80
+    assert not content_of(tmp_path / "out")
 
 
 def test_leavings_of_a_killed_export_are_swept(handle: Handle, tmp_path: Path) -> None:
