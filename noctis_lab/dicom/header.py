@@ -227,7 +227,7 @@ def read_header(
     ----------
     :dcm:`PS3.10 7 <part10/chapter_7.html>`
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         meta = read_file_meta(fd)
         if meta.sop_class_uid == MEDIA_DIRECTORY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ _UNREADABLE = (
 )  # fmt: skip
 #: Shorter words than these stand in other words, or are words of DICOM itself.
 _SHORTEST_WORD, _SHORTEST_WITHIN = 3, 5
+#: Of scripts that set no spaces between words, where family names have one or two characters.
+_SHORTEST_UNSPACED = 2
 #: A hostile data set may name millions.
 _MOST_WORDS, _LONGEST = 10_000, 10_000
 #: Terms that images are read by, which stay even where a patient bears such a name.
@@ -51,12 +54,13 @@ TERMS = frozenset(
         *("SIGMOID", "HU", "YES", "NO", "LABEL", "CONTROL", "M_ZERO_SCAN", "R", "G", "B"),
     )
 )  # fmt: skip
+_FIRST_UNSPACED = "\u1100"  # Hangul; kana, ideographs and their extensions come behind it
 _BETWEEN = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifyingWords:
-    """Words in lower case: `whole` ones stand by themselves, `within` also inside other text."""
+    """Words without case and accents: `whole` ones by themselves, `within` inside others too."""
 
     whole: frozenset[str]
     within: tuple[str, ...]
@@ -65,7 +69,7 @@ class IdentifyingWords:
         """Return whether any of the words stands in a text, other than as a term of DICOM's."""
         if all(value in TERMS for value in text.split("\\")):
             return False
-        folded = text.casefold()
+        folded = _folded(text)
         return not self.whole.isdisjoint(_BETWEEN.split(folded)) or any(
             word in folded for word in self.within
         )
@@ -85,14 +89,26 @@ def identifying_words(values: Iterable[str]) -> IdentifyingWords:
     """Gather the words of names and numbers that tell who it is."""
     words: set[str] = set()
     for value in values:
-        folded = value[:_LONGEST].casefold().strip()
+        folded = _folded(value[:_LONGEST]).strip()
         words.add(folded)
         words.update(_BETWEEN.split(folded))
         if len(words) > _MOST_WORDS:
             break
-    long_enough = {word for word in words if len(word) >= _SHORTEST_WORD}
-    within = sorted(word for word in long_enough if len(word) >= _SHORTEST_WITHIN)
-    return IdentifyingWords(whole=frozenset(long_enough), within=tuple(within))
+    unspaced = {word for word in words if len(word) >= _SHORTEST_UNSPACED and _is_unspaced(word)}
+    long_enough = {word for word in words if len(word) >= _SHORTEST_WORD} | unspaced
+    within = {word for word in long_enough if len(word) >= _SHORTEST_WITHIN} | unspaced
+    return IdentifyingWords(whole=frozenset(long_enough), within=tuple(sorted(within)))
+
+
+def _folded(text: str) -> str:
+    """Return a text without what writers of one name differ in: case, accents, widths of kana."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in plain if not unicodedata.combining(each)).casefold()
+
+
+def _is_unspaced(word: str) -> bool:
+    """Return whether a word is of letters from the Japanese, Chinese or Korean scripts."""
+    return all(each >= _FIRST_UNSPACED and each.isalpha() for each in word)
 
 
 def read_element(dataset: Dataset, tag: int) -> DataElement | None:

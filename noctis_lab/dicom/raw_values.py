@@ -105,7 +105,7 @@ def read_header_bytes(path: Path) -> HeaderBytes:
     -----
     Values of up to 16 MiB are taken along, 64 MiB in all.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         meta = read_file_meta(descriptor)
         place = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.axes import AXES
 
-__all__ = ["CHANNEL", "arranged", "extra_dim", "iter_pieces", "series_name", "step_of"]
+__all__ = [
+    "CHANNEL",
+    "PLANES_PER_PIECE",
+    "arranged",
+    "extra_dim",
+    "iter_pieces",
+    "series_name",
+    "step_of",
+]
 
 CHANNEL = "channel"
 #: Planes read at once from what is not in memory.
-_PLANES_PER_PIECE = 32
+PLANES_PER_PIECE = 32
 _EVEN = 1e-3  # of a step: times are decimal strings
 
 
@@ -55,7 +63,7 @@ def arranged(volume: xr.DataArray) -> xr.DataArray:
     if without:
         raise CannotExport(
             f"{series_name(volume)}: it has no axis {', '.join(without)} in the patient; write it "
-            "as PNG, or keep the axis when you select: .isel(z=[0])"
+            "as PNG, Zarr or NetCDF, or keep the axis when you select: .isel(z=[0])"
         )
     extra = extra_dim(volume)
     for axis in missing:
@@ -64,15 +72,31 @@ def arranged(volume: xr.DataArray) -> xr.DataArray:
     return volume.transpose(*order)
 
 
-def iter_pieces(volume: xr.DataArray) -> Iterator[NDArray[Any]]:
-    """Yield an arranged volume's values piece by piece, in C order; lazy ones are read so."""
+def iter_pieces(
+    volume: xr.DataArray, progress: Callable[[int, int], None] | None = None
+) -> Iterator[NDArray[Any]]:
+    """Yield an arranged volume's values piece by piece, in C order; lazy ones are read so.
+
+    Parameters
+    ----------
+    progress
+        Called before each piece and at the end as ``progress(planes done, planes in all)``; what it
+        raises ends it.
+    """
     extra = extra_dim(volume)
     parts = [volume.isel({extra: at}) for at in range(volume.sizes[extra])] if extra else [volume]
     chunks = dict(volume.chunksizes).get("z")
-    planes = max(chunks) if chunks else _PLANES_PER_PIECE
+    planes = max(chunks) if chunks else PLANES_PER_PIECE
+    done, total = 0, len(parts) * volume.sizes["z"]
     for part in parts:
         for first in range(0, part.sizes["z"], planes):
-            yield np.ascontiguousarray(part.isel(z=slice(first, first + planes)).to_numpy())
+            if progress is not None:
+                progress(done, total)
+            piece = np.ascontiguousarray(part.isel(z=slice(first, first + planes)).to_numpy())
+            done += len(piece)
+            yield piece
+    if progress is not None:
+        progress(done, total)
 
 
 def step_of(values: NDArray[Any]) -> float | None:

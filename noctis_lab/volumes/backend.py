@@ -51,7 +51,7 @@ class _Connection:
 
     def __init__(self, source: Source) -> None:
         self.handle = open_handle(source.settings)
-        self._close = weakref.finalize(self, self.handle.close)
+        self._close = weakref.finalize(self, self.handle.release)
         self._close.atexit = False
         self.series, self.stack = find_stack(
             self.handle, source.reference, source.stack, duplicates=source.duplicates

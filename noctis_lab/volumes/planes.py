@@ -92,7 +92,7 @@ def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelL
     if row.pixels is None:
         raise NoPixels(row.SeriesInstanceUID, f"instance {row.SOPInstanceUID} has no pixel data")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _file_lost(path, row, error) from error
     try:

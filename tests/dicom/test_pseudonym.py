@@ -232,6 +232,26 @@ def test_a_name_in_a_value_that_its_vr_forbids_is_not_kept_nor_told(
     assert "achtigall" not in caplog.text + "".join(str(each.message) for each in told)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "検査山田様"),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "太郎"),
+        ("ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎", "ヤマダ"),  # half and full width
+        ("Hong^Gildong=洪^吉洞=홍^길동", "길동의 CT"),
+        ("Müller^Änne", "MULLER B30"),
+        ("Muller^Anne", "für Müller"),
+        ("Grüße^Otto", "GRUSSE"),
+    ],
+)
+def test_a_name_is_known_in_other_scripts_widths_and_accents(name: str, text: str) -> None:
+    dataset = plane(PatientName=name, ConvolutionKernel=text, ManufacturerModelName="Somatom 検査")
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    result = cleaned(dataset)
+    assert not result.ConvolutionKernel
+    assert result.ManufacturerModelName == "Somatom 検査"
+
+
 def test_a_patient_keeps_one_pseudonym_and_one_offset_and_uids_stay_linked() -> None:
     one, two = ct_series(planes=2, PatientID="7", StudyDate="20240301")
     other = plane(PatientID="8", StudyDate="20240301")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 import numpy as np
@@ -19,10 +22,13 @@ from pydicom.uid import ExplicitVRBigEndian, JPEGLSLossless, RLELossless
 
 from noctis_lab import open_lab
 from noctis_lab.config import open_settings
-from noctis_lab.errors import SeriesChanged, SeriesNotFound, SeveralStacks
+from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound, SeveralStacks
 from noctis_lab.synthetic import ct_series, mosaic_series, ultrasound_cine, weighted_mr
 from noctis_lab.volumes.backend import NoctisBackend
 from noctis_lab.volumes.cache import Handle, open_handle
+from noctis_lab.volumes.export.options import ExportOptions
+from noctis_lab.volumes.export.run import export_series
+from noctis_lab.volumes.export_format import ExportFormat
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit
 
@@ -244,3 +250,63 @@ def test_of_several_stacks_one_is_named(handle: Handle, tmp_path: Path) -> None:
         xr.testing.assert_identical(second.load(), series.load(stack=1))
         xr.testing.assert_identical(first.open().load(), first.load())
         np.testing.assert_array_equal(second.affine, second.load().dicom.affine)
+
+
+@pytest.mark.parametrize("put", ["pipe", "device"])
+@pytest.mark.parametrize("way", ["load", "lazily", "dicom"])
+def test_what_is_no_file_any_more_is_refused_and_not_waited_for(
+    put: str, way: str, handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(**SMALL)
+    uid = str(planes[0].SeriesInstanceUID)
+    paths = admit(handle, planes, tmp_path / "in", in_place=True)
+    lazy = xr.open_dataset(uid, engine=NoctisBackend, settings=handle.settings)
+    paths[1].unlink()
+    if put == "pipe":
+        os.mkfifo(paths[1])
+    else:
+        paths[1].symlink_to("/dev/zero")
+
+    def read() -> None:
+        if way == "load":
+            load(handle, uid)
+        elif way == "lazily":
+            lazy.load()
+        else:
+            options = ExportOptions(to=ExportFormat.DICOM, out=tmp_path / "out")
+            error = export_series(handle, [uid], options).outcomes[0].error
+            assert error is not None
+            raise error
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(FileChanged):
+        executor.submit(read).result(timeout=30)
+
+
+class CollectingPath(PosixPath):
+    """A path at whose look-up garbage is collected, as it may be at any allocation."""
+
+    def __hash__(self) -> int:
+        gc.collect()
+        return super().__hash__()
+
+
+def test_garbage_that_is_collected_while_an_archive_is_opened_does_not_wait_for_it(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(**SMALL)
+    admit(handle, planes, tmp_path / "in")
+    holders = handle.holders
+    lazy = xr.open_dataset(
+        str(planes[0].SeriesInstanceUID), engine=NoctisBackend, settings=handle.settings
+    )
+    assert handle.holders == holders + 1
+    cycle: list[Any] = [lazy]
+    cycle.append(cycle)
+    del lazy, cycle
+    root = CollectingPath(handle.settings.root)
+    collecting = handle.settings.model_copy(update={"root": root})
+    opener = threading.Thread(target=lambda: open_handle(collecting).close(), daemon=True)
+    opener.start()
+    opener.join(timeout=30)
+    assert not opener.is_alive()
+    assert handle.holders == holders

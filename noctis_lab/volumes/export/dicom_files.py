@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 from pydicom.uid import UID
@@ -84,16 +88,15 @@ def write_pseudonymised(
     with new_folder(folder) as temporary:
         for number, row in enumerate(rows, 1):
             _require_writable(row)
-            path = temporary / f"{number:06}.dcm"
-            _copy(instance_file(storage, row), row, path)  # which checks it
-            with silenced_pydicom():
+            with _verified(instance_file(storage, row), row) as source, silenced_pydicom():
                 try:
                     # A file indexed in place may have no file meta.
-                    read = pydicom.dcmread(path, force=True)
+                    read = pydicom.dcmread(source, force=True)
                     read.file_meta.TransferSyntaxUID = UID(row.transfer_syntax_uid)
                     cleaned = pseudonymise(
                         read, pseudonyms, dates=dates, allow_burned_in=allow_burned_in
                     )
+                    path = temporary / f"{number:06}.dcm"
                     pydicom.dcmwrite(path, cleaned, enforce_file_format=True)
                 except CannotPseudonymise:
                     raise
@@ -115,9 +118,27 @@ def _require_writable(row: InstanceRow) -> None:
 
 
 def _copy(source: Path, row: InstanceRow, target: Path) -> None:
-    digest, passed = hashlib.sha256(), 0
+    with _opened(source, row) as opened, target.open("xb") as out:
+        _require_unchanged(_digest(opened, row, out.write), source, row)
+
+
+@contextmanager
+def _verified(source: Path, row: InstanceRow) -> Iterator[BinaryIO]:
+    """Hold a file that was found to be what is catalogued, at its begin.
+
+    What is to be cleaned never lies in the folder, not even under a temporary name: an export that
+    is killed would leave it there.
+    """
+    with _opened(source, row) as opened:
+        _require_unchanged(_digest(opened, row, lambda _piece: None), source, row)
+        opened.seek(0)
+        yield opened
+
+
+def _opened(source: Path, row: InstanceRow) -> BinaryIO:
     try:
-        opened = source.open("rb")
+        # Where a pipe took its place, opening must not wait for a writer.
+        opened = os.fdopen(os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
     except OSError as error:
         raise FileChanged(
             f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
@@ -125,12 +146,24 @@ def _copy(source: Path, row: InstanceRow, target: Path) -> None:
             SOPInstanceUID=row.SOPInstanceUID,
             path=str(source),
         ) from error
-    with opened, target.open("xb") as out:
-        while piece := opened.read(_PIECE):
-            digest.update(piece[max(0, row.data_set_offset - passed) :])
-            passed += len(piece)
-            out.write(piece)
-    if digest.digest() != row.sha256:
+    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):  # a device may have no end
+        opened.close()
+        _require_unchanged(b"", source, row)
+    return opened
+
+
+def _digest(opened: BinaryIO, row: InstanceRow, write: Callable[[bytes], object]) -> bytes:
+    """Return the hash of a file's data set; each piece of the file is written on its way."""
+    digest, passed = hashlib.sha256(), 0
+    while piece := opened.read(_PIECE):
+        digest.update(piece[max(0, row.data_set_offset - passed) :])
+        passed += len(piece)
+        write(piece)
+    return digest.digest()
+
+
+def _require_unchanged(digest: bytes, source: Path, row: InstanceRow) -> None:
+    if digest != row.sha256:
         raise FileChanged(
             f"the file of instance {row.SOPInstanceUID} is not what was catalogued; 'noctis fsck' "
             "says which others are not",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -39,7 +39,9 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _GZIP_LEVEL = 4
 
 
-def write_nifti(volume: xr.DataArray, path: Path) -> list[Path]:
+def write_nifti(
+    volume: xr.DataArray, path: Path, *, progress: Callable[[int, int], None] | None = None
+) -> list[Path]:
     """Write a volume as one NIfTI file, and what NIfTI has no place for as JSON beside it.
 
     Parameters
@@ -49,6 +51,8 @@ def write_nifti(volume: xr.DataArray, path: Path) -> list[Path]:
         piece. Values and their type are kept; uint8 RGB becomes RGB24.
     path
         Ends in ``.nii`` or ``.nii.gz``; in an existing folder, an existing file is replaced.
+    progress
+        Called as ``progress(planes done, planes in all)``; what it raises ends the writing.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def write_nifti(volume: xr.DataArray, path: Path) -> list[Path]:
     stored = header.get_data_dtype()
     with new_file(path) as temporary, _opened(temporary, is_zipped=suffix == ".nii.gz") as out:
         out.write(header.binaryblock + b"\0\0\0\0")  # no header extensions
-        for piece in iter_pieces(volume):
+        for piece in iter_pieces(volume, progress):
             out.write(piece.astype(stored.subdtype[0] if stored.subdtype else _plain(stored)).data)
     beside = path.with_name(path.name.removesuffix(suffix) + ".json")
     write_file(beside, json.dumps(_beside(volume), indent=1).encode() + b"\n")

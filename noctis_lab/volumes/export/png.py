@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,15 +13,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.voi import Window, apply_window, window_of_values
+from noctis_lab.dicom.voi import VoiFunction, Window, apply_window, window_of_values
 from noctis_lab.errors import CannotExport
-from noctis_lab.volumes.arranged import CHANNEL, series_name
+from noctis_lab.volumes.arranged import CHANNEL, PLANES_PER_PIECE, series_name
 from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.export.appearing import new_folder
 
 __all__ = ["write_png_stack"]
 
 _PNG_LEVEL = 6
+#: False black, True white.
+_MASK = Window(center=0.5, width=1.0, function=VoiFunction.LINEAR_EXACT)
 
 
 def write_png_stack(
@@ -29,6 +32,7 @@ def write_png_stack(
     *,
     window: Window | None = None,
     bits: Literal[8, 16] = 8,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write each plane of a volume as a PNG, in a folder of its own.
 
@@ -36,7 +40,7 @@ def write_png_stack(
     ----------
     volume
         Dims ([extra,] [z,] y, x[, channel]), with or without a place in the patient; lazy ones are
-        read plane by plane.
+        read in pieces.
     folder
         Made, in an existing folder; what is there is replaced. The files are called by their
         indices, ``z0000.png`` or ``time0000-z0000.png``; ``stack.json`` holds window and spacing.
@@ -44,6 +48,8 @@ def write_png_stack(
         In the volume's values; None takes one from them. Colours have none.
     bits
         Of each grey level, 8 or 16; of colours those that they have.
+    progress
+        Called as ``progress(planes done, planes in all)``; what it raises ends the writing.
 
     Raises
     ------
@@ -68,20 +74,31 @@ def write_png_stack(
         )
     volume = volume.transpose(*rest, "y", "x", *([CHANNEL] if is_colour else []))
     if window is None and not is_colour:
-        window = window_of_values(_sample(volume, rest))
+        window = _MASK if volume.dtype == np.bool_ else window_of_values(_sample(volume, rest))
+    total = math.prod(volume.sizes[dim] for dim in rest)
     with new_folder(folder) as temporary:
-        for name, plane in _planes(volume, rest):
+        for done, (name, plane) in enumerate(_planes(volume, rest), 1):
             levels = plane if is_colour or window is None else _levels(volume, plane, window, bits)
             encoded = imagecodecs.png_encode(np.ascontiguousarray(levels), level=_PNG_LEVEL)
             (temporary / f"{name}.png").write_bytes(encoded)
+            if progress is not None:
+                progress(done, total)
         facts = json.dumps(_facts(volume, rest, window, bits), indent=1)
         (temporary / "stack.json").write_text(facts + "\n", encoding="utf-8")
 
 
 def _planes(volume: xr.DataArray, rest: list[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    for index in np.ndindex(*(volume.sizes[dim] for dim in rest)):
-        name = "-".join(f"{dim}{at:04}" for dim, at in zip(rest, index, strict=True))
-        yield name or "plane", volume.isel(dict(zip(rest, index, strict=True))).to_numpy()
+    if not rest:
+        yield "plane", volume.to_numpy()
+        return
+    *outer, last = rest
+    for index in np.ndindex(*(volume.sizes[dim] for dim in outer)):
+        along = volume.isel(dict(zip(outer, index, strict=True)))
+        for first in range(0, volume.sizes[last], PLANES_PER_PIECE):
+            piece = along.isel({last: slice(first, first + PLANES_PER_PIECE)}).to_numpy()
+            for at, plane in enumerate(piece, first):
+                indices = zip(rest, (*index, at), strict=True)
+                yield "-".join(f"{dim}{number:04}" for dim, number in indices), plane
 
 
 def _sample(volume: xr.DataArray, rest: list[str]) -> NDArray[Any]:

@@ -22,8 +22,10 @@ from noctis_lab.errors import (
     CannotPseudonymise,
     GeometryWarning,
     NoctisError,
+    OtherObject,
     SeriesNotFound,
 )
+from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.export.appearing import new_folder
 from noctis_lab.volumes.export.dicom_files import copy_instances, write_pseudonymised
@@ -46,6 +48,8 @@ __all__ = ["export_series"]
 
 #: Raised by one when outputs of equal content are written otherwise than before.
 _VERSION = 1
+#: Formats whose writers need never hold a volume whole.
+_WRITTEN_IN_PIECES = frozenset((ExportFormat.NIFTI, ExportFormat.PNG))
 
 type Progress = Callable[[int, int], None]
 
@@ -196,11 +200,17 @@ def _run(task: _Task, manifest: Manifest) -> ExportOutcome:
         return _failed(uid, error)
 
 
-def _stacks(task: _Task) -> tuple[Stack, ...]:
-    """Return the arrays to be written, none for DICOM; all of a series' frames, or an error."""
+def _stacks(task: _Task) -> tuple[Stack | None, ...]:
+    """Return the arrays to be written, none for DICOM; all of a series' frames, or an error.
+
+    A dose grid or a segmentation is an array too, of no stack.
+    """
     if task.options.to is ExportFormat.DICOM:
         return ()
-    _, plan = find_plan(task.handle, task.series.reference)
+    try:
+        _, plan = find_plan(task.handle, task.series.reference)
+    except OtherObject as error:
+        return (None,) * len(error.SOPInstanceUIDs)
     if plan.refused:
         raise plan.refused[0].error
     return plan.stacks
@@ -210,7 +220,7 @@ def _failed(reference: str, error: Exception) -> ExportOutcome:
     return ExportOutcome(SeriesInstanceUID=reference, status=ExportStatus.FAILED, error=error)
 
 
-def _write(task: _Task, stacks: Sequence[Stack], path: Path) -> list[Path]:
+def _write(task: _Task, stacks: Sequence[Stack | None], path: Path) -> list[Path]:
     """Write a series; return the files and folders that are its output."""
     if task.options.to is ExportFormat.DICOM:
         _write_dicom(task, path)
@@ -226,31 +236,40 @@ def _write(task: _Task, stacks: Sequence[Stack], path: Path) -> list[Path]:
     return [path]
 
 
-def _write_stack(task: _Task, stacks: Sequence[Stack], number: int, path: Path) -> list[Path]:
+def _write_stack(
+    task: _Task, stacks: Sequence[Stack | None], number: int, path: Path
+) -> list[Path]:
     def show(done: int, of: int) -> None:
         task.progress(number * of + done, len(stacks) * of)
 
+    handle, reference, stack = task.handle, task.series.reference, stacks[number]
+    is_lazy = stack is not None and task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
-        volume = load(task.handle, task.series.reference, stack=number, progress=show)
+        if is_lazy:
+            volume = open_lazily(handle.settings, reference, stack=number)
+        else:
+            volume = load(handle, reference, stack=number, progress=show)
     if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms, _words(task))
-    return _write_volume(task, volume, stacks[number], path)
+    return _write_volume(task, volume, stack, path, show if is_lazy else None)
 
 
-def _write_volume(task: _Task, volume: xr.DataArray, stack: Stack, path: Path) -> list[Path]:
+def _write_volume(
+    task: _Task, volume: xr.DataArray, stack: Stack | None, path: Path, progress: Progress | None
+) -> list[Path]:
     options = task.options
     match options.to:
         case ExportFormat.NIFTI:
-            return write_nifti(volume, path)
+            return write_nifti(volume, path, progress=progress)
         case ExportFormat.ZARR:
             write_zarr(volume, path)
         case ExportFormat.NETCDF:
             write_netcdf(volume, path)
         case ExportFormat.PNG:
             window = options.window or _stated_window(task, stack)
-            write_png_stack(volume, path, window=window, bits=options.bits)
+            write_png_stack(volume, path, window=window, bits=options.bits, progress=progress)
         case _:
             if options.level is None:
                 raise CannotExport(
@@ -303,8 +322,10 @@ def _words(task: _Task) -> IdentifyingWords:
     return identifying_words(text for text in stated if text is not None)
 
 
-def _stated_window(task: _Task, stack: Stack) -> Window | None:
+def _stated_window(task: _Task, stack: Stack | None) -> Window | None:
     """Return the first window that the middle image of a stack states."""
+    if stack is None:
+        return None
     middle = stack.frames[len(stack.frames) // 2].row
     windows = find_windows(read_header(instance_file(task.handle.storage, middle)))
     return windows[0] if windows else None

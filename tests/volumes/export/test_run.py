@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import xarray as xr
 from pydicom.dataset import Dataset
 
 from noctis_lab.dicom.date_policy import DatePolicy
+from noctis_lab.dicom.pseudonym_keys import Pseudonyms
 from noctis_lab.errors import (
     CannotExport,
     CannotPseudonymise,
@@ -26,6 +28,7 @@ from noctis_lab.errors import (
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.export import read_netcdf, read_zarr
+from noctis_lab.volumes.export.dicom_files import write_pseudonymised
 from noctis_lab.volumes.export.options import ExportOptions
 from noctis_lab.volumes.export.report import ExportReport, ExportStatus
 from noctis_lab.volumes.export.run import export_series
@@ -244,6 +247,45 @@ def test_a_stop_leaves_nothing_half_written_and_is_gone_on_from(
     assert [each.status for each in again.outcomes] == [ExportStatus.KEPT, ExportStatus.EXPORTED]
 
 
+@pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.PNG])
+def test_pictures_and_nifti_never_hold_a_volume_whole(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    sets = ct_series(planes=160, rows=200, columns=200)
+    uid = str(sets[0].SeriesInstanceUID)
+    admit(handle, sets, tmp_path / "in")
+    size_bytes = 160 * 200 * 200 * 2
+    only_path(export(handle, to, tmp_path / "first", (uid,)))  # imports and plans take memory too
+    tracemalloc.start()
+    try:
+        only_path(export(handle, to, tmp_path / "out", (uid,)))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 0.8 * size_bytes
+
+
+@pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.PNG])
+def test_a_stop_ends_the_writing_within_a_series(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    sets = ct_series(planes=80, rows=6, columns=5)
+    uid = str(sets[0].SeriesInstanceUID)
+    admit(handle, sets, tmp_path / "in")
+    stop, seen = threading.Event(), []
+
+    def show(done: int, total: int) -> None:
+        seen.append((done, total))
+        if done:
+            stop.set()
+
+    options = ExportOptions(to=to, out=tmp_path / "out")
+    report = export_series(handle, [uid], options, progress=show, stop=stop)
+    assert report.outcomes[0].status is ExportStatus.NOT_DONE
+    assert 0 < seen[-1][0] < seen[-1][1] == 80
+    assert not content_of(tmp_path / "out")
+
+
 def test_leavings_of_a_killed_export_are_swept(handle: Handle, tmp_path: Path) -> None:
     admit(handle, series(), tmp_path / "in")
     out = tmp_path / "out"
@@ -299,6 +341,32 @@ def test_nothing_of_a_pseudonymised_export_tells_who_it_is(
         for word in known:
             assert word not in name.lower()
             assert word.encode() not in content.lower(), (name, word)
+
+
+def test_what_is_not_cleaned_yet_never_lies_in_the_folder(handle: Handle, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Watching(Pseudonyms):
+        def uid(self, uid: str) -> str:  # asked while an instance is cleaned
+            seen.extend(
+                name for name, content in content_of(tmp_path / "out").items()
+                if b"nachtigall" in content.lower()
+            )  # fmt: skip
+            return super().uid(uid)
+
+    admit(handle, series(), tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    write_pseudonymised(
+        handle.storage,
+        handle.catalog.instances_of(SERIES),
+        tmp_path / "out" / "cleaned",
+        lambda done, total: None,
+        pseudonyms=Watching(handle.storage.secret_key()),
+        dates=DatePolicy.SHIFT,
+        allow_burned_in=False,
+    )
+    assert len(content_of(tmp_path / "out")) == 4
+    assert seen == []
 
 
 def test_a_pseudonymised_volume_and_its_files_have_the_same_uids(
