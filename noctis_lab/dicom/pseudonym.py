@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from pydicom import config
+from pydicom._uid_dict import UID_dictionary
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
@@ -34,6 +35,19 @@ from noctis_lab.dicom.pseudonym_words import (
 from noctis_lab.errors import CannotPseudonymise
 
 __all__ = ["pseudonymise", "silenced_pydicom"]
+
+# pydicom's list of PS3.6's syntaxes lacks one (pynetdicom, once imported, adds it), and it writes
+# none that is not in its list.
+UID_dictionary.setdefault(
+    UID("1.2.840.10008.1.2.8.1"),
+    (
+        "Deflated Image Frame Compression",
+        "Transfer Syntax",
+        "",
+        "",
+        "DeflatedImageFrameCompression",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
