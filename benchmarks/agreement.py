@@ -9,6 +9,7 @@ or it stands as UNEXPLAINED and the command fails. `--write` writes `docs/agreem
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 import warnings
 from collections import Counter
@@ -28,6 +29,7 @@ from noctis_lab.lab import Lab
 from noctis_lab.lab.objects import Series
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "agreement.md"
+_PASSING = re.compile(r"0x[0-9a-f]+|/\S+")
 AGREES, COLOUR = "agrees", "colour, not compared"
 
 
@@ -127,7 +129,8 @@ def _told(
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:100] if lines else type(error).__name__
+    # Addresses and temporary files are others each time.
+    return _PASSING.sub("…", lines[-1])[:100] if lines else type(error).__name__
 
 
 def report(lines: Sequence[Line]) -> str:
