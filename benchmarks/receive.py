@@ -112,8 +112,8 @@ def noctis(folder: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "noctis_lab", "receive", "--root", root, "--port", str(port)]
 
 
-def orthanc(folder: Path, port: int) -> list[str]:
-    configuration = {
+def orthanc(folder: Path, port: int, **others: object) -> list[str]:
+    configuration: dict[str, object] = {
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "storage"),
         "DicomPort": port,
@@ -124,6 +124,7 @@ def orthanc(folder: Path, port: int) -> list[str]:
         "HttpServerEnabled": False,
         "Plugins": [],
         "SyncStorageArea": True,
+        **others,
     }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(configuration))

@@ -6,6 +6,7 @@ Debian's Chromium, both themes where both are shown.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -22,12 +23,13 @@ PUSHED_MS = 180_000
 
 
 def serve(root: Path, *command: str) -> tuple[subprocess.Popen[str], str]:
-    """Start a service; returns it and the address that signs in."""
+    """Start a service at home beside its root; returns it and the address that signs in."""
     process = subprocess.Popen(
         [sys.executable, "-m", "noctis_lab", *command, "--root", str(root), "--port", "0",
          "--dicom-port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env=os.environ | {"HOME": str(root.parent)},
         text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -49,7 +51,7 @@ def main() -> None:
     chromium = shutil.which("chromium") or "/usr/bin/chromium"
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        process, url = serve(Path(folder, "empty"), "serve")
+        process, url = serve(Path(folder, "noctis"), "serve")
         page = browser.new_page(viewport=SIZE)
         page.goto(url)
         page.get_by_text("Your archive is ready and empty").wait_for()
@@ -58,7 +60,7 @@ def main() -> None:
         process.send_signal(signal.SIGINT)
         process.wait(30)
 
-        process, url = serve(Path(folder, "demo"), "demo", "--no-browser")
+        process, url = serve(Path(folder, "noctis-demo"), "demo", "--no-browser")
         origin = url.split("/login")[0]
         page = browser.new_page(viewport=SIZE)
         page.goto(url)

@@ -29,6 +29,7 @@ __all__ = [
     "environment_names",
     "find_sources",
     "is_loopback",
+    "is_usual_root",
     "local_address",
     "open_settings",
     "parse_address",
@@ -39,6 +40,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 #: Where the demo's archive lies unless another folder is named.
 DEMO_ROOT = Path("~/noctis-demo")
+_USUAL_ROOT = Path("~/noctis")
 
 _PREFIX = "NOCTIS_"
 #: Names in the environment that are of the tests, not settings.
@@ -58,7 +60,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix=_PREFIX, populate_by_name=True
     )
 
-    root: Path = Field(Path("~/noctis"), description="The archive's folder.")
+    root: Path = Field(_USUAL_ROOT, description="The archive's folder.")
 
     host: str = Field("127.0.0.1", description="Address the pages are served on.")
     port: int = Field(5006, ge=0, le=65535, description="TCP port of the pages; 0 takes any.")
@@ -238,6 +240,11 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     ip = ipaddress.ip_address(text.strip().partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return mapped or ip
+
+
+def is_usual_root(settings: Settings) -> bool:
+    """Return whether an archive is the one that is meant where none is named."""
+    return settings.root == Path(os.path.abspath(_USUAL_ROOT.expanduser()))
 
 
 def is_loopback(host: str) -> bool:

@@ -15,13 +15,22 @@ name or identifier: UIDs only.
     ├── ArchiveRefused (ValueError)             a zip archive is broken or passes a bound
     ├── UnsupportedTransferSyntax (NotImplementedError)
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
+    ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
+    ├── RoiNotFound (LookupError)               no such region in a structure set
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
+    │   ├── SeveralStacks                       `stack=` says which is meant
     │   └── UnsupportedSeries
+    │       └── OtherObject                     a dose grid or segmentation: `load` reads it
+    ├── CannotExport (ValueError)               what was asked cannot be written so, and why
+    │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
+    ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
+    │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -36,6 +45,8 @@ name or identifier: UIDs only.
     ├── AccessDenied (PermissionError)          `access.may` said no
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
     └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
+
+    GeometryWarning (UserWarning)               a volume is right, but not what one expects
 """
 
 from __future__ import annotations
@@ -47,6 +58,10 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotExport",
+    "CannotInterpret",
+    "CannotPseudonymise",
+    "CannotResample",
     "CannotStack",
     "CatalogError",
     "CatalogLocked",
@@ -54,7 +69,9 @@ __all__ = [
     "DecodeError",
     "DicomTooLarge",
     "DuplicatePositions",
+    "ExtraNotInstalled",
     "FileChanged",
+    "GeometryWarning",
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
@@ -65,14 +82,18 @@ __all__ = [
     "NoSpace",
     "NoctisError",
     "NotUnique",
+    "OtherFrameOfReference",
+    "OtherObject",
     "QuarantinedNotFound",
     "QueryError",
+    "RoiNotFound",
     "SchemaMismatch",
     "SendFailed",
     "SenderRefused",
     "SeriesChanged",
     "SeriesNotFound",
     "SettingsError",
+    "SeveralStacks",
     "StorageError",
     "StudyNotFound",
     "TruncatedDicom",
@@ -149,6 +170,23 @@ class DecodeError(NoctisError, ValueError):
     """A frame's bytes do not decode to the shape and depth its header states."""
 
 
+class CannotInterpret(NoctisError, ValueError):
+    """What a data set states of its values (a table, an overlay, a dose) cannot be followed.
+
+    Parameters
+    ----------
+    keyword
+        The element that is missing or contradicts, by its path.
+    reason
+        What was expected and what came; no patient data.
+    """
+
+    def __init__(self, keyword: str, reason: str) -> None:
+        super().__init__(f"{keyword}: {reason}")
+        self.keyword = keyword
+        self.reason = reason
+
+
 class StudyNotFound(NoctisError, LookupError):
     """No study with that StudyInstanceUID in this archive."""
 
@@ -171,6 +209,14 @@ class InstanceNotFound(NoctisError, LookupError):
     def __init__(self, message: str, *, SOPInstanceUID: str | None = None) -> None:
         super().__init__(message)
         self.SOPInstanceUID = SOPInstanceUID
+
+
+class RoiNotFound(NoctisError, LookupError):
+    """A structure set has no region of interest of that name or number, or has several."""
+
+    def __init__(self, message: str, *, numbers: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.numbers = numbers
 
 
 class QuarantinedNotFound(NoctisError, LookupError):
@@ -240,8 +286,70 @@ class CompressedPixels(CannotStack):
     """The pixels are compressed in a way that cannot be loaded yet."""
 
 
+class SeveralStacks(CannotStack):
+    """The series makes several arrays; `stack=` names the one that is meant, and `reason` all."""
+
+
 class UnsupportedSeries(CannotStack):
     """A kind of series that is not loaded as a volume yet, by name."""
+
+
+class CannotExport(NoctisError, ValueError):
+    """A volume or series cannot be written in the form that was asked; says what to do."""
+
+
+class CannotPseudonymise(CannotExport):
+    """Identity may remain in what pseudonymisation cannot clean; `reason` says where.
+
+    Parameters
+    ----------
+    SOPInstanceUID
+        The instance concerned.
+    reason
+        What stands against it and what to do; no patient data.
+    """
+
+    def __init__(self, SOPInstanceUID: str, reason: str) -> None:
+        super().__init__(f"instance {SOPInstanceUID} cannot be pseudonymised: {reason}")
+        self.SOPInstanceUID = SOPInstanceUID
+        self.reason = reason
+
+
+class ExtraNotInstalled(NoctisError, ImportError):
+    """An optional dependency is not installed; `extra` is the extra that brings it."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(
+            f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
+        )
+        self.extra = extra
+
+
+class CannotResample(NoctisError, ValueError):
+    """A plane, grid or surface of a volume cannot be given as asked; the message says what to do.
+
+    Parameters
+    ----------
+    reason
+        What was expected, what came and what to do.
+    SeriesInstanceUID
+        The volume's, where it states one.
+    """
+
+    def __init__(self, reason: str, *, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(
+            reason if SeriesInstanceUID is None else f"series {SeriesInstanceUID}: {reason}"
+        )
+        self.reason = reason
+        self.SeriesInstanceUID = SeriesInstanceUID
+
+
+class OtherFrameOfReference(CannotResample):
+    """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
+
+
+class OtherObject(UnsupportedSeries):
+    """Voxels that are no image's (a dose grid, a segmentation): `load` reads them, no stack."""
 
 
 class FileChanged(NoctisError, RuntimeError):
@@ -345,3 +453,31 @@ class SenderRefused(NoctisError, PermissionError):
 
 class SendFailed(NoctisError, ConnectionError):
     """An association or a C-STORE that we began did not succeed."""
+
+
+class GeometryWarning(UserWarning):
+    """A volume is right as it is given, but not what one may expect: planes are missing, say.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series.
+    reason
+        What is so; no patient data.
+    gaps
+        Where planes are missing, as (z coordinate in mm of the plane before, how many).
+    """
+
+    def __init__(
+        self,
+        SeriesInstanceUID: str,
+        reason: str,
+        gaps: tuple[tuple[float, int], ...] = (),
+    ) -> None:
+        super().__init__(SeriesInstanceUID, reason, gaps)
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.gaps = gaps
+
+    def __str__(self) -> str:
+        return f"series {self.SeriesInstanceUID}: {self.reason}"

@@ -9,7 +9,10 @@ import pytest
 from noctis_lab import errors
 
 RAISED = (
+    errors.SeveralStacks("1.2", "two stacks"),
     errors.NoPixels("1.2", "no instance holds pixels", SOPInstanceUIDs=("1.2.3",)),
+    errors.RoiNotFound("no such region", numbers=(1, 2)),
+    errors.OtherObject("1.2", "a dose grid", SOPInstanceUIDs=("1.2.3",)),
     errors.NotUnique("two series", count=2),
     errors.InvalidDicom("cut", offset=3),
     errors.UnsupportedTransferSyntax("1.2.840.10008.1.2.4.100"),
@@ -27,3 +30,9 @@ def test_an_error_goes_through_a_pickle_whole(error: errors.NoctisError) -> None
     assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
     if isinstance(error, OSError):
         assert again.errno == error.errno
+
+
+def test_a_warning_goes_through_a_pickle_whole() -> None:
+    warning = errors.GeometryWarning("1.2", "2 planes are missing", ((5.0, 2),))
+    again = pickle.loads(pickle.dumps(warning))
+    assert (str(again), again.gaps) == ("series 1.2: 2 planes are missing", ((5.0, 2),))

@@ -5,6 +5,7 @@ For `noctis doctor`, which must work where the catalogue is damaged, older, or o
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -26,6 +27,7 @@ from noctis_lab.catalog.columnar_files import KINDS, columnar_folder
 from noctis_lab.catalog.connection import database_path
 from noctis_lab.catalog.instants import from_instant
 from noctis_lab.catalog.migrate import REVISIONS, find_revision
+from noctis_lab.catalog.records import InPlace
 from noctis_lab.errors import CatalogError
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "database_path",
     "find_note",
     "iter_hashes",
+    "iter_sources",
     "opened_read_only",
     "sample_instances",
     "schema_problem",
@@ -159,8 +162,14 @@ def check_database(connection: Connection, *, timeout_s: float | None) -> tuple[
     return tuple(str(row[0]) for row in rows if row[0] != "ok")
 
 
-def check_parquet(connection: Connection, root: Path) -> ParquetState:
-    """Compare the columnar tier's files with their register; each footer is read."""
+def check_parquet(connection: Connection, root: Path, *, reads_all: bool) -> ParquetState:
+    """Compare the columnar tier's files with their register; each footer is read.
+
+    Parameters
+    ----------
+    reads_all
+        Decode every value, too.
+    """
     folder, table = columnar_folder(root), schema.columnar_file
     rows = connection.execute(select(table.c.file_name, table.c.replaced_at)).all()
     missing, unreadable = [], []
@@ -172,7 +181,7 @@ def check_parquet(connection: Connection, root: Path) -> ParquetState:
                     missing.append(name)
                 continue
             try:
-                pq.read_metadata(folder / name)
+                _read_parquet(folder / name, reads_all=reads_all)
             except (ArrowException, OSError, ValueError):
                 unreadable.append(name)
     known = {row.file_name for row in rows}
@@ -189,6 +198,12 @@ def check_parquet(connection: Connection, root: Path) -> ParquetState:
     )
 
 
+def _read_parquet(path: Path, *, reads_all: bool) -> None:
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups if reads_all else 0):
+            file.read_row_group(number)
+
+
 def take_census(connection: Connection) -> Census:
     """Count what an administrator has to do with."""
 
@@ -198,7 +213,10 @@ def take_census(connection: Connection) -> Census:
 
     def at(statement: Any) -> datetime | None:
         instant = connection.execute(statement).scalar()
-        return None if instant is None else from_instant(instant)
+        try:
+            return None if instant is None else from_instant(instant)
+        except (TypeError, OverflowError):
+            raise _foreign_value() from None
 
     study, sender, principal = schema.study, schema.sender, schema.principal
     instances = select(func.coalesce(func.sum(study.c.instance_count), 0))
@@ -223,7 +241,8 @@ def take_census(connection: Connection) -> Census:
 def find_note(connection: Connection, name: str) -> str | None:
     """Return what a process noted under a name, None where there is nothing."""
     table = schema.meta
-    return connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
+    value = connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
+    return value if isinstance(value, str) else None
 
 
 def sample_instances(connection: Connection, number: int, *, seed: int | None) -> list[SampledFile]:
@@ -278,15 +297,37 @@ def _own_files() -> Any:
 
 
 def _sampled(row: Any) -> SampledFile:
+    uids = (row.SOPInstanceUID, row.StudyInstanceUID, row.SeriesInstanceUID)
+    if not (isinstance(row.sha256, bytes) and all(isinstance(uid, str) for uid in uids)):
+        raise _foreign_value()
     return SampledFile(
         SOPInstanceUID=row.SOPInstanceUID,
         StudyInstanceUID=row.StudyInstanceUID,
         SeriesInstanceUID=row.SeriesInstanceUID,
-        sha256=bytes(row.sha256),
+        sha256=row.sha256,
     )
+
+
+def _foreign_value() -> CatalogError:
+    # SQLite keeps a value of any type in any column, and finds nothing wrong with it.
+    return CatalogError("the catalogue holds a value that this program does not write")
 
 
 def iter_hashes(connection: Connection) -> Iterator[SampledFile]:
     """Yield every instance whose file is ours."""
     for row in connection.execution_options(yield_per=5_000).execute(_own_files()):
         yield _sampled(row)
+
+
+def iter_sources(connection: Connection) -> Iterator[tuple[str, InPlace]]:
+    """Yield the SOPInstanceUID and the source of every instance that is registered in place."""
+    instance, place = schema.instance, schema.in_place
+    statement = select(
+        instance.c.SOPInstanceUID, place.c.path, place.c.size_bytes, place.c.mtime_ns
+    ).join(place, place.c.instance_key == instance.c.instance_key)
+    for row in connection.execution_options(yield_per=5_000).execute(statement):
+        path = Path(os.fsdecode(row.path))
+        yield (
+            row.SOPInstanceUID,
+            InPlace(path=path, size_bytes=row.size_bytes, mtime_ns=row.mtime_ns),
+        )

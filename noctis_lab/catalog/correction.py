@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, insert, null, or_, select, update
+from sqlalchemy import Connection, exists, func, null, or_, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.commit_statements import SERIES_FACTS, CommitStatements
@@ -19,11 +19,10 @@ from noctis_lab.catalog.records import InstanceEntry, InstanceRow, QuarantineRow
 from noctis_lab.catalog.rollups import instance_number, series_texts, study_texts, top_level
 from noctis_lab.catalog.rows import clean_text, format_values, instance_values, origin_values
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.catalog.wide import encode_elements
+from noctis_lab.catalog.superseding import write_superseding
 from noctis_lab.dicom.header import Element
 from noctis_lab.dicom.uids import uid_key
 from noctis_lab.errors import InstanceNotFound
-from noctis_lab.events import InstanceStored
 
 __all__ = [
     "Describers",
@@ -119,7 +118,6 @@ def replace_instance(catalog: Catalog, new: Replacement) -> bool:
     """
     connections, at = catalog.connections, to_instant(catalog.clock())
     sql = CommitStatements(connections.engine)
-    elements = encode_elements(new.entry.elements)
     table = schema.instance
     key = uid_key(clean_text(new.entry.SOPInstanceUID))
     with connections.write() as connection:
@@ -128,11 +126,9 @@ def replace_instance(catalog: Catalog, new: Replacement) -> bool:
         ).one_or_none()
         if row is None or bytes(row.sha256) != new.known.sha256:
             return False
-        _write_instance(connection, catalog, sql, new, elements, at)
+        _write_instance(connection, catalog, sql, new, at)
         _write_series(connection, row.series_key, new)
         _write_study(connection, new)
-        reference = clean_text(new.entry.SeriesInstanceUID)  # of a plain study: `is_plain_study`
-        sql.add_jobs.run(connection, {"key": reference, "run_after": at, "slack": 0})
         add_quarantined(connection, connections, new.superseded)
         settle_row(connection, new.accepted_id, outcome="accepted", at=at)
     return True
@@ -143,10 +139,9 @@ def _write_instance(
     catalog: Catalog,
     sql: CommitStatements,
     new: Replacement,
-    elements: bytes,
     at: int,
 ) -> None:
-    entry, table, wide = new.entry, schema.instance, schema.wide
+    entry, table = new.entry, schema.instance
     layout, origin = format_values(entry), origin_values(entry.receipt)
     values = instance_values(entry, instance_number(top_level(entry.elements)))
     key = uid_key(values.pop("SOPInstanceUID"))
@@ -159,26 +154,20 @@ def _write_instance(
         .where(table.c.instance_key == key)
         .values(format_key=layout["format_key"], origin_key=origin["origin_key"], **values)
     )
-    fact = InstanceStored(
-        StudyInstanceUID=clean_text(entry.StudyInstanceUID),
-        SeriesInstanceUID=clean_text(entry.SeriesInstanceUID),
-        SOPInstanceUID=clean_text(entry.SOPInstanceUID),
+    # Of a plain study (`is_plain_study`) the reference is the UID.
+    wide_key = write_superseding(
+        connection,
+        catalog.connections.engine,
+        entry,
+        series_key=series_key,
+        reference=clean_text(entry.SeriesInstanceUID),
+        at=at,
     )
-    told = {"kind": fact.kind, "fields": fact.to_json(), "at": at}
-    ((wide_key,),) = sql.add_event.run(connection, told)
     note = {"name": LAST_CORRECTION, "value": str(wide_key)}
     connection.execute(
         upsert(schema.meta, catalog.connections.engine)
         .values(note)
         .on_conflict_do_update(index_elements=["name"], set_={"value": note["value"]})
-    )
-    connection.execute(
-        delete(wide).where(wide.c.series_key == series_key, wide.c.instance_key == key)
-    )
-    connection.execute(
-        insert(wide).values(
-            wide_key=wide_key, series_key=series_key, instance_key=key, elements=elements
-        )
     )
     access = {
         "study_key": uid_key(clean_text(entry.StudyInstanceUID)),

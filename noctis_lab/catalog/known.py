@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from noctis_lab.catalog import schema
-from noctis_lab.catalog.connection import Connections, mapped
+from noctis_lab.catalog.connection import Connections, mapped, upsert
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceEntry, Receipt
 from noctis_lab.catalog.rows import (
     clean_text,
-    format_values,
     instance_values,
     origin_values,
     to_receipt,
 )
+from noctis_lab.catalog.superseding import write_superseding
 from noctis_lab.dicom.uids import uid_key
 
 __all__ = [
@@ -87,8 +89,29 @@ def find_kept_aside(
         return connection.execute(statement.limit(1)).scalar()
 
 
-def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
+def _note_change(
+    connection: Connection, connections: Connections, instance_key: int, place: str
+) -> None:
+    """Make what other holders remember of places void, by a value that was not there before."""
+    table = schema.meta
+    is_it = table.c.name == LAST_CORRECTION
+    before = connection.execute(select(table.c.value).where(is_it)).scalar()
+    changed = f"{before}\n{instance_key}\n{place}".encode()
+    note = {"name": LAST_CORRECTION, "value": hashlib.sha256(changed).hexdigest()[:16]}
+    connection.execute(
+        upsert(table, connections.engine)
+        .values(note)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": note["value"]})
+    )
+
+
+def relocate_instance(connections: Connections, entry: InstanceEntry, at: int) -> bool:
     """Say that an instance's bytes lie elsewhere now: in the archive, or in another source.
+
+    Parameters
+    ----------
+    at
+        The present, as `to_instant` gives it.
 
     Returns
     -------
@@ -99,7 +122,10 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
     uid = clean_text(entry.SOPInstanceUID)
     key = uid_key(uid)
     values = instance_values(entry, None)
-    layout = format_values(entry)
+    format_ = schema.instance_format
+    same_syntax = select(format_.c.format_key).where(
+        format_.c.transfer_syntax_uid == clean_text(entry.transfer_syntax_uid)
+    )
     with connections.write() as connection:
         changed = connection.execute(
             update(table)
@@ -107,14 +133,19 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
                 table.c.instance_key == key,
                 table.c.SOPInstanceUID == uid,
                 table.c.sha256 == entry.sha256,
-                table.c.format_key == layout["format_key"],
+                # Equal bytes in one syntax have one layout, whatever an older program kept of it.
+                table.c.format_key.in_(same_syntax),
             )
             .values({name: values[name] for name in _OF_THE_PLACE})
         )
         if not changed.rowcount:
             return False
+        _note_change(connection, connections, key, "" if place is None else str(place.mtime_ns))
         connection.execute(delete(schema.in_place).where(schema.in_place.c.instance_key == key))
-        if place is not None:
+        if place is None:
+            # Parquet, too, says whether it lies in place.
+            _write_wide(connection, connections, entry, key, at)
+        else:
             connection.execute(
                 insert(schema.in_place).values(
                     instance_key=key,
@@ -124,3 +155,20 @@ def relocate_instance(connections: Connections, entry: InstanceEntry) -> bool:
                 )
             )
     return True
+
+
+def _write_wide(
+    connection: Connection, connections: Connections, entry: InstanceEntry, key: int, at: int
+) -> None:
+    instance, series = schema.instance, schema.series
+    series_key, reference = connection.execute(
+        select(series.c.series_key, series.c.reference)
+        .join(instance, instance.c.series_key == series.c.series_key)
+        .where(instance.c.instance_key == key)
+    ).one()
+    connection.execute(
+        update(series).where(series.c.series_key == series_key).values(is_dirty=True)
+    )
+    write_superseding(
+        connection, connections.engine, entry, series_key=series_key, reference=reference, at=at
+    )

@@ -10,6 +10,6 @@ __all__ = ["LAST_CORRECTION", "PAGE", "RECEIVER"]
 PAGE: Final = "page"
 #: Where its receiver is: ``AET@host:port``.
 RECEIVER: Final = "receiver"
-#: Changes with each correction: what is remembered of a series by its count and times alone is
-#: void then.
+#: Changes with each correction, and where an instance's bytes lie elsewhere now: what is remembered
+#: of a series by its count and times alone is void then.
 LAST_CORRECTION: Final = "last-correction"

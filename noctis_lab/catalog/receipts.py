@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, delete, func, select
@@ -20,7 +21,7 @@ __all__ = [
     "list_collisions",
     "write_facility",
     "write_origin",
-    "write_receipt",
+    "write_receipts",
     "write_refusal",
 ]
 
@@ -29,36 +30,47 @@ MOST_UNKNOWN_SENDERS = 1_000
 _LONGEST_NAME = 64
 
 
-def write_receipt(connections: Connections, SOPInstanceUID: str, receipt: Receipt) -> None:
-    """Record that a catalogued instance came again, and grant its facility the study.
+def write_receipts(connections: Connections, came: Sequence[tuple[str, Receipt]]) -> None:
+    """Record that catalogued instances came again, and grant their facilities the studies.
 
     Twice the same receipt is one row. A facility that brings an instance of a patient who is not
     its study's is granted nothing: it is listed as a collision.
 
+    Parameters
+    ----------
+    came
+        SOPInstanceUIDs, each with the receipt by which it came; one transaction for all.
+
     Raises
     ------
     InstanceNotFound
-        No such instance.
+        One of them is no instance; then nothing was written.
     """
-    uid = clean_text(SOPInstanceUID)
+    with connections.write() as connection:
+        for SOPInstanceUID, receipt in came:
+            _write_receipt(connection, connections, clean_text(SOPInstanceUID), receipt)
+
+
+def _write_receipt(
+    connection: Connection, connections: Connections, uid: str, receipt: Receipt
+) -> None:
     origin = origin_values(receipt)
     received_at = to_instant(receipt.received_at)
-    with connections.write() as connection:
-        row = connection.execute(_instance(uid)).one_or_none()
-        if row is None or row.SOPInstanceUID != uid:
-            raise InstanceNotFound(f"no instance {uid} in this archive", SOPInstanceUID=uid)
-        write_origin(connection, connections, origin, received_at)
-        again = {
-            "instance_key": uid_key(uid),
-            "received_at": received_at,
-            "origin_key": origin["origin_key"],
-        }
-        table = schema.receipt
-        added = connection.execute(
-            upsert(table, connections.engine).values(again).on_conflict_do_nothing()
-        )
-        if added.rowcount:
-            _grant(connection, connections, row, origin["facility"], received_at)
+    row = connection.execute(_instance(uid)).one_or_none()
+    if row is None or row.SOPInstanceUID != uid:
+        raise InstanceNotFound(f"no instance {uid} in this archive", SOPInstanceUID=uid)
+    write_origin(connection, connections, origin, received_at)
+    again = {
+        "instance_key": uid_key(uid),
+        "received_at": received_at,
+        "origin_key": origin["origin_key"],
+    }
+    table = schema.receipt
+    added = connection.execute(
+        upsert(table, connections.engine).values(again).on_conflict_do_nothing()
+    )
+    if added.rowcount:
+        _grant(connection, connections, row, origin["facility"], received_at)
 
 
 def _instance(uid: str) -> Select[Any]:

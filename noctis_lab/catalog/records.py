@@ -79,6 +79,7 @@ class InstanceEntry:
     receipt: Receipt
     has_unread_modality_lut: bool = False
     is_mosaic: bool = False
+    FrameOfReferenceUID: str | None = None
 
 
 class CommitOutcome(StrEnum):
@@ -117,6 +118,7 @@ class InstanceRow:
     #: A Modality LUT is stated that `rescale` does not hold: a table, or half of a linear one.
     has_unread_modality_lut: bool = False
     is_mosaic: bool = False  # many slices side by side in one image; `plane` is none of theirs
+    FrameOfReferenceUID: str | None = None  # None too where an older program catalogued it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,12 @@ class SeriesFacts:
     gap_count: int | None = None
     duplicate_count: int | None = None
     geometry_note: str | None = None  # one sentence for people; no patient data
+    stack_count: int | None = None
+    #: The dim before z (time, echo, b_value, phase, asl_context), or the one that stands for z
+    #: where there is no place in the patient (frame, time); of the only stack.
+    extra_dim: str | None = None
+    extra_size: int | None = None
+    residual_mm: float | None = None  # farthest plane of any stack from its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,10 @@ _SERIES_FACTS: dict[str, pa.DataType] = {
     "gap_count": _WHOLE,
     "duplicate_count": _WHOLE,
     "geometry_note": _TEXT,
+    "stack_count": _WHOLE,
+    "extra_dim": _TEXT,
+    "extra_size": _WHOLE,
+    "residual_mm": _NUMBER,
 }
 
 #: Tables of the commit tier that are brought in whole, as `base.<name>`.

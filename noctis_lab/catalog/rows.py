@@ -120,7 +120,10 @@ def format_values(entry: InstanceEntry) -> dict[str, Any]:
         "pixel_spacing_mm": None
         if plane.pixel_spacing_mm is None
         else _SPACING.pack(*plane.pixel_spacing_mm),
+        "FrameOfReferenceUID": None,
     }
+    if entry.FrameOfReferenceUID is not None:
+        values["FrameOfReferenceUID"] = clean_text(entry.FrameOfReferenceUID)
     if entry.rescale is not None and entry.rescale.units is not None:
         values["RescaleType"] = clean_text(entry.rescale.units)
     if pixels is not None:
@@ -272,6 +275,7 @@ def to_instance_row(row: Mapping[str, Any]) -> InstanceRow:
         received_at=from_instant(row["received_at"]),
         has_unread_modality_lut=bool(row["has_unread_modality_lut"]),
         is_mosaic=bool(row["is_mosaic"]),
+        FrameOfReferenceUID=row["FrameOfReferenceUID"],
     )
 
 
@@ -342,6 +346,10 @@ def to_series_row(row: Mapping[str, Any]) -> SeriesRow:
             gap_count=row["gap_count"],
             duplicate_count=row["duplicate_count"],
             geometry_note=row["geometry_note"],
+            stack_count=row["stack_count"],
+            extra_dim=row["extra_dim"],
+            extra_size=row["extra_size"],
+            residual_mm=row["residual_mm"],
         ),
     )
 

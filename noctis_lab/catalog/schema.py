@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 #: The newest migration; a test holds it to `migrations/versions/`.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -155,6 +155,10 @@ series = Table(
     Column("gap_count", Int64),
     Column("duplicate_count", Int64),
     Column("geometry_note", Text),
+    Column("stack_count", Int64),
+    Column("extra_dim", Text),
+    Column("extra_size", Int64),
+    Column("residual_mm", Double),
     Index(None, "study_key"),
     Index(None, "SeriesInstanceUID"),
 )
@@ -186,6 +190,7 @@ instance_format = Table(
     Column("RescaleType", Text),
     Column("orientation", LargeBinary),  # 6 doubles, little-endian
     Column("pixel_spacing_mm", LargeBinary),  # 2 doubles, little-endian: row, column
+    Column("FrameOfReferenceUID", Text),  # NULL too where revision 0001 wrote the row
 )
 
 #: By which door and from whom: the part of a receipt that many share; key = hash of the content.

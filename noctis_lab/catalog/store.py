@@ -28,7 +28,7 @@ from noctis_lab.catalog.known import (
 from noctis_lab.catalog.locks import OpenLock, require_local_disk
 from noctis_lab.catalog.migrate import ensure_schema
 from noctis_lab.catalog.quarantine import find_quarantined, list_quarantine, write_quarantine
-from noctis_lab.catalog.receipts import list_collisions, write_receipt, write_refusal
+from noctis_lab.catalog.receipts import list_collisions, write_receipts, write_refusal
 from noctis_lab.catalog.records import (
     Collision,
     Commit,
@@ -216,7 +216,7 @@ class Catalog:
 
     def relocate_instance(self, entry: InstanceEntry) -> bool:
         """Say that an instance's bytes lie where the entry says; False where they are others."""
-        return relocate_instance(self.connections, entry)
+        return relocate_instance(self.connections, entry, to_instant(self.clock()))
 
     def commit_receipt(self, SOPInstanceUID: str, receipt: Receipt) -> None:
         """Record that a catalogued instance came again; its facility is granted the study.
@@ -226,7 +226,17 @@ class Catalog:
         InstanceNotFound
             No such instance.
         """
-        write_receipt(self.connections, SOPInstanceUID, receipt)
+        self.commit_receipts([(SOPInstanceUID, receipt)])
+
+    def commit_receipts(self, came: Sequence[tuple[str, Receipt]]) -> None:
+        """Record that several came again, each by its receipt, in one durable transaction.
+
+        Raises
+        ------
+        InstanceNotFound
+            One of them is no instance; then nothing was written.
+        """
+        write_receipts(self.connections, came)
 
     def record_quarantine(self, row: QuarantineRow) -> None:
         """Record bytes that are kept aside; a known `quarantine_id` changes nothing."""

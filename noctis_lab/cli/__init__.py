@@ -7,6 +7,7 @@ import typer
 from noctis_lab.cli import (
     demo,
     doctor,
+    export,
     index,
     network,
     quarantine,
@@ -34,6 +35,7 @@ senders.register(app)
 quarantine.register(app)
 upkeep.register(app)
 doctor.register(app)
+export.register(app)
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from noctis_lab.cli.options import Root, opened_archive
+from noctis_lab.cli.options import PARTLY_DONE, Root, opened_archive
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import QuarantineRow
@@ -23,6 +24,9 @@ __all__ = ["register"]
 
 QuarantineId = Annotated[
     str, typer.Argument(metavar="ID", help="As `list` shows it; its first characters do.")
+]
+QuarantineIds = Annotated[
+    list[str], typer.Argument(metavar="ID...", help="As `list` shows them; first characters do.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -95,38 +99,63 @@ def show(
     print("discard: its bytes are removed for good.")
 
 
-def accept(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> None:
-    """Admit a file; of a conflict it takes the place of the one that stands (reversible)."""
+def accept(quarantine_ids: QuarantineIds, root: Root = None, yes: Yes = False) -> None:
+    """Admit files; of a conflict one takes the place of the one that stands (reversible)."""
     with opened_archive(root, must_exist=True) as archive:
-        from noctis_lab.errors import CannotAccept
-        from noctis_lab.ingest.quarantine import accept as accept_one
-        from noctis_lab.ingest.quarantine import inspect
+        _settle_each(archive, quarantine_ids, lambda full: _accept(archive, full, yes=yes))
 
-        full = _full_id(archive, quarantine_id)
-        inspection = inspect(archive, full)
-        if not inspection.can_accept:
-            raise CannotAccept(full, inspection.accept_means)
-        if not yes:
-            print(inspection.accept_means)
-            typer.confirm("Accept it?", abort=True)
-        accepted = accept_one(archive, full, principal=_principal())
+
+def discard(quarantine_ids: QuarantineIds, root: Root = None, yes: Yes = False) -> None:
+    """Remove files for good; they cannot be brought back."""
+    with opened_archive(root, must_exist=True) as archive:
+        _settle_each(archive, quarantine_ids, lambda full: _discard(archive, full, yes=yes))
+
+
+def _settle_each(
+    archive: OpenArchive, beginnings: list[str], settle: Callable[[str], object]
+) -> None:
+    """Settle one after the other; what cannot be is told, and the others are settled."""
+    from noctis_lab.errors import CannotAccept, QuarantinedNotFound
+
+    failed = 0
+    # All are found first: which one a beginning means must not hang on those before it.
+    ids = dict.fromkeys([_full_id(archive, beginning) for beginning in beginnings])
+    for full in ids:
+        try:
+            settle(full)
+        except (CannotAccept, QuarantinedNotFound) as error:
+            print(f"noctis: {error}", file=sys.stderr)
+            failed += 1
+    if failed:
+        raise typer.Exit(1 if failed == len(ids) else PARTLY_DONE)
+
+
+def _accept(archive: OpenArchive, full: str, *, yes: bool) -> None:
+    from noctis_lab.errors import CannotAccept
+    from noctis_lab.ingest.quarantine import accept as accept_one
+    from noctis_lab.ingest.quarantine import inspect
+
+    inspection = inspect(archive, full)
+    if not inspection.can_accept:
+        raise CannotAccept(full, inspection.accept_means)
+    if not yes:
+        print(inspection.accept_means)
+        typer.confirm("Accept it?", abort=True)
+    accepted = accept_one(archive, full, principal=_principal())
     print(f"accepted: {accepted.outcome.value}, SOPInstanceUID {accepted.SOPInstanceUID}")
     if accepted.quarantine_id is not None:
         print(f"kept aside now: {accepted.quarantine_id}")
 
 
-def discard(quarantine_id: QuarantineId, root: Root = None, yes: Yes = False) -> None:
-    """Remove a file for good; it cannot be brought back."""
-    with opened_archive(root, must_exist=True) as archive:
-        from noctis_lab.ingest.quarantine import discard as discard_one
+def _discard(archive: OpenArchive, full: str, *, yes: bool) -> None:
+    from noctis_lab.ingest.quarantine import discard as discard_one
 
-        full = _full_id(archive, quarantine_id)
-        if not yes:
-            row = archive.catalog.find_quarantined(full)
-            if row is not None:
-                print(f"{row.kind}, {row.size_bytes} bytes: {row.reason}")
-            typer.confirm("Remove its bytes for good?", abort=True)
-        discard_one(archive, full, principal=_principal())
+    if not yes:
+        row = archive.catalog.find_quarantined(full)
+        if row is not None:
+            print(f"{row.kind}, {row.size_bytes} bytes: {_printable(row.reason)}")
+        typer.confirm("Remove its bytes for good?", abort=True)
+    discard_one(archive, full, principal=_principal())
     print(f"{full} is removed")
 
 

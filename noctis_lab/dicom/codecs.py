@@ -142,7 +142,7 @@ def read_frame(
         raise DecodeError(f"frame {frame} was asked of {layout.frames}")
     if layout.encapsulated:
         _codec_of(transfer_syntax_uid)  # why there is none matters more than where bytes lie
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         if layout.encapsulated:
             payload = _read_fragments(descriptor, layout, frame)

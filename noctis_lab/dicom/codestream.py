@@ -8,13 +8,13 @@ from itertools import pairwise
 
 from noctis_lab.errors import DecodeError
 
-__all__ = ["CodestreamInfo", "check_rle", "parse_jpeg", "parse_jpeg2000"]
+__all__ = ["CodestreamInfo", "check_rle", "check_tile_parts", "parse_jpeg", "parse_jpeg2000"]
 
 _SOI = b"\xff\xd8"
 _END = b"\xff\xd9"  # EOI of JPEG, EOC of JPEG 2000; stuffing keeps it out of coded data
 _MOST_SCANS = 500
 _RLE_HEADER, _MOST_SEGMENTS = 64, 15
-_COD, _SOT = 0xFF52, 0xFF90
+_COD, _SOT, _EOC = 0xFF52, 0xFF90, 0xFFD9
 _APP0, _APP14, _SOS = 0xE0, 0xEE, 0xDA
 #: Frame headers of ITU-T T.81 B.1.1.3 (C4, C8 and CC are no frames) and of T.87 (F7).
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
@@ -178,6 +178,39 @@ def _is_reversible(payload: bytes, position: int) -> bool:
             break
         position += 2 + length
     return False
+
+
+def check_tile_parts(payload: bytes) -> None:
+    """Check that the tile-parts of a JPEG 2000 codestream fill it, as their headers state.
+
+    Raises
+    ------
+    DecodeError
+        They end elsewhere than at the end marker: bytes are missing, or are too many.
+
+    Notes
+    -----
+    OpenJPH takes what there is and gives it as the image. The last tile-part may leave its length
+    open (0); then nothing can be told.
+
+    References
+    ----------
+    ITU-T T.800 A.4.2.
+    """
+    at = max(payload.find(b"\xff\x4f\xff\x51"), 0) + 2
+    while at + 12 <= len(payload):
+        marker, length = struct.unpack_from(">HH", payload, at)
+        if marker != _SOT:
+            if marker == _EOC or length < 2:
+                break
+            at += 2 + length
+            continue
+        (part,) = struct.unpack_from(">L", payload, at + 6)
+        if part == 0:
+            return
+        at += max(part, 12)
+    if payload[at : at + 2] != _END:
+        raise DecodeError("the codestream is damaged: its tile-parts do not end at its end marker")
 
 
 def check_rle(payload: bytes, segments: int) -> None:

@@ -92,7 +92,12 @@ def content_difference(
         if differing:
             named = ", ".join(differing[:_MOST_NAMED])
             more = len(differing) - _MOST_NAMED
-            return f"elements differ: {named}" + (f" and {more} more" if more > 0 else "")
+            pixels = _undecoded_difference(side_a, side_b)
+            return (
+                f"elements differ: {named}"
+                + (f" and {more} more" if more > 0 else "")
+                + (f"; {pixels}" if isinstance(pixels, str) else "")
+            )
         undecoded = _undecoded_difference(side_a, side_b)
         if not isinstance(undecoded, tuple):
             return undecoded
@@ -105,7 +110,8 @@ def content_difference(
 def differing_elements(path_a: Path, path_b: Path) -> list[str]:
     """Return the paths of all elements in which two files differ as instances, sorted.
 
-    Paths are those of `header.Element`. Pixels are not compared: `content_difference` does that.
+    Paths are those of `header.Element`. Pixels come first, as PixelData, where they differ as
+    they lie there; what only decoding tells, `content_difference` does.
 
     Raises
     ------
@@ -114,7 +120,8 @@ def differing_elements(path_a: Path, path_b: Path) -> list[str]:
     """
     with ExitStack() as stack:
         sides = _open_side(path_a, stack), _open_side(path_b, stack)
-        return sorted(set(_differing_elements(*sides)))
+        pixels = ["PixelData"] if isinstance(_undecoded_difference(*sides), str) else []
+        return pixels + sorted(set(_differing_elements(*sides)))
 
 
 @contextmanager

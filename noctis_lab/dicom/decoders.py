@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import imagecodecs
@@ -13,9 +14,16 @@ from numpy.typing import NDArray
 from openjpeg.utils import decode as openjpeg_decode
 from rle.utils import decode_pixel_data as rle_decode
 
-from noctis_lab.dicom.codestream import CodestreamInfo, check_rle, parse_jpeg, parse_jpeg2000
+from noctis_lab.dicom.codestream import (
+    CodestreamInfo,
+    check_rle,
+    check_tile_parts,
+    parse_jpeg,
+    parse_jpeg2000,
+)
 from noctis_lab.dicom.color import from_rgb
 from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.jpeg_damage import require_whole
 from noctis_lab.dicom.jpegxl_header import parse_jpegxl
 from noctis_lab.dicom.stored import (
     frame_bits,
@@ -57,19 +65,26 @@ def _check_shape(layout: PixelLayout, info: CodestreamInfo) -> None:
 def _jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg(payload)
     _check_shape(layout, info)
-    if info.samples == 1:
-        return to_stored(layout, imagecodecs.jpeg8_decode(payload))
+    decode = _libjpeg(layout, info)
+    words = decode(payload)
+    require_whole(payload, words, decode)
     photometric = layout.photometric_interpretation
-    if info.colour_transformed is True and photometric == "RGB":
-        # Stated as RGB, yet kept as YCbCr: what an encoder that leaves the header alone makes.
-        words = imagecodecs.jpeg8_decode(payload, colorspace="YCBCR", outcolorspace="RGB")
-        return to_stored(layout, words)
-    # Equal spaces on both sides: libjpeg converts nothing.
-    space = "CMYK" if info.samples == 4 else "RGB"
-    words = imagecodecs.jpeg8_decode(payload, colorspace=space, outcolorspace=space)
     if info.colour_transformed is False and photometric in ("YBR_FULL", "YBR_FULL_422"):
-        words = from_rgb(words)  # the other way round: stated as YCbCr, kept as RGB
+        words = from_rgb(words, bits_stored=info.precision)  # stated as YCbCr, kept as RGB
     return to_stored(layout, words)
+
+
+def _libjpeg(layout: PixelLayout, info: CodestreamInfo) -> Callable[[bytes], NDArray[Any]]:
+    """Return libjpeg's decoder, told which colours to convert."""
+    if info.samples == 1:
+        return imagecodecs.jpeg8_decode
+    if info.colour_transformed is True and layout.photometric_interpretation == "RGB":
+        # Stated as RGB, yet kept as YCbCr: what an encoder that leaves the header alone makes.
+        spaces = ("YCBCR", "RGB")
+    else:
+        # Equal spaces on both sides: libjpeg converts nothing.
+        spaces = ("CMYK", "CMYK") if info.samples == 4 else ("RGB", "RGB")
+    return partial(imagecodecs.jpeg8_decode, colorspace=spaces[0], outcolorspace=spaces[1])
 
 
 def _jpegls(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
@@ -86,6 +101,7 @@ def _jpeg2000(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
 def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg2000(payload)
     _check_shape(layout, info)
+    check_tile_parts(payload)
     if not info.lossless:
         # OpenJPH wraps what an irreversible wavelet carries beyond the type's range (256 became
         # 0 in 657 samples of one file); OpenJPEG clips, at half the speed.

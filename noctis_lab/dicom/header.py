@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from noctis_lab.dicom.file_meta import MEDIA_DIRECTORY, read_file_meta
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.pixel_layout import build_layout
+from noctis_lab.dicom.private_elements import KEPT_WHOLE, private_key
 from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS, Limits, RawElement, Scan, scan_data_set
 from noctis_lab.dicom.transfer_syntaxes import STREAMS
@@ -85,6 +87,8 @@ class Header:
     data_set_length: int
     elements: tuple[Element, ...]
     pixels: PixelLayout | None
+    #: By path the bytes of those private elements in `KEPT_WHOLE` that have no text form.
+    private_bytes: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _by_path(self) -> dict[str, Element]:
@@ -109,6 +113,11 @@ class Header:
         """Return all values of a numeric element; None where any is no finite number."""
         text = self.text(keyword)
         return None if text is None else parse_numbers(text)
+
+    def length(self, keyword: str) -> int | None:
+        """Return how many bytes an element takes in the file; None where it is absent."""
+        element = self._by_path.get(keyword)
+        return None if element is None else element.length
 
     def plane(self) -> PlaneGeometry:
         """Return where the image lies, from the top level or the shared functional groups.
@@ -218,7 +227,7 @@ def read_header(
     ----------
     :dcm:`PS3.10 7 <part10/chapter_7.html>`
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         meta = read_file_meta(fd)
         if meta.sop_class_uid == MEDIA_DIRECTORY:
@@ -297,7 +306,8 @@ def build_header(
     transfer_syntax_uid: str,
 ) -> Header:
     """Turn what `scan_file` found into typed values; see `parse_header`."""
-    elements = tuple(_parse_elements(scan.elements))
+    private_bytes: dict[str, bytes] = {}
+    elements = tuple(_parse_elements(scan.elements, private_bytes))
     by_path = {element.path: element for element in elements}
     header = Header(
         **_required_uids(by_path),
@@ -306,6 +316,7 @@ def build_header(
         data_set_length=file_size - data_set_offset,
         elements=elements,
         pixels=None,
+        private_bytes=private_bytes,
     )
     header.__dict__["_by_path"] = by_path
     header.__dict__["pixels"] = build_layout(
@@ -386,7 +397,7 @@ def _find_signed(raws: list[RawElement]) -> dict[str, bool]:
     return signed
 
 
-def _parse_elements(raws: list[RawElement]) -> list[Element]:
+def _parse_elements(raws: list[RawElement], private_bytes: dict[str, bytes]) -> list[Element]:
     # Once per element received: look-ups are local names, and calls only those needed.
     charsets: dict[str, Charset] = {"": DEFAULT_CHARSET}
     signed: dict[str, bool] | None = None
@@ -409,6 +420,8 @@ def _parse_elements(raws: list[RawElement]) -> list[Element]:
             value, number = parse(raw, big, charset)
         else:
             value = number = None
+            if raw and creator is not None and private_key(creator, tag) in KEPT_WHOLE:
+                private_bytes[prefix + name] = raw
         if tag == _CHARSET_TAG:
             charset = charsets[prefix] = parse_charset(value or "")
         append(new(Element, (prefix + name, tag, VR, creator, value, number, length)))

@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 from noctis_lab.dicom.codecs import read_frame
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.modality_lut import read_modality_lut
+from noctis_lab.dicom.palette import open_palette
+from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.voi import Window, apply_window, find_windows, window_of_values
-from noctis_lab.errors import DecodeError
+from noctis_lab.errors import CannotInterpret, DecodeError
 
-__all__ = ["find_proportions", "read_thumbnail", "shrink", "shrink_png", "thumbnail_png"]
+__all__ = [
+    "find_proportions",
+    "read_thumbnail",
+    "shrink",
+    "shrink_png",
+    "thumbnail_png",
+]
 
 _LARGEST_PX = 1024
 
@@ -26,6 +35,7 @@ def thumbnail_png(
     stored: NDArray[Any],
     *,
     photometric_interpretation: str = "MONOCHROME2",
+    bits_stored: int | None = None,
     rescale: Rescale | None = None,
     window: Window | None = None,
     pixel_spacing_mm: tuple[float, float] | None = None,
@@ -39,6 +49,8 @@ def thumbnail_png(
         Stored values, shape (rows, columns), or (rows, columns, 3) for colours.
     photometric_interpretation
         As stored. MONOCHROME1 is shown inverted; PALETTE COLOR as grey levels of its indices.
+    bits_stored
+        Of a colour's sample; None is all bits of its type.
     rescale
         Modality LUT of the frame; None is the identity.
     window
@@ -69,7 +81,8 @@ def thumbnail_png(
     small = shrink(stored, _thumbnail_shape(stored.shape, pixel_spacing_mm, size_px))
     if stored.ndim == 3:
         rounded = np.rint(small).astype(stored.dtype)
-        return _encode_png(to_rgb(rounded, photometric_interpretation))
+        bits = 8 * stored.itemsize if bits_stored is None else bits_stored
+        return _encode_png(to_rgb(rounded, photometric_interpretation, bits_stored=bits))
     values = small if rescale is None else small * rescale.slope + rescale.intercept
     chosen = window_of_values(values) if window is None else window
     display = apply_window(
@@ -112,7 +125,8 @@ def read_thumbnail(
 
     Notes
     -----
-    Windows and rescaling in per-frame functional groups and VOI LUT sequences are not looked at.
+    Windows and rescaling in per-frame functional groups and VOI LUT sequences are not looked at;
+    a Modality LUT that cannot be followed is not applied.
     """
     header = read_header(path) if header is None else header
     layout = header.pixels
@@ -120,15 +134,29 @@ def read_thumbnail(
         raise DecodeError(f"instance {header.SOPInstanceUID} holds no pixels")
     number = layout.frames // 2 if frame is None else frame
     stored = read_frame(path, layout, header.transfer_syntax_uid, number)
+    photometric, bits_stored = layout.photometric_interpretation, layout.bits_stored
+    if photometric == "PALETTE COLOR":
+        stored, photometric, bits_stored = open_palette(path).apply_8bit(stored), "RGB", 8
+    elif header.has_unread_modality_lut():
+        stored = _through_modality_lut(path, stored)
     windows = find_windows(header)
     return thumbnail_png(
         stored,
-        photometric_interpretation=layout.photometric_interpretation,
+        photometric_interpretation=photometric,
+        bits_stored=bits_stored,
         rescale=header.rescale(),
         window=windows[0] if windows else None,
         pixel_spacing_mm=find_proportions(header),
         size_px=size_px,
     )
+
+
+def _through_modality_lut(path: Path, stored: NDArray[Any]) -> NDArray[Any]:
+    try:
+        lut = read_modality_lut(read_header_bytes(path))
+        return stored if lut is None else lut.apply(stored)
+    except CannotInterpret:
+        return stored
 
 
 def shrink_png(png: bytes, size_px: int) -> bytes:

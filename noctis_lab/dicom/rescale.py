@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IDENTITY", "Rescale", "apply_rescale", "to_float32", "value_dtype", "values_units"]
+__all__ = [
+    "IDENTITY",
+    "Rescale",
+    "apply_rescale",
+    "to_float32",
+    "ucum_units",
+    "value_dtype",
+    "values_units",
+]
 
 #: Elements at a time: the float64 scratch of a block stays in a core's second-level cache.
 _BLOCK = 1 << 14
@@ -119,7 +127,48 @@ def to_float32(stored: NDArray[Any], rescale: Rescale | None) -> NDArray[np.floa
     return out
 
 
-def values_units(modality: str | None, rescales: Iterable[Rescale | None]) -> str:
+#: PS3.3 C.8.9.1.1.3 and C.11.1.1.2: what DICOM's terms for units are in UCUM. Others stand as
+#: they are stated (HU is Hounsfield units everywhere), so that nothing is lost.
+_UCUM = {
+    "BQML": "Bq/ml",
+    "CNTS": "{counts}",
+    "CPS": "{counts}/s",
+    "PROPCNTS": "{propcounts}",
+    "PROPCPS": "{propcounts}/s",
+    "GML": "g/ml",
+    "MGML": "mg/ml",
+    "MLG": "ml/g",
+    "MLML": "ml/ml",
+    "MLMING": "ml/min/g",
+    "MLMINML": "ml/min/ml",
+    "MGMINML": "mg/min/ml",
+    "UMOLML": "umol/ml",
+    "UMOLMINML": "umol/min/ml",
+    "1CM": "/cm",
+    "CM2": "cm2",
+    "CM2ML": "cm2/ml",
+    "PCNT": "%",
+    "PCT": "%",
+    "STDDEV": "{stddev}",
+    "NONE": "1",
+    "US": "unspecified",
+}
+
+
+def ucum_units(term: str) -> str:
+    """Return a DICOM term for a unit (Units, RescaleType, ModalityLUTType) as UCUM writes it.
+
+    Examples
+    --------
+    >>> ucum_units("BQML"), ucum_units("HU"), ucum_units("US")
+    ('Bq/ml', 'HU', 'unspecified')
+    """
+    return _UCUM.get(term.strip(), term.strip())
+
+
+def values_units(
+    modality: str | None, rescales: Iterable[Rescale | None], *, stated: str | None = None
+) -> str:
     """Return the unit of a series' modality values.
 
     Parameters
@@ -128,25 +177,31 @@ def values_units(modality: str | None, rescales: Iterable[Rescale | None]) -> st
         Modality of the series.
     rescales
         Those of all planes; None where a plane states none.
+    stated
+        What the data set says of its values by itself: Units of a PET image, ModalityLUTType of a
+        table.
 
     Returns
     -------
     str
-        RescaleType where all planes state the same one, HU for a rescaled CT that states none,
-        else ``"unspecified"``.
+        `stated` where it is, else RescaleType where all planes state the same one, HU for a
+        rescaled CT that states none, else ``"unspecified"``; as `ucum_units` writes it.
 
     References
     ----------
+    :dcm:`PS3.3 C.8.9.1.1.3 <part03/sect_C.8.9.html>`: Units are those of a PET's rescaled values;
     :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`: US is "Unspecified";
     :dcm:`PS3.3 C.8.2.1.1.5 <part03/sect_C.8.2.html>`: an original CT without RescaleType is in HU.
     """
+    if stated:
+        return ucum_units(stated)
     found = list(rescales)
-    stated = {None if rescale is None else rescale.units or None for rescale in found}
-    unit = stated.pop() if len(stated) == 1 else None
+    types = {None if rescale is None else rescale.units or None for rescale in found}
+    unit = types.pop() if len(types) == 1 else None
     if unit is not None:
-        return "unspecified" if unit == "US" else unit
+        return ucum_units(unit)
     is_rescaled = bool(found) and all(rescale is not None for rescale in found)
-    return "HU" if modality == "CT" and is_rescaled and not stated else "unspecified"
+    return "HU" if modality == "CT" and is_rescaled and not types else "unspecified"
 
 
 def _fits_float32(stored: NDArray[Any], rescale: Rescale) -> bool:

@@ -45,7 +45,12 @@ def native_dtype(layout: PixelLayout) -> np.dtype[Any]:
     if layout.keyword in _FLOATS:
         return _FLOATS[layout.keyword]
     allocated, stored, high = layout.bits_allocated, layout.bits_stored, layout.high_bit
-    if allocated not in _INTEGER_BITS or not 1 <= stored <= allocated:
+    if allocated not in _INTEGER_BITS:
+        raise DecodeError(
+            f"pixels of {allocated} bits allocated, packed across bytes, are retired and not read; "
+            "1, 8, 16, 32 or 64 were expected"
+        )
+    if not 1 <= stored <= allocated:
         raise DecodeError(f"{stored} bits stored in {allocated} allocated are not supported")
     if not stored - 1 <= high < allocated:
         raise DecodeError(f"HighBit {high} does not fit {stored} bits in {allocated}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _HIGHEST = 255
+_OF_16_BITS = 65_535 // _HIGHEST
 _WIDE_SPAN = 16
 #: Values per piece: a piece in float64 stays within the processor's cache.
 _PIECE = 1 << 16
@@ -46,8 +47,13 @@ class Window:
 
 
 def apply_window(
-    values: NDArray[Any], *, center: float, width: float, function: str = "LINEAR"
-) -> NDArray[np.uint8]:
+    values: NDArray[Any],
+    *,
+    center: float,
+    width: float,
+    function: str = "LINEAR",
+    bits: Literal[8, 16] = 8,
+) -> NDArray[Any]:
     """Map modality values to grey levels through one window.
 
     Parameters
@@ -58,12 +64,14 @@ def apply_window(
         WindowCenter and WindowWidth, in the values' unit.
     function
         LINEAR, LINEAR_EXACT or SIGMOID (VOILUTFunction).
+    bits
+        Of a grey level.
 
     Returns
     -------
-    ndarray of uint8, the same shape
-        0..255, computed in float64 and rounded by ``floor(y + 0.5)``, as the browser's client
-        does: halves go up.
+    ndarray of uint8 or uint16, the same shape
+        0..255 or 0..65535, computed in float64 and rounded by ``floor(y + 0.5)``, as the browser's
+        client does: halves go up.
 
     Raises
     ------
@@ -82,10 +90,12 @@ def apply_window(
     """
     kind = _checked(center, width, function)
     flat = np.ascontiguousarray(values).reshape(-1)
-    display = np.empty(flat.shape, np.uint8)
+    display = np.empty(flat.shape, np.uint8 if bits == 8 else np.uint16)
     for start in range(0, flat.size, _PIECE):
         piece = flat[start : start + _PIECE].astype(np.float64)
         levels = _levels(piece, center, width, kind)
+        if bits == 16:
+            levels *= _OF_16_BITS
         display[start : start + _PIECE] = np.floor(levels + 0.5)
     return display.reshape(values.shape)
 

@@ -11,7 +11,7 @@ from typing import Final
 from noctis_lab.catalog.records import InPlace, InstanceEntry, Receipt, ReceiptSource
 from noctis_lab.dicom.file_meta import FileMeta, read_file_meta
 from noctis_lab.dicom.header import Header, Limits, parse_header
-from noctis_lab.errors import FileChanged, InvalidDicom
+from noctis_lab.errors import DicomTooLarge, FileChanged, InvalidDicom
 
 __all__ = [
     "build_entry",
@@ -24,6 +24,7 @@ __all__ = [
     "read_open_header",
     "receipt_of",
     "require_identity",
+    "require_size",
 ]
 
 _PIECE_BYTES: Final = 1024 * 1024
@@ -44,6 +45,20 @@ def require_identity(header: Header) -> None:
         uid = getattr(header, keyword)
         if "\\" in uid or not uid.isprintable():
             raise InvalidDicom(f"{keyword} holds a backslash or a control character")
+
+
+def require_size(size_bytes: int, limit_bytes: int) -> None:
+    """Check that so many bytes may be read to their end.
+
+    Raises
+    ------
+    DicomTooLarge
+        They are more than `limit_bytes`.
+    """
+    if size_bytes > limit_bytes:
+        raise DicomTooLarge(
+            f"{size_bytes} bytes, over {limit_bytes}: an administrator may raise max_instance_bytes"
+        )
 
 
 def find_mismatch(header: Header, *, sop_class_uid: str, sop_instance_uid: str) -> str | None:
@@ -92,6 +107,7 @@ def build_entry(
         receipt=receipt,
         has_unread_modality_lut=header.has_unread_modality_lut(),
         is_mosaic=header.is_mosaic(),
+        FrameOfReferenceUID=header.text("FrameOfReferenceUID"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from noctis_lab.access import Role
@@ -13,7 +14,12 @@ from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import FileChanged, InvalidDicom
 from noctis_lab.ingest.admission import read_entry_in_place
-from noctis_lab.ingest.settlement import Correction, apply_correction, apply_settlement
+from noctis_lab.ingest.settlement import (
+    Correction,
+    apply_correction,
+    apply_settlement,
+    read_kept,
+)
 from noctis_lab.ingest.sidecar import parse_receipt
 from noctis_lab.storage.files import Storage
 from noctis_lab.storage.journal import JournalRecord, JsonValue
@@ -72,6 +78,11 @@ class Applier:
         known = None if uid is None else self._catalog.find_instance(str(uid), withheld=True)
         if known is not None and known.in_place is None:
             return  # its bytes came into the archive since
+        if known is None:
+            own = _find_own_copy(self._storage, fields)
+            if own is not None:
+                self._catalog.commit_instance(own)
+                return
         try:
             entry = _read_stated(fields)
         except (FileChanged, InvalidDicom):
@@ -184,6 +195,22 @@ class Applier:
             subject=subject,
             at=record.at,
         )
+
+
+def _find_own_copy(storage: Storage, fields: Mapping[str, JsonValue]) -> InstanceEntry | None:
+    """Return the entry of the archive's copy of a source, received when that was registered.
+
+    A copy comes in where a source was lost: for a rebuild it was there from the beginning.
+    """
+    study, series, sha256 = (
+        str(fields.get(name, "")) for name in ("StudyInstanceUID", "SeriesInstanceUID", "sha256")
+    )
+    if not sha256:  # an older record
+        return None
+    path = storage.instance_path(study, series, bytes.fromhex(sha256))
+    if not path.is_file():
+        return None
+    return replace(read_kept(path, bytes.fromhex(sha256)), receipt=parse_receipt(fields))
 
 
 def _read_stated(fields: Mapping[str, JsonValue]) -> InstanceEntry:

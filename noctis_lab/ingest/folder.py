@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from noctis_lab.catalog.records import InstanceEntry, Receipt, ReceiptSource
 from noctis_lab.catalog.senders import list_facilities
@@ -21,16 +19,13 @@ from noctis_lab.ingest.findings import Candidate, Passed, PassedKind
 from noctis_lab.ingest.index_report import Conflict, IndexReport
 from noctis_lab.ingest.media import iter_media, iter_paths
 from noctis_lab.ingest.pipeline import Admission, Outcome, Pipeline, Prepared
+from noctis_lab.ingest.turns import Ready, take_turns
 
 __all__ = ["IndexReport", "index_paths", "iter_files", "require_facility"]
 
-_THREADS: Final = 4  # their syncs overlap; the interpreter is one at a time all the same
-_GROUP: Final = 32  # instances of one transaction: the others wait for some 20 ms
-_WINDOW: Final = 2 * _GROUP
 _IN_PLACE = "it lies in an archive and cannot be registered in place: unpack it, or copy it in"
 
 type Progress = Callable[[IndexReport], object]
-type Ready = Prepared | InstanceEntry | Admission | Passed
 
 
 def iter_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -117,15 +112,6 @@ def require_facility(archive: OpenArchive, facility: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
-    """A file that waits for its turn."""
-
-    name: str
-    ready: Future[Ready] | Passed
-    closes: Candidate | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Indexer:
     """One run."""
 
@@ -140,25 +126,27 @@ class _Indexer:
 
     def run(self, progress: Progress) -> None:
         started = time.monotonic()
-        waiting: deque[_Turn] = deque()
         ended = threading.Event()
         counting = threading.Thread(target=self._count_files, args=(ended,), daemon=True)
         counting.start()
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="index")
+        turns = take_turns(
+            self._iter_findings(),
+            receive=self._receive,
+            prepare=self._prepare,
+            admit=self._admit,
+            require_space=self.pipeline.require_space,
+            stop=self.stop,
+        )
         try:
-            for turn in self._begin_all(pool):
-                waiting.append(turn)
-                if len(waiting) >= _WINDOW:
-                    self._take_turns(waiting, progress, started)
-                if self.stop.is_set():
-                    break
-            while waiting and not self.stop.is_set():
-                self._take_turns(waiting, progress, started)
+            with closing(turns):
+                for ends in turns:
+                    for name, end in ends:
+                        self._count(name, end)
+                    self.report.seconds = time.monotonic() - started
+                    progress(self.report)
         finally:
             ended.set()
             self.report.is_interrupted = self.stop.is_set()
-            self._forget(waiting)
-            pool.shutdown()
             counting.join()
             self.report.seconds = time.monotonic() - started
         if not self.report.is_interrupted:
@@ -173,36 +161,25 @@ class _Indexer:
             self.report.add_found(1)
         self.report.has_found_all = True
 
-    def _begin_all(self, pool: ThreadPoolExecutor) -> Iterator[_Turn]:
+    def _iter_findings(self) -> Iterator[Candidate | Passed]:
         for path in iter_paths(self.paths, leave_out=self.pipeline.root):
             if isinstance(path, Passed):
-                yield _Turn(name=path.name, ready=path)
+                yield path
                 continue
-            for finding in iter_media(
+            yield from iter_media(
                 path,
                 scratch=self.pipeline.scratch,
                 on_archive=lambda count: self.report.add_found(count - 1),
-            ):
-                yield self._begin(finding, pool)
+            )
 
-    def _begin(self, finding: Candidate | Passed, pool: ThreadPoolExecutor) -> _Turn:
-        if isinstance(finding, Passed):
-            return _Turn(name=finding.name, ready=finding)
-        if finding.is_entry:
-            try:
-                self.pipeline.require_space()  # its bytes lie unpacked on the archive's disk
-            except StorageError:
-                finding.close()
-                raise
-        receipt = Receipt(
+    def _receive(self) -> Receipt:
+        return Receipt(
             source=ReceiptSource.FOLDER,
             facility=self.facility,
             calling_aet="",
             called_aet="",
             received_at=self.clock(),
         )
-        ready = pool.submit(self._prepare, finding, receipt)
-        return _Turn(name=finding.name, ready=ready, closes=finding)
 
     def _prepare(self, candidate: Candidate, receipt: Receipt) -> Ready:
         """Do in a thread what needs no turn."""
@@ -227,24 +204,6 @@ class _Indexer:
             candidate.close()
         return _told_apart(candidate, ready)
 
-    def _take_turns(self, waiting: deque[_Turn], progress: Progress, started: float) -> None:
-        """Admit the next group; what of it is not in at an error stays waiting."""
-        turns = [waiting[position] for position in range(min(_GROUP, len(waiting)))]
-        ready = [
-            turn.ready if isinstance(turn.ready, Passed) else turn.ready.result() for turn in turns
-        ]
-        admissions = iter(self._admit([one for one in ready if not isinstance(one, Passed)]))
-        for turn, one in zip(turns, ready, strict=True):
-            waiting.popleft()
-            end = one if isinstance(one, Passed) else next(admissions)
-            if isinstance(end, Passed):
-                self._count_passed(end)
-            else:
-                self._count(turn.name, end)
-            self.each(turn.name, end)
-        self.report.seconds = time.monotonic() - started
-        progress(self.report)
-
     def _admit(self, ready: Sequence[Prepared | InstanceEntry | Admission]) -> list[Admission]:
         if self.in_place:
             return self.pipeline.registrar.register_together(
@@ -259,7 +218,14 @@ class _Indexer:
         # A file that a media directory names and that is not there is none that was found.
         self.report.done += passed.kind is not PassedKind.MISSING
 
-    def _count(self, name: str, admission: Admission) -> None:
+    def _count(self, name: str, end: Admission | Passed) -> None:
+        if isinstance(end, Passed):
+            self._count_passed(end)
+        else:
+            self._count_admission(name, end)
+        self.each(name, end)
+
+    def _count_admission(self, name: str, admission: Admission) -> None:
         self.report.done += 1
         reason = admission.reason or ""
         match admission.outcome:
@@ -273,24 +239,6 @@ class _Indexer:
                 )
             case Outcome.REJECTED:
                 self.report.add_rejected(Passed(name=name, kind=PassedKind.DAMAGED, reason=reason))
-
-    def _forget(self, waiting: deque[_Turn]) -> None:
-        """Let go of what was begun and has no turn any more."""
-        for turn in waiting:
-            if isinstance(turn.ready, Passed):
-                continue
-            turn.ready.cancel()
-            turn.ready.add_done_callback(_close)
-            if turn.closes is not None and turn.ready.cancelled():
-                turn.closes.close()
-
-
-def _close(ready: Future[Ready]) -> None:
-    if ready.cancelled() or ready.exception() is not None:
-        return
-    prepared = ready.result()
-    if isinstance(prepared, Prepared):
-        prepared.close()
 
 
 def _told_apart(candidate: Candidate, ready: Ready) -> Ready:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -77,16 +78,20 @@ class Known:
         except (InvalidDicom, OSError) as error:
             return f"cannot be compared with the one that is known: {type(error).__name__}"
 
-    def receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
-        """Record that an instance came again.
+    def receive_again(self, came: Sequence[tuple[str, Receipt]]) -> None:
+        """Record that instances came again, each by its receipt.
 
         From a folder, once for each facility: to index it again, or on after a stop, tells nothing
         new, and gives the rows that one run gives.
         """
-        if receipt.source is not ReceiptSource.FOLDER or not self._catalog.has_come_from(
-            SOPInstanceUID, receipt
-        ):
-            self._ledger.receive_again(SOPInstanceUID, receipt)
+        news: dict[object, tuple[str, Receipt]] = {}
+        for number, (uid, receipt) in enumerate(came):
+            if receipt.source is not ReceiptSource.FOLDER:
+                news[number] = uid, receipt
+            elif not self._catalog.has_come_from(uid, receipt):
+                news.setdefault((uid, receipt.facility), (uid, receipt))
+        if news:
+            self._ledger.receive_again(list(news.values()))
 
 
 def is_file_of(row: InstanceRow, entry: InstanceEntry) -> bool:

@@ -75,9 +75,21 @@ class Ledger:
 
     # What comes in
 
-    def receive_again(self, SOPInstanceUID: str, receipt: Receipt) -> None:
-        """Record that a known instance came again with the same content."""
-        self._act("receipt", {"SOPInstanceUID": SOPInstanceUID, **receipt_fields(receipt)})
+    def receive_again(self, came: Sequence[tuple[str, Receipt]]) -> None:
+        """Record that known instances came again with the same content.
+
+        Parameters
+        ----------
+        came
+            SOPInstanceUIDs, each with the receipt by which it came.
+        """
+        records = [
+            JournalRecord(kind="receipt", fields={"SOPInstanceUID": uid, **receipt_fields(receipt)})
+            for uid, receipt in came
+        ]
+        with self._writing() as append:
+            append(*records)
+            self._catalog.commit_receipts(came)
 
     def register_in_place(self, entries: Sequence[InstanceEntry]) -> list[bool]:
         """Catalogue files that stay where they are; nothing in the archive's folder tells of them.
@@ -352,6 +364,9 @@ def _in_place(entry: InstanceEntry) -> Fields:
     assert entry.in_place is not None
     return {
         "SOPInstanceUID": entry.SOPInstanceUID,
+        "SeriesInstanceUID": entry.SeriesInstanceUID,
+        "StudyInstanceUID": entry.StudyInstanceUID,
+        "sha256": entry.sha256.hex(),
         "path": os.fspath(entry.in_place.path),
         "size_bytes": entry.in_place.size_bytes,
         "mtime_ns": entry.in_place.mtime_ns,

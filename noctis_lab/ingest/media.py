@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from noctis_lab.errors import ArchiveRefused, InvalidDicom
+from noctis_lab.errors import ArchiveRefused, InvalidDicom, StorageError
 from noctis_lab.ingest.findings import Candidate, MediaLimits, Passed, PassedKind
 from noctis_lab.ingest.media_directory import is_media_directory, iter_missing
 from noctis_lab.ingest.zipped import (
@@ -120,6 +120,7 @@ def iter_media(
     scratch: Path,
     limits: MediaLimits = _LIMITS,
     on_archive: Callable[[int], object] | None = None,
+    names_all: bool = False,
 ) -> Iterator[Finding]:
     """Yield what one file holds: itself, or the entries of a zip archive and of those within it.
 
@@ -134,6 +135,8 @@ def iter_media(
         The bounds of unpacking.
     on_archive
         Called with the number of files in each archive that is opened.
+    names_all
+        Tell of each file in an archive that holds no DICOM at all, not only that it does not.
 
     Yields
     ------
@@ -142,7 +145,7 @@ def iter_media(
 
     Raises
     ------
-    OSError
+    NoSpace, StorageError
         An entry cannot be written to `scratch`.
 
     Notes
@@ -167,6 +170,7 @@ def iter_media(
             limits=limits,
             budget=Budget(limits.max_total_bytes),
             on_archive=on_archive or (lambda _count: None),
+            names_all=names_all,
         )
         yield from look.at_file(file, head)
 
@@ -180,6 +184,7 @@ class _Look:
     limits: MediaLimits
     budget: Budget
     on_archive: Callable[[int], object]
+    names_all: bool
     prefix: str = ""  # of the archives around: "all.zip/inner.zip/"
     depth: int = 0
 
@@ -209,13 +214,17 @@ class _Look:
         try:
             with open_zip(file, self.limits) as archive:
                 yield from inner.in_entries(list(iter_entries(archive)), name)
+        except StorageError:
+            raise  # the disk that takes what is unpacked: not the archive's fault
         except (ArchiveRefused, OSError) as error:
             yield Passed(name=name, kind=PassedKind.ARCHIVE, reason=_words(error))
 
     def in_entries(self, entries: Sequence[Entry], name: str) -> Iterator[Finding]:
         self.on_archive(len(entries))
         names = {entry.name for entry in entries}
-        others: list[Passed] | None = []  # until there is anything else: then they are told
+        others: list[Passed] | None = (
+            None if self.names_all else []
+        )  # until there is anything else: then they are told
         for entry in entries:
             for finding in self.at_entry(entry, names):
                 is_other = isinstance(finding, Passed) and finding.kind is PassedKind.NOT_DICOM
@@ -273,9 +282,11 @@ def _directory(fd: int, name: str, is_there: Callable[[Sequence[str]], bool]) ->
         return
     reason = "a media directory (DICOMDIR) is an index, not an instance"
     yield Passed(name=name, kind=PassedKind.MEDIA_DIRECTORY, reason=reason)
+    folder, slash, _ = name.rpartition("/")
     for each in missing[:_MOST_MISSING]:
-        reason = f"the media directory names {each}, which is not there"
-        yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)
+        # Its own name, and one reason for all: a report groups them by it.
+        reason = "a media directory names it, and it is not there"
+        yield Passed(name=f"{folder}{slash}{each}", kind=PassedKind.MISSING, reason=reason)
     if len(missing) > _MOST_MISSING:
         reason = f"the media directory names {len(missing) - _MOST_MISSING} more that are not there"
         yield Passed(name=name, kind=PassedKind.MISSING, reason=reason)
@@ -308,7 +319,7 @@ def _why_not(head: bytes) -> str | None:
         0 < little <= 0x0008 or (0 < big <= 0x0008 and vr.isalpha() and vr.isupper())
     ):
         return None
-    return "it begins neither with DICM at byte 128 nor with an element"
+    return "no DICOM file: it begins neither with DICM at byte 128 nor with an element"
 
 
 def _kind_of(head: bytes) -> PassedKind:

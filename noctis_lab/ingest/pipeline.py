@@ -17,13 +17,14 @@ from noctis_lab.catalog.records import (
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.file_meta import FileMeta, build_file_meta, read_file_meta
 from noctis_lab.dicom.header import Header, Limits, parse_header
-from noctis_lab.errors import DicomTooLarge, InvalidDicom
+from noctis_lab.errors import InvalidDicom
 from noctis_lab.ingest.admission import (
     build_entry,
     find_mismatch,
     iter_file,
     read_open_header,
     require_identity,
+    require_size,
 )
 from noctis_lab.ingest.known import Known, has_lost, is_file_of
 from noctis_lab.ingest.ledger import Ledger
@@ -143,7 +144,11 @@ class Pipeline:
         self._max_instance_bytes = max_instance_bytes
         self._known = Known(storage, catalog, ledger)
         self.registrar = Registrar(
-            catalog=catalog, ledger=ledger, limits=self._limits, known=self._known
+            catalog=catalog,
+            ledger=ledger,
+            limits=self._limits,
+            known=self._known,
+            max_instance_bytes=max_instance_bytes,
         )
 
     def path_of(self, row: InstanceRow) -> Path:
@@ -231,10 +236,17 @@ class Pipeline:
 
     def admit_open_file(self, fd: int, receipt: Receipt) -> Admission:
         """Admit the data set of an open file, which needs no name; as `admit_file`."""
+        return self.admit_together([self.prepare_or_quarantine(fd, receipt)])[0]
+
+    def prepare_or_quarantine(self, fd: int, receipt: Receipt) -> Prepared | Admission:
+        """Prepare a file; one that is rejected is kept aside, unless a folder has it still.
+
+        Takes, returns and raises what `prepare` does.
+        """
         prepared = self.prepare(fd, receipt)
         if isinstance(prepared, Admission) and receipt.source is not ReceiptSource.FOLDER:
             return self._quarantine_whole(fd, receipt, prepared.reason or "")
-        return self.admit_together([prepared])[0]
+        return prepared
 
     def prepare(self, fd: int, receipt: Receipt) -> Prepared | Admission:
         """Do all of a file's admission that needs no turn: copy, hash, parse, sync.
@@ -267,8 +279,7 @@ class Pipeline:
 
     def _copy(self, fd: int, meta: FileMeta, receipt: Receipt) -> Prepared:
         length = os.fstat(fd).st_size - meta.data_set_offset
-        if length > self._max_instance_bytes:
-            raise DicomTooLarge(f"a data set of {length} bytes")
+        require_size(length, self._max_instance_bytes)
         sop_class_uid, sop_instance_uid = meta.sop_class_uid, meta.sop_instance_uid
         if not (sop_class_uid and sop_instance_uid):
             header = read_open_header(fd, limits=self._limits)
@@ -315,6 +326,13 @@ class Pipeline:
         """
         waiting = [each for each in prepared if isinstance(each, Prepared)]
         try:
+            self._known.receive_again(
+                [
+                    (each.known.SOPInstanceUID, each.receipt)
+                    for each in waiting
+                    if each.known is not None
+                ]
+            )
             stored = self._place_together(waiting)
             return [
                 each if isinstance(each, Admission) else self._admit_prepared(each, stored)
@@ -361,7 +379,6 @@ class Pipeline:
 
     def _admit_prepared(self, each: Prepared, stored: set[int]) -> Admission:
         if each.known is not None:
-            self._known.receive_again(each.known.SOPInstanceUID, each.receipt)
             return admission(Outcome.SAME, each.known)
         assert each.entry is not None
         assert each.incoming is not None
@@ -468,7 +485,7 @@ class Pipeline:
     ) -> Admission:
         reason = self._known.find_difference(known, entry.sha256, incoming.path)
         if reason is None:
-            self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
+            self._known.receive_again([(entry.SOPInstanceUID, entry.receipt)])
             return admission(Outcome.SAME, entry)
         conflict = admission(Outcome.CONFLICT, entry, reason=reason)
         if entry.receipt.source is ReceiptSource.FOLDER:

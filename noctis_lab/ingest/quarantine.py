@@ -26,6 +26,7 @@ __all__ = ["Accepted", "Inspection", "accept", "discard", "inspect", "read_value
 
 _MOST_DIFFERENCES: Final = 1_000
 _PIXELS: Final = "PixelData"
+_LONGEST_ID: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def accept(archive: OpenArchive, quarantine_id: str, *, principal: str) -> Accep
         return _admit_again(archive, held, principal)
     known = _find_known(archive, held.row)
     if known.sha256 == held.row.sha256:
-        archive.ledger.receive_again(known.SOPInstanceUID, held.row.receipt)
+        archive.ledger.receive_again([(known.SOPInstanceUID, held.row.receipt)])
         archive.ledger.settle_quarantined(held.row, outcome="accepted", principal=principal)
         return Accepted(
             outcome=Outcome.SAME, SOPInstanceUID=known.SOPInstanceUID, quarantine_id=None
@@ -144,9 +145,7 @@ def discard(archive: OpenArchive, quarantine_id: str, *, principal: str) -> None
     QuarantinedNotFound
         There is none of that id.
     """
-    row = archive.catalog.find_quarantined(quarantine_id)
-    if row is None:
-        raise _not_found(quarantine_id)
+    row = _find_row(archive, quarantine_id)
     archive.ledger.settle_quarantined(row, outcome="discarded", principal=principal)
 
 
@@ -186,17 +185,26 @@ def _shown(value: str | None, length: int) -> str:
 
 
 def _find(archive: OpenArchive, quarantine_id: str) -> _Held:
-    row = archive.catalog.find_quarantined(quarantine_id)
+    row = _find_row(archive, quarantine_id)
     kept = archive.storage.find_quarantined(quarantine_id)
-    if row is None or kept is None:
+    if kept is None:
         raise _not_found(quarantine_id)
     return _Held(row=row, kept=kept)
 
 
+def _find_row(archive: OpenArchive, quarantine_id: str) -> QuarantineRow:
+    # Neither the database nor the disk is asked for what cannot be an id.
+    is_one = quarantine_id.isascii() and len(quarantine_id) <= _LONGEST_ID
+    row = archive.catalog.find_quarantined(quarantine_id) if is_one else None
+    if row is None:
+        raise _not_found(quarantine_id)
+    return row
+
+
 def _not_found(quarantine_id: str) -> QuarantinedNotFound:
     return QuarantinedNotFound(
-        f"nothing is kept aside under {quarantine_id!r}: `noctis quarantine list` shows what is, "
-        "and `noctis fsck` what has lost its file",
+        f"nothing is kept aside under {quarantine_id[:_LONGEST_ID]!a}: "
+        "`noctis quarantine list` shows what is, and `noctis fsck` what has lost its file",
         quarantine_id=quarantine_id,
     )
 

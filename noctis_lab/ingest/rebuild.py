@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog.inventory import database_held, held_alone
-from noctis_lab.catalog.records import CommitOutcome, InstanceEntry
+from noctis_lab.catalog.records import InstanceEntry
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import ArchiveNotFound, InvalidDicom
 from noctis_lab.ingest.admission import build_entry, read_open_header, receipt_of
+from noctis_lab.ingest.known import is_file_of
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.sidecar import parse_quarantine
 from noctis_lab.storage.durable import storage_errors, sync_folder
@@ -210,7 +211,8 @@ def _commit(storage: Storage, catalog: Catalog, path: str, skipped: list[tuple[s
         skipped.append((str(Path(path).relative_to(storage.root)), str(error)))
         return 0
     commit = catalog.commit_instance(standing.entry)
-    if commit.outcome is CommitOutcome.STORED:
+    known = commit.known
+    if known is None or is_file_of(known, standing.entry):  # a record may have told of it before
         return 1
     why = "its SOPInstanceUID came earlier with other content"
     skipped.append((str(Path(path).relative_to(storage.root)), why))

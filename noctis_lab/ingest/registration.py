@@ -11,7 +11,7 @@ from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import InvalidDicom
-from noctis_lab.ingest.admission import is_unchanged, read_entry_in_place
+from noctis_lab.ingest.admission import is_unchanged, read_entry_in_place, require_size
 from noctis_lab.ingest.known import Known, has_lost
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.ingest.outcomes import Admission, Outcome, Refusal, admission, rejection
@@ -30,6 +30,8 @@ class Registrar:
         The bounds within which headers are parsed.
     known
         What the archive's pipeline holds arrivals against.
+    max_instance_bytes
+        The largest file that is registered: it is hashed, to its end.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Registrar:
         ledger: Ledger,
         limits: Limits,
         known: Known,
+        max_instance_bytes: int,
     ) -> None:
         self._catalog = catalog
         self._ledger = ledger
         self._limits = limits
         self._known = known
+        self._max_instance_bytes = max_instance_bytes
 
     def prepare(self, path: Path, receipt: Receipt) -> InstanceEntry | Admission:
         """Do all of a registration that needs no turn: read, hash and parse the file.
@@ -66,6 +70,7 @@ class Registrar:
             row = self._find_registered(path)
             if row is not None and self._catalog.has_come_from(row.SOPInstanceUID, receipt):
                 return admission(Outcome.SAME, row)
+            require_size(os.stat(path).st_size, self._max_instance_bytes)
             return read_entry_in_place(path, receipt, limits=self._limits)
         except InvalidDicom as error:
             return rejection(Refusal.INVALID, error.reason)
@@ -126,7 +131,7 @@ class Registrar:
             reason = self._known.find_difference(known, entry.sha256, entry.in_place.path)
             if reason is not None:
                 return admission(Outcome.CONFLICT, entry, reason=reason)
-        self._known.receive_again(entry.SOPInstanceUID, entry.receipt)
+        self._known.receive_again([(entry.SOPInstanceUID, entry.receipt)])
         return admission(Outcome.SAME, entry)
 
 

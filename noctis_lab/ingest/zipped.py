@@ -8,18 +8,21 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from noctis_lab.errors import ArchiveRefused
 from noctis_lab.ingest.findings import MediaLimits
+from noctis_lab.storage.durable import storage_errors
 
 __all__ = ["Budget", "Entry", "iter_entries", "open_entry", "open_zip", "read_head", "spool"]
 
 _PIECE: Final = 256 * 1024
 _ENCRYPTED: Final = 0x1
+_HEADER_BYTES: Final = 30  # of a local header, without its name
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
@@ -40,6 +43,7 @@ class Entry:
 
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo
+    room_bytes: int  # from its local header to the next one's, or to the archive's list
 
     @property
     def name(self) -> str:
@@ -88,10 +92,19 @@ def open_zip(file: BinaryIO, limits: MediaLimits) -> Iterator[zipfile.ZipFile]:
 
 def iter_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
     """Yield an archive's files in the order of their names, then of the archive; no folders."""
+    rooms = _rooms(archive)
     infos = [info for info in archive.filelist if not info.is_dir()]
     infos.sort(key=lambda info: info.filename)  # stable: of one name the earlier first
     for info in infos:
-        yield Entry(archive=archive, info=info)
+        yield Entry(archive=archive, info=info, room_bytes=rooms[info.header_offset])
+
+
+def _rooms(archive: zipfile.ZipFile) -> dict[int, int]:
+    """Return by each local header's offset how far the next one is; 0 where two share one."""
+    offsets = sorted([*(info.header_offset for info in archive.filelist), archive.start_dir])
+    rooms = {least: most - least for least, most in pairwise(offsets)}
+    rooms |= {least: 0 for least, most in pairwise(offsets) if least == most}
+    return {offsets[-1]: 0} | rooms
 
 
 @contextmanager
@@ -101,8 +114,8 @@ def open_entry(entry: Entry, limits: MediaLimits) -> Iterator[IO[bytes]]:
     Raises
     ------
     ArchiveRefused
-        It is encrypted, packed in a way that is not read here, broken, or says that it is larger
-        than `limits` allow.
+        It is encrypted, packed in a way that is not read here, broken, lies within another, or
+        says that it is larger than `limits` allow.
     """
     info = entry.info
     if info.flag_bits & _ENCRYPTED:
@@ -111,6 +124,9 @@ def open_entry(entry: Entry, limits: MediaLimits) -> Iterator[IO[bytes]]:
         raise ArchiveRefused(
             f"its compression method {info.compress_type} is not read here: unpack it"
         )
+    if _HEADER_BYTES + info.compress_size > entry.room_bytes:
+        # Not left to `zipfile`: before Python 3.12.2 it unpacks the same bytes again and again.
+        raise ArchiveRefused("a zip bomb: its bytes are those of other entries, too")
     if info.file_size > limits.max_entry_bytes:
         raise ArchiveRefused(f"it says {info.file_size} bytes, over {limits.max_entry_bytes}")
     with _told():
@@ -153,24 +169,28 @@ def spool(
     ------
     ArchiveRefused
         It is broken (its checksum, too), or grows over a bound.
-    OSError
+    NoSpace, StorageError
         The bytes could not be written.
     """
     packed = max(entry.info.compress_size, 1)
-    spooled: BinaryIO = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
+    with storage_errors("unpacking an archive"):
+        spooled: BinaryIO = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115
     try:
         size, piece = 0, head
         while piece:
             size += len(piece)
             budget.left_bytes -= len(piece)
             _require_bounds(size, packed, limits, budget)
-            spooled.write(piece)
+            with storage_errors("unpacking an archive"):
+                spooled.write(piece)
             with _told():
                 piece = stream.read(_PIECE)
-        spooled.flush()
-        spooled.seek(0)
+        with storage_errors("unpacking an archive"):
+            spooled.flush()
+            spooled.seek(0)
     except BaseException:
-        spooled.close()
+        with suppress(OSError):  # it flushes what the disk has just refused
+            spooled.close()
         raise
     return spooled
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from noctis_lab.catalog.columnar import flush_series, quiet_series
 from noctis_lab.catalog.compaction import compact, sweep
@@ -20,8 +21,10 @@ from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSynt
 from noctis_lab.events import SeriesSummarised
 from noctis_lab.jobs.demo import LOAD_DEMO, load_demo
 from noctis_lab.storage.files import THUMBNAILS, Storage
+from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.planes import instance_file
-from noctis_lab.volumes.stack import summarise, view_order
+from noctis_lab.volumes.series_plan import read_frames
+from noctis_lab.volumes.summary import summarise
 
 __all__ = ["HANDLERS", "HOUSEKEEPING", "Handler", "Workshop"]
 
@@ -66,7 +69,12 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
     if series is None:
         return
     rows = catalog.instances_of(job.key)
-    if not catalog.set_series_facts(job.key, summarise(rows), instance_count=len(rows)):
+    facts = summarise(
+        rows,
+        partial(read_frames, workshop.storage),
+        FrameOfReferenceUID=series.FrameOfReferenceUID,
+    )
+    if not catalog.set_series_facts(job.key, facts, instance_count=len(rows)):
         return  # it grew meanwhile, and got a job for that
     try:
         _write_thumbnail(workshop, series.reference, rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,26 +63,20 @@ def demo(root: str | os.PathLike[str] | None = None, *, progress: bool = True) -
 
 
 def _fill(settings: Settings, missing: list[DemoSeries], *, progress: bool) -> None:
-    from noctis_lab.catalog.records import Receipt, ReceiptSource
     from noctis_lab.ingest.archive import open_archive
+    from noctis_lab.ingest.folder import index_paths
     from noctis_lab.synthetic.demo import iter_made
 
     total = sum(series.instance_count for series in missing)
     with (
         open_archive(settings) as archive,
-        tempfile.TemporaryDirectory(prefix="noctis-demo-") as folder,
         tqdm(total=total, desc="making the demo", unit=" images", disable=not progress) as bar,
     ):
-        path = Path(folder, "instance.dcm")
         for _, instances in iter_made(missing):
-            for instance in instances:
-                instance.save_as(path, enforce_file_format=True)
-                receipt = Receipt(
-                    source=ReceiptSource.FOLDER,
-                    facility=_FACILITY,
-                    calling_aet="",
-                    called_aet="",
-                    received_at=datetime.now(UTC),
+            with tempfile.TemporaryDirectory(prefix="noctis-demo-") as name:
+                folder = Path(name)
+                for number, instance in enumerate(instances):
+                    instance.save_as(folder / f"{number:05d}.dcm", enforce_file_format=True)
+                index_paths(
+                    archive.pipeline, [folder], facility=_FACILITY, each=lambda *_: bar.update()
                 )
-                archive.pipeline.admit_file(path, receipt)
-                bar.update()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
 from noctis_lab.lab.shown import (
@@ -20,14 +21,29 @@ from noctis_lab.lab.shown import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
+    from noctis_lab.lab.load_options import LoadOptions, OpenOptions
     from noctis_lab.lab.selection import Selection
+    from noctis_lab.lab.stacks import Stack
+    from noctis_lab.volumes.segments import Segments
+    from noctis_lab.volumes.structures import Structures
 
 __all__ = ["Instance", "Series", "Study"]
+
+
+class ExportArguments(TypedDict, total=False):
+    """What `Series.export` takes beside format and folder; `ExportOptions` says its meaning."""
+
+    pseudonymise: bool
+    dates: Literal["shift", "keep", "remove"]
+    allow_burned_in: bool
+    window: tuple[float, float]
+    bits: Literal[8, 16]
+    level: float
 
 
 class Study:
@@ -94,9 +110,9 @@ class Series:
         row = self.row
         if row.facts.is_volume is not None:
             return row.facts
-        from noctis_lab.volumes.stack import summarise
+        from noctis_lab.volumes.series_plan import find_facts
 
-        return summarise(self._lab.catalog.instances_of(row.reference))
+        return find_facts(self._lab.handle, row.reference)
 
     @property
     def instances(self) -> Selection[Instance]:
@@ -105,38 +121,193 @@ class Series:
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def load(
-        self,
-        *,
-        dtype: DTypeLike | None = None,
-        stored: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> xr.DataArray:
-        """Load it as one volume: `noctis_lab.volumes.load.load` says how, and what it raises.
+    @property
+    def stacks(self) -> list[Stack]:
+        """The arrays that its frames make, in order of number: each with `load` and `open`.
+
+        Raises
+        ------
+        NoPixels, UnsupportedSeries
+            It holds no images.
+        FileChanged
+            A header had to be read, and its file is not what was catalogued.
+        """
+        from noctis_lab.lab.stacks import Stack
+        from noctis_lab.volumes.series_plan import find_plan
+
+        _, plan = find_plan(self._lab.handle, self.row.reference)
+        return [
+            Stack(number, found, load=self.load, open_=self.open)
+            for number, found in enumerate(plan.stacks)
+        ]
+
+    def load(self, **options: Unpack[LoadOptions]) -> xr.DataArray:
+        """Load it as one array: `noctis_lab.volumes.load.load` says how, and what it raises.
 
         Parameters
         ----------
-        dtype
-            Of the result; by default the smallest type that is exact.
-        stored
-            Give stored values instead of modality values (HU).
-        progress
-            Called as ``progress(planes done, planes in all)``.
+        **options
+            `stack`: which of `stacks`, where there are several. `dtype`: of the result, by default
+            the smallest that is exact. `stored`: stored values instead of modality values (HU).
+            `mask_padding`: NaN for padding. `duplicates`: ``"first"`` or ``"last"`` of frames at
+            one position that nothing tells apart. `progress`: called as ``progress(planes done,
+            planes in all)``.
 
         Returns
         -------
-        DataArray, dims (z, y, x)
-            Values with their place in the patient: ``.dicom.affine``, ``.dicom.spacing`` …
+        DataArray, dims ([time|echo|b_value|phase|asl_context|segment], z, y, x[, channel])
+            Values with their place in the patient: ``.dicom.affine``, ``.dicom.spacing`` … An
+            RTDOSE gives doses, a SEG masks of its segments (`segments` gives a part of them).
         """
         from noctis_lab.volumes.load import load
 
-        return load(
-            self._lab.handle,
-            self.row.reference,
-            dtype=dtype,
-            stored=stored,
-            progress=progress,
+        return load(self._lab.handle, self.row.reference, **options)
+
+    def open(
+        self,
+        *,
+        chunks: Mapping[str, int] | Literal["auto"] | None = None,
+        **options: Unpack[OpenOptions],
+    ) -> xr.DataArray:
+        """Open it lazily: pixels are read when they are asked for, and only those.
+
+        Parameters
+        ----------
+        chunks
+            As `xarray.open_dataset` (needs dask, extra ``[dask]``); None reads without dask.
+        **options
+            As `load`, without `progress`.
+
+        Returns
+        -------
+        DataArray
+            As `load` returns, its values being read on demand.
+        """
+        from noctis_lab.volumes.backend import open_lazily
+
+        return open_lazily(self._lab.settings, self.row.reference, chunks=chunks, **options)
+
+    def segments(self, *, SOPInstanceUID: str | None = None) -> Segments:
+        """Open a segmentation (SEG): what its segments are, some or all as masks, or as labels.
+
+        Parameters
+        ----------
+        SOPInstanceUID
+            Which one, where the series holds several.
+
+        Returns
+        -------
+        Segments
+            ``segments.df()``, ``segments.load([1, 3])``, ``segments.labels()``.
+
+        Raises
+        ------
+        UnsupportedSeries
+            The series holds no segmentation, or several and none was named; or it is tiled.
+        """
+        from noctis_lab.volumes.kinds import open_segmentation
+
+        return open_segmentation(
+            self._lab.handle, self.row.reference, SOPInstanceUID=SOPInstanceUID
         )
+
+    def structures(self, *, SOPInstanceUID: str | None = None) -> Structures:
+        """Open a structure set (RTSTRUCT): contours by region, and regions as voxels.
+
+        Parameters
+        ----------
+        SOPInstanceUID
+            Which one, where the series holds several.
+
+        Returns
+        -------
+        Structures
+            ``structures["Heart"].contours``, ``structures.rasterize("Heart", onto=volume)``.
+
+        Raises
+        ------
+        UnsupportedSeries
+            The series holds no structure set, or several and none was named.
+        """
+        from noctis_lab.volumes.structures import load_structures
+
+        rows = self._lab.catalog.instances_of(self.row.reference)
+        return load_structures(
+            self._lab.handle, self.SeriesInstanceUID, rows, SOPInstanceUID=SOPInstanceUID
+        )
+
+    def export(
+        self, *, to: str, out: str | os.PathLike[str], **options: Unpack[ExportArguments]
+    ) -> Path:
+        """Write it into a folder, whole or not at all: NIfTI, Zarr, NetCDF, DICOM, PNG, STL, PLY.
+
+        Parameters
+        ----------
+        to
+            ``nifti``, ``zarr``, ``netcdf``, ``dicom``, ``png``, ``stl`` or ``ply``.
+        out
+            The folder, made where it is missing. An output that is there already, of the same
+            content and options, is kept.
+        **options
+            ``pseudonymise``, with ``dates`` (``shift``, ``keep``, ``remove``) and
+            ``allow_burned_in``; ``window`` (center, width) and ``bits`` (8, 16) of PNG; ``level``
+            of a surface. `noctis_lab.volumes.export.options.ExportOptions` says what they mean.
+
+        Returns
+        -------
+        Path
+            The file or folder, called by series number and a hash.
+
+        Raises
+        ------
+        CannotExport, CannotPseudonymise
+            The format cannot hold it, or identity may remain; the message says what to do.
+        ExtraNotInstalled
+            The format's extra is missing.
+        CannotStack, FileChanged, NoSpace, StorageError
+            It cannot be loaded or written.
+        """
+        from noctis_lab.dicom.date_policy import DatePolicy
+        from noctis_lab.dicom.voi import Window
+        from noctis_lab.volumes.export.options import ExportOptions
+        from noctis_lab.volumes.export.run import export_series
+        from noctis_lab.volumes.export_format import ExportFormat
+
+        window = options.get("window")
+        chosen = ExportOptions(
+            to=ExportFormat(to),
+            out=Path(out),
+            pseudonymise=options.get("pseudonymise", False),
+            dates=DatePolicy(options.get("dates", DatePolicy.SHIFT)),
+            allow_burned_in=options.get("allow_burned_in", False),
+            window=None if window is None else Window(center=window[0], width=window[1]),
+            bits=options.get("bits", 8),
+            level=options.get("level"),
+        )
+        (outcome,) = export_series(self._lab.handle, [self.row], chosen).outcomes
+        if outcome.error is not None:
+            raise outcome.error
+        assert outcome.path is not None
+        return outcome.path
+
+    def suv(self) -> xr.DataArray:
+        """Load a PET as standardised uptake values by body weight.
+
+        Returns
+        -------
+        DataArray of float32, dims (z, y, x)
+            In g/ml; `noctis_lab.volumes.suv.find_suv_inputs` shows what they are computed of.
+
+        Raises
+        ------
+        CannotInterpret
+            An attribute that it needs is missing or contradicts, and which.
+        CannotStack, DecodeError, FileChanged
+            As `load`.
+        """
+        from noctis_lab.volumes.suv import suv_of_series
+
+        return suv_of_series(self._lab.handle, self.row.reference)
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""

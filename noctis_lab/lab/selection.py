@@ -41,6 +41,8 @@ _NULLABLE_FACTS: dict[str, Literal["boolean", "Int64"]] = {
     "is_regular": "boolean",
     "gap_count": "Int64",
     "duplicate_count": "Int64",
+    "stack_count": "Int64",
+    "extra_size": "Int64",
 }
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import NoPixels, SeriesNotFound
 from noctis_lab.storage.files import THUMBNAILS
+from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.planes import instance_file
-from noctis_lab.volumes.stack import view_order
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab

@@ -189,6 +189,10 @@ class Storage:
         """Return where an instance lies; `sha256` is its data set's, 32 bytes."""
         return layout.instance_path(self.root, StudyInstanceUID, SeriesInstanceUID, sha256)
 
+    def series_folder(self, StudyInstanceUID: str, SeriesInstanceUID: str) -> Path:
+        """Return the folder that a series' instances lie in, by `layout.instance_name`."""
+        return layout.series_folder(self.root, StudyInstanceUID, SeriesInstanceUID)
+
     def iter_instances(self) -> Iterator[Path]:
         """Yield every instance's file, in the order of the paths; temporary files are not."""
         yield from _walk(self.root / layout.INSTANCES, depth=3)

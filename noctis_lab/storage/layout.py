@@ -15,6 +15,7 @@ __all__ = [
     "QUARANTINE",
     "SECRET_KEY",
     "derived_path",
+    "instance_name",
     "instance_path",
     "series_folder",
 ]
@@ -52,8 +53,13 @@ def instance_path(root: Path, StudyInstanceUID: str, SeriesInstanceUID: str, sha
     """
     # One joinpath: a loaded series asks this once a plane, and every "/" makes a Path.
     study = uid_hash(StudyInstanceUID)
-    name = f"{sha256.hex()}.dcm"
+    name = instance_name(sha256)
     return root.joinpath(INSTANCES, study[:2], study, uid_hash(SeriesInstanceUID), name)
+
+
+def instance_name(sha256: bytes) -> str:
+    """Return the name of an instance's file within its series' folder."""
+    return f"{sha256.hex()}.dcm"
 
 
 def derived_path(root: Path, kind: str, UID: str, suffix: str) -> Path:

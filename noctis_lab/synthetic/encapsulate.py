@@ -51,6 +51,8 @@ def encode_pixels(dataset: Dataset, stored: NDArray[np.integer[Any]]) -> None:
         dataset.add_new("PixelData", "OW" if wide else "OB", payload + b"\0" * (len(payload) % 2))
         return
     frames = typed if "NumberOfFrames" in dataset else typed[None]
+    if int(dataset.SamplesPerPixel) == 1:
+        frames = frames.reshape(len(frames), int(dataset.Rows), int(dataset.Columns))
     payloads = [_encode(dataset, frame, syntax) for frame in frames]
     dataset.add_new("PixelData", "OB", encapsulate(payloads))
     dataset["PixelData"].is_undefined_length = True

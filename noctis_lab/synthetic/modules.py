@@ -18,6 +18,7 @@ from noctis_lab.synthetic.uids import seeded_uid
 __all__ = [
     "PixelFormat",
     "SeriesIdentity",
+    "add_gradient_echo",
     "add_pixels",
     "add_plane",
     "begin_instance",
@@ -163,6 +164,27 @@ def add_plane(
     dataset.ImageOrientationPatient = [decimal(number) for number in orientation]
     dataset.ImagePositionPatient = [decimal(number) for number in position_mm]
     dataset.SliceLocation = decimal(float(np.dot(normal, position_mm)))
+
+
+def add_gradient_echo(dataset: Dataset) -> None:
+    """Add what the MR Image Module asks of any image: a plain gradient echo of the head.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.8.3.1 <part03/sect_C.8.3.html>`
+    """
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
+    dataset.BodyPartExamined = "HEAD"
+    dataset.AcquisitionDate = dataset.StudyDate
+    dataset.AcquisitionNumber = 1
+    dataset.ScanningSequence = "GR"
+    dataset.SequenceVariant = "NONE"
+    dataset.ScanOptions = ""
+    dataset.MRAcquisitionType = "2D"
+    dataset.RepetitionTime = 2000
+    dataset.EchoTime = 5
+    dataset.EchoTrainLength = 1
+    dataset.FlipAngle = 30
 
 
 def add_pixels(dataset: Dataset, stored: NDArray[np.integer[Any]], form: PixelFormat) -> None:

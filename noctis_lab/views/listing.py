@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from noctis_lab.access import Action, Principal, may
 from noctis_lab.catalog.records import SeriesRow, StudyRow
 from noctis_lab.catalog.worklist import Facets, StudyFilters, count_facets, find_studies
-from noctis_lab.lab.badges import Badge, badges_of_series, badges_of_study
+from noctis_lab.volumes.badges import Badge, badges_of_series, badges_of_study
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Principal
-from noctis_lab.config import EVERYWHERE, Settings
+from noctis_lab.config import EVERYWHERE, Settings, is_usual_root
 from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.listing import StudyQuery, find_page
 
@@ -41,6 +41,8 @@ class ArchiveStatus:
     """What the archive holds and how it is.
 
     `studies` counts what the principal may see; the others are None for those who do not see all.
+    `root` is the folder that commands and code must name to mean this archive; None where they
+    need not.
     """
 
     receiver: ReceiverStatus
@@ -50,6 +52,7 @@ class ArchiveStatus:
     stored_bytes: int | None
     free_bytes: int
     version: str
+    root: str | None
 
 
 def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> ArchiveStatus:
@@ -79,6 +82,7 @@ def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> Archi
         stored_bytes=None if counts is None else counts.stored_bytes,
         free_bytes=disk.f_bavail * disk.f_frsize,
         version=version("noctis-lab"),
+        root=None if counts is None or is_usual_root(settings) else str(settings.root),
     )
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from noctis_lab.dicom.geometry import to_affine
-from noctis_lab.errors import NoGeometry, UnsupportedSeries
-from noctis_lab.volumes.axes import AXES, GEOMETRY
+from noctis_lab.volumes.axes import AXES
+from noctis_lab.volumes.grid import along_of, even_step, geometry_of, grid_of
+from noctis_lab.volumes.projection import PlaneOptions, slab
+from noctis_lab.volumes.regrid import resample, resample_to, unshear
+from noctis_lab.volumes.regularize import Gaps, regularize
+from noctis_lab.volumes.reslice import SamplingOptions, reslice
+from noctis_lab.volumes.sampling import How
+from noctis_lab.volumes.surface import Surface, surface
 
 __all__ = ["DicomAccessor"]
-
-_REGULAR = 1e-6  # of a step; coordinates are computed, so only rounding parts them
 
 
 @xr.register_dataarray_accessor("dicom")  # type: ignore[no-untyped-call]
@@ -51,7 +57,7 @@ class DicomAccessor:
     @property
     def is_regular(self) -> bool:
         """Whether every axis has one step, so that there is an affine."""
-        return all(self._is_even(axis) for axis in AXES)
+        return all(even_step(along_of(self._volume, axis)) is not None for axis in AXES)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -98,7 +104,7 @@ class DicomAccessor:
     @property
     def frame_of_reference_uid(self) -> str | None:
         """FrameOfReferenceUID of the series: equal ones share one patient space."""
-        uid = self._geometry().get("FrameOfReferenceUID")
+        uid = geometry_of(self._volume).get("FrameOfReferenceUID")
         return None if uid is None else str(uid)
 
     def index_to_world(self, index: ArrayLike) -> NDArray[np.float64]:
@@ -138,45 +144,81 @@ class DicomAccessor:
         on_lone_plane = np.isnan(steps) & (np.abs(along) < 1e-6)
         return np.where(on_lone_plane, 0.0, along / steps)
 
-    def _geometry(self) -> dict[str, object]:
-        known = self._volume.coords
-        if GEOMETRY not in known or "direction" not in known[GEOMETRY].attrs:
-            raise NoGeometry(self._uid(), "the array has no geometry (coordinate 'patient_lps')")
-        return {str(key): value for key, value in known[GEOMETRY].attrs.items()}
+    def to_sitk(self) -> Any:
+        """Return it as a SimpleITK image: `noctis_lab.volumes.sitk.to_sitk` says how.
+
+        Raises
+        ------
+        CannotExport
+            It is irregular or sheared; the message says what to do.
+        ExtraNotInstalled
+            SimpleITK is missing (extra ``itk``).
+        """
+        from noctis_lab.volumes.sitk import to_sitk
+
+        return to_sitk(self._volume)
+
+    def reslice(self, **options: Unpack[PlaneOptions]) -> xr.DataArray:
+        """Return a plane, orthogonal or oblique: `noctis_lab.volumes.reslice.reslice`."""
+        return reslice(self._volume, **options)
+
+    def slab(
+        self,
+        *,
+        thickness_mm: float,
+        how: How = "max",
+        sampling_mm: float | None = None,
+        **options: Unpack[PlaneOptions],
+    ) -> xr.DataArray:
+        """Return a MIP, MinIP or mean of a thick plane: `noctis_lab.volumes.projection.slab`."""
+        return slab(
+            self._volume, thickness_mm=thickness_mm, how=how, sampling_mm=sampling_mm, **options
+        )
+
+    def resample(
+        self,
+        *,
+        spacing_mm: float | Sequence[float | None],
+        **sampling: Unpack[SamplingOptions],
+    ) -> xr.DataArray:
+        """Return the volume with other spacings: `noctis_lab.volumes.regrid.resample`."""
+        return resample(self._volume, spacing_mm=spacing_mm, **sampling)
+
+    def resample_to(
+        self,
+        other: xr.DataArray,
+        *,
+        ignore_frame_of_reference: bool = False,
+        **sampling: Unpack[SamplingOptions],
+    ) -> xr.DataArray:
+        """Return the volume on another one's grid: `noctis_lab.volumes.regrid.resample_to`."""
+        return resample_to(
+            self._volume, other, ignore_frame_of_reference=ignore_frame_of_reference, **sampling
+        )
+
+    def unshear(self, **sampling: Unpack[SamplingOptions]) -> xr.DataArray:
+        """Return the volume without its gantry tilt: `noctis_lab.volumes.regrid.unshear`."""
+        return unshear(self._volume, **sampling)
+
+    def regularize(
+        self,
+        *,
+        step_mm: float | None = None,
+        gaps: Gaps = "fill",
+        **sampling: Unpack[SamplingOptions],
+    ) -> xr.DataArray:
+        """Return evenly spaced planes: `noctis_lab.volumes.regularize.regularize`."""
+        return regularize(self._volume, step_mm=step_mm, gaps=gaps, **sampling)
+
+    def surface(self, *, level: float, step: int = 1) -> Surface:
+        """Return the surface around a level: `noctis_lab.volumes.surface.surface`."""
+        return surface(self._volume, level=level, step=step)
 
     def _axes(self) -> NDArray[np.float64]:
-        return np.array(self._geometry()["direction"], dtype=np.float64).reshape(3, 3)
-
-    def _along(self, axis: str) -> NDArray[np.float64]:
-        if axis not in self._volume.coords:
-            raise NoGeometry(self._uid(), f"the array has no coordinate '{axis}' any more")
-        along = np.atleast_1d(np.asarray(self._volume.coords[axis], dtype=np.float64))
-        if not along.size:
-            raise NoGeometry(self._uid(), f"axis '{axis}' is empty")
-        return along
+        return np.array(geometry_of(self._volume)["direction"], dtype=np.float64).reshape(3, 3)
 
     def _firsts(self) -> NDArray[np.float64]:
-        return np.array([self._along(axis)[0] for axis in AXES])
+        return np.array([along_of(self._volume, axis)[0] for axis in AXES])
 
     def _steps(self) -> tuple[float, float, float]:
-        nominal = np.array(self._geometry()["spacing_mm"], dtype=np.float64)
-        steps = []
-        for number, axis in enumerate(AXES):
-            along = self._along(axis)
-            if not self._is_even(axis):
-                raise UnsupportedSeries(
-                    self._uid(), f"axis '{axis}' has no single step; there is no affine"
-                )
-            count = len(along) - 1
-            steps.append(float(along[-1] - along[0]) / count if count else float(nominal[number]))
-        return (steps[0], steps[1], steps[2])
-
-    def _is_even(self, axis: str) -> bool:
-        along = self._along(axis)
-        if len(along) < 2:
-            return True
-        step = (along[-1] - along[0]) / (len(along) - 1)
-        return bool(step != 0 and np.all(np.abs(np.diff(along) - step) <= _REGULAR * abs(step)))
-
-    def _uid(self) -> str:
-        return str(self._volume.attrs.get("SeriesInstanceUID", "(unknown)"))
+        return grid_of(self._volume).steps_mm

@@ -15,14 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.placement import Placement
 
-__all__ = ["AXES", "GEOMETRY", "stack_coordinates", "towards_words"]
+__all__ = ["AXES", "CHANNEL", "GEOMETRY", "PER_PLANE", "stack_coordinates", "towards_words"]
 
 #: The spatial dims, in the order of the array, and of every index and spacing.
 AXES: tuple[str, str, str] = ("z", "y", "x")
 #: The scalar coordinate that holds U and the nominal spacing.
 GEOMETRY = "patient_lps"
+#: The trailing dim of colour.
+CHANNEL = "channel"
+#: The coordinates that are one plane's own.
+PER_PLANE = ("SOPInstanceUID", "InstanceNumber", "frame_number", "slope", "intercept")
 
 # PS3.3 C.7.6.2.1.1: x increases to the left hand, y to the posterior side, z towards the head.
 _TOWARDS = (("left", "right"), ("posterior", "anterior"), ("superior", "inferior"))
@@ -33,36 +37,40 @@ type Coordinate = tuple[tuple[str, ...], NDArray[Any] | int, dict[str, Any]]
 
 
 def stack_coordinates(
-    stack: Stack, *, FrameOfReferenceUID: str | None
+    placement: Placement, shape: tuple[int, int, int], *, FrameOfReferenceUID: str | None
 ) -> Mapping[Hashable, Coordinate]:
     """Return the coordinates of a planned stack.
 
     Parameters
     ----------
-    stack
-        The plan.
+    placement
+        Where it lies.
+    shape
+        Planes, rows, columns.
     FrameOfReferenceUID
-        Of the series, where stated.
+        Of its frames, where stated.
 
     Returns
     -------
     mapping of str to (dims, values, attrs)
         z, y and x (float64, mm), and the scalar `patient_lps`.
     """
-    directions = np.array(stack.directions, dtype=np.float64)
-    first_mm = np.linalg.solve(directions, np.array(stack.origin_mm))
+    directions = np.array(placement.directions, dtype=np.float64)
+    first_mm = np.linalg.solve(directions, np.array(placement.origin_mm))
     coordinates: dict[Hashable, Coordinate] = {}
     for axis, name in enumerate(AXES):
-        step_mm, size = stack.steps_mm[axis], stack.shape[axis]
+        step_mm, size = placement.steps_mm[axis], shape[axis]
         along_mm = np.full(size, first_mm[axis])
-        if size > 1:
+        if name == "z" and placement.offsets_mm:
+            along_mm += np.array(placement.offsets_mm)
+        elif size > 1:
             along_mm += np.arange(size) * step_mm
         towards = towards_words(directions[:, axis])
         coordinates[name] = ((name,), along_mm, {"units": "mm", "long_name": towards})
     geometry: dict[str, Any] = {
         "direction": [float(cosine) for cosine in directions.ravel()],
-        "spacing_mm": [float(step_mm) for step_mm in stack.steps_mm],
-        "residual_mm": stack.residual_mm,
+        "spacing_mm": [float(step_mm) for step_mm in placement.steps_mm],
+        "residual_mm": placement.residual_mm,
     }
     if FrameOfReferenceUID is not None:
         geometry["FrameOfReferenceUID"] = FrameOfReferenceUID

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -149,12 +149,31 @@ class Handle:
     def close(self) -> None:
         """Close one opening; the last one closes the archive. Each opening is closed once."""
         with _lock:
-            self.holders -= 1
-            if self.holders > 0:
-                return
-            key = (self.pid, self.settings.root)
-            if _handles.get(key) is self:
-                del _handles[key]
+            is_last = self._let_go()
+        if is_last:
+            self._shut()
+        _close_released()
+
+    def release(self) -> None:
+        """Close one opening as `close` does, from a finalizer, which must not wait for a lock.
+
+        Garbage is collected at any allocation, of a thread too that holds the lock itself: then
+        the opening is closed as soon as that one lets go of it.
+        """
+        _released.append(self)
+        _close_released()
+
+    def _let_go(self) -> bool:
+        """Count one opening less, under the lock; return whether it was the last."""
+        self.holders -= 1
+        if self.holders > 0:
+            return False
+        key = (self.pid, self.settings.root)
+        if _handles.get(key) is self:
+            del _handles[key]
+        return True
+
+    def _shut(self) -> None:
         self.frames.clear()
         self._finalizer()
 
@@ -162,6 +181,23 @@ class Handle:
 #: Held weakly: an archive that nobody holds any more is closed.
 _handles: weakref.WeakValueDictionary[tuple[int, Path], Handle] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
+#: Openings whose finalizer ran while the lock was held.
+_released: deque[Handle] = deque()
+
+
+def _close_released() -> None:
+    # Whoever holds the lock comes here after it, so that nothing is left lying.
+    while _released and _lock.acquire(blocking=False):
+        last = []
+        try:
+            while _released:
+                handle = _released.popleft()
+                if handle._let_go():
+                    last.append(handle)
+        finally:
+            _lock.release()
+        for handle in last:
+            handle._shut()
 
 
 def open_handle(settings: Settings) -> Handle:
@@ -174,23 +210,28 @@ def open_handle(settings: Settings) -> Handle:
     SchemaMismatch, UnsupportedFilesystem
         As `catalog.store.open_catalog`.
     """
-    with _lock:
-        key = (os.getpid(), settings.root)
-        handle = _handles.get(key)
-        if handle is None:
-            handle = _handles[key] = Handle(settings)
-        other = [
-            name
-            for name in _OWN_SETTINGS
-            if getattr(handle.settings, name) != getattr(settings, name)
-        ]
-        if other:
-            raise SettingsError(
-                f"{settings.root} is open in this process with another {', '.join(other)}; close "
-                "that lab first, or open it with the same settings"
-            )
-        handle.holders += 1
-        return handle
+    try:
+        with _lock:
+            return _held(settings)
+    finally:
+        _close_released()
+
+
+def _held(settings: Settings) -> Handle:
+    key = (os.getpid(), settings.root)
+    handle = _handles.get(key)
+    if handle is None:
+        handle = _handles[key] = Handle(settings)
+    other = [
+        name for name in _OWN_SETTINGS if getattr(handle.settings, name) != getattr(settings, name)
+    ]
+    if other:
+        raise SettingsError(
+            f"{settings.root} is open in this process with another {', '.join(other)}; close "
+            "that lab first, or open it with the same settings"
+        )
+    handle.holders += 1
+    return handle
 
 
 def _close_parts(

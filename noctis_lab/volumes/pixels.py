@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,11 +16,13 @@ from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.render import find_proportions
-from noctis_lab.dicom.rescale import IDENTITY, to_float32, values_units
+from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.errors import (
+    CannotStack,
     DecodeError,
     FileChanged,
     InstanceNotFound,
@@ -28,11 +30,21 @@ from noctis_lab.errors import (
     NoPixels,
     SeriesChanged,
     SeriesNotFound,
-    UnsupportedSeries,
     UnsupportedTransferSyntax,
 )
+from noctis_lab.volumes.badges import Badge, badges_of_series
+from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.lookups import (
+    find_luts,
+    find_modality_lut,
+    find_palette,
+    find_pet_units,
+    find_units,
+)
+from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
-from noctis_lab.volumes.stack import TILT_TOLERANCE_DEG, summarise, view_order
+from noctis_lab.volumes.series_plan import find_facts, find_plan
+from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -97,6 +109,7 @@ class StackDescription:
     revision: str  # changes when a frame comes, goes or moves
     kind: Literal["volume", "slices"]
     note: str | None  # one sentence where it is not a plain regular volume
+    badges: tuple[Badge, ...]  # of the whole series
     units: str | None  # None where nothing states one
     modality: str | None
     photometric_interpretation: str
@@ -117,7 +130,7 @@ class _View:
     """A series' frames in the order in which they are shown."""
 
     rows: tuple[InstanceRow, ...]
-    frames: tuple[tuple[InstanceRow, int], ...]
+    frames: tuple[Frame, ...]
     revision: str
 
 
@@ -145,26 +158,29 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         None of its instances holds pixels.
     """
     series, view = _find_view(handle, reference)
-    facts = summarise(view.rows)
-    is_plain = bool(facts.is_volume) and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
+    facts = find_facts(handle, reference)
+    is_volume = bool(facts.is_volume and facts.is_regular) and facts.extra_dim is None
+    is_plain = is_volume and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
     middle = view.frames[len(view.frames) // 2]
-    header = _find_header(handle, middle[0])
+    header = _find_header(handle, middle.row)
     first = view.rows[0]
     assert first.pixels is not None
-    units = values_units(series.Modality, [row.rescale for row in view.rows])
+    luts = find_luts(handle, view.rows)
+    units = find_units(series, view.frames, luts, find_pet_units(handle, middle.row))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
-        kind="volume" if facts.is_volume else "slices",
-        note=_note(view.rows, None if is_plain else facts.geometry_note),
+        kind="volume" if is_volume else "slices",
+        note=_note(view.frames, luts, None if is_plain else facts.geometry_note),
+        badges=_badges(replace(series, facts=facts), view.frames, luts),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         photometric_interpretation=first.pixels.photometric_interpretation,
-        orientation=_shared_orientation(view.rows),
-        pixel_spacing_mm=_shared_spacing(view.rows),
+        orientation=_shared_orientation(view.frames),
+        pixel_spacing_mm=_shared_spacing(view.frames),
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
-        frames=tuple(_describe_frame(row, frame) for row, frame in view.frames),
+        frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
         corner=_corner(header, series),
     )
 
@@ -206,7 +222,7 @@ def encode_frames(
         A frame's file is not what was catalogued.
     InstanceNotFound
         There are no such frames.
-    UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
+    UnsupportedTransferSyntax, DecodeError
         A frame cannot be decoded or shown.
     """
     _, view = _find_view(handle, reference)
@@ -221,7 +237,7 @@ def encode_frames(
             f"{first} on were asked for"
         )
     wanted = view.frames[first : first + count]
-    encoded: list[bytes | None] = [handle.frames.find(_key(*key)) for key in wanted]
+    encoded: list[bytes | None] = [handle.frames.find(_key(frame)) for frame in wanted]
     missing = [index for index, found in enumerate(encoded) if found is None]
     if len(missing) == 1:
         encoded[missing[0]] = _read_encoded(handle, wanted[missing[0]])
@@ -243,25 +259,38 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     Raises
     ------
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
-        As `planes.read_plane`.
-    UnsupportedSeries
-        Pixels of a palette, whose colours are not looked up yet.
+        As `planes.read_plane`; also where the pixels' palette cannot be followed.
     """
     stored = read_plane(instance_file(handle.storage, row), row, frame)
-    assert row.pixels is not None
-    if row.pixels.photometric_interpretation == "PALETTE COLOR":
-        raise UnsupportedSeries(
-            row.SeriesInstanceUID, "pixels of a colour palette, which is not looked up yet"
-        )
-    if row.pixels.samples_per_pixel == 1:
+    layout = row.pixels
+    assert layout is not None
+    if layout.photometric_interpretation == "PALETTE COLOR":
+        return find_palette(handle, row).apply_8bit(stored)
+    if layout.samples_per_pixel == 1:
         return stored
-    return to_rgb(stored[..., :3], row.pixels.photometric_interpretation)
+    return to_rgb(
+        stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
+    )
 
 
-def _note(rows: tuple[InstanceRow, ...], geometry_note: str | None) -> str | None:
+def _badges(
+    series: SeriesRow, frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]
+) -> tuple[Badge, ...]:
+    stored = Badge(kind="warn", icon="warn", text="Stored values", sentence=_STORED_VALUES)
+    return (*badges_of_series(series), *([stored] if _is_stored(frames, luts) else []))
+
+
+def _is_stored(frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]) -> bool:
+    return any(
+        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
+    )
+
+
+def _note(
+    frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
+) -> str | None:
     """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    is_stored = any(row.has_unread_modality_lut for row in rows)
-    notes = (geometry_note, _STORED_VALUES if is_stored else None)
+    notes = (geometry_note, _STORED_VALUES if _is_stored(frames, luts) else None)
     return " ".join(note for note in notes if note) or None
 
 
@@ -281,75 +310,85 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
     rows = view_order(handle.catalog.instances_of(reference))
     if not rows:
         raise NoPixels(reference, "none of its instances holds pixel data")
-    frames = tuple(
-        (row, frame)
-        for row in rows
-        for frame in range(row.pixels.frames if row.pixels is not None else 0)
-    )
+    try:
+        frames = view_frames(rows, find_plan(handle, reference)[1])
+    except (CannotStack, FileChanged):
+        frames = view_frames(rows, None)
     digest = hashlib.sha256()
-    for row, frame in frames:
-        digest.update(row.sha256 + frame.to_bytes(4, "little"))
+    for frame in frames:
+        digest.update(frame.row.sha256 + frame.index.to_bytes(4, "little"))
     view = _View(rows=rows, frames=frames, revision=digest.hexdigest()[:16])
-    handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames) // 16))
+    handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames)))
     return series, view
 
 
-def _key(row: InstanceRow, frame: int) -> tuple[str, bytes, int]:
-    return ("frame", row.sha256, frame)
+def _key(frame: Frame) -> tuple[str, bytes, int]:
+    return ("frame", frame.row.sha256, frame.index)
 
 
-def _read_encoded(handle: Handle, key: tuple[InstanceRow, int]) -> bytes:
-    row, frame = key
-    stored = read_stored(handle, row, frame)
-    assert row.pixels is not None
-    sent = np.uint8 if stored.ndim == 3 else np.dtype(_sent_dtype(row.pixels)).newbyteorder("<")
-    encoded = np.ascontiguousarray(stored, sent).tobytes()
-    handle.frames.put(_key(row, frame), encoded, len(encoded))
+def _read_encoded(handle: Handle, frame: Frame) -> bytes:
+    row = frame.row
+    shown, lut = _read_shown(handle, row, frame.index), find_modality_lut(handle, row)
+    sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(frame.layout, lut))
+    encoded = np.ascontiguousarray(shown, np.dtype(sent).newbyteorder("<")).tobytes()
+    handle.frames.put(_key(frame), encoded, len(encoded))
     return encoded
 
 
-def _sent_dtype(layout: PixelLayout) -> str:
-    if layout.samples_per_pixel > 1:
+def _read_shown(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
+    """Return what slope and intercept of the description turn into values."""
+    stored = read_stored(handle, row, frame)
+    lut = find_modality_lut(handle, row)
+    return stored if lut is None or stored.ndim == 3 else lut.apply(stored)
+
+
+def _sent_dtype(layout: PixelLayout, lut: ModalityLut | None) -> str:
+    if _is_colour(layout):
         return "rgb8"
+    if lut is not None:
+        return lut.dtype.name
     native = native_dtype(layout).name
     return native if native in _SENT_AS_THEY_ARE else "float32"
 
 
-def _describe_frame(row: InstanceRow, frame: int) -> FrameDescription:
-    layout, plane, rescale = row.pixels, row.plane, row.rescale or IDENTITY
-    assert layout is not None
-    # The frames of one instance have places of their own, in its functional groups.
-    position = plane.position_mm if layout.frames == 1 else None
+def _is_colour(layout: PixelLayout) -> bool:
+    return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
+
+
+def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
+    row, layout, plane = frame.row, frame.layout, frame.facts.plane
+    # What a table gave needs no slope.
+    rescale = IDENTITY if frame.facts.rescale is None or lut is not None else frame.facts.rescale
     along = None
-    if position is not None and plane.orientation is not None:
-        along = position_along_normal_mm(position, plane.orientation)
+    if plane.position_mm is not None and plane.orientation is not None:
+        along = position_along_normal_mm(plane.position_mm, plane.orientation)
     return FrameDescription(
         SOPInstanceUID=row.SOPInstanceUID,
-        frame=frame,
+        frame=frame.index,
         rows=layout.rows,
         columns=layout.columns,
-        dtype=_sent_dtype(layout),
+        dtype=_sent_dtype(layout, lut),
         slope=rescale.slope,
         intercept=rescale.intercept,
-        position_mm=position,
+        position_mm=plane.position_mm,
         z_mm=along,
         InstanceNumber=row.InstanceNumber,
     )
 
 
 def _shared_orientation(
-    rows: Sequence[InstanceRow],
+    frames: Sequence[Frame],
 ) -> tuple[float, float, float, float, float, float] | None:
-    first = rows[0].plane.orientation
+    first = frames[0].facts.plane.orientation
     if first is None:
         return None
-    others = (row.plane.orientation for row in rows)
+    others = (frame.facts.plane.orientation for frame in frames)
     shared = all(other is not None and is_same_orientation(first, other) for other in others)
     return first if shared else None
 
 
-def _shared_spacing(rows: Sequence[InstanceRow]) -> tuple[float, float] | None:
-    spacings = {row.plane.pixel_spacing_mm for row in rows}
+def _shared_spacing(frames: Sequence[Frame]) -> tuple[float, float] | None:
+    spacings = {frame.facts.plane.pixel_spacing_mm for frame in frames}
     return spacings.pop() if len(spacings) == 1 else None
 
 
@@ -361,9 +400,7 @@ def _find_header(handle: Handle, row: InstanceRow) -> Header | None:
         return None  # its pixels will say so; the rest of the series can still be shown
 
 
-def _windows(
-    handle: Handle, header: Header | None, middle: tuple[InstanceRow, int]
-) -> tuple[NamedWindow, ...]:
+def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[NamedWindow, ...]:
     """Return the windows that the data set states, or one computed from the middle frame."""
     stated = () if header is None else find_windows(header)
     if stated:
@@ -371,14 +408,13 @@ def _windows(
             _named(window, window.explanation or f"Window {number}")
             for number, window in enumerate(stated, start=1)
         )
-    row, frame = middle
-    if row.pixels is None or row.pixels.samples_per_pixel > 1:
+    if middle.is_color:
         return ()
     try:
-        stored = read_stored(handle, row, frame)
-    except (FileChanged, DecodeError, UnsupportedTransferSyntax, UnsupportedSeries):
+        shown = _read_shown(handle, middle.row, middle.index)
+    except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(stored, row.rescale)), "Computed"),)
+    return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
 
 
 def _named(window: Window, name: str) -> NamedWindow:

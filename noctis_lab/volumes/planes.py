@@ -15,13 +15,23 @@ from numpy.typing import NDArray
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
-from noctis_lab.dicom.header import read_header
+from noctis_lab.dicom.header import Header, Limits, read_header
+from noctis_lab.dicom.scanner import DEFAULT_LIMITS
 from noctis_lab.dicom.stored import to_stored
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import FileChanged, InvalidDicom, NoPixels, UnsupportedTransferSyntax
 from noctis_lab.storage.files import Storage
+from noctis_lab.storage.layout import instance_name
 
-__all__ = ["instance_file", "is_plain", "open_plane", "read_plane", "read_plane_into"]
+__all__ = [
+    "InstancePaths",
+    "instance_file",
+    "is_plain",
+    "open_plane",
+    "read_instance_header",
+    "read_plane",
+    "read_plane_into",
+]
 
 _HASH_CHUNK = 1 << 20
 
@@ -31,6 +41,24 @@ def instance_file(storage: Storage, row: InstanceRow) -> Path:
     if row.in_place is not None:
         return row.in_place.path
     return storage.instance_path(row.StudyInstanceUID, row.SeriesInstanceUID, row.sha256)
+
+
+class InstancePaths:
+    """Paths of instances' files as text: to make a `Path` of each takes longer than to open it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._folders: dict[tuple[str, str], str] = {}
+
+    def of(self, row: InstanceRow) -> str:
+        """Return the path of `instance_file`."""
+        if row.in_place is not None:
+            return os.fspath(row.in_place.path)
+        key = (row.StudyInstanceUID, row.SeriesInstanceUID)
+        folder = self._folders.get(key)
+        if folder is None:
+            folder = self._folders[key] = os.fspath(self._storage.series_folder(*key))
+        return f"{folder}{os.sep}{instance_name(row.sha256)}"
 
 
 def is_plain(layout: PixelLayout) -> bool:
@@ -45,7 +73,7 @@ def is_plain(layout: PixelLayout) -> bool:
 
 
 @contextmanager
-def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
+def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]]:
     """Open an instance's file and say where its pixels lie.
 
     Yields
@@ -64,22 +92,71 @@ def open_plane(path: Path, row: InstanceRow) -> Iterator[tuple[int, PixelLayout]
     if row.pixels is None:
         raise NoPixels(row.SeriesInstanceUID, f"instance {row.SOPInstanceUID} has no pixel data")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise FileChanged(
-            f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
-            "'noctis fsck' says what else is missing",
-            SOPInstanceUID=row.SOPInstanceUID,
-            path=str(path),
-        ) from error
+        raise _file_lost(path, row, error) from error
     try:
         found = os.fstat(descriptor)
         layout = row.pixels
         if not _is_as_catalogued(row, found):
-            layout = _parse_again(path, descriptor, row, found.st_size)
+            layout = read_instance_header(Path(path), row).pixels or layout
         yield descriptor, layout
     finally:
         os.close(descriptor)
+
+
+def read_instance_header(
+    path: Path, row: InstanceRow, *, limits: Limits = DEFAULT_LIMITS
+) -> Header:
+    """Read an instance's header from its file, whose data set is the catalogued one.
+
+    Raises
+    ------
+    FileChanged
+        The file is missing, or its data set is another one now: where size or time are others
+        than catalogued (a copy, a `touch`, or other content) the hash tells.
+    InvalidDicom
+        As `header.read_header`, of a file as it was catalogued: a bound of `limits`, say.
+    """
+    try:
+        is_same = _is_as_catalogued(row, os.stat(path))
+        header = read_header(path, limits=limits)
+        if is_same or _data_set_sha256(path, header.data_set_offset) == row.sha256:
+            return header
+    except OSError as error:
+        raise _file_lost(path, row, error) from error
+    except InvalidDicom as error:
+        if is_same:
+            raise
+        raise _file_changed(path, row) from error
+    raise _file_changed(path, row)
+
+
+def _file_lost(path: Path | str, row: InstanceRow, error: OSError) -> FileChanged:
+    return FileChanged(
+        f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
+        "'noctis fsck' says what else is missing",
+        SOPInstanceUID=row.SOPInstanceUID,
+        path=str(path),
+    )
+
+
+def _file_changed(path: Path, row: InstanceRow) -> FileChanged:
+    return FileChanged(
+        f"the file of instance {row.SOPInstanceUID} is not what was catalogued; index it again, or "
+        "restore it",
+        SOPInstanceUID=row.SOPInstanceUID,
+        path=str(path),
+    )
+
+
+def _data_set_sha256(path: Path, offset: int) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        stream.seek(offset)
+        while piece := stream.read(_HASH_CHUNK):
+            digest.update(piece)
+    return digest.digest()
 
 
 def _is_as_catalogued(row: InstanceRow, found: os.stat_result) -> bool:
@@ -90,39 +167,10 @@ def _is_as_catalogued(row: InstanceRow, found: os.stat_result) -> bool:
     return found.st_size == row.data_set_offset + row.data_set_length
 
 
-def _parse_again(path: Path, descriptor: int, row: InstanceRow, size_bytes: int) -> PixelLayout:
-    """Return the layout as the file has it now, if its data set is still the catalogued one.
-
-    The size or the time is another one: a copy, a `touch`, or other content. The hash tells.
-    """
-    changed = FileChanged(
-        f"the file of instance {row.SOPInstanceUID} is not what was catalogued; index it again, or "
-        "restore it",
-        SOPInstanceUID=row.SOPInstanceUID,
-        path=str(path),
-    )
-    try:
-        header = read_header(path)
-    except InvalidDicom as error:
-        raise changed from error
-    digest = hashlib.sha256()
-    offset = header.data_set_offset
-    while offset < size_bytes:
-        piece = os.pread(descriptor, _HASH_CHUNK, offset)
-        if not piece:
-            break
-        digest.update(piece)
-        offset += len(piece)
-    assert row.pixels is not None
-    if digest.digest() != row.sha256 or header.pixels is None:
-        raise changed
-    return header.pixels
-
-
 def read_plane_into(
-    descriptor: int, layout: PixelLayout, out: NDArray[Any], *, frame: int = 0
+    descriptor: int, layout: PixelLayout, out: NDArray[Any], *, frame: int = 0, first_row: int = 0
 ) -> None:
-    """Read one plain frame's stored values straight into an array.
+    """Read stored values of one plain frame, all rows or some, straight into an array.
 
     Parameters
     ----------
@@ -131,7 +179,9 @@ def read_plane_into(
     layout
         For which `is_plain` holds.
     out
-        ndarray of `native_dtype`, shape (rows, columns), C-contiguous.
+        ndarray of `native_dtype`, shape (any rows, columns), C-contiguous.
+    frame, first_row
+        Counted from 0.
 
     Raises
     ------
@@ -139,7 +189,8 @@ def read_plane_into(
         The file ends before the frame does.
     """
     target = memoryview(out).cast("B")
-    offset = layout.offset + frame * len(target)
+    rows_before = frame * layout.rows + first_row
+    offset = layout.offset + rows_before * layout.columns * out.itemsize
     done = 0
     while done < len(target):
         count = os.preadv(descriptor, [target[done:]], offset + done)

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import uvicorn
@@ -22,7 +23,7 @@ from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.pages import API_PATH, mount_pages
 from noctis_lab.web.auth import Gate, current_visit
 from noctis_lab.web.guard import Guard
-from noctis_lab.web.limits import Limits
+from noctis_lab.web.limits import MOST_UPLOADS, Limits
 from noctis_lab.web.live import LiveFeed
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.remembered import Remembered
@@ -41,6 +42,7 @@ from noctis_lab.web.routes import (
 from noctis_lab.web.schemas import ProblemAnswer
 
 __all__ = ["create_app", "serve_web"]
+from noctis_lab.web.underway import Underway
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +72,8 @@ def create_app(lab: Lab) -> Guard:
         The open archive; the caller closes it after the application has shut down.
     """
     feed = LiveFeed(poll=lab.catalog.poll_events, last_event_id=lab.catalog.last_event_id)
+    # Their own: unpacking takes minutes, and every other request needs one of the loop's few.
+    upload_threads = ThreadPoolExecutor(MOST_UPLOADS, thread_name_prefix="upload")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -81,6 +85,7 @@ def create_app(lab: Lab) -> Guard:
             polling.cancel()
             with suppress(asyncio.CancelledError):
                 await polling
+            await asyncio.to_thread(upload_threads.shutdown, cancel_futures=True)
 
     app = FastAPI(
         title="noctis_lab",
@@ -94,7 +99,8 @@ def create_app(lab: Lab) -> Guard:
     )
     gate, limits = Gate(lab), Limits()
     app.state.lab, app.state.gate, app.state.limits = lab, gate, limits
-    app.state.feed = feed
+    app.state.feed, app.state.upload_threads = feed, upload_threads
+    app.state.underway = Underway()
     app.state.receiver = Remembered(
         lambda: is_listening(lab.settings), every_s=_RECEIVER_ASKED_EVERY_S
     )

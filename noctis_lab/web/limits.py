@@ -12,14 +12,21 @@ from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter, SlidingWindowCounterRateLimiter
 
-__all__ = ["BODY_BYTES", "BODY_SECONDS", "UPLOADS_AT_ONCE", "UPLOAD_BYTES_PER_S", "Limits"]
+__all__ = [
+    "BODY_BYTES",
+    "BODY_SECONDS",
+    "MOST_UPLOADS",
+    "UPLOADS_AT_ONCE",
+    "UPLOAD_BYTES_PER_S",
+    "Limits",
+]
 
 BODY_BYTES = 64 * 1024  #: no route but those that stream reads a longer request body
 BODY_SECONDS = 10.0  #: a body that takes longer to come is refused
 UPLOADS_AT_ONCE = 4  #: bodies that one principal may send at a time
 UPLOAD_BYTES_PER_S = 4_000  #: a body that comes slower than this on average is refused
+MOST_UPLOADS = 16  #: bodies of all principals at a time: each holds a thread while it writes
 
-_MOST_UPLOADS = 16  # of all principals: each holds a thread while it writes
 _SIGN_IN_PER_ADDRESS = RateLimitItemPerMinute(20)
 _SIGN_IN_PER_NAME = RateLimitItemPerMinute(5)
 # A series of 300 frames in requests of one frame, ten times over.
@@ -63,7 +70,7 @@ class Limits:
     def uploading(self, principal: str) -> Iterator[bool]:
         """Count an upload for the length of a block; False: there are too many, it may not be."""
         is_allowed = (
-            self._uploads[principal] < UPLOADS_AT_ONCE and self._uploads.total() < _MOST_UPLOADS
+            self._uploads[principal] < UPLOADS_AT_ONCE and self._uploads.total() < MOST_UPLOADS
         )
         if not is_allowed:
             yield False

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from noctis_lab.catalog.records import QuarantineRow, ReceiptSource, SenderRow, UnknownSenderRow
 from noctis_lab.catalog.senders import canonical_address
@@ -32,12 +39,16 @@ __all__ = [
     "StudyFilters",
     "UploadAnswer",
     "UploadItemAnswer",
+    "UploadProgressAnswer",
     "UploadTerms",
 ]
 
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
-FacilityName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w .-]+$")]
+FacilityName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[\w .-]+$"),
+]
 Address = Annotated[
     str, Field(max_length=64), AfterValidator(lambda text: canonical_address(text) if text else "")
 ]
@@ -224,6 +235,13 @@ class UploadAnswer(_Given):
     conflicts: int
     rejected: int
     items: tuple[UploadItemAnswer, ...]
+
+
+class UploadProgressAnswer(_Given):
+    """Of an upload's files, those that have come to their end, and those found so far."""
+
+    done: int
+    found: int
 
 
 class DemoAnswer(_Given):

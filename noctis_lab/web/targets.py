@@ -80,6 +80,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule("/upload", Kind.PLACE, action=Action.UPLOAD),
     _rule("/upload/ws", Kind.PLACE, action=Action.UPLOAD),
     _rule(f"{_API}/upload", Kind.PLACE, action=Action.UPLOAD, is_streamed=True),
+    _rule(f"{_API}/upload/progress", Kind.PLACE, action=Action.UPLOAD),
     _rule(f"{_API}/demo", Kind.PLACE, action=Action.ADMINISTER),
     _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
     _rule("/viewer/{uid}/ws", Kind.STUDY),

@@ -6,6 +6,7 @@ import base64
 import csv
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,48 @@ def test_a_folder_goes_as_a_whole_into_the_facility_that_is_chosen(
     expect(row).to_contain_text("3", timeout=5000)
     found = find_studies(site.catalog, text="FOLDER", facilities=frozenset({"west"}))
     assert [study.instance_count for study in found.rows] == [3]
+    assert watched.complaints == []
+
+
+def test_many_small_files_go_together_and_each_has_its_end(
+    watched: Watched, site: Site, tmp_path: Path
+) -> None:
+    page = watched.page
+    files = series_files(tmp_path, "MANY^SMALL", planes=130)
+    other = tmp_path / "notes.txt"
+    other.write_text("A diary, which is no DICOM at all.\n" * 10)
+    archive = tmp_path / "more.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path in series_files(tmp_path, "MORE^ZIPPED"):
+            zipped.write(path, path.name)
+    expect(page.get_by_role("button", name="Choose files")).to_be_visible()
+    choose(page, [*files, other, archive])
+    expect(page.locator(".upgoing .f14")).to_have_text("132 / 132", timeout=10_000)
+    expect(page.get_by_role("button", name="Report (CSV)")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report (CSV)").click()
+    with Path(download.value.path()).open(newline="") as text:
+        rows = {row["file"]: (row["outcome"], row["files"]) for row in csv.DictReader(text)}
+    each = {path.name: ("stored", "1") for path in files}
+    assert rows == each | {"notes.txt": ("not taken", "1"), "more.zip": ("stored", "3")}
+    assert site.catalog.counts().instances == 133
+    assert sum("/upload?" in url for url in watched.wire) <= 5
+    assert watched.complaints == []
+
+
+def test_a_zip_tells_how_far_it_is(watched: Watched, site: Site, tmp_path: Path) -> None:
+    page = watched.page
+    archive = tmp_path / "long.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path in series_files(tmp_path, "LONG^ZIP", planes=700):
+            zipped.write(path, path.name)
+    expect(page.get_by_role("button", name="Choose files")).to_be_visible()
+    choose(page, [archive])
+    expect(page.locator(".upgoing")).to_contain_text("taking in long.zip · ", timeout=10_000)
+    expect(page.locator(".upgoing")).to_contain_text("/ 700 files")
+    expect(page.locator(".upgroup summary", has_text="stored")).to_contain_text(
+        "700", timeout=20_000
+    )
     assert watched.complaints == []
 
 

@@ -268,6 +268,21 @@ def test_series_change_by_key_and_by_click_and_stay_in_the_address(
     assert soon(lambda: any(view.state.index == 0 for view in python_views(seen.series)))
 
 
+def test_a_tilted_stack_is_badged_and_the_badge_tells_why(watched: Watched, site: Site) -> None:
+    tilted = site.admit(ct_series(planes=4, gantry_tilt_deg=12, seed="tilted"), "local")
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{tilted.study}?series={tilted.series}")
+    badge = page.locator(".stage .note .badge")
+    expect(badge).to_have_text("Tilt 12.0°")
+    told = page.locator(".stage .sentence")
+    expect(told).to_be_hidden()
+    badge.click()
+    expect(told).to_contain_text("lean 12.0° from their normal")
+    badge.click()
+    expect(told).to_be_hidden()
+    assert watched.complaints == []
+
+
 def test_pixels_that_cannot_be_read_are_told_in_words_and_asked_for_again(
     watched: Watched, site: Site
 ) -> None:

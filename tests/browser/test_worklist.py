@@ -36,6 +36,17 @@ def test_a_study_that_arrives_appears_within_two_seconds_without_reload(
     assert watched.foreign == []
 
 
+def test_a_badge_tells_its_sentence_on_a_click(watched: Watched, site: Site) -> None:
+    site.admit(named_series("TOLD^ONE"), "local")
+    page = watched.page
+    page.locator(".tb .badge.live").first.click(timeout=5000)
+    told = page.locator(".why:popover-open")
+    expect(told).to_contain_text("the series is not yet quiet")
+    page.keyboard.press("Escape")
+    expect(told).to_have_count(0)
+    assert watched.complaints == []
+
+
 def test_names_are_text_whatever_they_hold(watched: Watched, site: Site) -> None:
     seen = site.admit(named_series(HOSTILE_NAME), "local")
     page = watched.page
@@ -172,3 +183,16 @@ def test_light_stays_chosen(watched: Watched, site: Site) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(245, 246, 248)"
+
+
+def test_what_is_to_be_copied_means_this_archive_and_no_other(watched: Watched, site: Site) -> None:
+    page, root = watched.page, str(site.settings.root)
+    expect(page.get_by_text(f"noctis index /data/trial --in-place --root {root}")).to_be_visible()
+    expect(page.locator("pre.code")).to_contain_text(f'nl.open_lab("{root}")')
+    site.admit(named_series("COPIED^ONE"), "local")
+    expect(page.locator(".tb .tr .pn")).to_have_count(1, timeout=5000)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Python").first.click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f'nl.open_lab("{root}")' in copied
+    assert watched.complaints == []

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 from noctis_lab.catalog import migrate, schema
 from noctis_lab.catalog.commit_statements import CommitStatements
 from noctis_lab.catalog.connection import Connections, Statement
-from noctis_lab.catalog.migrate import REVISIONS, ensure_schema
+from noctis_lab.catalog.migrate import REVISIONS, ensure_schema, upgrade
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.errors import SchemaMismatch
 from tests.catalog.catalog_entries import entry
@@ -33,7 +33,9 @@ def test_an_empty_root_is_initialised_by_whoever_comes_first(tmp_path: Path) -> 
         assert catalog.counts().instances == 0
     with sqlite3.connect(tmp_path / "new" / "root" / "catalog" / "catalog.sqlite") as connection:
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
-        assert connection.execute("select * from alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("select * from alembic_version").fetchall() == [
+            (schema.REVISION,)
+        ]
     connection.close()
 
 
@@ -88,9 +90,37 @@ def test_an_older_schema_is_refused_with_the_command(tmp_path: Path) -> None:
     connections = Connections(tmp_path / "catalog", lock_timeout_s=5)
     try:
         with pytest.raises(SchemaMismatch, match="noctis migrate"):
-            ensure_schema(connections, may_migrate=False, revisions=("0001", "0002"))
+            ensure_schema(connections, may_migrate=False, revisions=(*REVISIONS, "9999"))
     finally:
         connections.close()
+
+
+def test_facts_of_an_older_schema_are_found_out_anew(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    connections = Connections(tmp_path / "catalog", lock_timeout_s=5)
+    with connections.write() as connection:
+        upgrade(connection, "0001")
+    connections.close()
+    values = dict.fromkeys(("series_key", "study_key", "instance_count", "frame_count"), 1)
+    values |= dict.fromkeys(("image_count", "stored_bytes", "first_received_at"), 1)
+    values |= dict.fromkeys(("last_received_at", "summarised_at", "is_volume"), 1)
+    texts = {"SeriesInstanceUID": "1.2.3", "reference": "1.2.3", "geometry_note": "9 planes."}
+    row = {**values, **texts, "is_dirty": 0, "is_withheld": 0}
+    with sqlite3.connect(tmp_path / "catalog" / "catalog.sqlite") as raw:
+        places = ", ".join(f":{name}" for name in row)
+        raw.execute(f"insert into series ({', '.join(row)}) values ({places})", row)
+    raw.close()
+
+    with (
+        open_catalog(tmp_path, may_migrate=True) as catalog,
+        catalog.connections.read() as connection,
+    ):
+        facts = connection.exec_driver_sql(
+            "select summarised_at, is_volume, geometry_note, stack_count from series"
+        ).one()
+        jobs = connection.exec_driver_sql("select kind, key, revision from job").all()
+    assert tuple(facts) == (None, None, None, None)
+    assert [tuple(job) for job in jobs] == [("summarise-series", "1.2.3", 1)]
 
 
 def test_the_schema_and_the_hot_statements_are_postgresqls_too() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,20 @@ def test_accepting_and_discarding_ask_first(root: Path) -> None:
     assert "Nothing is in quarantine" in quarantine(root, "list").output
 
 
+def test_several_are_settled_at_once_and_what_cannot_be_is_told(root: Path, tmp_path: Path) -> None:
+    with open_archive(Settings(root=root, min_free_bytes=0)) as archive:
+        planes = ct_series(planes=1, rows=16, columns=16)
+        planes[0].ReferringPhysicianName = "WILSON^J"
+        archive.pipeline.admit_file(write_series(planes, tmp_path / "third")[0], RECEIPT)
+    rows = json.loads(quarantine(root, "list", "--json").output)
+    ids = [row["quarantine_id"] for row in rows]
+    assert len(ids) == 2
+    answer = quarantine(root, "discard", ids[0], "0" * 32, ids[1][:12], "--yes")
+    assert answer.exit_code == 3
+    assert "nothing is kept aside under" in answer.stderr
+    assert "Nothing is in quarantine" in quarantine(root, "list").output
+
+
 def test_an_unknown_id_is_told_as_one(root: Path) -> None:
     for command in ("show", "accept", "discard"):
         answer = quarantine(root, command, "0" * 32, *(["--yes"] if command != "show" else []))
@@ -72,3 +88,14 @@ def test_an_unknown_id_is_told_as_one(root: Path) -> None:
 def test_no_archive_is_made_by_asking(tmp_path: Path) -> None:
     assert quarantine(tmp_path / "none", "list").exit_code == 1
     assert not (tmp_path / "none").exists()
+
+
+def test_a_reason_is_shown_so_that_no_terminal_obeys_it(root: Path) -> None:
+    held = only_id(root)
+    with closing(sqlite3.connect(root / "catalog" / "catalog.sqlite")) as database:
+        database.execute("update quarantine set reason = ?", ("\x1b]0;ours\x07[/red]\nnext",))
+        database.commit()
+    for words in (["list"], ["show", held], ["discard", held]):
+        answer = quarantine(root, *words, answer="n\n")
+        assert "\x1b" not in answer.output
+        assert "\\x1b]0" in answer.output

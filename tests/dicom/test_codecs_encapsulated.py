@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 import zlib
 from dataclasses import replace
 
@@ -12,19 +13,23 @@ import pytest
 from numpy.typing import NDArray
 
 from noctis_lab.dicom.codecs import CODECS, decode_frame, native_dtype
-from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.color import from_rgb, to_rgb
 from noctis_lab.errors import DecodeError
 from noctis_lab.synthetic import ct_series, formula_stored
 from tests.dicom.pixels import (
     BASELINE,
     DEFLATED_FRAMES,
     ENCAPSULATED_UNCOMPRESSED,
+    EXPLICIT,
     HTJ2K,
     JPEG_2000,
+    JPEG_LS,
     JPEG_XL,
     JPEG_XL_LOSSLESS,
     JPEG_XL_OF_JPEG,
     LOSSLESS,
+    LOSSLESS_JPEG,
+    RLE,
     colour_layout,
     first_frame,
     layout_of,
@@ -61,7 +66,7 @@ def test_colour_stays_in_the_space_that_is_stated(rgb: NDArray[np.uint8]) -> Non
         rgb, level=100, colorspace="RGB", outcolorspace="YCBCR", subsampling="444"
     )
     stored = decode_frame(colour_layout("YBR_FULL"), BASELINE, as_ybr)
-    assert np.abs(to_rgb(stored, "YBR_FULL").astype(int) - rgb).max() <= 3
+    assert np.abs(to_rgb(stored, "YBR_FULL", bits_stored=8).astype(int) - rgb).max() <= 3
     # JFIF says YCbCr, the header says RGB: the result must be RGB all the same.
     stored = decode_frame(colour_layout("RGB"), BASELINE, as_ybr)
     assert np.abs(stored.astype(int) - rgb).max() <= 3
@@ -74,14 +79,14 @@ def test_colour_kept_as_rgb_stays_untouched(rgb: NDArray[np.uint8]) -> None:
     stored = decode_frame(colour_layout("RGB"), BASELINE, as_rgb)
     assert np.abs(stored.astype(int) - rgb).max() <= 2
     stored = decode_frame(colour_layout("YBR_FULL"), BASELINE, as_rgb)
-    assert np.abs(to_rgb(stored, "YBR_FULL").astype(int) - rgb).max() <= 4
+    assert np.abs(to_rgb(stored, "YBR_FULL", bits_stored=8).astype(int) - rgb).max() <= 4
 
 
 def test_jpeg2000_undoes_its_own_colour_transform(rgb: NDArray[np.uint8]) -> None:
     payload = imagecodecs.jpeg2k_encode(rgb, level=0, codecformat="j2k", reversible=True, mct=True)
     stored = decode_frame(colour_layout("YBR_RCT"), JPEG_2000, payload)
     np.testing.assert_array_equal(stored, rgb)
-    np.testing.assert_array_equal(to_rgb(stored, "YBR_RCT"), rgb)
+    np.testing.assert_array_equal(to_rgb(stored, "YBR_RCT", bits_stored=8), rgb)
 
 
 def test_codestreams_sign_bit_yields_to_pixel_representation() -> None:
@@ -160,7 +165,7 @@ def test_jpeg_xl_of_colours_and_of_a_jpeg(rgb: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(stored, rgb)
     perceptual = bytes(imagecodecs.jpegxl_encode(rgb, distance=0.5))
     stored = decode_frame(colour_layout("XYB"), JPEG_XL, perceptual)
-    assert np.abs(to_rgb(stored, "XYB").astype(int) - rgb).mean() < 3
+    assert np.abs(to_rgb(stored, "XYB", bits_stored=8).astype(int) - rgb).mean() < 3
     jpeg = imagecodecs.jpeg8_encode(rgb, level=90)
     packed = bytes(imagecodecs.jpegxl_encode_jpeg(jpeg))
     stored = decode_frame(colour_layout("YBR_FULL_422"), JPEG_XL_OF_JPEG, packed)
@@ -197,3 +202,49 @@ def test_arithmetic_coding_changes_no_sample(syntax: str) -> None:
     )
     stored = decode_frame(layout, syntax, base64.b85decode(_ARITHMETIC[syntax]))
     np.testing.assert_array_equal(stored, expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["native", "planar", "RLE", "JPEG-LS", "JPEG 2000", "JPEG lossless"]
+)
+def test_ybr_full_of_every_lossless_codec_is_the_same_rgb(
+    name: str, rgb: NDArray[np.uint8]
+) -> None:
+    ybr = np.ascontiguousarray(from_rgb(rgb, bits_stored=8))
+    planes = np.ascontiguousarray(np.moveaxis(ybr, 2, 0))
+    layout = colour_layout("YBR_FULL")
+    syntax, payload = {
+        "native": (EXPLICIT, ybr.tobytes()),
+        "planar": (EXPLICIT, planes.tobytes()),
+        "RLE": (RLE, _rle_segments(planes)),
+        "JPEG-LS": (JPEG_LS, bytes(imagecodecs.jpegls_encode(ybr))),
+        "JPEG 2000": (
+            JPEG_2000,
+            bytes(imagecodecs.jpeg2k_encode(ybr, mct=False, reversible=True, codecformat="j2k")),
+        ),
+        "JPEG lossless": (
+            LOSSLESS_JPEG,
+            bytes(
+                imagecodecs.jpeg8_encode(ybr, lossless=True, colorspace="RGB", outcolorspace="RGB")
+            ),
+        ),
+    }[name]
+    if syntax == EXPLICIT:
+        layout = replace(layout, encapsulated=False, planar_configuration=int(name == "planar"))
+    stored = decode_frame(layout, syntax, payload)
+    np.testing.assert_array_equal(stored, ybr)
+    back = to_rgb(stored, "YBR_FULL", bits_stored=8)
+    assert np.abs(back.astype(int) - rgb).max() <= 2
+
+
+def _rle_segments(planes: NDArray[np.uint8]) -> bytes:
+    """Encode literal runs alone, by hand (PS3.5 G.3)."""
+    segments = []
+    for plane in planes:
+        raw = plane.tobytes()
+        runs = [raw[at : at + 128] for at in range(0, len(raw), 128)]
+        segment = b"".join(bytes([len(run) - 1]) + run for run in runs)
+        segments.append(segment + b"\0" * (len(segment) % 2))
+    offsets = np.cumsum([64, *map(len, segments[:-1])])
+    header = struct.pack("<4I", len(segments), *offsets) + bytes(48)
+    return header + b"".join(segments)

@@ -59,6 +59,18 @@ def test_a_frame_that_is_cut_short_is_a_decode_error(syntax: str) -> None:
             decode_frame(layout, syntax, payload[:length])
 
 
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_a_frame_that_lacks_bytes_before_its_end_is_a_decode_error(syntax: str) -> None:
+    stored = np.random.default_rng(5).integers(0, 3000, (1, 33, 20))
+    series = ct_series(
+        planes=1, rows=33, columns=20, signed=False, stored=stored, transfer_syntax_uid=syntax
+    )
+    payload, layout = first_frame(series[0]).rstrip(b"\0"), layout_of(series[0])
+    for cut in (2, 9, 100, len(payload) // 2):
+        with pytest.raises(DecodeError):
+            decode_frame(layout, syntax, payload[: -2 - cut] + payload[-2:])
+
+
 @pytest.mark.parametrize("syntax", [*LOSSLESS, BASELINE])
 def test_noise_is_a_decode_error(syntax: str) -> None:
     layout = make_layout(rows=33, columns=20, encapsulated=True)

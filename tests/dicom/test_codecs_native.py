@@ -157,3 +157,38 @@ def _after_file_meta(path: Path) -> bytes:
         pydicom.filereader.read_preamble(file, force=False)
         pydicom.filereader._read_file_meta_info(file)
         return file.read()
+
+
+@pytest.mark.parametrize("high_bit", [11, 12, 15])
+@pytest.mark.parametrize("signed", [0, 1])
+def test_bits_around_the_stored_ones_never_reach_the_values(high_bit: int, signed: int) -> None:
+    values = np.array([[0, 1, 2047, 2048], [4095, 2049, 7, 1000]], np.uint16)
+    lowest = high_bit - 11
+    below = np.uint16((1 << lowest) - 1)
+    above = np.uint16(0xFFFF & ~((1 << high_bit + 1) - 1))
+    words = (values << np.uint16(lowest)) | below | above
+    layout = make_layout(bits_stored=12, high_bit=high_bit, pixel_representation=signed)
+    stored = decode_frame(layout, EXPLICIT, words.astype("<u2").tobytes())
+    expected = values.astype(int)
+    if signed:
+        expected -= (expected >> 11) << 12
+    assert stored.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 24])
+def test_pixels_packed_across_bytes_are_refused_by_name(bits: int) -> None:
+    layout = make_layout(bits_allocated=bits, bits_stored=bits, high_bit=bits - 1)
+    with pytest.raises(DecodeError, match=f"{bits} bits allocated, packed across bytes"):
+        decode_frame(layout, EXPLICIT, bytes(100))
+
+
+def test_integers_of_thirty_two_bits_keep_their_sign() -> None:
+    layout = make_layout(bits_allocated=32, bits_stored=32, high_bit=31, pixel_representation=1)
+    words = np.array([[-(1 << 31), -1, 0, 1], [(1 << 31) - 1, 5, -5, 1 << 24]], "<i4")
+    stored = decode_frame(layout, EXPLICIT, words.tobytes())
+    assert stored.dtype == np.int32
+    np.testing.assert_array_equal(stored, words)
+    layout = make_layout(bits_allocated=32, bits_stored=20, high_bit=19, pixel_representation=1)
+    words = np.array([[0x80000, 0x7FFFF, 0xFFF00001, 0], [1, 2, 3, 0xFFFFF]], "<u4")
+    stored = decode_frame(layout, EXPLICIT, words.tobytes())
+    assert stored.ravel().tolist() == [-(1 << 19), (1 << 19) - 1, 1, 0, 1, 2, 3, -1]

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless
 
-from noctis_lab.dicom.content import content_difference
+from noctis_lab.dicom.content import content_difference, differing_elements
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import InvalidDicom
 from noctis_lab.synthetic import ct_series
@@ -160,6 +160,15 @@ def test_a_changed_element_is_other_content(
     assert difference.startswith("elements differ: ")
     assert named in difference
     assert "Muller" not in difference
+
+
+def test_pixels_are_told_beside_elements(make_dataset: Make, put: Put) -> None:
+    changed = make_dataset(PatientID="1")
+    changed.PixelData = bytes(len(changed.PixelData))
+    path, other = put(make_dataset(), "a"), put(changed, "b")
+
+    assert content_difference(path, other) == "elements differ: PatientID; pixels differ"
+    assert differing_elements(path, other) == ["PixelData", "PatientID"]
 
 
 def test_a_nested_change_is_named_by_its_path(rich: Make, put: Put) -> None:

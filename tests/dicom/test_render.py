@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from skimage.transform import downscale_local_mean
 
 from noctis_lab.dicom.header import read_header
@@ -16,6 +18,8 @@ from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.dicom.voi import Window
 from noctis_lab.errors import DecodeError
 from noctis_lab.synthetic import ct_series, write_series
+
+type Put = Callable[..., Path]
 
 WINDOW = Window(center=40, width=400)
 
@@ -144,13 +148,56 @@ def test_not_a_number_is_shown_as_zero() -> None:
     ]
 
 
+def test_a_palettes_colours_are_shown(make_dataset: Callable[..., Dataset], put: Put) -> None:
+    ds = make_dataset(PhotometricInterpretation="PALETTE COLOR", Rows=2, Columns=2)
+    ds.PixelData = np.array([0, 1, 2, 2], "<u2").tobytes()
+    colours = np.array([[255, 0, 0], [0, 128, 0], [0, 0, 64]], np.uint16)
+    for number, colour in enumerate(("Red", "Green", "Blue")):
+        setattr(ds, f"{colour}PaletteColorLookupTableDescriptor", [3, 0, 16])
+        entries = (colours[:, number] << 8).astype("<u2").tobytes()
+        setattr(ds, f"{colour}PaletteColorLookupTableData", entries)
+    picture = decoded(read_thumbnail(put(ds), size_px=2))
+    np.testing.assert_array_equal(picture, colours[[0, 1, 2, 2]].reshape(2, 2, 3))
+    del ds.BluePaletteColorLookupTableData
+    with pytest.raises(DecodeError, match="BluePaletteColorLookupTableData"):
+        read_thumbnail(put(ds))
+
+
+def test_colours_of_twelve_bits_are_as_bright_as_of_eight(
+    make_dataset: Callable[..., Dataset], put: Put
+) -> None:
+    deep = np.array([[[4095, 0, 2048], [16, 4080, 0]]], np.uint16)
+    ds = make_dataset(
+        PhotometricInterpretation="RGB", SamplesPerPixel=3, Rows=1, Columns=2, PlanarConfiguration=0
+    )
+    ds.PixelData = deep.astype("<u2").tobytes()
+    picture = decoded(read_thumbnail(put(ds), size_px=2))
+    np.testing.assert_array_equal(picture, deep >> 4)
+    ds.PlanarConfiguration = 1
+    ds.PixelData = np.moveaxis(deep, 2, 0).astype("<u2").tobytes()
+    np.testing.assert_array_equal(decoded(read_thumbnail(put(ds), size_px=2)), deep >> 4)
+
+
+def test_values_of_a_modality_lut_are_shown(make_dataset: Callable[..., Dataset], put: Put) -> None:
+    ds = make_dataset(Rows=1, Columns=2, WindowCenter=500.5, WindowWidth=1001)
+    ds.PixelData = np.array([0, 1], "<u2").tobytes()
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [2, 0, 16], "US"
+    item.add_new(0x00283006, "OW", np.array([1000, 0], "<u2").tobytes())
+    ds.ModalityLUTSequence = [item]
+    assert decoded(read_thumbnail(put(ds), size_px=2)).tolist() == [[255, 0]]
+    item.LUTDescriptor = [3, 0, 16]  # cannot be followed: as they are stored
+    assert decoded(read_thumbnail(put(ds), size_px=2)).max() <= 1
+
+
 @pytest.mark.real_data
 def test_every_real_image_has_a_thumbnail(real_data: Path) -> None:
     names = """ct_philips_headphantom_tilt/I10 pydicom_data/RG3_J2KI.dcm
         pattern_cornerstone/TestPattern_JPEG-Baseline_YBR422.dcm
         pydicom_data/liver_rle.dcm pydicom_data/parametric_map_float.dcm
         pydicom_data/emri_small_big_endian.dcm pydicom_test_files/rtdose_rle.dcm
-        pattern_cornerstone/TestPattern_Palette.dcm"""
+        pattern_cornerstone/TestPattern_Palette.dcm dcm4che_testdata/US-PAL-8-10x-echo
+        pydicom_data/gdcm-US-ALOKA-16_big.dcm pydicom_data/mlut_18.dcm"""
     for name in names.split():
         picture = decoded(read_thumbnail(real_data / "real" / name))
         assert max(picture.shape[:2]) == 128, name

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_rescale as rescale_by_pydicom
 
-from noctis_lab.dicom.rescale import Rescale, apply_rescale, to_float32, value_dtype
+from noctis_lab.dicom.rescale import Rescale, apply_rescale, to_float32, value_dtype, values_units
 
 
 def _rescale(slope: float, intercept: float) -> Rescale:
@@ -77,3 +77,31 @@ def test_float32_values_are_pydicoms_rounded_once(slope: float, intercept: float
     header.RescaleSlope, header.RescaleIntercept = slope, intercept
     expected = rescale_by_pydicom(stored, header).astype(np.float32)
     np.testing.assert_array_equal(to_float32(stored, _rescale(slope, intercept)), expected)
+
+
+@pytest.mark.parametrize(
+    ("modality", "types", "stated", "unit"),
+    [
+        ("PT", [None, None], "BQML", "Bq/ml"),
+        ("PT", ["BQML"], None, "Bq/ml"),
+        ("PT", [None], "GML", "g/ml"),
+        ("PT", [None], "CNTS", "{counts}"),
+        ("CT", [None, None], None, "HU"),
+        ("CT", ["HU", "HU"], None, "HU"),
+        ("CT", ["US"], None, "unspecified"),
+        ("CT", ["HU", "US"], None, "unspecified"),
+        ("DX", [None], "OD", "OD"),
+        ("MR", ["normalized"], None, "normalized"),
+        ("MR", [None], None, "unspecified"),
+        ("CT", [], None, "unspecified"),
+    ],
+)
+def test_units_are_those_stated(
+    modality: str, types: list[str | None], stated: str | None, unit: str
+) -> None:
+    rescales = [Rescale(slope=2.0, intercept=0.0, units=units) for units in types]
+    assert values_units(modality, rescales, stated=stated) == unit
+
+
+def test_a_plane_without_a_rescale_is_in_no_unit() -> None:
+    assert values_units("CT", [_rescale(1, -1024), None]) == "unspecified"

@@ -14,6 +14,9 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 #: Pages whose blocks are run; the dashboard's is a browser's too: tests/browser/test_tutorial.py.
 WALKS = (
+    "how-to/reslice.md",
+    "how-to/doses-segments-contours.md",
+    "how-to/suv.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
     "tutorials/notebook.md",

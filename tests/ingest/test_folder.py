@@ -174,6 +174,22 @@ def test_a_registered_folder_is_not_copied_and_known_again(
     assert tables(archive.storage.root) == before
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_file_of_more_bytes_than_are_taken_is_refused_unread(
+    tmp_path: Path, *, in_place: bool
+) -> None:
+    settings = Settings(root=tmp_path / "root", max_instance_bytes=1 << 20, min_free_bytes=0)
+    planes = ct_series(planes=2, rows=16, columns=16)
+    large, _ = write_series(planes, tmp_path / "large")
+    os.truncate(large, 1 << 40)  # sparse: to hash it would take an hour
+    with open_archive(settings) as small:
+        report = index_paths(
+            small.pipeline, [tmp_path / "large"], facility="local", in_place=in_place
+        )
+    assert (report.indexed, report.counts) == (1, {PassedKind.DAMAGED: 1})
+    assert "max_instance_bytes" in report.rejected[0].reason
+
+
 def test_a_file_whose_meta_group_lies_is_taken_at_its_data_sets_word(
     archive: OpenArchive, tmp_path: Path
 ) -> None:

@@ -7,13 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
 
-from noctis_lab.catalog.records import Commit, InstanceEntry
-from noctis_lab.catalog.store import open_catalog
+from noctis_lab.catalog.columnar import flush_series
+from noctis_lab.catalog.query import Query
+from noctis_lab.catalog.records import Commit, InstanceEntry, InstanceRow, ReceiptSource
+from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.fsck import FsckReport, fsck
@@ -131,6 +135,66 @@ def test_a_copy_takes_the_place_of_a_source_that_is_gone(
     assert (rebuilt.instances, rebuilt.skipped) == (1, ())
 
 
+@pytest.mark.parametrize("is_back", [False, True])
+def test_a_rebuild_after_a_lost_source_came_as_a_copy_gives_the_same_rows(
+    archive: OpenArchive, path: Path, tmp_path: Path, is_back: bool
+) -> None:
+    source = tmp_path / "source.dcm"
+    source.write_bytes(path.read_bytes())
+    register(archive, source)
+    away = source.rename(tmp_path / "unplugged")
+    later = replace(RECEIPT, facility="west", received_at=datetime.now(UTC) + timedelta(minutes=5))
+    assert archive.pipeline.admit_file(path, later).outcome is Outcome.SAME
+    before = rows_of(archive.storage.root, archive.catalog)
+    assert before.facilities == {RECEIPT.facility, "west"}
+    assert before.instance.received_at == RECEIPT.received_at
+    if is_back:
+        away.rename(source)
+    root = close(archive)
+    rebuilt = rebuild(root)
+    assert (rebuilt.instances, rebuilt.skipped) == (1, ())
+    with open_catalog(root) as catalog:
+        assert rows_of(root, catalog) == before
+
+
+@pytest.mark.parametrize("is_in_parquet", [False, True])
+def test_sql_says_where_an_instance_lies_after_its_source_was_lost(
+    archive: OpenArchive, path: Path, tmp_path: Path, is_in_parquet: bool
+) -> None:
+    source = tmp_path / "source.dcm"
+    source.write_bytes(path.read_bytes())
+    register(archive, source)
+    asked = "select is_in_place from instances"
+    with Query(archive.catalog) as query:
+        assert query.sql(asked).fetchall() == [(True,)]
+        if is_in_parquet:
+            flush_series(archive.catalog, str(dcmread(path).SeriesInstanceUID))
+        source.unlink()
+        assert archive.pipeline.admit_file(path, RECEIPT).outcome is Outcome.SAME
+        assert query.sql(asked).fetchall() == [(False,)]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the catalogue has of the one instance that is there."""
+
+    instance: InstanceRow
+    facilities: frozenset[str]
+    described: list[tuple[object, ...]]
+
+
+def rows_of(root: Path, catalog: Catalog) -> Rows:
+    (own,) = (root / "instances").rglob("*.dcm")
+    row = catalog.find_instance(str(dcmread(own).SOPInstanceUID))
+    assert row is not None
+    with Query(catalog) as query:
+        described = query.sql(
+            "select facility, receipt_source, is_in_place, i.received_at, s.first_received_at, "
+            "s.last_received_at from instances i join series s using (SeriesInstanceUID)"
+        ).fetchall()
+    return Rows(row, catalog.facilities_of(row.StudyInstanceUID), described)
+
+
 def close(archive: OpenArchive) -> Path:
     archive.catalog.close()
     return archive.storage.root
@@ -166,6 +230,38 @@ def test_a_source_that_was_touched_or_moved_is_registered_anew(
     assert (rebuilt.records, rebuilt.skipped) == (2, ())
     with open_catalog(root) as catalog:
         assert catalog.find_instance(row.SOPInstanceUID) == row
+
+
+def test_a_group_that_came_again_is_one_act(archive: OpenArchive, tmp_path: Path) -> None:
+    paths = write_series(ct_series(planes=5, rows=8, columns=8), tmp_path / "five")
+    uploaded = replace(RECEIPT, source=ReceiptSource.UPLOAD, facility="west")
+    for path in paths:
+        archive.pipeline.admit_file(path, RECEIPT)
+    before = version_of(archive.catalog)
+    prepared = []
+    for path in (*paths, *paths):
+        fd = os.open(path, os.O_RDONLY)
+        prepared.append(archive.pipeline.prepare(fd, uploaded))
+        os.close(fd)
+    ends = archive.pipeline.admit_together(prepared)
+    assert {each.outcome for each in ends} == {Outcome.SAME}
+    assert version_of(archive.catalog) - before == 1
+    uid = str(dcmread(paths[0]).StudyInstanceUID)
+    assert archive.catalog.facilities_of(uid) == {RECEIPT.facility, "west"}
+    root = close(archive)
+    assert rebuild(root).records == 10
+    with open_catalog(root) as catalog:
+        assert catalog.facilities_of(uid) == {RECEIPT.facility, "west"}
+
+
+def version_of(catalog: Catalog) -> int:
+    """Return a number that grows by one with each transaction that any connection commits."""
+    database = catalog.root / "catalog" / "catalog.sqlite"
+    wal = database.with_name("catalog.sqlite-wal").read_bytes()
+    size = 24 + int.from_bytes(wal[8:12], "big")
+    # SQLite's file format 4.1: a frame that ends a transaction tells the database's size.
+    frames = range(32, len(wal) - size + 1, size)
+    return sum(int.from_bytes(wal[at + 4 : at + 8], "big") > 0 for at in frames)
 
 
 def _interrupt(*_: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -79,6 +79,19 @@ def test_a_conflict_tells_in_what_it_differs(archive: OpenArchive, tmp_path: Pat
     assert ("StudyDescription", "CORRECTED") in {
         (name, coming) for name, _, coming in read_values(archive, found)
     }
+
+
+@pytest.mark.parametrize("act", [accept, discard])
+@pytest.mark.parametrize("wrong", ["../../x", "", "\0", "x" * 5000, "\ud800", "' or 1=1"])
+def test_what_is_no_id_is_not_found(
+    archive: OpenArchive, tmp_path: Path, wrong: str, act: Callable[..., object]
+) -> None:
+    held = conflict(archive, tmp_path, SeriesDescription="other")
+    with pytest.raises(QuarantinedNotFound) as refused:
+        act(archive, wrong, principal="somebody")
+    assert len(str(refused.value)) < 300
+    assert str(refused.value).isascii()
+    assert ids(archive) == [held]
 
 
 def test_other_pixels_are_told_as_such(archive: OpenArchive, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import socket
@@ -9,8 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,11 @@ import pytest
 from noctis_lab.catalog.columnar import flush_series
 from noctis_lab.config import Settings, find_sources, open_settings
 from noctis_lab.ingest.archive import OpenArchive, open_archive
+from noctis_lab.ingest.folder import index_paths
 from noctis_lab.ingest.scp import serve_scp
 from noctis_lab.jobs.doctor import Depth, Finding, State, examine, worst
 from noctis_lab.jobs.doctor.places import check_clock, check_memory
+from noctis_lab.jobs.doctor.services import check_page, check_receiver
 from noctis_lab.synthetic import ct_series, write_series
 from tests.receipts import RECEIPT
 
@@ -51,6 +56,19 @@ def settings(tmp_path: Path) -> Settings:
 
 def told(settings: Settings, **depth: Any) -> dict[str, Finding]:
     return {finding.name: finding for finding in examine(settings, depth=Depth(**depth))}
+
+
+def told_without_privileges(settings: Settings) -> dict[str, Finding]:
+    """Ask in a thread that has given up what lets root pass by a file's mode (capset(2))."""
+
+    def ask() -> dict[str, Finding]:
+        version_3, of_this_thread = 0x20080522, 0
+        header = (ctypes.c_uint32 * 2)(version_3, of_this_thread)
+        assert ctypes.CDLL(None).capset(header, (ctypes.c_uint32 * 6)()) == 0
+        return told(settings)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(ask).result()
 
 
 def everything(root: Path) -> dict[str, tuple[int, int]]:
@@ -116,6 +134,54 @@ def test_a_page_that_rotted_is_found(settings: Settings) -> None:
     assert told(settings)["database"].state is State.FAIL
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update instance set sha256 = 'abc'",
+        "update study set StudyInstanceUID = x'ff00'",
+        "update study set last_received_at = 'hello'",
+        "update study set last_received_at = 9000000000000000000",
+    ],
+)
+def test_a_value_of_another_kind_is_a_red_line_and_the_others_go_on(
+    settings: Settings, change: str
+) -> None:
+    with closing(sqlite3.connect(settings.root / "catalog" / "catalog.sqlite")) as database:
+        database.execute(change)
+        database.commit()
+    found = told(settings)
+    assert found["database"].state is State.FAIL
+    assert "noctis rebuild" in found["database"].remedy
+    assert found["incoming"].state is State.PASS
+
+
+def test_a_pipe_in_incoming_is_not_waited_for(settings: Settings) -> None:
+    os.mkfifo(settings.root / "incoming" / "pipe")
+    assert told(settings, quick=True)["incoming"].state is State.PASS
+
+
+def test_a_folder_that_is_missing_is_one_line(settings: Settings) -> None:
+    (settings.root / "incoming").rmdir()
+    found = told(settings, quick=True)
+    assert found["folders"].state is State.WARN
+    assert found["incoming"].state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("closed", ["catalog", "catalog/catalog.sqlite", "instances/*/*/*/*.dcm"])
+def test_what_this_user_may_not_read_is_not_called_damaged(settings: Settings, closed: str) -> None:
+    paths = list(settings.root.glob(closed))
+    assert paths
+    for path in paths:
+        path.chmod(0)
+    found = told_without_privileges(settings)
+    name = "hashes" if closed.startswith("instances") else "database"
+    assert found[name].state is State.FAIL
+    assert "as the user" in found[name].remedy
+    assert "incoming" in found  # the others go on
+    for path in paths:
+        path.chmod(0o700)
+
+
 def test_a_catalogue_without_its_file_names_rebuild(settings: Settings) -> None:
     shutil.rmtree(settings.root / "catalog")
     found = told(settings)
@@ -151,6 +217,35 @@ def test_parquet_files_that_are_gone_or_damaged_are_named(settings: Settings) ->
     assert elements.name in found["Parquet"].text
     assert series.name in found["Parquet"].text
     assert "1 files of nobody" in found["Parquet leftovers"].text
+
+
+def test_a_parquet_file_that_rotted_within_is_found_where_all_is_read(settings: Settings) -> None:
+    folder = settings.root / "catalog" / "columnar"
+    (elements,) = folder.glob("*.elements.parquet")
+    rotten = bytearray(elements.read_bytes())
+    rotten[4:200] = bytes(196)
+    elements.write_bytes(rotten)
+    found = told(settings, timeout_s=None, sample=None)
+    assert found["Parquet"].state is State.FAIL
+    assert elements.name in found["Parquet"].text
+
+
+def test_sources_in_place_that_are_gone_or_touched_are_told(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert "sources in place" not in told(settings)
+    paths = write_series(ct_series(planes=3, rows=8, columns=8, seed="own"), tmp_path / "own")
+    with open_archive(settings) as archive:
+        index_paths(archive.pipeline, [tmp_path / "own"], facility="local", in_place=True)
+    found = told(settings)["sources in place"]
+    assert (found.state, found.text) == (State.PASS, "3 files, there and as registered")
+    assert told(settings, timeout_s=0.0)["sources in place"].state is State.UNKNOWN
+    paths[0].unlink()
+    os.utime(paths[1], (1, 1))
+    found = told(settings)["sources in place"]
+    assert found.state is State.FAIL
+    assert found.text.startswith("2 of 3 looked at are gone or have changed")
+    assert str(tmp_path) not in found.text
 
 
 def test_files_that_are_damaged_lost_or_not_catalogued_are_told(settings: Settings) -> None:
@@ -210,7 +305,7 @@ def test_who_waits_and_what_is_kept_aside_are_amber(settings: Settings, tmp_path
     found = told(settings)
     assert worst(found.values()) is State.WARN
     assert found["senders"].remedy.startswith("noctis sender list --root ")
-    assert found["quarantine"].text.startswith("1 files kept aside, the oldest ")
+    assert found["quarantine"].text.startswith("1 file kept aside, the oldest ")
 
 
 def test_an_archive_open_to_the_network_needs_senders_and_passwords(settings: Settings) -> None:
@@ -270,6 +365,42 @@ def test_a_port_that_somebody_else_has_is_red(settings: Settings, stranger: int)
     assert found["receiver"].state is found["page"].state is State.FAIL
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 100,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 3000,
+        b"HTTP/1.1 500 No\r\n\r\n" + b'{"status": "ok"}',
+        b"\xff" * 9000,
+    ],
+)
+def test_a_stranger_who_drips_or_raves_holds_nobody_up(settings: Settings, said: bytes) -> None:
+    def drip(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                peer = listener.accept()[0]
+                with peer, suppress(OSError):
+                    peer.sendall(said)
+                    while len(said) < 200:
+                        time.sleep(0.1)
+                        peer.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        taken = settings.model_copy(update={"port": listener.getsockname()[1]})
+        began_s = time.monotonic()
+        (found,) = check_page(taken, None)
+    assert found.state is State.FAIL
+    assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.parametrize("noted", ["A@127.0.0.1:99999", f"A@127.0.0.1:{'9' * 5000}", "@:", "A@x:"])
+def test_a_note_of_no_address_is_passed_over(settings: Settings, noted: str) -> None:
+    assert [each.state for each in check_receiver(settings, noted)] == [State.UNKNOWN]
+    page = f"http://{noted.partition('@')[2]}/"
+    assert [each.state for each in check_page(settings, page)] == [State.UNKNOWN]
+
+
 def test_a_clock_that_was_set_back_is_told() -> None:
     now = datetime(2026, 11, 1, tzinfo=UTC)
     assert check_clock(now, now - timedelta(days=1)).state is State.PASS
@@ -281,7 +412,9 @@ def test_more_memory_than_there_is_is_told(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:        2097152 kB\n")  # 2 GiB
     settings = settings_of(tmp_path)
-    assert check_memory(settings, meminfo=meminfo).state is State.WARN
+    short = check_memory(settings, meminfo=meminfo)
+    assert short.state is State.WARN
+    assert "of 2.1 GB" in short.text  # as the pages count
     assert check_memory(settings, meminfo=tmp_path / "none").state is State.UNKNOWN
 
 

@@ -25,7 +25,7 @@ from noctis_lab.ingest.pipeline import Outcome
 from noctis_lab.jobs.handlers import HANDLERS, HOUSEKEEPING, Handler
 from noctis_lab.jobs.worker import run_worker
 from noctis_lab.storage.files import THUMBNAILS, Storage
-from noctis_lab.synthetic import ct_series, write_series
+from noctis_lab.synthetic import ct_series, weighted_mr, write_series
 
 
 class Panic(BaseException):
@@ -99,6 +99,18 @@ def test_a_quiet_series_gets_facts_a_picture_and_its_parquet(
     assert imagecodecs.png_decode(picture.read_bytes()).shape == (128, 128)
     assert len(list(columnar_folder(settings.root).glob("*.parquet"))) == 3
     assert {SeriesFlushed, SeriesSummarised} <= kinds
+
+
+def test_facts_that_only_headers_tell_are_found_too(settings: Settings, tmp_path: Path) -> None:
+    uid = admit(settings, weighted_mr("echo"), tmp_path / "in")
+    with open_catalog(settings.root) as catalog, working(settings):
+        wait_until(lambda: not waiting(catalog))
+        series = catalog.find_series(uid)
+    assert series is not None
+    facts = series.facts
+    assert (facts.is_volume, facts.stack_count, facts.extra_dim) == (True, 1, "echo")
+    assert (facts.extra_size, facts.residual_mm) == (3, 0)
+    assert str(facts.geometry_note).startswith("3 echoes of 3 planes")
 
 
 def test_running_a_handler_twice_changes_nothing(settings: Settings, tmp_path: Path) -> None:

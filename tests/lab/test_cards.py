@@ -20,7 +20,7 @@ from noctis_lab.errors import CannotStack, DecodeError, QueryError
 from noctis_lab.lab import Lab, open_lab, shown
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.series import series_card
-from noctis_lab.synthetic import ct_series
+from noctis_lab.synthetic import ct_series, pet_series, write_series
 from tests.lab.filling import fill
 
 # Hostile values are longer than their VR allows: pydicom, which writes them, says so.
@@ -127,6 +127,15 @@ def test_a_series_says_what_load_gives(lab: Lab) -> None:
         assert "PHANTOM^FORMULA" in shown_as
         assert "2026-01-02" in shown_as
         assert series.SeriesInstanceUID in shown_as
+
+
+def test_a_pet_is_shown_in_the_units_that_load_gives(tmp_path: Path) -> None:
+    write_series(pet_series(planes=2, rows=24, columns=24), tmp_path / "files")
+    with nl.open_lab(tmp_path / "root") as lab:
+        lab.index(tmp_path / "files")
+        series = lab.series().one()
+        assert series.load().attrs["units"] == "Bq/ml"
+        assert "Bq/ml" in text_of(lab, series)
 
 
 def test_a_plain_series_whispers_and_an_exception_speaks(lab: Lab) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import noctis_lab as nl
-from noctis_lab.errors import CannotStack, CatalogError
+from noctis_lab.errors import CatalogError
 from noctis_lab.lab.thumbnails import find_thumbnail
 from noctis_lab.synthetic import NODULE_MM
 from noctis_lab.synthetic.demo import DEMO_SERIES
@@ -56,12 +56,14 @@ def test_every_series_has_a_picture(root: Path) -> None:
             assert np.ptp(np.asarray(picture)) > 100, series.row.SeriesDescription
 
 
-def test_series_that_do_not_open_yet_say_so(root: Path) -> None:
+def test_the_dynamic_and_the_cine_have_times(root: Path) -> None:
     with nl.demo(root) as lab:
-        for modality in ("MR", "US"):
+        for modality, dims in (("MR", "time z y x"), ("US", "time y x channel")):
             (series,) = lab.series(Modality=modality)
-            with pytest.raises(CannotStack):
-                series.load()
+            loaded = series.load()
+            assert loaded.dims == tuple(dims.split())
+            assert loaded.time.attrs["units"] == "s"
+            assert np.all(np.diff(loaded.time) > 0)
 
 
 def test_a_second_call_makes_nothing(root: Path, capfd: pytest.CaptureFixture[str]) -> None:

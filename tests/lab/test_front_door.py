@@ -76,7 +76,7 @@ def test_errors_hold_their_facts() -> None:
 def test_errors_are_one_tree_and_builtins_too() -> None:
     for name in errors.__all__:
         error = getattr(errors, name)
-        assert issubclass(error, errors.NoctisError)
+        assert issubclass(error, errors.NoctisError | UserWarning)
         if error is not errors.NoctisError:
             builtin = [base for base in error.__mro__ if base.__module__ == "builtins"]
             assert set(builtin) - {Exception, BaseException, object}

@@ -16,9 +16,17 @@ import pytest
 
 import noctis_lab as nl
 from noctis_lab.config import open_settings
-from noctis_lab.errors import LabClosed, NotUnique, QueryError, SeriesNotFound, SettingsError
+from noctis_lab.errors import (
+    CannotExport,
+    LabClosed,
+    NotUnique,
+    QueryError,
+    SeriesNotFound,
+    SettingsError,
+)
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.synthetic import ct_series
+from noctis_lab.volumes.export import read_netcdf
 from tests.lab.filling import fill
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -284,3 +292,17 @@ def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
             }
         assert lab.series().df()["instance_count"].sum() == 5
         assert len(repr(lab.series()).splitlines()) == 5  # title, heading, rule, rows
+
+
+def test_a_series_is_exported_whole_or_says_why_not(lab: Lab, tmp_path: Path) -> None:
+    series = next(iter(lab.series(Modality="CT")))
+    path = series.export(to="netcdf", out=tmp_path / "out", pseudonymise=True, dates="keep")
+    made = read_netcdf(path)
+    np.testing.assert_array_equal(made.values, series.load().values)
+    assert series.export(to="netcdf", out=tmp_path / "out", pseudonymise=True, dates="keep") == path
+    pictures = series.export(to="png", out=tmp_path / "out", window=(0, 100), bits=16)
+    assert '"width": 100' in (pictures / "stack.json").read_text()
+    with pytest.raises(CannotExport, match="a surface has a level"):
+        series.export(to="stl", out=tmp_path / "out")
+    with pytest.raises(ValueError, match="tiff"):
+        series.export(to="tiff", out=tmp_path / "out")

@@ -68,6 +68,19 @@ def test_rows_are_what_json_takes_and_only_what_the_principal_may_see(lab: Lab) 
     }
 
 
+def test_the_folder_is_told_to_who_sees_all_and_where_it_must_be_named(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lab.settings.root
+    assert ask(lab, EVERYTHING, what="status")["body"]["root"] == str(root)
+    assert ask(lab, EAST_ONLY, what="status")["body"]["root"] is None
+    (root.parent / "noctis").symlink_to(root)
+    monkeypatch.setenv("HOME", str(root.parent))
+    usual = open_settings({"dicom_port": lab.settings.dicom_port})
+    with open_lab(settings=usual) as the_usual:
+        assert ask(the_usual, EVERYTHING, what="status")["body"]["root"] is None
+
+
 def test_another_facilitys_study_is_not_there(lab: Lab) -> None:
     east, west = ask(lab, EVERYTHING, what="search", sort="PatientName")["body"]["studies"]
     own = ask(lab, EAST_ONLY, what="series", StudyInstanceUID=east["StudyInstanceUID"])

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pydicom
 
 from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.dicom.frame_facts import FrameFacts
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.rescale import Rescale
+from noctis_lab.volumes.frames import Frame, frames_of_rows
+from noctis_lab.volumes.plan import Duplicates, Plan, plan_rows
+from noctis_lab.volumes.stack import Stack
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SERIES = "1.2.826.0.1.3680043.8.498.1"
@@ -56,6 +61,7 @@ def row(
     pixels: PixelLayout | None = None,
     has_pixels: bool = True,
     is_mosaic: bool = False,
+    FrameOfReferenceUID: str | None = "1.2.9",
 ) -> InstanceRow:
     position = None if position_mm is None else tuple(float(value) for value in position_mm)
     return InstanceRow(
@@ -78,7 +84,27 @@ def row(
         in_place=None,
         received_at=datetime(2026, 1, 1, tzinfo=UTC),
         is_mosaic=is_mosaic,
+        FrameOfReferenceUID=FrameOfReferenceUID,
     )
+
+
+def frame(row: InstanceRow, index: int = 0, **facts: Any) -> Frame:
+    """Return a frame with the row's own place and value, and other facts besides."""
+    known = {"plane": row.plane, "rescale": row.rescale, "frame_of_reference_uid": "1.2.9"}
+    return Frame(row, index, FrameFacts(**(known | facts)))
+
+
+def plan(rows: Iterable[InstanceRow], duplicates: Duplicates | None = None) -> Plan:
+    """Plan a series whose headers say no more than its rows."""
+    return plan_rows(list(rows), frames_of_rows, FrameOfReferenceUID="1.2.9", duplicates=duplicates)
+
+
+def only_stack(plan: Plan) -> Stack:
+    """Return the one stack of a plan; raise what stands against it."""
+    for refused in plan.refused:
+        raise refused.error
+    (stack,) = plan.stacks
+    return stack
 
 
 def rows_by_pydicom(folder: Path) -> list[InstanceRow]:

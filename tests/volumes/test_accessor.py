@@ -15,17 +15,13 @@ from hypothesis import strategies as st
 from noctis_lab.errors import NoGeometry, UnsupportedSeries
 from noctis_lab.volumes import accessor  # noqa: F401  (registers .dicom)
 from noctis_lab.volumes.axes import AXES, stack_coordinates
-from noctis_lab.volumes.stack import Stack
-from tests.volumes.rows import row
+from noctis_lab.volumes.placement import Placement
 
 
 def volume(affine: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> xr.DataArray:
     """Build an array whose voxels hold their own index, at the places an affine says."""
     steps = np.linalg.norm(affine[:3, :3], axis=0)
-    stack = Stack(
-        SeriesInstanceUID="1.2.3",
-        rows=(row((0, 0, 0)),),
-        shape=shape,
+    placement = Placement(
         directions=tuple(tuple(line) for line in (affine[:3, :3] / steps).tolist()),  # type: ignore[arg-type]
         steps_mm=tuple(steps.tolist()),
         origin_mm=tuple(affine[:3, 3].tolist()),
@@ -36,7 +32,7 @@ def volume(affine: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> xr.Data
     return xr.DataArray(
         np.arange(math.prod(shape)).reshape(shape),
         dims=AXES,
-        coords=stack_coordinates(stack, FrameOfReferenceUID="1.2.9"),
+        coords=stack_coordinates(placement, shape, FrameOfReferenceUID="1.2.9"),
         attrs={"SeriesInstanceUID": "1.2.3"},
     )
 

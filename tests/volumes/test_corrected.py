@@ -7,8 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from noctis_lab import open_lab
 from noctis_lab.catalog.records import ReceiptSource
+from noctis_lab.errors import FileChanged
 from noctis_lab.ingest.archive import open_archive
 from noctis_lab.ingest.quarantine import accept
 from noctis_lab.storage.files import THUMBNAILS
@@ -44,3 +47,21 @@ def test_a_series_whose_count_and_times_stay_is_read_anew(handle: Handle, tmp_pa
     assert describe_stack(handle, uid).revision != before.revision
     assert (np.frombuffer(encode_frames(handle, uid, 0, 1), "<i2") == 7).all()
     assert handle.storage.find_derived(THUMBNAILS, uid, ".png") is None
+
+
+def test_a_source_that_was_moved_and_indexed_again_is_read_where_it_lies(tmp_path: Path) -> None:
+    planes = ct_series(planes=3, rows=4, columns=4)
+    write_series(planes, tmp_path / "here")
+    with open_lab(tmp_path / "archive") as lab:
+        lab.index(tmp_path / "here", in_place=True)
+        series = lab.series().one()
+        before, lazy = series.load(), series.open()
+        (tmp_path / "here").rename(tmp_path / "there")
+        lab.index(tmp_path / "there", in_place=True)
+        np.testing.assert_array_equal(series.load().values, before.values)
+        np.testing.assert_array_equal(series.open().values, before.values)
+        np.testing.assert_array_equal(lazy.values, before.values)
+        again = series.open()
+        (tmp_path / "there").rename(tmp_path / "nowhere that is known")
+        with pytest.raises(FileChanged):
+            again.load()

@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import xarray as xr
+from pydicom.pixels import apply_modality_lut as lut_by_pydicom
 from pydicom.pixels import apply_rescale
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -34,7 +35,7 @@ from noctis_lab.errors import (
     SeriesNotFound,
     UnsupportedSeries,
 )
-from noctis_lab.synthetic import ct_series
+from noctis_lab.synthetic import ct_series, pet_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit, admit_file
@@ -87,6 +88,32 @@ def test_values_have_the_smallest_exact_type(
     loaded = load(handle, planes[0].SeriesInstanceUID)
     assert loaded.dtype == dtype
     np.testing.assert_array_equal(loaded.values, by_pydicom(planes).astype(dtype))
+
+
+@pytest.mark.parametrize(("bits_allocated", "bits_stored"), [(8, 7), (16, 15)])
+def test_planes_of_either_sign_have_a_type_that_holds_both(
+    handle: Handle, tmp_path: Path, bits_allocated: int, bits_stored: int
+) -> None:
+    depth: Any = {
+        "planes": 1, "rows": 2, "columns": 2, "rescale_intercept": 1.0,
+        "bits_allocated": bits_allocated, "bits_stored": bits_stored,
+    }  # fmt: skip
+    high = (1 << bits_stored) - 1
+    low = -(1 << bits_stored - 1)
+    planes = [
+        *ct_series(**depth, signed=True, stored=np.full((1, 2, 2), low)),
+        *ct_series(
+            **depth,
+            signed=False,
+            stored=np.full((1, 2, 2), high),
+            origin_mm=(-16.0, -16.0, 102.0),
+            SOPInstanceUIDs=("1.2.3.4",),
+            instance_numbers=(2,),
+        ),
+    ]
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, str(planes[0].SeriesInstanceUID))
+    assert loaded.values[:, 0, 0].tolist() == [low + 1, high + 1]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
@@ -156,26 +183,76 @@ def _lut_table() -> pydicom.Sequence:
     return pydicom.Sequence([table])
 
 
+def test_a_modality_lut_that_is_a_table_is_looked_up(handle: Handle, tmp_path: Path) -> None:
+    none = {"RescaleSlope": None, "RescaleIntercept": None}
+    planes = ct_series(planes=2, elements={"ModalityLUTSequence": _lut_table(), **none})
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID)
+    stored = np.stack([plane.pixel_array for plane in planes])
+    # PS3.3 C.11.1: below the first value mapped the first entry holds, above the last the last.
+    np.testing.assert_array_equal(loaded.values, np.where(stored <= 0, 5, 7))
+    assert (loaded.dtype, loaded.attrs["units"]) == (np.uint16, "OD")
+    assert np.isnan(loaded.slope.values).all()
+
+
 @pytest.mark.parametrize(
     "elements",
     [
-        {"ModalityLUTSequence": _lut_table(), "RescaleSlope": None, "RescaleIntercept": None},
-        {"ModalityLUTSequence": _lut_table()},
+        {"ModalityLUTSequence": _lut_table()},  # beside a slope: which one holds is not said
         {"RescaleIntercept": None},
         {"RescaleSlope": None},
     ],
 )
-def test_values_of_a_modality_lut_that_is_not_read_are_refused(
+def test_values_of_a_modality_lut_that_cannot_be_followed_are_refused(
     handle: Handle, tmp_path: Path, elements: dict[str, Any]
 ) -> None:
     planes = ct_series(planes=2, rescale_slope=2, elements=elements)
     admit(handle, planes, tmp_path / "in")
-    with pytest.raises(UnsupportedSeries, match="Modality LUT of 2 of 2 planes") as refused:
+    with pytest.raises(UnsupportedSeries, match="Modality LUT of 2 instance") as refused:
         load(handle, planes[0].SeriesInstanceUID)
     assert len(refused.value.SOPInstanceUIDs) == 2
     stored = load(handle, planes[0].SeriesInstanceUID, stored=True)
     np.testing.assert_array_equal(stored.values, [plane.pixel_array for plane in planes])
     assert np.isnan(stored.slope.values).all()
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32])
+@pytest.mark.parametrize("signed", [True, False])
+def test_values_of_a_modality_lut_are_its_tables(
+    handle: Handle, tmp_path: Path, signed: bool, dtype: type[np.float32] | None
+) -> None:
+    linear = {"RescaleSlope": None, "RescaleIntercept": None, "RescaleType": None}
+    entries = np.random.default_rng(1).permutation(1 << 16).astype("<u2")
+    first = -(1 << 15) if signed else 0
+    table = _lut_table()
+    del table[0].LUTDescriptor, table[0].LUTData
+    table[0].add_new(0x00283002, "SS" if signed else "US", [0, first, 16])
+    table[0].add_new(0x00283006, "OW", entries.tobytes())
+    planes = ct_series(planes=3, signed=signed, elements={"ModalityLUTSequence": table, **linear})
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, dtype=dtype)
+    expected = [lut_by_pydicom(plane.pixel_array, plane) for plane in planes]
+    np.testing.assert_array_equal(loaded.values, expected)
+    assert loaded.dtype == (dtype or np.uint16)
+    assert loaded.attrs["units"] == "OD"
+
+
+def test_tables_and_slopes_of_one_series_are_each_applied(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=2, signed=False, rescale_slope=1, rescale_intercept=-1000)
+    del planes[0].RescaleSlope, planes[0].RescaleIntercept, planes[0].RescaleType
+    planes[0].ModalityLUTSequence = _lut_table()
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID)
+    assert loaded.dtype == np.int32
+    first = np.where(planes[0].pixel_array > 0, 7, 5)
+    np.testing.assert_array_equal(loaded.values[0], first)
+    np.testing.assert_array_equal(loaded.values[1], planes[1].pixel_array.astype(int) - 1000)
+
+
+def test_a_pet_is_in_the_units_it_states(handle: Handle, tmp_path: Path) -> None:
+    planes = pet_series(planes=2, rows=8, columns=8)
+    admit(handle, planes, tmp_path / "in")
+    assert load(handle, planes[0].SeriesInstanceUID).attrs["units"] == "Bq/ml"
 
 
 def test_a_series_without_any_modality_lut_is_its_stored_values(

@@ -13,12 +13,20 @@ from pydicom.uid import MPEG4HP41, ExplicitVRLittleEndian, RLELossless
 
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
+    DecodeError,
     InstanceNotFound,
     SeriesChanged,
     SeriesNotFound,
     UnsupportedTransferSyntax,
 )
-from noctis_lab.synthetic import ct_series, formula_stored
+from noctis_lab.synthetic import (
+    PlaneStack,
+    ct_series,
+    enhanced_frames,
+    enhanced_image,
+    formula_stored,
+    pet_series,
+)
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
@@ -81,6 +89,7 @@ def test_stored_values_are_said_to_be_that_where_a_modality_lut_is_not_applied(
     admit(handle, planes, tmp_path / "in")
     described = describe_stack(handle, planes[0].SeriesInstanceUID)
     assert "stored values" in (described.note or "")
+    assert [badge.text for badge in described.badges][-1] == "Stored values"
     assert described.units is None
 
 
@@ -102,6 +111,8 @@ def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:
     described = describe_stack(handle, planes[0].SeriesInstanceUID)
     assert described.kind == "volume"
     assert "12.0°" in (described.note or "")
+    (badge,) = described.badges
+    assert (badge.text, badge.sentence) == ("Tilt 12.0°", described.note)
 
 
 @pytest.mark.parametrize("transfer_syntax_uid", [ExplicitVRLittleEndian, RLELossless])
@@ -156,6 +167,28 @@ def test_frames_of_a_multi_frame_instance_are_sent_one_by_one(
     )
 
 
+def test_frames_of_an_enhanced_image_come_in_the_order_of_its_stack(
+    handle: Handle, tmp_path: Path
+) -> None:
+    stack = PlaneStack(planes=4)
+    image = enhanced_image(stacks=[stack])
+    admit(handle, [image], tmp_path / "in")
+    uid = str(image.SeriesInstanceUID)
+    described = describe_stack(handle, uid)
+    assert described.kind == "volume"
+    assert [frame.position_mm for frame in described.frames] == [
+        pytest.approx(stack.position_mm(plane)) for plane in range(4)
+    ]
+    order = [frame.plane for frame in enhanced_frames([stack], 1)]
+    assert [frame.frame for frame in described.frames] == [order.index(z) for z in range(4)]
+    assert [frame.z_mm for frame in described.frames] == [30, 35, 40, 45]
+    assert {frame.intercept for frame in described.frames} == {-3}
+    shown = np.frombuffer(encode_frames(handle, uid, 1, 1), "<u2").reshape(8, 10)
+    np.testing.assert_array_equal(
+        shown, enhanced_frames([stack], 1)[order.index(1)].stored((8, 10))
+    )
+
+
 def test_colours_are_sent_as_rgb(handle: Handle, tmp_path: Path) -> None:
     plane = ct_series(planes=1, rows=2, columns=2)[0]
     colours = np.arange(12, dtype=np.uint8)
@@ -169,6 +202,74 @@ def test_colours_are_sent_as_rgb(handle: Handle, tmp_path: Path) -> None:
     uid = plane.SeriesInstanceUID
     assert describe_stack(handle, uid).frames[0].dtype == "rgb8"
     assert encode_frames(handle, uid, 0, 1) == colours.tobytes()
+
+
+def test_a_palettes_colours_are_sent_as_rgb(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, rows=1, columns=3, signed=False)[0]
+    plane.PhotometricInterpretation = "PALETTE COLOR"
+    del plane.WindowCenter, plane.WindowWidth
+    plane.PixelData = np.array([5, 6, 7], "<u2").tobytes()
+    colours = np.array([[255, 0, 1], [0, 128, 2], [9, 0, 64]], np.uint8)
+    for number, colour in enumerate(("Red", "Green", "Blue")):
+        setattr(plane, f"{colour}PaletteColorLookupTableDescriptor", [3, 5, 16])
+        entries = (colours[:, number].astype("<u2") << 8).tobytes()
+        setattr(plane, f"{colour}PaletteColorLookupTableData", entries)
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    described = describe_stack(handle, uid)
+    assert described.frames[0].dtype == "rgb8"
+    assert described.windows == ()
+    assert encode_frames(handle, uid, 0, 1) == colours.tobytes()
+
+
+def test_a_palette_that_is_not_there_is_named(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, signed=False)[0]
+    plane.PhotometricInterpretation = "PALETTE COLOR"
+    admit(handle, [plane], tmp_path / "in")
+    describe_stack(handle, plane.SeriesInstanceUID)
+    with pytest.raises(DecodeError, match="palette"):
+        encode_frames(handle, plane.SeriesInstanceUID, 0, 1)
+
+
+def test_values_of_a_modality_lut_are_sent(handle: Handle, tmp_path: Path) -> None:
+    plane = ct_series(planes=1, rows=1, columns=3, signed=False, windows=())[0]
+    del plane.RescaleSlope, plane.RescaleIntercept, plane.RescaleType
+    plane.PixelData = np.array([0, 1, 2], "<u2").tobytes()
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [3, 0, 16], "OD"
+    item.add_new(0x00283006, "OW", np.array([3000, 70, 60000], "<u2").tobytes())
+    plane.ModalityLUTSequence = [item]
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    described = describe_stack(handle, uid)
+    assert described.units == "OD"
+    assert "stored values" not in (described.note or "")
+    (frame,) = described.frames
+    assert (frame.dtype, frame.slope, frame.intercept) == ("uint16", 1, 0)
+    (window,) = described.windows
+    assert window.width > 50_000  # computed of the table's values
+    assert np.frombuffer(encode_frames(handle, uid, 0, 1), "<u2").tolist() == [3000, 70, 60000]
+
+
+def test_a_modality_lut_that_contradicts_is_not_applied_and_told(
+    handle: Handle, tmp_path: Path
+) -> None:
+    plane = ct_series(planes=1, rows=1, columns=3, signed=False)[0]
+    plane.PixelData = np.array([0, 1, 2], "<u2").tobytes()
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [3, 0, 16], "OD"
+    item.add_new(0x00283006, "OW", np.array([3000, 70, 60000], "<u2").tobytes())
+    plane.ModalityLUTSequence = [item]
+    admit(handle, [plane], tmp_path / "in")
+    uid = plane.SeriesInstanceUID
+    assert "stored values" in (describe_stack(handle, uid).note or "")
+    assert np.frombuffer(encode_frames(handle, uid, 0, 1), "<u2").tolist() == [0, 1, 2]
+
+
+def test_a_pets_units_are_told(handle: Handle, tmp_path: Path) -> None:
+    planes = pet_series(planes=2, rows=24, columns=24)
+    admit(handle, planes, tmp_path / "in")
+    assert describe_stack(handle, planes[0].SeriesInstanceUID).units == "Bq/ml"
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 0), (0, 4), (3, 1), (1, 3)])

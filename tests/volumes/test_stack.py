@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noctis_lab.errors import (
-    CannotStack,
-    DuplicatePositions,
-    MixedGeometry,
-    NoGeometry,
-    NoPixels,
-    UnsupportedSeries,
-)
-from noctis_lab.volumes.stack import plan_stack, summarise, view_order
-from tests.volumes.rows import SERIES, layout, row, rows_by_pydicom
+from noctis_lab.catalog.records import InstanceRow, SeriesFacts
+from noctis_lab.errors import DuplicatePositions, NoPixels, UnsupportedSeries
+from noctis_lab.volumes import summary
+from noctis_lab.volumes.frames import frames_of_rows
+from noctis_lab.volumes.order import view_order
+from noctis_lab.volumes.plan import plan_rows
+from noctis_lab.volumes.stack import Stack
+from tests.volumes.rows import SERIES, frame, layout, only_stack, plan, row, rows_by_pydicom
+
+
+def plan_stack(rows: list[InstanceRow]) -> Stack:
+    return only_stack(plan(rows))
+
+
+def summarise(rows: list[InstanceRow]) -> SeriesFacts:
+    return summary.summarise(rows, frames_of_rows, FrameOfReferenceUID="1.2.9")
+
+
+def positions(stack: Stack) -> list[object]:
+    return [one.facts.plane.position_mm for one in stack.frames]
+
 
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 
 
 def test_planes_are_sorted_by_position_whatever_their_number() -> None:
     stack = plan_stack([row((0, 0, z), number) for z, number in ((30, 1), (10, 3), (20, 2))])
-    assert [plane.InstanceNumber for plane in stack.rows] == [3, 2, 1]
+    assert [one.row.InstanceNumber for one in stack.frames] == [3, 2, 1]
     assert stack.shape == (3, 4, 5)
-    assert stack.steps_mm == (10.0, 0.5, 0.5)
-    assert stack.origin_mm == (0.0, 0.0, 10.0)
+    assert stack.placement is not None
+    assert stack.placement.steps_mm == (10.0, 0.5, 0.5)
+    assert stack.placement.origin_mm == (0.0, 0.0, 10.0)
 
 
 @settings(deadline=None)
@@ -57,34 +70,66 @@ def test_a_tilted_gantry_keeps_its_shear() -> None:
     tilted = (1.0, 0.0, 0.0, 0.0, float(cosine), float(sine))
     stack = plan_stack([row((0, 0, 2.5 * i), i, orientation=tilted) for i in range(5)])
     np.testing.assert_allclose(stack.affine[:3, 0], [0, 0, 2.5], atol=1e-12)
-    assert stack.tilt_deg == pytest.approx(16.5)
-    assert stack.slice_spacing_mm == pytest.approx(2.5 * cosine)
+    assert stack.placement is not None
+    assert stack.placement.tilt_deg == pytest.approx(16.5)
+    assert stack.placement.slice_spacing_mm == pytest.approx(2.5 * cosine)
 
 
 def test_jitter_within_one_percent_is_accepted_and_recorded() -> None:
     rows = [row((0, 0, z), number) for number, z in enumerate((0, 2.02, 4, 6))]
-    assert plan_stack(rows).residual_mm == pytest.approx(0.02)
+    placement = plan_stack(rows).placement
+    assert placement is not None
+    assert placement.is_regular
+    assert placement.residual_mm == pytest.approx(0.02)
+    assert summarise(rows).residual_mm == pytest.approx(0.02)
 
 
-def test_jitter_beyond_one_percent_is_refused() -> None:
+def test_jitter_beyond_one_percent_keeps_true_places() -> None:
     rows = [row((0, 0, z), number) for number, z in enumerate((0, 2.03, 4, 6))]
-    with pytest.raises(UnsupportedSeries, match="not uniform"):
-        plan_stack(rows)
+    placement = plan_stack(rows).placement
+    assert placement is not None
+    assert placement.offsets_mm == pytest.approx((0, 2.03, 4, 6))
+    assert placement.residual_mm == 0
+    assert placement.gaps == ()
+    facts = summarise(rows)
+    assert (facts.is_volume, facts.is_regular, facts.gap_count) == (True, False, 0)
+    assert "not uniform" in str(facts.geometry_note)
 
 
 def test_planes_that_wander_sideways_are_refused() -> None:
     rows = [row((0, y, z), z) for z, y in enumerate((0, 0.5, 0, 0))]
-    with pytest.raises(UnsupportedSeries, match="not uniform"):
+    with pytest.raises(UnsupportedSeries, match="wander sideways"):
         plan_stack(rows)
 
 
-def test_a_missing_plane_is_counted_and_refused() -> None:
+def test_a_missing_plane_is_counted_and_the_others_keep_their_places() -> None:
     rows = [row((0, 0, z), z) for z in (0, 1, 2, 5, 6)]
-    with pytest.raises(UnsupportedSeries, match="2 plane"):
-        plan_stack(rows)
+    placement = plan_stack(rows).placement
+    assert placement is not None
+    assert placement.offsets_mm == (0, 1, 2, 5, 6)
+    assert [(gap.after_mm, gap.planes) for gap in placement.gaps] == [(2, 2)]
+    with pytest.raises(ValueError, match="no affine"):
+        _ = placement.affine
     facts = summarise(rows)
-    assert (facts.is_volume, facts.is_regular, facts.gap_count) == (False, False, 2)
+    assert (facts.is_volume, facts.is_regular, facts.gap_count) == (True, False, 2)
     assert facts.slice_spacing_mm == 1
+    assert "2 plane(s) missing (after 2.00 mm)" in str(facts.geometry_note)
+
+
+def test_of_three_planes_one_may_be_missing() -> None:
+    facts = summarise([row((0, 0, z), z) for z in (0, 5, 15)])
+    assert (facts.slice_spacing_mm, facts.gap_count) == (5, 1)
+
+
+def test_a_tilted_stack_with_a_gap_keeps_shear_and_places() -> None:
+    cosine, sine = float(np.cos(np.radians(16.5))), float(np.sin(np.radians(16.5)))
+    tilted = (1.0, 0.0, 0.0, 0.0, cosine, sine)
+    rows = [row((0, 0, 2.5 * i), i, orientation=tilted) for i in (0, 1, 2, 4)]
+    placement = plan_stack(rows).placement
+    assert placement is not None
+    assert placement.offsets_mm == pytest.approx((0, 2.5, 5, 10))
+    assert placement.directions[2][0] == pytest.approx(1)
+    assert placement.residual_mm == pytest.approx(0, abs=1e-9)
 
 
 def test_duplicate_positions_are_refused_with_their_uids() -> None:
@@ -95,24 +140,32 @@ def test_duplicate_positions_are_refused_with_their_uids() -> None:
     assert summarise(rows).duplicate_count == 1
 
 
-def test_a_series_over_time_is_refused_as_such() -> None:
-    rows = [row((0, 0, z), 10 * time + z) for time in range(3) for z in range(4)]
-    with pytest.raises(UnsupportedSeries, match="3 instances at each of 4 positions"):
-        plan_stack(rows)
+@pytest.mark.parametrize(("duplicates", "number"), [("first", 1), ("last", 9)])
+def test_of_duplicates_one_is_taken_when_asked(duplicates: Any, number: int) -> None:
+    rows = [*(row((0, 0, z), z) for z in range(3)), row((0, 0, 1), 9)]
+    stack = only_stack(plan(rows, duplicates))
+    assert [one.row.InstanceNumber for one in stack.frames] == [0, number, 2]
 
 
 @pytest.mark.parametrize(
     ("other", "what"),
     [
-        (row((0, 0, 9), 9, orientation=SAGITTAL), "orientation"),
-        (row((0, 0, 9), 9, spacing_mm=(0.6, 0.5)), "pixel spacing"),
-        (row((0, 0, 9), 9, pixels=layout(columns=6)), "matrix"),
+        (row((0, 0, 9), 9, orientation=SAGITTAL), "sagittal"),
+        (row((0, 0, 9), 9, spacing_mm=(0.6, 0.5)), "pixels of 0.6 × 0.5 mm"),
+        (row((0, 0, 9), 9, pixels=layout(columns=6)), "4 × 6 pixels"),
+        (row((0, 0, 9), 9, FrameOfReferenceUID="1.2.8"), "frame of reference 1.2.8"),
+        (row((0, 0, 9), 9, pixels=layout(samples_per_pixel=3)), "colour"),
+        (row(None, 9), "no place in the patient"),
     ],
 )
-def test_mixed_geometry_is_refused_by_name(other: object, what: str) -> None:
+def test_what_may_not_be_mixed_is_split_and_named(other: InstanceRow, what: str) -> None:
     rows = [*(row((0, 0, z), z) for z in range(3)), other]
-    with pytest.raises(MixedGeometry, match=what):
-        plan_stack(rows)  # type: ignore[arg-type]
+    found = plan(rows)
+    assert [len(stack.frames) for stack in found.stacks] == [3, 1]
+    assert what in found.stacks[1].parted_by
+    facts = summarise(rows)
+    assert (facts.is_volume, facts.stack_count) == (False, 2)
+    assert what in str(facts.geometry_note)
 
 
 @pytest.mark.parametrize(
@@ -128,30 +181,21 @@ def test_mixed_geometry_is_refused_by_name(other: object, what: str) -> None:
         row((0, 0, 0), orientation=(2, 0, 0, 0, 1, 0)),
     ],
 )
-def test_nothing_is_made_up_where_geometry_is_missing(bare: object) -> None:
-    with pytest.raises(NoGeometry):
-        plan_stack([bare])  # type: ignore[list-item]
-    assert len(view_order([bare])) == 1  # type: ignore[list-item]
+def test_nothing_is_made_up_where_geometry_is_missing(bare: InstanceRow) -> None:
+    stack = plan_stack([bare])
+    assert (stack.placement, stack.dims) == (None, ("frame", "y", "x"))
+    assert len(view_order([bare])) == 1
 
 
-@pytest.mark.parametrize(
-    ("pixels", "what"),
-    [
-        (layout(frames=3), "multi-frame"),
-        (layout(samples_per_pixel=3, photometric_interpretation="RGB"), "colour"),
-        (layout(photometric_interpretation="PALETTE COLOR"), "colour"),
-    ],
-)
-def test_what_is_not_a_classic_plane_is_refused_by_name(pixels: object, what: str) -> None:
-    with pytest.raises(UnsupportedSeries, match=what):
-        plan_stack([row((0, 0, 0), pixels=pixels)])  # type: ignore[arg-type]
-
-
-def test_a_mosaic_is_refused_by_name() -> None:
+def test_a_mosaic_whose_slices_nobody_tells_apart_is_refused_by_name() -> None:
     rows = [row((0, 0, z), z, is_mosaic=True) for z in range(3)]
+    found = plan_rows(
+        rows,
+        lambda rows: [frame(row, refusal="a mosaic without its number of slices") for row in rows],
+        FrameOfReferenceUID=None,
+    )
     with pytest.raises(UnsupportedSeries, match="mosaic"):
-        plan_stack(rows)
-    assert summarise(rows).is_volume is False
+        only_stack(found)
 
 
 def test_planes_side_by_side_are_refused_by_name() -> None:
@@ -169,7 +213,7 @@ def test_jittered_duplicates_are_named_and_leave_the_spacing(times: int) -> None
         for z in range(20)
         for time in range(times)
     ]
-    with pytest.raises(UnsupportedSeries, match=f"{times} instances at each of 20 positions"):
+    with pytest.raises(DuplicatePositions, match=f"{20 * times} frames share 20 position"):
         plan_stack(rows)
     facts = summarise(rows)
     assert facts.slice_spacing_mm == pytest.approx(2.5)
@@ -189,9 +233,10 @@ def test_a_series_without_pixels_is_refused() -> None:
 
 def test_one_plane_has_no_slice_spacing() -> None:
     stack = plan_stack([row((1, 2, 3))])
-    assert stack.slice_spacing_mm is None
-    assert np.isnan(stack.steps_mm[0])
-    assert summarise(stack.rows).is_volume is False
+    assert stack.placement is not None
+    assert stack.placement.slice_spacing_mm is None
+    assert np.isnan(stack.placement.steps_mm[0])
+    assert summarise([one.row for one in stack.frames]).is_volume is False
 
 
 @settings(deadline=None)
@@ -217,7 +262,7 @@ def test_summarising_hostile_geometry_never_raises(planes: list[tuple]) -> None:
 def test_a_viewer_shows_a_stack_in_the_order_of_its_z() -> None:
     rows = [row((0, 0, 3.0 * z), 50 - z) for z in range(6)]
     random.Random(0).shuffle(rows)
-    assert view_order(rows) == plan_stack(rows).rows
+    assert view_order(rows) == tuple(one.row for one in plan_stack(rows).frames)
 
 
 def test_a_viewer_shows_planes_without_position_by_their_number() -> None:
@@ -238,19 +283,3 @@ def test_the_tilted_head_phantom_has_its_exact_affine(real_data: Path) -> None:
     )
     np.testing.assert_allclose(stack.affine[:3], expected, atol=1e-3)
     assert summarise(rows).tilt_deg == pytest.approx(16.5, abs=0.01)
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("collection", "error"),
-    [
-        ("ct_chest_dupe_positions", DuplicatePositions),
-        ("mr_4d_ge_epi", UnsupportedSeries),
-        ("mr_t2_multiecho_philips", UnsupportedSeries),
-    ],
-)
-def test_real_series_that_do_not_stack_are_refused(
-    real_data: Path, collection: str, error: type[CannotStack]
-) -> None:
-    with pytest.raises(error):
-        plan_stack(rows_by_pydicom(real_data / "real" / collection))

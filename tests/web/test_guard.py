@@ -13,6 +13,7 @@ import httpx
 import pytest
 import websockets
 
+from noctis_lab.catalog import people
 from noctis_lab.web.auth import cookie_name
 from tests.served import HOSTILE_NAME, PASSWORD, Seen, Site, named_series
 
@@ -306,10 +307,18 @@ def test_signing_out_ends_the_session_everywhere(site: Site) -> None:
         assert copy.get(f"{API}/status").status_code == 401
 
 
+def test_the_whole_address_in_the_field_of_the_token_signs_in(site: Site) -> None:
+    token = people.create_login_token(site.catalog)
+    with site.client(None) as client:
+        for given in (f"http://127.0.0.1:5006/login?token={token}", f" {token}\n"):
+            assert client.post("/api/v1/session", json={"token": given}).status_code == 200
+        assert client.post("/api/v1/session", json={"token": "x" + token}).status_code == 401
+
+
 def test_a_void_token_shows_the_page_with_the_reason(site: Site) -> None:
     with site.client(None) as client:
         answer = client.get("/login", params={"token": "<script>alert(1)</script>"})
     assert answer.status_code == 401
-    assert "start token that holds" in answer.text
+    assert "a token of this archive that nobody used yet" in answer.text
     assert "<script>alert" not in answer.text
     assert "set-cookie" not in answer.headers

@@ -82,12 +82,19 @@ def test_a_template_never_holds_what_somebody_typed() -> None:
 
 
 def test_only_those_who_may_upload_reach_what_takes_files() -> None:
-    for path in ("/upload", "/upload/ws", f"{API}/upload"):
+    for path in ("/upload", "/upload/ws", f"{API}/upload", f"{API}/upload/progress"):
         assert find_target(path).action is Action.UPLOAD
     assert find_target(f"{API}/demo").action is Action.ADMINISTER
 
 
 def test_no_body_but_an_upload_s_is_its_route_s_to_read() -> None:
     assert find_target(f"{API}/upload").is_streamed
-    for path in ("/upload", f"{API}/demo", f"{API}/studies/search", "/api/v1/session", "/anything"):
+    for path in (
+        "/upload",
+        f"{API}/upload/progress",
+        f"{API}/demo",
+        f"{API}/studies/search",
+        "/api/v1/session",
+        "/anything",
+    ):
         assert not find_target(path).is_streamed

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from noctis_lab.access import Role
 from noctis_lab.catalog import people
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
+from noctis_lab.ingest.upload import Upload, UploadReport
 from noctis_lab.synthetic import write_series
 from noctis_lab.web.auth import cookie_name
 from tests.served import Site, named_series, running
@@ -150,6 +153,71 @@ def test_of_what_a_zip_holds_in_vain_the_first_are_listed_and_all_counted(site: 
     assert (said["stored"], said["rejected"], len(said["items"])) == (1, 300, 200)
 
 
+def test_a_zip_is_taken_in_by_groups_and_tells_how_far_it_is(site: Site) -> None:
+    files = files_of(site, "ZIP^MANY", planes=40)
+    told: list[tuple[int, int, int]] = []
+
+    def note(report: UploadReport) -> None:
+        told.append((report.done, report.found, site.catalog.counts().instances))
+
+    pipeline, storage = site.archive.pipeline, site.archive.storage
+    with Upload(pipeline, storage, facility="east", most_bytes=10_000_000) as arriving:
+        arriving.write(zipped({f"IM{n:02d}": file for n, file in enumerate(files)}))
+        report = arriving.finish(threading.Event(), note)
+    assert (report.stored, report.found) == (40, 40)
+    assert told == [(16, 40, 16), (32, 40, 32), (40, 40, 40)]
+
+
+def test_a_zip_that_is_stopped_leaves_out_what_had_no_turn(site: Site) -> None:
+    files = files_of(site, "ZIP^STOPPED", planes=40)
+    stop = threading.Event()
+    pipeline, storage = site.archive.pipeline, site.archive.storage
+    with Upload(pipeline, storage, facility="east", most_bytes=10_000_000) as arriving:
+        arriving.write(zipped({f"IM{n:02d}": file for n, file in enumerate(files)}))
+        report = arriving.finish(stop, lambda _report: stop.set())
+    assert (report.is_stopped, report.stored) == (True, 16)
+    assert site.catalog.counts().instances == 16
+    assert incoming(site) == []
+
+
+def test_how_far_an_upload_is_is_told_to_its_principal_alone(site: Site) -> None:
+    files = files_of(site, "ZIP^ASKED", planes=200)
+    body = zipped({f"IM{n:03d}": file for n, file in enumerate(files)})
+    asked = {"upload_id": "one"}
+    add_researcher(site)
+    told: set[tuple[int, int]] = set()
+    with site.client() as admin, site.client("rosa") as rosa, ThreadPoolExecutor(1) as pool:
+        params = {"facility": "east", **asked}
+        answer = pool.submit(admin.post, UPLOAD, params=params, content=body)
+        while not answer.done():
+            with site.client() as page:
+                said = page.get(f"{UPLOAD}/progress", params=asked).json()
+            told.add((said["done"], said["found"]))
+            other = rosa.get(f"{UPLOAD}/progress", params=asked).json()
+            assert other == {"done": 0, "found": 0}
+        assert answer.result().json()["stored"] == 200
+        after = admin.get(f"{UPLOAD}/progress", params=asked).json()
+        assert admin.get(f"{UPLOAD}/progress", params={"upload_id": "<b>"}).status_code == 422
+    assert {found for done, found in told if done} == {200}
+    assert after == {"done": 0, "found": 0}
+
+
+@pytest.mark.parametrize("has_dicom", [True, False])
+def test_of_a_bundle_every_file_is_answered_for(site: Site, has_dicom: bool) -> None:
+    [file] = files_of(site, "BUNDLE^ONE")
+    files = {"001": b"text, no DICOM" * 9, "002": b"", "003": b"\x1f\x8b" + bytes(300)}
+    if has_dicom:
+        files |= {"004": file, "005": file}
+    asked = {"facility": "east", "is_bundle": "true"}
+    with site.client() as admin:
+        said = admin.post(UPLOAD, params=asked, content=zipped(files)).json()
+    ends = [(item["name"], item["outcome"]) for item in said["items"]]
+    rejected = [("001", "rejected"), ("002", "rejected"), ("003", "rejected")]
+    taken = [("004", "stored"), ("005", "same")] if has_dicom else []
+    assert ends == rejected + taken
+    assert ["gzip" in item["reason"] for item in said["items"][:3]] == [False, False, True]
+
+
 def test_a_zip_bomb_is_refused_by_name(tmp_path: Path) -> None:
     with small_site(tmp_path, max_instance_bytes=3_000_000) as site, site.client() as admin:
         body = zipped({"bomb": bytes(128) + b"DICM" + bytes(50_000_000)})
@@ -158,6 +226,41 @@ def test_a_zip_bomb_is_refused_by_name(tmp_path: Path) -> None:
         assert said["rejected"] == 1
         assert "3000000" in said["items"][0]["reason"]
         assert incoming(site) == []
+
+
+def test_a_zip_of_entries_that_each_grow_within_bounds_is_bounded_as_a_whole(site: Site) -> None:
+    grows = bytes(128) + b"DICM" + bytes(2_000_000)
+    body = zipped({f"{n:02d}": grows for n in range(20)})
+    with Upload(
+        site.archive.pipeline,
+        site.archive.storage,
+        facility="east",
+        most_bytes=10_000_000,
+        free_unpacked_bytes=5_000_000,
+    ) as arriving:
+        arriving.write(body)
+        report = arriving.finish(threading.Event())
+    assert report.rejected == 20
+    assert "in all it unpacks to more" in str(report.items[-1].reason)
+    kept = sum(each.stat().st_size for each in (site.settings.root / "quarantine").iterdir())
+    assert kept < 5_000_000 + 21 * len(body)
+
+
+def test_a_report_repeats_no_name_of_any_length(site: Site) -> None:
+    body = zipped({f"{n}{'n' * 60_000}": b"PK\3\4" for n in range(20)})
+    with site.client() as admin:
+        answer = admin.post(UPLOAD, params={"facility": "east"}, content=body)
+    assert answer.json()["rejected"] == 20
+    assert all(len(item["name"]) == 300 for item in answer.json()["items"])
+
+
+def test_a_facility_of_spaces_is_none(site: Site) -> None:
+    [file] = files_of(site, "UP^ONE")
+    with site.client() as admin:
+        answer = admin.post(UPLOAD, params={"facility": "  "}, content=file)
+        assert answer.status_code == 422
+        assert admin.post(UPLOAD, params={"facility": " east "}, content=file).status_code == 200
+        assert admin.get(UPLOAD).json()["facilities"] == ["east"]
 
 
 def test_a_damaged_instance_goes_to_quarantine(site: Site) -> None:
@@ -313,3 +416,26 @@ def test_one_principal_has_so_many_uploads_at_a_time(site: Site) -> None:
     assert eventually_empty(site)
     with site.client() as admin:
         assert admin.post(UPLOAD, params={"facility": "east"}, content=file).status_code == 200
+
+
+def test_others_are_answered_while_all_uploads_wait_for_the_disk(site: Site) -> None:
+    known, *files = files_of(site, "UP^MANY", planes=17)
+    names = [f"researcher {number}" for number in range(4)]
+    for name in names:
+        people.add_principal(site.catalog, name, Role.RESEARCHER, ["east"])
+    with site.client() as admin, ThreadPoolExecutor(len(files)) as senders, ExitStack() as open_:
+        assert admin.post(UPLOAD, params={"facility": "east"}, content=known).status_code == 200
+        clients = [open_.enter_context(site.client(name)) for name in names]
+        [stands] = site.settings.root.glob("instances/*/*/*/*.dcm")
+        with site.archive.storage.locked_series(stands.parent):  # no file is placed until then
+            sent = [
+                senders.submit(client.post, UPLOAD, params={"facility": "east"}, content=file)
+                for client, file in zip(clients * 4, files, strict=True)
+            ]
+            for _ in range(200):
+                if len(incoming(site)) >= len(files) and admin.get(f"{UPLOAD}", timeout=5):
+                    break
+                time.sleep(0.02)
+            assert admin.get(UPLOAD, timeout=5).status_code == 200
+            assert not any(each.done() for each in sent)
+        assert [each.result().json()["stored"] for each in sent] == [1] * len(files)

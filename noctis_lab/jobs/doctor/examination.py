@@ -11,6 +11,7 @@ from noctis_lab.config import Settings
 from noctis_lab.errors import CatalogError, NoctisError
 from noctis_lab.jobs.doctor import holdings, places, services, software
 from noctis_lab.jobs.doctor.findings import Finding, State
+from noctis_lab.jobs.doctor.sources import check_sources
 
 __all__ = ["Depth", "examine"]
 
@@ -74,8 +75,9 @@ def _examine_catalog(
 ) -> Iterator[Finding]:
     page = receiver = None
     newest: datetime | None = None
-    if not checkup.database_path(settings.root).is_file():
-        yield holdings.broken_database(settings, "there is none")
+    absent = holdings.check_database_file(settings)
+    if absent is not None:
+        yield absent
     else:
         try:
             with checkup.opened_read_only(settings.root) as connection:
@@ -112,8 +114,13 @@ def _examine_rows(
     yield holdings.check_quarantine(settings, census, now)
     if depth.quick:
         return
-    yield from _guarded("Parquet", lambda: holdings.check_parquet(connection, settings))
     is_thorough = depth.timeout_s is None
+    yield from _guarded(
+        "Parquet", lambda: holdings.check_parquet(connection, settings, reads_all=is_thorough)
+    )
+    yield from _guarded(
+        "sources", lambda: check_sources(connection, settings, timeout_s=depth.timeout_s)
+    )
     yield from _guarded(
         "orphans",
         lambda: [holdings.check_orphans(connection, settings, is_thorough=is_thorough)],

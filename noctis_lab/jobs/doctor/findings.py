@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["Finding", "State", "command", "size_text", "worst"]
+__all__ = ["Finding", "State", "command", "count_text", "size_text", "some_of", "worst"]
+
+_SHOWN = 3
 
 
 class State(StrEnum):
@@ -41,11 +43,22 @@ def command(words: str, root: Path) -> str:
     return f"noctis {words} --root {shlex.quote(str(root))}"
 
 
+def count_text(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: ``1 facility``, ``2 facilities``; a plural is by "s" else."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
 def size_text(size_bytes: int) -> str:
-    """Return a size for people, with binary prefixes: ``3.2 GiB``."""
+    """Return a size for people, with the decimal prefixes of the pages: ``3.2 GB``."""
     size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024 or unit == "TiB":
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
             break
-        size /= 1024
+        size /= 1000
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

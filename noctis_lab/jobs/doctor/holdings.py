@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog import checkup
 from noctis_lab.config import Settings, is_loopback
 from noctis_lab.ingest.admission import hash_file
-from noctis_lab.jobs.doctor.findings import Finding, State, command, size_text
-from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path
+from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, size_text, some_of
+from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path, series_folder
 
 __all__ = [
     "Progress",
     "check_database",
+    "check_database_file",
     "check_hashes",
     "check_incoming",
     "check_orphans",
@@ -31,8 +34,9 @@ __all__ = [
 
 _LARGE_LOG_BYTES: Final = 256 * 1024**2
 _MOST_COMPARED: Final = 100_000  # instances; more take longer than a look
+_FOLDERS: Final = 10_000  # series' folders remembered
 _YOUNG_S: Final = 60.0  # a file this new may be on its way into the catalogue
-_SHOWN: Final = 3
+_AS_OWNER: Final = "run it as the user whose archive it is"
 
 type Progress = Callable[[int, int], object]
 """(instances done, of how many)"""
@@ -82,6 +86,26 @@ def check_database(
         )
 
 
+def check_database_file(settings: Settings) -> Finding | None:
+    """Return the line for a catalogue that is not there, or not for this user; None: it is."""
+    path = checkup.database_path(settings.root)
+    try:
+        is_there = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
+    except OSError:
+        return _CLOSED_DATABASE
+    if not is_there:
+        return broken_database(settings, "there is none")
+    return None if os.access(path, os.R_OK) else _CLOSED_DATABASE
+
+
+# No rebuild: nothing says that it is damaged.
+_CLOSED_DATABASE: Final = Finding(
+    name="database", state=State.FAIL, text="this user may not read it", remedy=_AS_OWNER
+)
+
+
 def broken_database(settings: Settings, text: str) -> Finding:
     """Return the line for a catalogue that cannot be used."""
     return Finding(
@@ -92,22 +116,23 @@ def broken_database(settings: Settings, text: str) -> Finding:
     )
 
 
-def check_parquet(connection: checkup.ReadOnly, settings: Settings) -> Iterator[Finding]:
-    """Check that every registered Parquet file is there and its footer can be read."""
-    found = checkup.check_parquet(connection, settings.root)
+def check_parquet(
+    connection: checkup.ReadOnly, settings: Settings, *, reads_all: bool
+) -> Iterator[Finding]:
+    """Check that every registered Parquet file is there and can be read: its footer, or all."""
+    found = checkup.check_parquet(connection, settings.root, reads_all=reads_all)
     wrong = [*found.missing, *found.unreadable]
     if wrong:
         yield Finding(
             name="Parquet",
             state=State.FAIL,
             text=f"{len(found.missing)} files missing, {len(found.unreadable)} unreadable: "
-            + _some(wrong),
+            + some_of(wrong),
             remedy="stop noctis, then: " + command("rebuild", settings.root),
         )
     else:
-        yield Finding(
-            name="Parquet", state=State.PASS, text=f"{found.registered} file sets, all readable"
-        )
+        how = "read to their end" if reads_all else "all readable"
+        yield Finding(name="Parquet", state=State.PASS, text=f"{found.registered} file sets, {how}")
     if found.unregistered:
         yield Finding(
             name="Parquet leftovers",
@@ -118,7 +143,8 @@ def check_parquet(connection: checkup.ReadOnly, settings: Settings) -> Iterator[
 
 def check_senders(settings: Settings, census: checkup.Census) -> Finding:
     """Tell who may send, and who waits for approval."""
-    text = f"{census.senders} accepted, {census.facilities} facilities"
+    facilities = count_text(census.facilities, "facility", "facilities")
+    text = f"{census.senders} accepted, {facilities}"
     if census.unknown_senders:
         return Finding(
             name="senders",
@@ -139,7 +165,7 @@ def check_senders(settings: Settings, census: checkup.Census) -> Finding:
 
 def check_people(settings: Settings, census: checkup.Census) -> Finding:
     """Tell who may sign in, and by what."""
-    text = f"{census.principals} principals, {census.with_password} with a password"
+    text = f"{count_text(census.principals, 'principal')}, {census.with_password} with a password"
     is_reachable = not is_loopback(settings.host) or settings.public_origin
     if not census.with_password and is_reachable:
         return Finding(
@@ -161,17 +187,21 @@ def check_quarantine(settings: Settings, census: checkup.Census, now: datetime) 
     return Finding(
         name="quarantine",
         state=State.WARN,
-        text=f"{census.quarantined} files kept aside, the oldest {days} days ago",
+        text=f"{count_text(census.quarantined, 'file')} kept aside, the oldest "
+        + ("today" if days < 1 else f"{count_text(days, 'day')} ago"),
         remedy=command("quarantine list", settings.root),
     )
 
 
 def check_incoming(settings: Settings) -> Finding:
     """Look for files that a process left half received."""
+    folder = settings.root / INCOMING
+    if not folder.is_dir():  # the line of the folders says so, and what to do
+        return Finding(name="incoming", state=State.UNKNOWN, text="there is no such folder")
     left = 0
-    for path in (settings.root / INCOMING).iterdir():
+    for path in folder.iterdir():
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             continue
         try:
@@ -198,23 +228,21 @@ def check_orphans(
             remedy=command("fsck", settings.root),
         )
     began = time.time()
-    names = set()
-    missing: list[str] = []
-    for known in checkup.iter_hashes(connection):
-        path = _path_of(settings.root, known)
-        names.add(path.name)
-        if not path.is_file():
-            missing.append(known.SOPInstanceUID)
-    orphans = [
-        path
-        for path in (settings.root / INSTANCES).glob("*/*/*/*.dcm")
-        if path.name not in names and _age_s(path, began) > _YOUNG_S
-    ]
+    folder_of = lru_cache(maxsize=_FOLDERS)(partial(series_folder, settings.root))
+    known: dict[str, str] = {}
+    for each in checkup.iter_hashes(connection):
+        folder = folder_of(each.StudyInstanceUID, each.SeriesInstanceUID)
+        known[f"{folder}/{each.sha256.hex()}.dcm"] = each.SOPInstanceUID
+    # The rows first: a file stands before its row does. One walk, for a look at each file costs
+    # more than all the rest.
+    standing = set(_iter_standing(settings.root / INSTANCES))
+    missing = [uid for path, uid in known.items() if path not in standing]
+    orphans = [path for path in standing - known.keys() if _age_s(path, began) > _YOUNG_S]
     if missing:
         return Finding(
             name="orphans",
             state=State.FAIL,
-            text=f"{len(missing)} instances have lost their file: {_some(missing)}",
+            text=f"{len(missing)} instances have lost their file: {some_of(missing)}",
             remedy="restore them from a backup, or send them again; "
             + command("fsck --json", settings.root)
             + " lists all",
@@ -227,7 +255,7 @@ def check_orphans(
             remedy=command("fsck", settings.root) + " adopts what is whole",
         )
     return Finding(
-        name="orphans", state=State.PASS, text=f"{len(names)} files, all catalogued and there"
+        name="orphans", state=State.PASS, text=f"{len(known)} files, all catalogued and there"
     )
 
 
@@ -261,6 +289,13 @@ def check_hashes(
         if end is not None and time.monotonic() > end:
             break
         path = _path_of(settings.root, known)
+        if not os.access(path, os.R_OK) and path.is_file():
+            return Finding(
+                name="hashes",
+                state=State.FAIL,
+                text=f"this user may not read {known.SOPInstanceUID}",
+                remedy=_AS_OWNER,
+            )
         if path.is_file() and hash_file(path) != known.sha256:  # a missing one is an orphan's line
             damaged.append(known.SOPInstanceUID)
         read += 1
@@ -270,7 +305,7 @@ def check_hashes(
         return Finding(
             name="hashes",
             state=State.FAIL,
-            text=f"{len(damaged)} of {read} files read are damaged: {_some(damaged)}",
+            text=f"{len(damaged)} of {read} files read are damaged: {some_of(damaged)}",
             remedy="restore them from a backup; check the disk (smartctl -a), then "
             + command("fsck --full", settings.root),
         )
@@ -282,13 +317,13 @@ def _path_of(root: Path, known: checkup.SampledFile) -> Path:
     return instance_path(root, known.StudyInstanceUID, known.SeriesInstanceUID, known.sha256)
 
 
-def _age_s(path: Path, now: float) -> float:
+def _iter_standing(folder: Path) -> Iterator[str]:
+    for below, _, names in os.walk(folder):
+        yield from (f"{below}/{name}" for name in names if name.endswith(".dcm"))
+
+
+def _age_s(path: str, now: float) -> float:
     try:
-        return now - path.stat().st_mtime
+        return now - os.stat(path).st_mtime
     except OSError:
         return 0.0
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
-from noctis_lab.dicom.rescale import values_units
-from noctis_lab.errors import CannotStack
-from noctis_lab.volumes.loadable import require_loadable
-from noctis_lab.volumes.stack import plan_stack, summarise, view_order
+from noctis_lab.errors import CannotStack, FileChanged
+from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.lookups import find_luts, find_pet_units, find_units
+from noctis_lab.volumes.order import view_order
+from noctis_lab.volumes.series_plan import find_facts, find_stack
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -48,22 +49,27 @@ def find_geometry(handle: Handle, series: SeriesRow) -> Geometry:
     key = ("geometry", series.reference, *state)
     known: Geometry | None = handle.frames.find(key)
     if known is None:
-        known = _to_geometry(series, handle.catalog.instances_of(series.reference))
+        known = _to_geometry(handle, series, handle.catalog.instances_of(series.reference))
         handle.frames.put(key, known, _ROW_BYTES * (2 + len(known.frames)))
     return known
 
 
-def _to_geometry(series: SeriesRow, rows: list[InstanceRow]) -> Geometry:
+def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> Geometry:
     images = view_order(rows)
     shape, spacing_mm, refusal, units = _without_stack(images)
     try:
-        stack = plan_stack(rows)
-        shape, spacing_mm = stack.shape, stack.steps_mm
-        require_loadable(stack)
-        found = values_units(series.Modality, [row.rescale for row in stack.rows])
+        _, stack = find_stack(handle, series.reference)
+        shape = stack.shape
+        if stack.placement is not None:
+            spacing_mm = stack.placement.steps_mm
+        require_decoders(stack)
+        pet_units = find_pet_units(handle, stack.frames[0].row)
+        found = find_units(series, stack.frames, find_luts(handle, rows), pet_units)
         units = None if found == "unspecified" else found
     except CannotStack as error:
         refusal = (type(error).__name__, error.reason)
+    except FileChanged as error:
+        refusal = (type(error).__name__, str(error))
     frames = [
         (row, number)
         for row in images
@@ -72,7 +78,9 @@ def _to_geometry(series: SeriesRow, rows: list[InstanceRow]) -> Geometry:
     last = len(frames) - 1
     chosen = sorted({round(part * last / 4) for part in range(_SHOWN_FRAMES)}) if frames else []
     return Geometry(
-        facts=series.facts if series.facts.is_volume is not None else summarise(rows),
+        facts=series.facts
+        if series.facts.is_volume is not None
+        else find_facts(handle, series.reference),
         shape=shape,
         spacing_mm=spacing_mm,
         units=units,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from noctis_lab.lab.badges import Badge
+from noctis_lab.volumes.badges import Badge
 
 __all__ = [
     "ArchiveCard",

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from noctis_lab.lab.badges import Badge
 from noctis_lab.lab.cards.parts import (
     ArchiveCard,
     Column,
@@ -17,6 +16,7 @@ from noctis_lab.lab.cards.parts import (
     StudyCard,
     Table,
 )
+from noctis_lab.volumes.badges import Badge
 
 __all__ = ["archive_text", "selection_text", "series_text", "study_text"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
 from noctis_lab.dicom.header import Header, read_header
-from noctis_lab.lab.badges import Badge, badges_of_series
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.geometry import MOST_INSTANCES, Geometry, find_geometry
 from noctis_lab.lab.cards.parts import ElementLine, Field, Note, Picture, SeriesCard
@@ -23,6 +22,7 @@ from noctis_lab.lab.cards.words import (
     moment_words,
     times_words,
 )
+from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:

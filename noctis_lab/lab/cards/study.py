@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import StudyRow
-from noctis_lab.lab.badges import badges_of_study
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import Field, StudyCard
 from noctis_lab.lab.cards.series import patient_words
 from noctis_lab.lab.cards.tables import series_table
 from noctis_lab.lab.cards.words import bytes_words, count_words, cut, day_words, moment_words
+from noctis_lab.volumes.badges import badges_of_study
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
-from noctis_lab.lab.badges import badges_of_study
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.geometry import Geometry, find_geometry
 from noctis_lab.lab.cards.parts import Column, Table, TableRow
 from noctis_lab.lab.cards.pictures import ROW_PX, series_picture, within
 from noctis_lab.lab.cards.series import instance_words, series_badges
 from noctis_lab.lab.cards.words import cut, day_words, moment_words
+from noctis_lab.volumes.badges import badges_of_study
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab

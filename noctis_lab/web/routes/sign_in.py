@@ -76,8 +76,11 @@ async def _principal_of(request: Request, gate: AskedGate, asked: SignIn) -> str
             headers={"Retry-After": str(wait_s)},
         )
     if asked.token:
-        name = await asyncio.to_thread(gate.redeem_token, asked.token)
-        what, advice = "a start token that holds", "`noctis token` prints a new one."
+        # People paste the whole address that was printed.
+        token = asked.token.rpartition("token=")[2].strip()
+        name = await asyncio.to_thread(gate.redeem_token, token)
+        what = "a token of this archive that nobody used yet"
+        advice = "The command noctis token prints a new one."
     elif asked.name and asked.password:
         name = await asyncio.to_thread(gate.check_password, asked.name, asked.password)
         what, advice = "a name and its password", "An administrator can set a new password."

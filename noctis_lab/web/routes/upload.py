@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -21,7 +22,14 @@ from noctis_lab.web.auth import Gate
 from noctis_lab.web.limits import UPLOAD_BYTES_PER_S, UPLOADS_AT_ONCE, Limits
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.routes.context import AskedGate, AskedLab, Asking
-from noctis_lab.web.schemas import FacilityName, UploadAnswer, UploadItemAnswer, UploadTerms
+from noctis_lab.web.schemas import (
+    FacilityName,
+    UploadAnswer,
+    UploadItemAnswer,
+    UploadProgressAnswer,
+    UploadTerms,
+)
+from noctis_lab.web.underway import Underway
 
 __all__ = ["router"]
 
@@ -29,6 +37,10 @@ router = APIRouter(tags=["upload"])
 
 _PIECE_BYTES = 1024 * 1024  # a thread writes this much at a time
 _DEFAULT_FACILITY = "local"  # where an administrator of an archive without facilities uploads to
+UploadId = Annotated[
+    str,
+    Query(pattern=r"^[A-Za-z0-9-]{0,64}$", description="The client's own word for the upload."),
+]
 _ANOTHERS = "an instance of this SOPInstanceUID is here with other content"
 
 
@@ -43,6 +55,19 @@ async def upload_terms(lab: AskedLab, principal: Asking) -> UploadTerms:
     )
 
 
+@router.get("/upload/progress")
+async def upload_progress(
+    request: Request, principal: Asking, upload_id: UploadId
+) -> UploadProgressAnswer:
+    """Return how far one of the principal's own uploads is: of its files, those done and found.
+
+    Both are 0 before the whole body has come, and after its answer.
+    """
+    underway: Underway = request.app.state.underway
+    done, found = underway.how_far(principal.name, upload_id)
+    return UploadProgressAnswer(done=done, found=found)
+
+
 @router.post("/upload", response_model=UploadAnswer)
 async def upload(
     request: Request,
@@ -50,38 +75,52 @@ async def upload(
     gate: AskedGate,
     principal: Asking,
     facility: Annotated[FacilityName, Query(description="To which the instances belong.")],
+    upload_id: UploadId = "",
+    is_bundle: Annotated[
+        bool, Query(description="A zip of at most 200 files: each is answered for.")
+    ] = False,
 ) -> UploadAnswer | JSONResponse:
     """Take in the body: a DICOM file, or a zip of such, however they are called.
 
-    One file a request: a client sends several at a time, and goes on where it stopped; what is
-    known already is answered `same`. A request that ends early leaves nothing behind.
+    A client sends several at a time, and goes on where it stopped; what is known already is
+    answered `same`. Small files come quickest in bundles: each body costs several syncs. A
+    request that ends early leaves nothing behind.
     """
-    facility = facility.strip()
     await asyncio.to_thread(_require_facility, lab, principal, facility)
     limits: Limits = request.app.state.limits
-    with limits.uploading(principal.name) as is_allowed:
+    underway: Underway = request.app.state.underway
+    with (
+        limits.uploading(principal.name) as is_allowed,
+        underway.noting(principal.name, upload_id) as note,
+    ):
         problem = _problem_with_length(request, lab) if is_allowed else _too_many()
         if problem is not None:
             return _answer(problem)
-        taken = await _take_in(request, lab, facility)
+        taken = await _take_in(
+            request, lambda: _open_upload(lab, facility, is_bundle=is_bundle), lab, note
+        )
     if isinstance(taken, Problem):
         return _answer(taken)
     return await asyncio.to_thread(_report, gate, principal, taken)
 
 
-async def _take_in(request: Request, lab: Lab, facility: str) -> UploadReport | Problem:
-    with await asyncio.to_thread(_open_upload, lab, facility) as arriving:
+async def _take_in(
+    request: Request, opening: Callable[[], Upload], lab: Lab, note: Callable[[UploadReport], None]
+) -> UploadReport | Problem:
+    threads: Executor = request.app.state.upload_threads
+    loop = asyncio.get_running_loop()
+    with await loop.run_in_executor(threads, opening) as arriving:
         try:
             async with asyncio.timeout(None) as patience:
                 async for piece in _iter_pieces(request, patience, lab.settings.network_timeout_s):
-                    await asyncio.to_thread(arriving.write, piece)
+                    await loop.run_in_executor(threads, arriving.write, piece)
         except DicomTooLarge:
             return _too_long(lab)
         except TimeoutError:
             return _too_slow(lab)
         except ClientDisconnect:
             return _gone()
-        return await _finish(request, arriving)
+        return await _finish(request, arriving, note)
 
 
 async def _iter_pieces(
@@ -109,13 +148,18 @@ async def _iter_pieces(
         yield bytes(piece)
 
 
-async def _finish(request: Request, arriving: Upload) -> UploadReport:
+async def _finish(
+    request: Request, arriving: Upload, note: Callable[[UploadReport], None]
+) -> UploadReport:
     """Take in what has come; a zip ends between two of its files when the uploader goes away."""
     stop = threading.Event()
+    threads: Executor = request.app.state.upload_threads
     watching = asyncio.create_task(_watch(request, stop))
     try:
-        return await asyncio.to_thread(arriving.finish, stop)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads, arriving.finish, stop, note)
     finally:
+        stop.set()  # where the server ends, its thread is to end too
         watching.cancel()
 
 
@@ -125,9 +169,14 @@ async def _watch(request: Request, stop: threading.Event) -> None:
     stop.set()
 
 
-def _open_upload(lab: Lab, facility: str) -> Upload:
-    most_bytes = lab.settings.max_instance_bytes
-    return Upload(lab.archive.pipeline, lab.storage, facility=facility, most_bytes=most_bytes)
+def _open_upload(lab: Lab, facility: str, *, is_bundle: bool) -> Upload:
+    return Upload(
+        lab.archive.pipeline,
+        lab.storage,
+        facility=facility,
+        most_bytes=lab.settings.max_instance_bytes,
+        is_bundle=is_bundle,
+    )
 
 
 def _report(gate: Gate, principal: Principal, report: UploadReport) -> UploadAnswer:

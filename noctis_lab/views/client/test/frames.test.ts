@@ -10,7 +10,7 @@ const LIMITS: FrameLimits = { keptBytes: 1e9, requests: 3, batchFrames: 4, batch
 
 function stackOf(count: number): StackDescription {
   return {
-    SeriesInstanceUID: "1.2.3", kind: "volume", note: null, units: "HU", modality: "CT", photometric_interpretation: "MONOCHROME2", orientation: null,
+    SeriesInstanceUID: "1.2.3", kind: "volume", badges: [], units: "HU", modality: "CT", photometric_interpretation: "MONOCHROME2", orientation: null,
     pixel_spacing_mm: null, windows: [], frames: Array.from({ length: count }, (_, i) => ({ ...FRAME, SOPInstanceUID: `1.2.${i}` })), corner: { top_left: [], top_right: [], bottom_right: [] },
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { FrameDescription, StackDescription } from "../src/ground/transport";
+import type { FrameDescription } from "../src/ground/transport";
 import {
-  axesOf, duplicatesOf, edgeLetters, geometryFact, letters, mirrored, patientPosition, placementOf, pointOf, proportionsOf, tiltOf, type Turn, turned, turnOf, voxelAt, zoomForScale,
+  axesOf, duplicatesOf, edgeLetters, letters, mirrored, patientPosition, placementOf, pointOf, proportionsOf, type Turn, turned, turnOf, voxelAt, zoomForScale,
 } from "../src/viewer/geometry";
 
 const ROTATIONS = [0, 90, 180, 270] as const;
@@ -115,30 +115,6 @@ describe("the patient", () => {
   it("finds frames at one place", () => {
     const at = (z_mm: number | null): FrameDescription => ({ z_mm }) as FrameDescription;
     expect([...duplicatesOf([at(0), at(5), at(10), at(5.0000001), at(null), at(null)])].sort()).toEqual([1, 3]);
-  });
-});
-
-describe("a stack's badge", () => {
-  const frames = (places: (readonly [number, number, number] | null)[]): FrameDescription[] =>
-    places.map((place) => ({ position_mm: place, z_mm: place === null ? null : place[2] }) as FrameDescription);
-  const stack = (part: Partial<StackDescription>): StackDescription => ({ kind: "volume", note: null, orientation: AXIAL, ...part }) as StackDescription;
-
-  it("is none for a plain volume and for a single image", () => {
-    expect(geometryFact(stack({ frames: frames([[0, 0, 0], [0, 0, 2], [0, 0, 4]]) }))).toBeNull();
-    expect(geometryFact(stack({ kind: "slices", note: "One plane.", frames: frames([[0, 0, 0]]) }))).toBeNull();
-  });
-
-  it("names the tilt of a gantry", () => {
-    const tilted = stack({ orientation: [1, 0, 0, 0, 0.9588197, 0.2840153], frames: frames([[0, 0, 0], [0, 0, 142.5]]) });
-    expect(tiltOf(tilted)).toBeCloseTo(16.5, 2);
-    expect(geometryFact(tilted)).toEqual({ icon: "tilt", text: "Tilt 16.5°" });
-  });
-
-  it("says that slices are no volume, with the shape of why", () => {
-    expect(geometryFact(stack({ kind: "slices", frames: frames([[0, 0, 0], [0, 0, 2], [0, 0, 2]]) }))?.icon).toBe("duplicate");
-    expect(geometryFact(stack({ kind: "slices", frames: frames([[0, 0, 0], [0, 0, 2], [0, 0, 7]]) })))
-      .toEqual({ icon: "gap", text: "3 separate slices, not one volume" });
-    expect(geometryFact(stack({ kind: "slices", note: "Its frames have no places.", frames: frames([null, null]) }))?.text).toBe("Not one volume");
   });
 });
 

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TransportError } from "../src/ground/transport";
+import { bundleOf, crc32 } from "../src/upload/bundle";
 import { walk } from "../src/upload/files";
+import { nowWords } from "../src/upload/panel";
 import { UploadQueue } from "../src/upload/queue";
 import { countsOf, csvOf, rowsOf } from "../src/upload/report";
-import type { Answer, Outcome } from "../src/upload/send";
+import type { Answer, Outcome, Sending } from "../src/upload/send";
 
 const answerOf = (outcome: Outcome, reason: string | null = null): Answer => ({
   is_zip: false, is_stopped: false, stored: outcome === "stored" ? 1 : 0, same: outcome === "same" ? 1 : 0,
@@ -17,14 +19,20 @@ const chosen = (...names: string[]) => names.map((path) => ({ path, file: new Fi
 class Server {
   readonly asked: string[] = [];
   readonly waiting: { give(answer: Answer): void; refuse(error: Error): void }[] = [];
-  send = (file: Blob, _facility: string, _progress: (sent: number) => void, signal: AbortSignal): Promise<Answer> => {
-    this.asked.push((file as File).name);
+  readonly sendings: Sending[] = [];
+  send = (file: Blob, sending: Sending): Promise<Answer> => {
+    const { signal } = sending;
+    this.sendings.push(sending);
+    this.asked.push((file as File).name ?? "a bundle");
     return new Promise((resolve, reject) => {
       this.waiting.push({ give: resolve, refuse: reject });
       signal.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
     });
   };
 }
+
+const ALONE = { smallBytes: -1, mostBytes: 0, mostFiles: 1 };
+const TOGETHER = { smallBytes: 100, mostBytes: 400, mostFiles: 3 };
 
 const settled = async (): Promise<void> => { for (let turn = 0; turn < 10; turn += 1) await Promise.resolve(); };
 
@@ -34,7 +42,7 @@ let queue: UploadQueue;
 beforeEach(() => {
   vi.useFakeTimers();
   server = new Server();
-  queue = new UploadQueue(server.send, () => ({ atOnce: 2, mostBytes: 1000 }), () => undefined);
+  queue = new UploadQueue(server.send, () => ({ atOnce: 2, mostBytes: 1000 }), () => undefined, () => Date.now(), ALONE);
 });
 afterEach(() => vi.useRealTimers());
 
@@ -113,6 +121,63 @@ test("a zip is counted, and what was not taken of it is listed", async () => {
 test("a report is RFC 4180 and computes nothing in a spreadsheet", () => {
   const text = csvOf([{ group: "rejected", path: '=HYPERLINK("x"),1', reason: "two\nlines", files: 1, isQuarantined: true }]);
   expect(text).toBe('file,outcome,files,in quarantine,reason\r\n"\'=HYPERLINK(""x""),1",not taken,1,yes,"two\nlines"\r\n');
+});
+
+test("how far a zip is taken in is part of the work, and said in words", async () => {
+  queue.add(chosen("all.zip", "IM1"), "local");
+  expect(queue.work()).toEqual({ done: 0, all: 300 });
+  server.sendings[0]?.progress.sent(100);
+  expect(queue.work()).toEqual({ done: 100, all: 300 });
+  expect(queue.pace()).toBe(null);
+  vi.advanceTimersByTime(1000);
+  server.sendings[0]?.progress.taken({ done: 1, found: 4 });
+  expect(queue.work()).toEqual({ done: 125, all: 300 });
+  expect(queue.pace()).toEqual({ bytesPerS: 0, left_s: 7 });
+  expect(nowWords(queue.items[0]!)).toBe("taking in all.zip · 1 / 4 files");
+  server.waiting[0]?.give({ ...answerOf("stored"), is_zip: true });
+  await settled();
+  expect(queue.work()).toEqual({ done: 200, all: 300 });
+});
+
+test("small files go together, as many as fit, and each gets its own end", async () => {
+  queue = new UploadQueue(server.send, () => ({ atOnce: 1, mostBytes: 1000 }), () => undefined, () => 0, TOGETHER);
+  queue.add(chosen("a", "b", "c", "d"), "local");
+  await vi.waitFor(() => expect(server.asked).toHaveLength(1));
+  expect(server.sendings[0]?.isBundle).toBe(true);
+  server.sendings[0]?.progress.sent(150);
+  expect(queue.items.map((item) => item.sent)).toEqual([100, 50, 0, 0]);
+  server.waiting[0]?.give({
+    is_zip: true, is_stopped: true, stored: 1, same: 0, conflicts: 0, rejected: 1, items: [
+      { outcome: "rejected", name: "0001", reason: "an empty file", is_quarantined: false },
+      { outcome: "stored", name: "0000", reason: null, is_quarantined: false }],
+  });
+  await vi.waitFor(() => expect(server.asked).toHaveLength(2));
+  expect(queue.items.map((item) => item.state)).toEqual(["done", "done", "failed", "sending"]);
+  expect(queue.items.flatMap(rowsOf).map((row) => [row.path, row.group])).toEqual([["a", "stored"], ["b", "rejected"], ["c", "failed"]]);
+  expect(server.sendings[1]?.isBundle).toBe(false);
+});
+
+test("archives and media directories go alone, what cannot be read fails alone", async () => {
+  queue = new UploadQueue(server.send, () => ({ atOnce: 1, mostBytes: 1000 }), () => undefined, () => 0, TOGETHER);
+  const gone = Object.assign(new File(["x"], "gone"), { arrayBuffer: () => Promise.reject(new Error("gone")) });
+  queue.add([{ path: "x.zip", file: new File(["PK\x03\x04"], "x.zip") }, { path: "gone", file: gone }, ...chosen("a")], "local");
+  await vi.waitFor(() => expect(server.asked).toEqual(["a bundle"]));
+  expect(queue.items.map((item) => item.state)).toEqual(["waiting", "failed", "sending"]);
+  server.waiting[0]?.refuse(new TransportError("Too slow.", 408));
+  await vi.waitFor(() => expect(server.asked).toEqual(["a bundle", "x.zip"]));
+  queue.retry();
+  server.waiting[1]?.give(answerOf("stored"));
+  await vi.waitFor(() => expect(server.asked).toEqual(["a bundle", "x.zip", "gone"]));
+  server.waiting[2]?.give(answerOf("stored"));
+  await vi.waitFor(() => expect(server.asked.at(-1)).toBe("a"));
+});
+
+test("a bundle stores bytes as they are, under numbers, with their CRC-32", async () => {
+  expect(crc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
+  const { body, inside } = await bundleOf(chosen("SECRET^NAME"));
+  const text = String.fromCharCode(...new Uint8Array(await body.arrayBuffer()));
+  expect([inside.length, text.includes("SECRET"), text.split("0000").length - 1]).toEqual([1, false, 2]);
+  expect(body.size).toBe(30 + 4 + 100 + 46 + 4 + 22);
 });
 
 /** Folders as a browser gives them: a hundred entries at a time. */

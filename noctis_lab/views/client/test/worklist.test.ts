@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_SORT, EMPTY_QUERY, fromFragment, isNarrowed, nextSort, pythonOf, toFragment } from "../src/worklist/query";
+import { DEFAULT_SORT, EMPTY_QUERY, fromFragment, isNarrowed, nextSort, pythonOf, pythonOfSeries, rootOptionOf, toFragment } from "../src/worklist/query";
 import { formatArrival, formatCount, tokensOf } from "../src/worklist/words";
 
 describe("the search in the address's fragment", () => {
@@ -58,8 +58,17 @@ describe("SQL in colours", () => {
 
 describe("the Python beside a search", () => {
   it("cannot be left by a name that holds quotes", () => {
-    const python = pythonOf(`select 'x"""\nimport os' from studies`);
+    const python = pythonOf(`select 'x"""\nimport os' from studies`, null);
     expect(python.split('"""').length).toBe(3);
+  });
+
+  it("names the archive where that is not the usual one", () => {
+    expect(pythonOf("select 1", null)).toContain("nl.open_lab()");
+    expect(pythonOf("select 1", '/data/a "b"')).toContain('nl.open_lab("/data/a \\"b\\"")');
+    expect(pythonOfSeries("1.2", "1.3", "/data")).toContain('nl.open_lab("/data")');
+    expect(rootOptionOf(null)).toBe("");
+    expect(rootOptionOf("/home/rosa/noctis-demo")).toBe(" --root /home/rosa/noctis-demo");
+    expect(rootOptionOf("/data/rosa's $HOME")).toBe(" --root '/data/rosa'\\''s $HOME'");
   });
 });
 

@@ -1,4 +1,5 @@
 /** How the client reaches the archive: HTTP where it is served, the component's channel in notebooks. */
+import type { Badge } from "./badges";
 
 export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "rgb8";
 
@@ -36,8 +37,8 @@ export interface StackDescription {
   /** Changes when a frame comes, goes or moves: places are those of this revision. */
   revision?: string;
   kind: "volume" | "slices";
-  /** One sentence on the geometry where it is not a regular volume. */
-  note: string | null;
+  /** What there is to say of the series, with the sentence behind it. */
+  badges: Badge[];
   units: string | null;
   modality: string | null;
   photometric_interpretation: string;
@@ -68,7 +69,7 @@ export interface SeriesSummary {
   SeriesDescription: string | null;
   instance_count: number;
   image_count: number;
-  badges?: { kind: string; text: string }[];
+  badges?: Badge[];
 }
 
 /** The seam between the viewer and where its pixels come from. */

@@ -3,9 +3,9 @@ import { el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import { type Choice, choiceOf, filesOfDrop } from "./files";
-import { UploadQueue } from "./queue";
+import { type Item, UploadQueue } from "./queue";
 import { countsOf, csvOf, type Group, GROUP_WORDS, GROUPS, type Row, rowsOf, saveText } from "./report";
-import { readTerms, sendFile, type Terms } from "./send";
+import { readTerms, sendBody, type Terms } from "./send";
 
 const DRAW_MS = 200;
 const SHOWN_ROWS = 200;
@@ -25,6 +25,12 @@ const filesWord = (count: number): string => `${formatNumber(count, 0)} ${count 
 function sentenceOf(row: Row): string {
   const said = row.reason.charAt(0).toUpperCase() + row.reason.slice(1).replace(/\.$/, "");
   return `${said}.${row.isQuarantined ? " Kept in quarantine." : ""}`;
+}
+
+/** What is done with a file at the moment. */
+export function nowWords({ path, file, sent, taken }: Item): string {
+  if (taken && taken.found > 1) return `taking in ${path} · ${formatNumber(taken.done, 0)} / ${filesWord(taken.found)}`;
+  return `${sent >= file.size && file.size > 5e6 ? "taking in" : "sending"} ${path}`;
 }
 
 interface GroupParts {
@@ -63,7 +69,7 @@ export class UploadPanel {
   private lastFacility = "";
 
   constructor(private readonly options: { isPage: boolean }) {
-    this.queue = new UploadQueue(sendFile,
+    this.queue = new UploadQueue(sendBody,
       () => ({ atOnce: this.terms?.at_once ?? 2, mostBytes: this.terms?.most_bytes ?? Infinity }), () => this.drawSoon());
     this.going = el("div", { class: "upgoing", hidden: true },
       el("div", { class: "row g2" }, this.count, el("span", { class: "grow" }), this.pace, this.cancelButton), this.progress, this.now);
@@ -294,12 +300,13 @@ export class UploadPanel {
   }
 
   private drawProgress(counts: Record<Group, number>): void {
-    const { ended, files, sentBytes, allBytes } = this.queue.progress();
+    const { ended, files, allBytes } = this.queue.progress();
+    const work = this.queue.work();
     const isRunning = this.queue.isRunning;
     const { halted } = this.queue;
     this.going.hidden = files === 0;
     this.cancelButton.hidden = !isRunning && halted === null;
-    const share = allBytes > 0 ? sentBytes / allBytes : ended / Math.max(files, 1);
+    const share = work.all > 0 ? work.done / work.all : ended / Math.max(files, 1);
     this.bar.style.width = `${(share * 100).toFixed(1)}%`;
     this.progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
     const isBad = counts.failed + counts.rejected + counts.conflict > 0;
@@ -307,11 +314,11 @@ export class UploadPanel {
     this.count.textContent = `${formatNumber(ended, 0)} / ${formatNumber(files, 0)}`;
     const sending = this.queue.items.filter((item) => item.state === "sending");
     const pace = isRunning ? this.queue.pace() : null;
-    const words = pace ? [`${formatBytes(pace.bytesPerS)}/s`, formatLeft(pace.left_s)] : isRunning ? [] : [formatBytes(allBytes)];
+    const words = pace ? [pace.bytesPerS > 0 ? `${formatBytes(pace.bytesPerS)}/s` : "", formatLeft(pace.left_s)] : isRunning ? [] : [formatBytes(allBytes)];
     this.pace.textContent = words.filter(Boolean).join(" · ");
     const facility = this.queue.items.at(-1)?.facility ?? "";
     const current = sending.find((item) => item.sent >= item.file.size) ?? sending[0];
-    this.now.textContent = !isRunning ? `into ${facility}` : current ? `${current.sent >= current.file.size && current.file.size > 5e6 ? "taking in" : "sending"} ${current.path}` : `into ${facility}`;
+    this.now.textContent = isRunning && current ? nowWords(current) : `into ${facility}`;
     this.title.textContent = this.body.hidden && files > 0 ? `Upload ${ended} / ${files}` : "Upload";
     this.halt.hidden = halted === null;
     if (halted !== null) {

@@ -178,36 +178,3 @@ export function duplicatesOf(frames: readonly FrameDescription[]): Set<number> {
   }
   return found;
 }
-
-/** What is out of the ordinary in a stack, in at most a few words; the stack's note is the sentence. */
-export interface GeometryFact {
-  icon: "duplicate" | "gap" | "tilt";
-  text: string;
-}
-
-const TILT_SHOWN_DEG = 0.1;
-
-/** Return how far the planes' positions lean from their normal, degrees, or null where that is not known. */
-export function tiltOf(stack: Pick<StackDescription, "orientation" | "frames">): number | null {
-  const [first, last] = [stack.frames[0]?.position_mm, stack.frames.at(-1)?.position_mm];
-  if (stack.orientation === null || !first || !last) return null;
-  const [a, b, c, d, e, f] = stack.orientation;
-  const normal: Vector = [b * f - c * e, c * d - a * f, a * e - b * d];
-  const along = last.map((part, i) => part - (first[i] as number)) as Vector;
-  const length = Math.hypot(...along) * Math.hypot(...normal);
-  if (length < 1e-6) return null;
-  const cosine = Math.abs(along.reduce((sum, part, i) => sum + part * (normal[i] as number), 0)) / length;
-  return (Math.acos(Math.min(cosine, 1)) * 180) / Math.PI;
-}
-
-/** Return the fact to badge a stack with, or null: a plain volume and a single image have none. */
-export function geometryFact(stack: StackDescription): GeometryFact | null {
-  const count = stack.frames.length;
-  if (count < 2) return null;
-  if (stack.kind === "volume") {
-    const tilt = tiltOf(stack);
-    return tilt !== null && tilt >= TILT_SHOWN_DEG ? { icon: "tilt", text: `Tilt ${tilt.toFixed(1)}°` } : null;
-  }
-  if (stack.frames.some((frame) => frame.z_mm === null)) return stack.note === null ? null : { icon: "gap", text: "Not one volume" };
-  return { icon: duplicatesOf(stack.frames).size > 0 ? "duplicate" : "gap", text: `${count} separate slices, not one volume` };
-}

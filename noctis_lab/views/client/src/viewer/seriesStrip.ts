@@ -1,6 +1,7 @@
 /** The strip of the study's series: thumbnails, counts, badges; PgUp and PgDn step through it. */
+import { badgeIcon } from "../ground/badges";
 import { el } from "../ground/dom";
-import { icon, type IconName } from "../ground/icons";
+import { icon } from "../ground/icons";
 import type { SeriesSummary } from "../ground/transport";
 
 /** Where the strip learns the series of a study from: HTTP has it, a notebook's channel does not. */
@@ -8,8 +9,6 @@ export interface SeriesSource {
   series(signal?: AbortSignal): Promise<SeriesSummary[]>;
   thumbnailPath(SeriesInstanceUID: string): string;
 }
-
-const BADGE_ICONS: Record<string, IconName> = { warn: "warn", fail: "fail", pass: "pass", none: "unknown", info: "info" };
 
 export class SeriesStrip {
   readonly element: HTMLElement;
@@ -61,6 +60,6 @@ export class SeriesStrip {
       picture, el("span", { class: "nn" }, series.SeriesNumber ?? ""), series.image_count > 0 ? el("span", { class: "nr" }, series.image_count) : null,
       el("span", { class: "cap" }, el("span", { class: "f12 m ell name", title: name }, name),
         ...(series.badges ?? []).filter((badge) => badge.kind === "warn" || badge.kind === "fail").slice(0, 1).map((badge) =>
-          el("span", { class: `badge ${badge.kind}` }, icon(BADGE_ICONS[badge.kind] ?? "warn", "xs"), el("span", {}, badge.text)))));
+          el("span", { class: `badge ${badge.kind}` }, badgeIcon(badge), el("span", {}, badge.text)))));
   }
 }

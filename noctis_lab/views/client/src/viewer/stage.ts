@@ -1,9 +1,10 @@
 /** The stage: the canvas, and the ink over it. It draws what it is told and decides nothing. */
+import { badgeIcon } from "../ground/badges";
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
-import { axesOf, duplicatesOf, edgeLetters, geometryFact, type Placement, type Turn } from "./geometry";
+import { axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
 import type { Window } from "./state";
 
 /** What the corner texts and the scale bar say. */
@@ -54,7 +55,7 @@ export class Stage {
   };
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
   readonly #notice = el("div", { class: "notice", hidden: true });
-  /** What the geometry's badge means, in a sentence. */
+  /** What the badge that was clicked means, in a sentence. */
   readonly #sentence = el("div", { class: "sentence pop", role: "note", hidden: true });
   #railKey = "";
   #ticks: number[] = [];
@@ -75,12 +76,13 @@ export class Stage {
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
     this.#corners.topLeft.replaceChildren(...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
-    const fact = geometryFact(stack);
-    if (fact !== null) {
-      this.#sentence.textContent = stack.note ?? "";
+    const told = stack.badges.filter((badge) => badge.kind !== "pass");
+    if (told.length > 0) {
       this.#corners.topLeft.append(el("div", { class: "note" },
-        el("button", { class: "badge warn", "aria-expanded": "false", click: (event) => this.#toggleSentence(event.currentTarget as HTMLElement) },
-          icon(fact.icon, "xs"), el("span", {}, fact.text)), this.#sentence));
+        el("div", { class: "row g1" }, ...told.map((badge) => el("button", {
+          class: `badge ${badge.kind}`, "aria-expanded": "false",
+          click: (event) => this.#toggleSentence(event.currentTarget as HTMLElement, badge.sentence),
+        }, badgeIcon(badge), el("span", {}, badge.text)))), this.#sentence));
     }
     this.#corners.topRight.replaceChildren(...stack.corner.top_right.map(line));
   }
@@ -99,13 +101,16 @@ export class Stage {
   closeSentence(): boolean {
     if (this.#sentence.hidden) return false;
     this.#sentence.hidden = true;
-    this.#corners.topLeft.querySelector("button")?.setAttribute("aria-expanded", "false");
+    for (const button of this.#corners.topLeft.querySelectorAll("button")) button.setAttribute("aria-expanded", "false");
     return true;
   }
 
-  #toggleSentence(button: HTMLElement): void {
-    if (this.closeSentence()) return;
-    this.#sentence.hidden = this.#sentence.textContent === "";
+  #toggleSentence(button: HTMLElement, sentence: string): void {
+    const wasOpen = button.getAttribute("aria-expanded") === "true";
+    this.closeSentence();
+    if (wasOpen) return;
+    this.#sentence.textContent = sentence;
+    this.#sentence.hidden = false;
     button.setAttribute("aria-expanded", "true");
   }
 

@@ -343,7 +343,7 @@ export class Viewer {
     if (stack.frames.length === 0) {
       store?.close();
       this.#store = null;
-      this.stage.notice("No pixels", stack.note ?? "This series holds no images; its elements are under Tags.");
+      this.stage.notice("No pixels", stack.badges[0]?.sentence ?? "This series holds no images; its elements are under Tags.");
       this.#report();
       return;
     }

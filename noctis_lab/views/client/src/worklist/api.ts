@@ -1,14 +1,6 @@
 /** What the worklist asks of the archive, over HTTP, same origin; names travel in bodies only. */
+import type { Badge } from "../ground/badges";
 import { request } from "../ground/transport";
-
-export type BadgeKind = "pass" | "warn" | "fail" | "info" | "none" | "live";
-
-export interface Badge {
-  kind: BadgeKind;
-  icon: string;
-  text: string;
-  sentence: string;
-}
 
 export interface Study {
   StudyInstanceUID: string;
@@ -85,6 +77,8 @@ export interface Status {
   instances: number | null;
   stored_bytes: number | null;
   free_bytes: number;
+  /** The archive's folder where commands and code have to name it; null for the usual one, and for others' eyes. */
+  root: string | null;
 }
 
 /** What happened, as the archive says it. */

@@ -6,6 +6,7 @@ import { type Choosing, dropZoneOf } from "../upload/drop";
 import type { Finding, FindingState, Source, Status } from "./api";
 import { demoCard } from "./demo";
 import { cardOf, copyButton, lineOf } from "./parts";
+import { rootOptionOf } from "./query";
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 
@@ -58,8 +59,8 @@ export function factsOf(status: Status, findings: Finding[] | null, isAdmin: boo
   ];
 }
 
-function indexCard(): HTMLElement {
-  return cardOf("tree", "Index a folder", "Leave files where they are and search them in place.", lineOf("noctis index /data/trial --in-place"));
+function indexCard({ root }: Status): HTMLElement {
+  return cardOf("tree", "Index a folder", "Leave files where they are and search them in place.", lineOf(`noctis index /data/trial --in-place${rootOptionOf(root)}`));
 }
 
 function modalityCard(status: Status): HTMLElement {
@@ -74,10 +75,10 @@ function modalityCard(status: Status): HTMLElement {
     lineOf(`echoscu -aec ${receiver.aet} ${host} ${receiver.port}`));
 }
 
-function notebookCode(): HTMLElement {
+function notebookCode({ root }: Status): HTMLElement {
   const word = (text: string): HTMLElement => el("span", { class: "kw" }, text);
   const literal = (text: string): HTMLElement => el("span", { class: "st" }, text);
-  return el("pre", { class: "code block" }, word("import"), " noctis_lab ", word("as"), " nl\nlab = nl.open_lab()\nlab.index(", literal('"/data/trial"'), ")\nlab.series(Modality=", literal('"CT"'), ")");
+  return el("pre", { class: "code block" }, word("import"), " noctis_lab ", word("as"), " nl\nlab = nl.open_lab(", root === null ? "" : literal(JSON.stringify(root)), ")\nlab.index(", literal('"/data/trial"'), ")\nlab.series(Modality=", literal('"CT"'), ")");
 }
 
 /** The first page of an archive that holds nothing. */
@@ -95,13 +96,13 @@ export function firstRunOf(run: FirstRun): HTMLElement {
       el("h1", {}, "Your archive is ready and empty"),
       el("p", { class: "f14 t2" }, `${count} ways to fill it. Files are stored exactly as they come and never altered.`),
       upload ? dropZoneOf(upload) : null,
-      el("div", { class: "more" }, indexCard(), modalityCard(status), demoCard(source, isAdmin && run.isServed))),
+      el("div", { class: "more" }, indexCard(status), modalityCard(status), demoCard(source, isAdmin && run.isServed))),
     el("aside", { class: "panel health", "aria-label": "This installation" },
       el("div", { class: "ph" }, el("span", { class: "ttl f14" }, "This installation"), el("span", { class: "grow" }), again),
       run.corner, facts,
       el("div", { class: "hr" }),
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "In a notebook")),
-      notebookCode()));
+      notebookCode(status)));
 }
 
 async function lookAgain(source: Source, isAdmin: boolean): Promise<HTMLElement[]> {

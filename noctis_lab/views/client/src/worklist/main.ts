@@ -53,6 +53,7 @@ class Worklist {
   });
   private readonly chips = el("span", { class: "chips row g1" });
   private readonly sqlText = el("span", { class: "code" });
+  private archiveRoot: string | null = null;
   private readonly count = el("span", { class: "f12 nowrap", role: "status" });
   private readonly offline = el("span", { class: "offline", hidden: true }, el("span", { class: "dot fail" }), "Not connected; trying again");
   private readonly archive = el("span", { class: "row g4" });
@@ -83,6 +84,7 @@ class Worklist {
       need: (missing) => this.windows.need(missing),
       open: (study, series) => this.open(study, series),
       unfold: (study) => this.source.series(study),
+      root: () => this.archiveRoot,
     });
     this.facets = new FacetColumn((filters) => this.ask({ ...this.query, filters }));
     this.arrivals = new Arrivals(this.source, { open: (study) => this.open(study, null), paused: (isPaused) => this.refresher.pause(isPaused) });
@@ -118,7 +120,7 @@ class Worklist {
             el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), this.uploadButton(), filtersButton),
           el("div", { class: "sql" }, icon("database", "s"), this.sqlText, this.count,
             copyButton("Copy SQL", () => this.sql, { class: "lnk" }),
-            copyButton("Copy as Python", () => pythonOf(this.sql), { class: "lnk" }, "code")),
+            copyButton("Copy as Python", () => pythonOf(this.sql, this.archiveRoot), { class: "lnk" }, "code")),
           this.middle),
         this.arrivals.element),
       el("footer", { class: "status" },
@@ -335,6 +337,7 @@ class Worklist {
   }
 
   private showStatus(status: Status): void {
+    this.archiveRoot = status.root;
     this.archive.replaceChildren(
       el("span", { class: "wide" }, "Archive ", el("b", {}, status.studies === 0 ? "empty" : `${formatNumber(status.studies, 0)} ${status.studies === 1 ? "study" : "studies"}`)),
       ...(status.series === null || status.instances === null || status.studies === 0 ? [] : [

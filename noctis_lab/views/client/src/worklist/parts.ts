@@ -1,17 +1,30 @@
 /** Small pieces that the worklist's parts share. */
+import { type Badge, badgeIcon } from "../ground/badges";
 import { copyText } from "../ground/clipboard";
 import { el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
-import type { Badge, Source } from "./api";
-
-const ICONS: Record<string, IconName> = {
-  pass: "pass", tilt: "tilt", duplicate: "duplicate", gap: "gap", layers: "stack", unknown: "unknown", arriving: "arriving",
-};
+import type { Source } from "./api";
 
 /** A badge; the sentence behind it is its tooltip and its text for screen readers. */
 export function badgeOf(badge: Badge): HTMLElement {
   return el("span", { class: `badge ${badge.kind}`, title: badge.sentence },
-    icon(ICONS[badge.icon] ?? "info", "xs"), el("span", {}, badge.text));
+    badgeIcon(badge), el("span", {}, badge.text));
+}
+
+/** A badge that tells its sentence on a click too: hovering is never the only way. */
+export function tellingBadgeOf(badge: Badge): HTMLElement {
+  const sentence = el("div", { class: "pop why", popover: "auto", role: "note" }, el("div", { class: "m" }, badge.text), el("p", { class: "t2" }, badge.sentence));
+  const button = el("button", {
+    type: "button", class: `badge ${badge.kind}`, tabindex: "-1", title: badge.sentence,
+    click: (event: Event) => {
+      event.stopPropagation();
+      const { left, bottom } = button.getBoundingClientRect();
+      sentence.style.left = `${left}px`;
+      sentence.style.top = `${bottom + 4}px`;
+      sentence.togglePopover();
+    },
+  }, badgeIcon(badge), el("span", {}, badge.text));
+  return el("span", { class: "row" }, button, sentence);
 }
 
 export function modalityTag(modality: string): HTMLElement {

@@ -47,12 +47,19 @@ export function isNarrowed(query: Query): boolean {
 
 const pythonText = (text: string): string => JSON.stringify(text);
 
+/** Write how Python opens this archive; `root` as the status tells it, null where none need be named. */
+export const openingOf = (root: string | null): string => `nl.open_lab(${root === null ? "" : pythonText(root)})`;
+
+/** Write the options by which a command means this archive, with a space before them. */
+export const rootOptionOf = (root: string | null): string =>
+  root === null ? "" : ` --root ${/^[\w@%+=:,./-]+$/.test(root) ? root : `'${root.replaceAll("'", "'\\''")}'`}`;
+
 /** Write the Python that gives the same rows. */
-export function pythonOf(sql: string): string {
-  return `import noctis_lab as nl\n\nlab = nl.open_lab()\nstudies = lab.sql("""\n${sql.replaceAll("\\", "\\\\").replaceAll('"""', '\\"\\"\\"')}\n""").df()\n`;
+export function pythonOf(sql: string, root: string | null): string {
+  return `import noctis_lab as nl\n\nlab = ${openingOf(root)}\nstudies = lab.sql("""\n${sql.replaceAll("\\", "\\\\").replaceAll('"""', '\\"\\"\\"')}\n""").df()\n`;
 }
 
 /** Write the Python that opens one series. */
-export function pythonOfSeries(studyUID: string, seriesUID: string): string {
-  return `import noctis_lab as nl\n\nlab = nl.open_lab()\nvalues = lab.series(StudyInstanceUID=${pythonText(studyUID)}, SeriesInstanceUID=${pythonText(seriesUID)}).one().load()\n`;
+export function pythonOfSeries(studyUID: string, seriesUID: string, root: string | null): string {
+  return `import noctis_lab as nl\n\nlab = ${openingOf(root)}\nvalues = lab.series(StudyInstanceUID=${pythonText(studyUID)}, SeriesInstanceUID=${pythonText(seriesUID)}).one().load()\n`;
 }

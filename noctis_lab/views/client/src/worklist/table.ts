@@ -3,7 +3,7 @@ import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatDate, formatNumber } from "../ground/numbers";
 import type { Series, Source, Study } from "./api";
-import { badgeOf, modalityTag } from "./parts";
+import { modalityTag, tellingBadgeOf } from "./parts";
 import { UNFOLDED_PX, unfoldedOf } from "./unfolded";
 import { formatArrival } from "./words";
 
@@ -38,6 +38,8 @@ export interface TableEvents {
   need(missing: number[]): void;
   open(studyUID: string, seriesUID: string | null): void;
   unfold(studyUID: string): Promise<Series[]>;
+  /** The archive's folder, where code has to name it. */
+  root(): string | null;
 }
 
 interface Unfolded {
@@ -241,6 +243,7 @@ export class Table {
       holder.append(unfoldedOf(this.source, this.unfolded.series, this.unfolded.selected, {
         open: (seriesUID) => this.events.open(uid, seriesUID),
         select: (at) => this.selectSeries(at),
+        root: () => this.events.root(),
       }));
     }
     return holder;
@@ -253,9 +256,9 @@ export class Table {
     const isArriving = study.is_dirty && now.getTime() - arrived.getTime() < Math.max(this.quiet_ms, 3000);
     const isFresh = this.fresh.delete(study.StudyInstanceUID);
     const hasProblem = study.badges.some((badge) => badge.kind === "warn" || badge.kind === "fail");
-    const checks = study.badges.map((badge) => el("span", { class: badge.kind === "pass" && (isArriving || hasProblem) ? "opt" : "" }, badgeOf(badge)));
+    const checks = study.badges.map((badge) => el("span", { class: badge.kind === "pass" && (isArriving || hasProblem) ? "opt" : "" }, tellingBadgeOf(badge)));
     if (isArriving) {
-      checks.unshift(badgeOf({ kind: "live", icon: "arriving", text: `Arriving ${study.instance_count}`, sentence: `${study.instance_count} images so far; the series is not yet quiet.` }));
+      checks.unshift(tellingBadgeOf({ kind: "live", icon: "arriving", text: `Arriving ${study.instance_count}`, sentence: `${study.instance_count} images so far; the series is not yet quiet.` }));
     }
     const unfoldButton = el("button", {
       type: "button", class: "fold", tabindex: "-1", "aria-label": isUnfolded ? "Fold" : "Unfold", "aria-expanded": String(isUnfolded),

@@ -11,6 +11,8 @@ export const UNFOLDED_PX = 208;
 export interface UnfoldedEvents {
   open(seriesUID: string): void;
   select(index: number): void;
+  /** The archive's folder, where code has to name it. */
+  root(): string | null;
 }
 
 function card(source: Source, series: Series, index: number, isSelected: boolean, events: UnfoldedEvents): HTMLElement {
@@ -56,7 +58,7 @@ export function unfoldedOf(source: Source, all: Series[] | Error | null, selecte
         el("div", { class: "m" }, title), el("p", { class: "f12 t2" }, sentence),
         el("div", { class: "row g2 acts" },
           el("button", { type: "button", class: "btn s p", click: () => events.open(series.SeriesInstanceUID) }, icon("open", "s"), "Open"),
-          copyButton("Copy as Python", () => pythonOfSeries(series.StudyInstanceUID, series.SeriesInstanceUID), { class: "btn s" }, "code"),
+          copyButton("Copy as Python", () => pythonOfSeries(series.StudyInstanceUID, series.SeriesInstanceUID, events.root()), { class: "btn s" }, "code"),
           copyButton("Copy UID", () => series.SeriesInstanceUID, { class: "btn s q" }))));
     }
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from noctis_lab.catalog.records import SeriesFacts, SeriesRow
-from noctis_lab.lab.badges import badges_of_series, badges_of_study
+from noctis_lab.volumes.badges import badges_of_series, badges_of_study
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -75,3 +75,15 @@ def test_a_single_image_is_no_exception() -> None:
     facts = SeriesFacts(is_volume=False, is_regular=False, geometry_note="One plane.")
     assert badges_of_series(series(facts, images=1)) == ()
     assert badges_of_series(series(facts, images=2))[0].kind == "info"
+
+
+def test_uneven_steps_without_a_gap_are_named() -> None:
+    facts = SeriesFacts(is_volume=True, is_regular=False, gap_count=0, duplicate_count=0)
+    assert texts([series(facts)]) == [("warn", "Uneven steps")]
+
+
+def test_several_stacks_and_what_repeats_are_told_with_their_number() -> None:
+    stacks = SeriesFacts(is_volume=False, stack_count=3, geometry_note="Three stacks.")
+    phases = SeriesFacts(is_volume=True, is_regular=True, extra_dim="phase", extra_size=20)
+    assert texts([series(stacks), series(phases)]) == [("info", "3 stacks"), ("info", "20 phases")]
+    assert badges_of_series(series(stacks))[0].sentence == "Three stacks."

@@ -65,7 +65,21 @@ def _exceptions(row: SeriesRow) -> Iterator[Badge]:
     if facts.gap_count:
         text = _counted(facts.gap_count, "gap")
         yield Badge(kind="warn", icon="gap", text=text, sentence=note or _GAPS)
-    if facts.is_volume is False and not facts.duplicate_count and row.image_count > 1 and note:
+    if facts.is_volume and facts.is_regular is False and not facts.gap_count:
+        yield Badge(kind="warn", icon="gap", text="Uneven steps", sentence=note or _UNEVEN)
+    yield from _makeup(row)
+
+
+def _makeup(row: SeriesRow) -> Iterator[Badge]:
+    """Yield what the series consists of, where that is not one volume of planes."""
+    facts, note = row.facts, row.facts.geometry_note
+    if facts.stack_count is not None and facts.stack_count > 1:
+        text = _counted(facts.stack_count, "stack")
+        yield Badge(kind="info", icon="layers", text=text, sentence=note or _STACKS)
+    elif facts.extra_dim is not None and facts.extra_size is not None and facts.extra_size > 1:
+        text = f"{facts.extra_size} {_EXTRA[facts.extra_dim]}"
+        yield Badge(kind="info", icon="layers", text=text, sentence=note or _REPEATED)
+    elif facts.is_volume is False and not facts.duplicate_count and row.image_count > 1 and note:
         yield Badge(kind="info", icon="layers", text="Slices", sentence=note)
 
 
@@ -77,4 +91,15 @@ _NO_PIXELS = "This series holds no pixel data; its header can be read."
 _REGULAR = "Every plane lies at its place: one regular volume."
 _TILTED = "The planes are sheared against their normal; the affine keeps the tilt."
 _DUPLICATES = "Several images lie at one position; none is left out."
+_UNEVEN = "Distances between neighbouring planes differ; the volume keeps each plane's true place."
+_STACKS = "The series holds several stacks; each opens as a volume of its own."
+_REPEATED = "Each place was imaged several times; the volume has a dim for it."
+_EXTRA = {
+    "time": "times",
+    "echo": "echoes",
+    "b_value": "b-values",
+    "phase": "phases",
+    "asl_context": "ASL contexts",
+    "frame": "frames",
+}
 _GAPS = "Planes are missing: distances between neighbours differ."

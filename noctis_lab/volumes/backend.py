@@ -1,0 +1,285 @@
+"""Series as xarray data sets whose pixels are read when they are asked for, and only those."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import DTypeLike, NDArray
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
+
+from noctis_lab.config import Settings, open_settings
+from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
+from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
+from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
+from noctis_lab.volumes.cache import open_handle
+from noctis_lab.volumes.conversion import plan_conversion
+from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.plan import Duplicates
+from noctis_lab.volumes.reading import Window, read_all, read_windows
+from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.stack import Stack
+
+__all__ = ["LazyPixels", "NoctisBackend", "Source", "open_lazily"]
+
+_UNNAMED = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which array of which archive, in a few hundred bytes: what goes to another process."""
+
+    settings: Settings
+    reference: str
+    stack: int | None = None
+    duplicates: Duplicates | None = None
+    dtype: DTypeLike | None = None
+    stored: bool = False
+    mask_padding: bool = False
+
+
+class _Connection:
+    """An opened source: held by arrays of this process, closed with the last of them."""
+
+    def __init__(self, source: Source) -> None:
+        self.handle = open_handle(source.settings)
+        self._close = weakref.finalize(self, self.handle.release)
+        self._close.atexit = False
+        self.series, self.stack = find_stack(
+            self.handle, source.reference, source.stack, duplicates=source.duplicates
+        )
+        require_decoders(self.stack)
+        self.conversion = plan_conversion(
+            self.handle,
+            self.stack,
+            dtype=source.dtype,
+            stored=source.stored,
+            mask_padding=source.mask_padding,
+        )
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is this process' own, and open."""
+        return self._close.alive and not self.handle.is_closed
+
+    def close(self) -> None:
+        """Close this opening of the archive."""
+        self._close()
+
+
+class LazyPixels(BackendArray):
+    """The values of one stack, read on demand; pickles as its `Source` alone.
+
+    Parameters
+    ----------
+    source
+        Which array.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._connection: _Connection | None = None
+        connection = self.connect()
+        self.shape = connection.stack.shape
+        self.dtype = connection.conversion.dtype
+        self._digest = _digest(connection.stack)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "_source": self._source,
+            "_digest": self._digest,
+            "shape": self.shape,
+            "dtype": self.dtype,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+        self._connection = None
+
+    def connect(self) -> _Connection:
+        """Return the opened archive, opening it in a process that has not yet.
+
+        Raises
+        ------
+        SeriesChanged
+            The series has other frames than when the array was opened: open it again.
+        """
+        with self._lock:
+            if self._connection is None or not self._connection.is_usable:
+                connection = _Connection(self._source)
+                if hasattr(self, "_digest") and _digest(connection.stack) != self._digest:
+                    uid = self._source.reference
+                    raise SeriesChanged(
+                        f"series {uid} has other frames than when it was opened; open it again",
+                        SeriesInstanceUID=uid,
+                    )
+                self._connection = connection
+            return self._connection
+
+    def close(self) -> None:
+        """Let go of the archive; reading again opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        if isinstance(key, indexing.BasicIndexer | indexing.OuterIndexer):
+            # Not by the adapter, which fails on empty slices with a negative step.
+            return self._read(key.tuple)
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        """Read what an outer index picks: of each dim an int, a slice or an array of ints."""
+        try:
+            return self._read_through(self.connect(), key)
+        except SeriesChanged:
+            raise
+        except FileChanged:  # a source in place that lies elsewhere by now, as the catalogue knows
+            self.close()
+            return self._read_through(self.connect(), key)
+
+    def _read_through(self, connection: _Connection, key: tuple[Any, ...]) -> NDArray[Any]:
+        stack, conversion = connection.stack, connection.conversion
+        picked = [np.arange(size)[one] for one, size in zip(key, self.shape, strict=True)]
+        kept = [np.atleast_1d(indices) for indices in picked]
+        outer = len(stack.outer_shape)
+        if all(
+            len(indices) == size and np.array_equal(indices, np.arange(size))
+            for indices, size in zip(kept, self.shape, strict=True)
+        ):
+            result = np.empty(self.shape, self.dtype)
+            read_all(connection.handle, stack, conversion, result)
+        else:
+            numbers = np.ravel_multi_index(np.ix_(*kept[:outer]), stack.outer_shape).ravel()
+            planes = read_windows(
+                connection.handle,
+                stack,
+                conversion,
+                numbers.tolist(),
+                Window(rows=kept[outer], columns=kept[outer + 1]),
+            )
+            if stack.is_color:
+                planes = planes[..., kept[outer + 2]]
+            result = planes.reshape([len(indices) for indices in kept])
+        # An int takes its dim away.
+        return result[tuple(0 if indices.ndim == 0 else slice(None) for indices in picked)]
+
+
+class NoctisBackend(BackendEntrypoint):
+    """``xarray.open_dataset(SeriesInstanceUID, engine="noctis")``: an archived series, lazily."""
+
+    description = "Series of a noctis_lab archive, by SeriesInstanceUID"
+    open_dataset_parameters: ClassVar[tuple[str, ...]] = (
+        "filename_or_obj",
+        "drop_variables",
+        "root",
+        "stack",
+        "duplicates",
+        "dtype",
+        "stored",
+        "mask_padding",
+    )
+
+    def open_dataset(  # type: ignore[override]
+        self,
+        filename_or_obj: str,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        root: str | os.PathLike[str] | None = None,
+        settings: Settings | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Open a series as a data set of one variable, named as the series' Modality.
+
+        Parameters
+        ----------
+        filename_or_obj
+            Its SeriesInstanceUID, or `SeriesRow.reference`.
+        drop_variables
+            Coordinates that are not wanted.
+        root
+            The archive's folder; None takes NOCTIS_ROOT, or ``~/noctis``.
+        settings
+            Instead of `root`, the settings of a process that has built its own.
+        **options
+            stack, duplicates, dtype, stored, mask_padding: as `noctis_lab.volumes.load.load`.
+
+        Raises
+        ------
+        SeriesNotFound, CannotStack, FileChanged
+            As `noctis_lab.volumes.load.load`.
+        """
+        if settings is None:
+            settings = open_settings({"root": root})
+        source = Source(settings=settings, reference=str(filename_or_obj), **options)
+        try:
+            pixels = LazyPixels(source)
+        except SeriesNotFound as error:
+            raise SeriesNotFound(
+                f"{error}, {settings.root}: another one is named by root=",
+                SeriesInstanceUID=error.SeriesInstanceUID,
+            ) from None
+        dataset = _to_dataset(pixels, stored=source.stored)
+        dataset.set_close(pixels.close)
+        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables
+        return dataset.drop_vars(dropped or [], errors="ignore")
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:  # noqa: ARG002
+        """Return False: a UID is no file, and a DICOM file is no series."""
+        return False
+
+
+def open_lazily(
+    settings: Settings,
+    reference: str,
+    *,
+    chunks: Mapping[str, int] | Literal["auto"] | None = None,
+    **options: Any,
+) -> xr.DataArray:
+    """Open a series lazily as one array; see `NoctisBackend.open_dataset`.
+
+    Parameters
+    ----------
+    chunks
+        As `xarray.open_dataset`: None reads without dask.
+    """
+    dataset = xr.open_dataset(
+        reference, engine=NoctisBackend, chunks=chunks, settings=settings, **options
+    )
+    (name,) = dataset.data_vars
+    array: xr.DataArray = dataset[name]
+    return array if name != _UNNAMED else array.rename(None)
+
+
+def _to_dataset(pixels: LazyPixels, *, stored: bool) -> xr.Dataset:
+    connection = pixels.connect()
+    series, stack, conversion = connection.series, connection.stack, connection.conversion
+    warn_of_gaps(stack, stacklevel=3)
+    attributes = attributes_of(series, stack, conversion, stored=stored)
+    variable = xr.Variable(stack.dims, indexing.LazilyIndexedArray(pixels), attributes)
+    name = series.Modality or _UNNAMED
+    dataset = xr.Dataset({name: variable}, coordinates_of(stack), attributes)
+    dataset.encoding["source"] = series.reference
+    return dataset
+
+
+def _digest(stack: Stack) -> bytes:
+    """Return what is another one when a frame comes, goes or moves."""
+    digest = hashlib.sha256(repr((stack.dims, stack.shape)).encode())
+    for frame in stack.frames:
+        digest.update(frame.row.sha256)
+        digest.update(repr((frame.index, frame.facts.tile)).encode())
+    return digest.digest()[:16]

@@ -1,0 +1,224 @@
+"""Stored pixels into an array's values: the type that holds them all, and each plane's sum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.dicom.codecs import native_dtype
+from noctis_lab.dicom.color import to_rgb
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.dicom.padding import find_padding, padding_mask
+from noctis_lab.dicom.palette import Palette
+from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
+from noctis_lab.errors import FileChanged, InvalidDicom, UnsupportedSeries
+from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.lookups import find_luts, find_palette, find_pet_units
+from noctis_lab.volumes.planes import instance_file, open_plane
+from noctis_lab.volumes.stack import Stack
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["NO_RESCALE", "Conversion", "ValueOptions", "plan_conversion"]
+
+#: What stands as slope and intercept of a plane whose Modality LUT is another.
+NO_RESCALE = Rescale(slope=math.nan, intercept=math.nan, units=None)
+
+
+class ValueOptions(TypedDict, total=False):
+    """Which values are wanted; `load.load` explains each."""
+
+    dtype: DTypeLike | None
+    stored: bool
+    mask_padding: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """How the frames of one stack become values of one type.
+
+    Tables and padding are by the hash of their instance's data set.
+    """
+
+    dtype: np.dtype[Any]
+    rescales: Sequence[Rescale]  # of each frame
+    luts: dict[bytes, ModalityLut]
+    palettes: dict[bytes, Palette]
+    paddings: dict[bytes, tuple[float, float]]
+    pet_units: str | None = None  # of the rescaled values, as a PET states them
+
+    def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
+        """Write the values of a frame, or of a part of it.
+
+        Parameters
+        ----------
+        frame, number
+            Of the stack's frames.
+        stored
+            As `planes.read_plane` gives them, or a part of that.
+        out
+            C-contiguous, of `dtype`; may be `stored` itself seen as that type.
+        """
+        key = frame.row.sha256
+        if frame.is_color:
+            out[...] = self._to_rgb(frame, stored)
+            return
+        padding = self.paddings.get(key)
+        mask = None if padding is None else padding_mask(stored, padding)
+        rescale = self.rescales[number]
+        if key in self.luts:
+            out[...] = self.luts[key].apply(stored)
+        elif not rescale.is_identity:
+            apply_rescale(stored, rescale, out)
+        elif out.ctypes.data != stored.ctypes.data or out.dtype != stored.dtype:
+            out[...] = stored
+        if mask is not None:
+            out[mask] = np.nan
+
+    def _to_rgb(self, frame: Frame, stored: NDArray[Any]) -> NDArray[np.uint8]:
+        palette = self.palettes.get(frame.row.sha256)
+        if palette is not None:
+            return palette.apply_8bit(stored)
+        layout = frame.layout
+        return to_rgb(
+            stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
+        )
+
+
+def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions]) -> Conversion:
+    """Find out how a stack's frames become values; tables are read here, once per process.
+
+    Raises
+    ------
+    UnsupportedSeries
+        `dtype` does not hold every value; a plane's Modality LUT is another than a table, a slope
+        and an intercept, and `stored` is not asked.
+    DecodeError
+        A palette is missing, or cannot be followed.
+    """
+    dtype = options.get("dtype")
+    stored, mask_padding = options.get("stored", False), options.get("mask_padding", False)
+    rows = list({frame.row.sha256: frame.row for frame in stack.frames}.values())
+    luts = {} if stored or stack.is_color else find_luts(handle, rows)
+    _require_values(stack, luts, stored=stored)
+    palettes = {
+        row.sha256: find_palette(handle, row)
+        for row in rows
+        if row.pixels is not None and row.pixels.photometric_interpretation == "PALETTE COLOR"
+    }
+    rescales = [
+        IDENTITY if stored or frame.is_color else frame.facts.rescale or IDENTITY
+        for frame in stack.frames
+    ]
+    paddings = _find_paddings(handle, rows) if mask_padding and not stack.is_color else {}
+    exact = np.dtype(np.uint8) if stack.is_color else _exact_dtype(stack, rescales, luts)
+    if mask_padding and not stack.is_color and exact.kind != "f":
+        exact = np.result_type(exact, np.float32)
+    return Conversion(
+        dtype=_wanted(stack, exact, dtype),
+        rescales=rescales,
+        luts=luts,
+        palettes=palettes,
+        paddings=paddings,
+        pet_units=find_pet_units(handle, rows[0]),
+    )
+
+
+def _read_header(handle: Handle, row: InstanceRow) -> Header:
+    path = instance_file(handle.storage, row)
+    with open_plane(path, row):  # it is what was catalogued
+        try:
+            return read_header(path)
+        except (InvalidDicom, OSError) as error:
+            raise FileChanged(
+                f"the header of instance {row.SOPInstanceUID} cannot be read",
+                SOPInstanceUID=row.SOPInstanceUID,
+            ) from error
+
+
+def _find_paddings(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, tuple[float, float]]:
+    """Return the stored values that are padding, of instances that state such."""
+
+    def find(row: InstanceRow) -> tuple[float, float] | None:
+        return find_padding(_read_header(handle, row))
+
+    found = zip(rows, handle.executor.map(find, rows), strict=True)
+    return {row.sha256: padding for row, padding in found if padding is not None}
+
+
+def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: bool) -> None:
+    unread = tuple(
+        dict.fromkeys(
+            frame.row.SOPInstanceUID
+            for frame in stack.frames
+            if frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts
+        )
+    )
+    if unread and not stored and not stack.is_color:
+        raise UnsupportedSeries(
+            stack.SeriesInstanceUID,
+            f"the Modality LUT of {len(unread)} instance(s) lacks slope or intercept, or is a "
+            "table that cannot be followed: there are no values; load with stored=True",
+            SOPInstanceUIDs=unread,
+        )
+
+
+def _exact_dtype(
+    stack: Stack, rescales: Sequence[Rescale], luts: dict[bytes, ModalityLut]
+) -> np.dtype[Any]:
+    layouts = {id(layout): layout for frame in stack.frames if (layout := frame.layout)}.values()
+    natives = {native_dtype(layout) for layout in layouts}
+    tables = {lut.dtype for lut in luts.values()}
+    linear = [
+        (frame.layout, rescale)
+        for frame, rescale in zip(stack.frames, rescales, strict=True)
+        if frame.row.sha256 not in luts
+    ]
+    if tables and not linear:
+        return np.result_type(*tables)
+    if any(native.kind == "f" for native in natives):
+        exact = np.result_type(*natives, np.float32)
+    elif all(rescale.is_identity for _, rescale in linear):
+        exact = np.result_type(*natives)
+    else:
+        exact = _linear_dtype(linear)
+    return np.result_type(exact, *tables)
+
+
+def _linear_dtype(linear: Sequence[tuple[PixelLayout, Rescale]]) -> np.dtype[Any]:
+    """Return the type that holds the rescaled values of planes of any depths and signs."""
+    by_range: dict[tuple[int, bool], list[Rescale]] = {}
+    for layout, rescale in linear:
+        key = (layout.bits_stored, layout.pixel_representation == 1)
+        by_range.setdefault(key, []).append(rescale)
+    found = [
+        value_dtype(rescales, bits_stored=bits, is_signed=is_signed)
+        for (bits, is_signed), rescales in by_range.items()
+    ]
+    # Of integers and float32 numpy's common type would be float64.
+    are_whole = all(dtype.kind != "f" for dtype in found)
+    return np.result_type(*found) if are_whole else np.dtype(np.float32)
+
+
+def _wanted(stack: Stack, exact: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
+    if dtype is None:
+        return exact
+    # Planes are read by byte count into the result: its numbers must be this machine's.
+    wanted = np.dtype(dtype).newbyteorder("=")
+    is_held = wanted.itemsize >= 4 if wanted.kind == "f" else np.can_cast(exact, wanted)
+    if wanted.kind not in "iuf" or not is_held:
+        raise UnsupportedSeries(
+            stack.SeriesInstanceUID,
+            f"dtype {wanted} does not hold every value that {exact} does; ask for {exact}, float32 "
+            "or float64",
+        )
+    return wanted

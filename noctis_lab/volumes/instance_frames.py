@@ -1,0 +1,100 @@
+"""The frames of one multi-frame instance, each read once, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
+from noctis_lab.dicom.transfer_syntaxes import explain_refusal
+from noctis_lab.errors import CompressedPixels, UnsupportedSeries
+from noctis_lab.volumes.planes import (
+    instance_file,
+    is_plain,
+    open_plane,
+    read_plane_into,
+)
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["LARGEST_ARRAY_BYTES", "each_frame", "require_size"]
+
+#: Of an array that a few bytes of a file can ask for: segments or planes that hold no frame.
+LARGEST_ARRAY_BYTES = 4 * 1024**3
+
+type Place = Callable[[int, NDArray[Any]], None]
+
+
+def require_size(row: InstanceRow, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse an array beyond `LARGEST_ARRAY_BYTES`, before a byte of it is allocated.
+
+    Raises
+    ------
+    UnsupportedSeries
+        With the shape.
+    """
+    count = 1
+    for size in shape:
+        count *= size  # Python's integers do not overflow
+    if count * dtype.itemsize > LARGEST_ARRAY_BYTES:
+        words = " × ".join(map(str, shape))
+        raise UnsupportedSeries(
+            row.SeriesInstanceUID,
+            f"an array of {words} ({count * dtype.itemsize / 1024**3:.1f} GiB) is beyond the bound "
+            f"of {LARGEST_ARRAY_BYTES // 1024**3} GiB",
+            SOPInstanceUIDs=(row.SOPInstanceUID,),
+        )
+
+
+def each_frame(handle: Handle, row: InstanceRow, frames: Iterable[int], place: Place) -> None:
+    """Read frames and hand each one's stored values on.
+
+    Parameters
+    ----------
+    frames
+        Counted from 0.
+    place
+        ``place(frame, stored)``; called in several threads where frames are decoded, and `stored`
+        (rows, columns) is its own only until it returns.
+
+    Raises
+    ------
+    CompressedPixels, DecodeError
+        No decoder for the transfer syntax; a frame does not decode.
+    FileChanged, NoPixels
+        As `planes.open_plane`.
+    """
+    if not can_decode(row.transfer_syntax_uid):
+        raise CompressedPixels(
+            row.SeriesInstanceUID,
+            f"transfer syntax {row.transfer_syntax_uid} cannot be decoded: "
+            f"{explain_refusal(row.transfer_syntax_uid)}",
+        )
+    path = instance_file(handle.storage, row)
+    with open_plane(path, row) as (descriptor, layout):
+        if is_plain(layout):
+            stored = np.empty((layout.rows, layout.columns), native_dtype(layout))
+            for frame in frames:
+                read_plane_into(descriptor, layout, stored, frame=frame)
+                place(frame, stored)
+            return
+
+        def decode(frame: int) -> None:
+            place(frame, read_frame(path, layout, row.transfer_syntax_uid, frame))
+
+        tasks = [handle.executor.submit(decode, frame) for frame in frames]
+        try:
+            wait(tasks, return_when=FIRST_EXCEPTION)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            wait(tasks)  # none may write into an array that is given up

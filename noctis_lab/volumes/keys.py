@@ -1,0 +1,127 @@
+"""What may tell frames at one place from each other: each key by name, value and word. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+
+from noctis_lab.dicom.frame_facts import FrameFacts
+from noctis_lab.volumes.frames import Frame
+
+__all__ = ["DIMS", "LAST_RESORT", "PARTS", "Key", "acquired_s", "is_one_clock"]
+
+type Value = Hashable
+
+#: Numbers of one protocol are alike to so many digits; scanners round the rest.
+_DIGITS = 6
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that is stated of a frame. `dim` is the dim that its values make, if any may."""
+
+    name: str
+    dim: str | None
+    value: Callable[[Frame], Value]
+    words: Callable[[Value], str]
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _of(get: Callable[[FrameFacts], Value]) -> Callable[[Frame], Value]:
+    return lambda frame: get(frame.facts)
+
+
+def _with(prefix: str, unit: str = "") -> Callable[[Value], str]:
+    def words(value: Value) -> str:
+        return f"{prefix} not stated" if value is None else f"{prefix} {value}{unit}"
+
+    return words
+
+
+def _echo(facts: FrameFacts) -> Value:
+    return facts.echo_number if facts.echo_ms is None else _number(facts.echo_ms)
+
+
+def _b_value(facts: FrameFacts) -> Value:
+    if facts.b_value is None:
+        return None
+    vector = tuple(round(part, 4) for part in facts.b_vector or ())
+    key = facts.gradient_key or ()
+    return (_number(facts.b_value), vector, facts.diffusion_directionality or "", key)
+
+
+def _b_words(value: Value) -> str:
+    if not isinstance(value, tuple):
+        return "b-value not stated"
+    b_value, vector, direction, _ = value
+    along = f" along {vector}" if vector else f" {direction.lower()}" if direction else ""
+    return f"b {b_value:g} s/mm²{along}"
+
+
+def _image_type(facts: FrameFacts) -> Value:
+    return facts.image_type
+
+
+def _vector(keyword: str) -> Callable[[Frame], Value]:
+    return lambda frame: dict(frame.facts.vectors).get(keyword)
+
+
+#: What parts frames at one place into stacks, and is never a dim.
+PARTS = (
+    Key("component", None, _of(lambda facts: facts.component), lambda v: str(v or "no component")),
+    Key(
+        "image type",
+        None,
+        _of(_image_type),
+        lambda v: "\\".join(v) if isinstance(v, tuple) and v else "no ImageType",
+    ),
+    Key("energy window", None, _vector("EnergyWindowVector"), _with("energy window")),
+    Key("detector", None, _vector("DetectorVector"), _with("detector")),
+    Key("interval", None, _vector("RRIntervalVector"), _with("R-R interval")),
+    Key("inversion", None, _of(lambda f: _number(f.inversion_ms)), _with("inversion", " ms")),
+    Key("flip angle", None, _of(lambda f: _number(f.flip_deg)), _with("flip angle", "°")),
+)
+
+#: What may be a dim, the more telling first.
+DIMS = (
+    Key("b-value", "b_value", _of(_b_value), _b_words),
+    Key("echo", "echo", _of(_echo), _with("echo", " ms")),
+    Key("ASL context", "asl_context", _of(lambda f: f.asl_context), _with("ASL context")),
+    Key("phase", "phase", _of(lambda facts: facts.phase_index), _with("phase")),
+    Key("part of the beat", "phase", _of(lambda f: _number(f.phase_percent)), _with("at", " %")),
+    Key("trigger", "phase", _of(lambda f: _number(f.trigger_ms)), _with("trigger", " ms")),
+    Key("time point", "time", _of(lambda facts: facts.temporal_index), _with("time point")),
+    Key("phase vector", "time", _vector("PhaseVector"), _with("time phase")),
+    Key("reference time", "time", _of(lambda f: _number(f.reference_ms)), _with("at", " ms")),
+    Key("frame time", "time", _of(lambda f: _number(f.frame_time_ms)), _with("frame time", " ms")),
+)
+
+#: What parts frames where nothing else does.
+LAST_RESORT = (
+    Key("acquisition", None, _of(lambda facts: facts.acquisition_number), _with("acquisition")),
+)
+
+
+def acquired_s(frame: Frame) -> float | None:
+    """Return when a frame's acquisition began: seconds, comparable within a series."""
+    value = frame.facts.acquired_s
+    return value if value is not None and math.isfinite(value) else None
+
+
+def is_one_clock(times_s: Collection[float]) -> bool:
+    """Return whether moments of `acquired_s` follow each other as their numbers do.
+
+    Moments with a date and moments without one do not; without dates those of more than half a day
+    do not either, since midnight may lie between them.
+    """
+    if not times_s:
+        return True
+    first, last = min(times_s), max(times_s)
+    return first > _DAY_S or (last <= _DAY_S and last - first <= _DAY_S / 2)

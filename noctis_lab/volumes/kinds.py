@@ -1,0 +1,127 @@
+"""Voxels that are no image's, each kind by its own reader: the one place that tells which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import xarray as xr
+from numpy.typing import DTypeLike
+
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.dicom.object_kinds import DOSE, SEGMENTATIONS
+from noctis_lab.errors import SeriesNotFound, SeveralStacks, UnsupportedSeries
+from noctis_lab.volumes.dose import load_dose
+from noctis_lab.volumes.frames import number_key_of_row
+from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
+from noctis_lab.volumes.segments import Segments, open_segments
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["load_object", "open_segmentation"]
+
+_NAMED = 5
+
+
+def load_object(
+    handle: Handle,
+    reference: str,
+    *,
+    stack: int | None = None,
+    dtype: DTypeLike | None = None,
+    stored: bool = False,
+    mask_padding: bool = False,
+) -> xr.DataArray:
+    """Load a dose grid, or all segments of a segmentation.
+
+    Parameters
+    ----------
+    handle
+        The open archive.
+    reference
+        Of a series of such objects: its SeriesInstanceUID, or `SeriesRow.reference`.
+    stack
+        Which instance, by InstanceNumber from 0; needed where there are several.
+    dtype, stored
+        As `dose.load_dose` and `segments.Segments.load`.
+    mask_padding
+        Refused: these objects have no padding.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    SeveralStacks
+        There are several instances and `stack` names none.
+    UnsupportedSeries
+        `mask_padding` is asked; or as the readers say.
+    CannotStack, DecodeError, FileChanged
+        As the readers say.
+    """
+    series, rows = _find(handle, reference, VOXEL_OBJECTS)
+    uid = series.SeriesInstanceUID
+    if mask_padding:
+        raise UnsupportedSeries(uid, "doses and segments have no padding: leave mask_padding out")
+    index = 0 if stack is None and len(rows) == 1 else stack
+    if index is None or not 0 <= index < len(rows):
+        raise SeveralStacks(
+            uid,
+            f"it holds {len(rows)} dose grid(s) or segmentation(s), each an array of its own; name "
+            f"one by stack=: {_listed(rows)}",
+            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
+        )
+    row = rows[index]
+    if row.SOPClassUID == DOSE:
+        return load_dose(handle, series, row, dtype=dtype, stored=stored)
+    return open_segments(handle, series, row).load(dtype=dtype, stored=stored)
+
+
+def open_segmentation(
+    handle: Handle, reference: str, *, SOPInstanceUID: str | None = None
+) -> Segments:
+    """Open a segmentation of a series.
+
+    Parameters
+    ----------
+    SOPInstanceUID
+        Which one, where the series holds several.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    UnsupportedSeries
+        It holds none, not that one, or several and none is named; or as
+        `segmentation.parse_segmentation` says.
+    NoPixels, FileChanged
+        As `segments.open_segments`.
+    """
+    series, rows = _find(handle, reference, SEGMENTATIONS)
+    wanted = [row for row in rows if SOPInstanceUID in (None, row.SOPInstanceUID)]
+    if len(wanted) != 1:
+        several = f"{len(wanted)} segmentations; name one by SOPInstanceUID: {_listed(rows)}"
+        raise UnsupportedSeries(
+            series.SeriesInstanceUID,
+            f"it holds {several if wanted else 'no such segmentation (SEG)'}",
+            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
+        )
+    return open_segments(handle, series, wanted[0])
+
+
+def _find(
+    handle: Handle, reference: str, classes: frozenset[str] | set[str]
+) -> tuple[SeriesRow, list[InstanceRow]]:
+    """Return a series and its instances of some classes, by InstanceNumber."""
+    series = handle.catalog.find_series(reference)
+    if series is None:
+        raise SeriesNotFound(
+            f"series {reference} is not in this archive", SeriesInstanceUID=reference
+        )
+    rows = [row for row in handle.catalog.instances_of(reference) if row.SOPClassUID in classes]
+    return series, sorted(rows, key=number_key_of_row)
+
+
+def _listed(rows: Sequence[InstanceRow]) -> str:
+    listed = [f"{index}: {row.SOPInstanceUID}" for index, row in enumerate(rows[:_NAMED])]
+    return "; ".join(listed) + ("; …" if len(rows) > _NAMED else "")

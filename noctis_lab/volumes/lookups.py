@@ -1,0 +1,111 @@
+"""What files say of their values beyond slope and intercept: Modality LUT, palette, unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.dicom.modality_lut import ModalityLut, read_modality_lut
+from noctis_lab.dicom.palette import Palette, open_palette
+from noctis_lab.dicom.raw_values import read_header_bytes
+from noctis_lab.dicom.rescale import values_units
+from noctis_lab.errors import CannotInterpret, InvalidDicom
+from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.planes import instance_file, read_instance_header
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["find_luts", "find_modality_lut", "find_palette", "find_pet_units", "find_units"]
+
+_LEAST_BYTES = 1024
+#: PET and enhanced PET image storage.
+_PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
+
+
+def find_luts(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, ModalityLut]:
+    """Return the Modality LUTs of instances that are tables, by the hash of their data sets.
+
+    Notes
+    -----
+    Those of which the catalogue says that a slope does not give their values are looked at, by the
+    handle's threads; the rest costs nothing.
+    """
+    asked = [row for row in rows if row.has_unread_modality_lut]
+    found = handle.executor.map(lambda row: find_modality_lut(handle, row), asked)
+    pairs = zip(asked, found, strict=True)
+    return {row.sha256: lut for row, lut in pairs if lut is not None}
+
+
+def find_modality_lut(handle: Handle, row: InstanceRow) -> ModalityLut | None:
+    """Return an instance's Modality LUT where it is a table that can be followed, else None."""
+    if not row.has_unread_modality_lut:
+        return None
+    key = ("modality_lut", row.sha256)
+    known: tuple[ModalityLut | None] | None = handle.frames.find(key)
+    if known is not None:
+        return known[0]
+    try:
+        lut = read_modality_lut(read_header_bytes(instance_file(handle.storage, row)))
+    except (CannotInterpret, InvalidDicom, OSError):
+        lut = None
+    size = _LEAST_BYTES + (0 if lut is None else lut.table.entries.nbytes)
+    handle.frames.put(key, (lut,), size)
+    return lut
+
+
+def find_palette(handle: Handle, row: InstanceRow) -> Palette:
+    """Return the palette of an instance of PALETTE COLOR.
+
+    Raises
+    ------
+    DecodeError
+        There is none, or it cannot be followed.
+    """
+    key = ("palette", row.sha256)
+    known: Palette | None = handle.frames.find(key)
+    if known is not None:
+        return known
+    palette = open_palette(instance_file(handle.storage, row))
+    handle.frames.put(key, palette, _LEAST_BYTES + palette.nbytes)
+    return palette
+
+
+def find_pet_units(handle: Handle, row: InstanceRow) -> str | None:
+    """Return the Units of a PET image, which are those of its rescaled values, else None.
+
+    Raises
+    ------
+    FileChanged
+        The file is missing, or is not what was catalogued.
+    """
+    if row.SOPClassUID not in _PET_CLASSES:
+        return None
+    text = read_instance_header(instance_file(handle.storage, row), row).text("Units")
+    return (text or "").strip() or None
+
+
+def find_units(
+    series: SeriesRow,
+    frames: Sequence[Frame],
+    luts: Mapping[bytes, ModalityLut],
+    pet_units: str | None,
+) -> str:
+    """Return the unit of the modality values of some planes, as `values_units` writes it.
+
+    Parameters
+    ----------
+    frames
+        The planes.
+    luts
+        Of theirs, from `find_luts`.
+    pet_units
+        From `find_pet_units`, of one of them.
+    """
+    types = {lut.units for lut in luts.values()}
+    are_of_tables = all(frame.row.sha256 in luts for frame in frames)
+    stated = types.pop() if len(types) == 1 and are_of_tables else None
+    return values_units(
+        series.Modality, [frame.facts.rescale for frame in frames], stated=stated or pet_units
+    )

@@ -1,0 +1,305 @@
+"""A stack's frames, or parts of them, into an array: by preadv where bytes are values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, as_completed, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.dicom.codecs import native_dtype, read_frame
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.volumes.conversion import Conversion
+from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.planes import (
+    InstancePaths,
+    is_plain,
+    open_plane,
+    read_plane_into,
+)
+from noctis_lab.volumes.stack import Stack
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["Progress", "Window", "read_all", "read_windows"]
+
+#: Planes per task: a task's overhead is paid once for some 10 MB of a CT. A plane that is decoded
+#: takes a hundred times the overhead, and short series too must keep all threads busy.
+_PLANES_PER_TASK = 16
+#: Below this many bytes of result threads cost more than they bring.
+_LEAST_FOR_THREADS = 1 << 21
+
+type Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which pixels of each plane: rows and columns in the order that is wanted."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+    def is_band(self, columns: int) -> bool:
+        """Return whether it is rows that follow each other, as wide as the planes are."""
+        return _is_run(self.rows) and len(self.columns) == columns and _is_run(self.columns)
+
+    def cut(self, plane: NDArray[Any], first_row: int) -> NDArray[Any]:
+        """Return its pixels of a plane that begins with some row."""
+        rows, columns = _as_slice(self.rows - first_row), _as_slice(self.columns)
+        if isinstance(rows, slice) or isinstance(columns, slice):
+            return np.ascontiguousarray(plane[rows, :][:, columns])
+        return np.ascontiguousarray(plane[np.ix_(rows, columns)])
+
+
+def read_all(
+    handle: Handle,
+    stack: Stack,
+    conversion: Conversion,
+    result: NDArray[Any],
+    progress: Progress | None = None,
+) -> None:
+    """Read all frames of a stack.
+
+    Parameters
+    ----------
+    result
+        Of the conversion's type and the stack's shape, C-contiguous.
+    progress
+        Called in this thread as ``progress(planes done, planes in all)``.
+
+    Raises
+    ------
+    FileChanged, UnsupportedTransferSyntax, DecodeError
+        A frame cannot be read; threads have ended by then.
+    """
+    planes = result.reshape(len(stack.frames), *stack.shape[len(stack.outer_shape) :])
+    paths = InstancePaths(handle.storage)
+
+    def read(numbers: Sequence[int]) -> int:
+        _read_whole(paths, stack, conversion, numbers, planes)
+        return len(numbers)
+
+    tasks = [handle.executor.submit(read, numbers) for numbers in _tasks(stack)]
+    _finish(tasks, len(stack.frames), progress)
+
+
+def read_windows(
+    handle: Handle,
+    stack: Stack,
+    conversion: Conversion,
+    numbers: Sequence[int],
+    window: Window,
+) -> NDArray[Any]:
+    """Read a part of some frames.
+
+    Parameters
+    ----------
+    numbers
+        Of the stack's frames, in the order that is wanted.
+    window
+        Of each of them.
+
+    Returns
+    -------
+    ndarray of the conversion's type, shape (frames, rows, columns[, 3])
+        Uncompressed frames are read only from the first to the last row that is asked for; others
+        are decoded whole, through the handle's cache.
+
+    Raises
+    ------
+    FileChanged, UnsupportedTransferSyntax, DecodeError
+        As `read_all`.
+    """
+    channels = (3,) if stack.is_color else ()
+    shape = (len(numbers), len(window.rows), len(window.columns), *channels)
+    result = np.empty(shape, conversion.dtype)
+    if not result.size:
+        return result
+
+    paths, is_band = InstancePaths(handle.storage), window.is_band(stack.matrix[1])
+
+    def read(first: int, last: int) -> int:
+        scratch: dict[np.dtype[Any], NDArray[Any]] = {}
+        for place in range(first, last):
+            number, out = numbers[place], result[place]
+            frame = stack.frames[number]
+            if not _is_plain(frame):
+                stored = window.cut(_cached_plane(handle, frame), 0)
+            elif is_band:
+                stored = _place_to_read(frame.layout, out, scratch)
+                _read_band(paths, frame, int(window.rows[0]), stored)
+            else:
+                stored = _read_rows(paths, frame, window)
+            conversion.write(frame, number, stored, out)
+        return last - first
+
+    whole_planes = not _is_plain(stack.frames[numbers[0]])
+    if len(numbers) == 1 or (result.nbytes < _LEAST_FOR_THREADS and not whole_planes):
+        read(0, len(numbers))
+        return result
+    at_once = 1 if whole_planes else _PLANES_PER_TASK
+    tasks = [
+        handle.executor.submit(read, first, min(first + at_once, len(numbers)))
+        for first in range(0, len(numbers), at_once)
+    ]
+    _finish(tasks, len(numbers), None)
+    return result
+
+
+def _tasks(stack: Stack) -> list[list[int]]:
+    """Return which frames are read together: a mosaic's, and plain ones by the number."""
+    tasks: list[list[int]] = []
+    by_image: dict[bytes, list[int]] = {}
+    plain: list[int] = []
+    for number, frame in enumerate(stack.frames):
+        if frame.facts.tile is not None:
+            by_image.setdefault(frame.row.sha256, []).append(number)
+        elif is_plain(frame.layout):
+            plain.append(number)
+        else:
+            tasks.append([number])
+    tasks += by_image.values()
+    tasks += [
+        plain[first : first + _PLANES_PER_TASK] for first in range(0, len(plain), _PLANES_PER_TASK)
+    ]
+    return tasks
+
+
+def _finish(tasks: Sequence[Future[int]], count: int, progress: Progress | None) -> None:
+    try:
+        _await(tasks, count, progress)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        wait(tasks)  # none may write into an array that is given up
+        raise
+
+
+def _await(tasks: Sequence[Future[int]], count: int, progress: Progress | None) -> None:
+    if progress is None:
+        wait(tasks, return_when=FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return
+    done = 0
+    for task in as_completed(tasks):
+        done += task.result()
+        progress(done, count)
+
+
+def _read_whole(
+    paths: InstancePaths,
+    stack: Stack,
+    conversion: Conversion,
+    numbers: Sequence[int],
+    planes: NDArray[Any],
+) -> None:
+    """Read frames into their places; those of a mosaic are cut from one image."""
+    scratch: dict[np.dtype[Any], NDArray[Any]] = {}
+    image: NDArray[Any] | None = None
+    for number in numbers:
+        frame, out = stack.frames[number], planes[number]
+        tile = frame.facts.tile
+        if tile is None:
+            _read_plane(paths, frame, number, conversion, out, scratch)
+            continue
+        image = _read_image(paths, frame) if image is None else image
+        row, column, rows, columns = tile
+        stored = np.ascontiguousarray(image[row : row + rows, column : column + columns])
+        conversion.write(frame, number, stored, out)
+
+
+def _read_plane(
+    paths: InstancePaths,
+    frame: Frame,
+    number: int,
+    conversion: Conversion,
+    out: NDArray[Any],
+    scratch: dict[np.dtype[Any], NDArray[Any]],
+) -> None:
+    """Read one plane's values into its place in the result."""
+    row = frame.row
+    path = paths.of(row)
+    with open_plane(path, row) as (descriptor, layout):
+        if not is_plain(layout) or frame.is_color:
+            stored = read_frame(Path(path), layout, row.transfer_syntax_uid, frame.index)
+        else:
+            stored = _place_to_read(layout, out, scratch)
+            read_plane_into(descriptor, layout, stored, frame=frame.index)
+    conversion.write(frame, number, stored, out)
+
+
+def _place_to_read(
+    layout: PixelLayout, out: NDArray[Any], scratch: dict[np.dtype[Any], NDArray[Any]]
+) -> NDArray[Any]:
+    """Return where a plane's bytes go.
+
+    Where the size is the same they are read into their place and computed there: the values fit, so
+    that a sign is only another view of the same bits.
+    """
+    native = native_dtype(layout)
+    if native == out.dtype or (
+        native.itemsize == out.itemsize and "f" not in (native.kind, out.dtype.kind)
+    ):
+        return out.view(native)
+    if native not in scratch:
+        scratch[native] = np.empty(out.shape, native)
+    return scratch[native]
+
+
+def _read_image(paths: InstancePaths, frame: Frame) -> NDArray[Any]:
+    """Decode the image that a frame is, or is a tile of."""
+    path = paths.of(frame.row)
+    with open_plane(path, frame.row) as (_, layout):
+        return read_frame(Path(path), layout, frame.row.transfer_syntax_uid, frame.index)
+
+
+def _is_plain(frame: Frame) -> bool:
+    """Return whether the file's bytes are the frame's stored values."""
+    return is_plain(frame.layout) and frame.facts.tile is None and not frame.is_color
+
+
+def _read_rows(paths: InstancePaths, frame: Frame, window: Window) -> NDArray[Any]:
+    first, last = int(window.rows.min()), int(window.rows.max())
+    rows = np.empty((last - first + 1, frame.layout.columns), native_dtype(frame.layout))
+    _read_band(paths, frame, first, rows)
+    return window.cut(rows, first)
+
+
+def _read_band(paths: InstancePaths, frame: Frame, first_row: int, out: NDArray[Any]) -> None:
+    """Read rows that follow each other."""
+    with open_plane(paths.of(frame.row), frame.row) as (descriptor, layout):
+        read_plane_into(descriptor, layout, out, frame=frame.index, first_row=first_row)
+
+
+def _cached_plane(handle: Handle, frame: Frame) -> NDArray[Any]:
+    key = ("stored", frame.row.sha256, frame.index)
+    image: NDArray[Any] | None = handle.frames.find(key)
+    if image is None:
+        image = _read_image(InstancePaths(handle.storage), frame)
+        image.flags.writeable = False
+        handle.frames.put(key, image, image.nbytes)
+    if frame.facts.tile is None:
+        return image
+    row, column, rows, columns = frame.facts.tile
+    return image[row : row + rows, column : column + columns]
+
+
+def _is_run(indices: NDArray[np.intp]) -> bool:
+    return bool(np.all(np.diff(indices) == 1))
+
+
+def _as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Return ascending steps as a slice, which numpy cuts faster than it picks."""
+    if len(indices) == 1:
+        return slice(int(indices[0]), int(indices[0]) + 1)
+    step = int(indices[1] - indices[0])
+    if step > 0 and np.all(np.diff(indices) == step):
+        return slice(int(indices[0]), int(indices[-1]) + 1, step)
+    return indices
