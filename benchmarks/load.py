@@ -1,6 +1,6 @@
-"""Loading a series as a volume, beside pydicom and SimpleITK: `uv run python benchmarks/load.py`.
+"""Loading a series as a volume, beside pydicom, SimpleITK and highdicom.
 
-One CT series of 400 × 512² int16, uncompressed, lies in an archive in a temporary folder and in the
+`uv run python benchmarks/load.py`. One CT series of 400 × 512² int16, uncompressed, lies in an archive in a temporary folder and in the
 page cache. Everybody reads the same files. Takes about two minutes; `--planes 40 --rounds 1` is a
 smoke test. The loaded volumes are compared once before anything is timed.
 """
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import numpy as np
 import pydicom
 import SimpleITK
@@ -40,6 +41,7 @@ from noctis_lab.synthetic import ct_series, write_series
 TITLE = "Loading a series"
 COPY, STORED, FLOAT = "memcpy", "noctis, stored", "noctis, float32"
 PYDICOM, PYDICOM_FLOAT, ITK = "pydicom", "pydicom + apply_rescale", "SimpleITK"
+HIGHDICOM = "highdicom, float32"
 
 
 def fill(root: Path, planes: int) -> None:
@@ -110,13 +112,24 @@ def stack_float(root: Path) -> Callable[[], object]:
     return call
 
 
-def read_itk(root: Path) -> Callable[[], object]:
+def read_itk(root: Path) -> Callable[[], tuple[Any, SimpleITK.Image]]:
     files = _files(root)
 
-    def call() -> object:
+    def call() -> tuple[Any, SimpleITK.Image]:
         reader = SimpleITK.ImageSeriesReader()
         reader.SetFileNames(files)
-        return SimpleITK.GetArrayViewFromImage(reader.Execute())
+        image = reader.Execute()
+        return SimpleITK.GetArrayViewFromImage(image), image  # the view does not hold its image
+
+    return call
+
+
+def read_highdicom(root: Path) -> Callable[[], Any]:
+    files = _files(root)
+
+    def call() -> Any:
+        datasets = [pydicom.dcmread(path) for path in files]
+        return highdicom.get_volume_from_series(datasets, dtype=np.float32).array
 
     return call
 
@@ -128,6 +141,7 @@ CANDIDATES = (
     Candidate(name=PYDICOM, prepare=stack),
     Candidate(name=PYDICOM_FLOAT, prepare=stack_float),
     Candidate(name=ITK, prepare=read_itk),
+    Candidate(name=HIGHDICOM, prepare=read_highdicom),
 )
 
 
@@ -136,7 +150,9 @@ def check(root: Path) -> None:
     stored = np.asarray(stack(root)())
     np.testing.assert_array_equal(np.asarray(load_stored(root)()), stored)
     np.testing.assert_array_equal(np.asarray(load_float(root)()), stored - np.float32(24))
-    np.testing.assert_array_equal(np.asarray(read_itk(root)()), stored - np.int32(24))
+    view, _image = read_itk(root)()
+    np.testing.assert_array_equal(np.asarray(view), stored - np.int32(24))
+    np.testing.assert_array_equal(read_highdicom(root)(), stored - np.float32(24))
 
 
 def report(results: tuple[Result, ...], planes: int) -> str:
@@ -157,7 +173,7 @@ def report(results: tuple[Result, ...], planes: int) -> str:
             f"{planes} × 512² int16, uncompressed, warm: `uv run python benchmarks/load.py`.",
             to_table(results, reference=COPY),
             "\n".join(lines),
-            f"{describe_machine('pydicom', 'SimpleITK', 'numpy')}.",
+            f"{describe_machine('pydicom', 'SimpleITK', 'highdicom', 'numpy')}.",
         )
     )
 
