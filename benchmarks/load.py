@@ -1,8 +1,9 @@
 """Loading a series as a volume, beside pydicom, SimpleITK and highdicom.
 
-`uv run python benchmarks/load.py`. One CT series of 400 × 512² int16, uncompressed, lies in an archive in a temporary folder and in the
-page cache. Everybody reads the same files. Takes about two minutes; `--planes 40 --rounds 1` is a
-smoke test. The loaded volumes are compared once before anything is timed.
+`uv run python benchmarks/load.py`. One CT series of 400 × 512² int16, uncompressed, lies in an
+archive in a temporary folder and in the page cache. Everybody reads the same files. Takes about two
+minutes; `--planes 40 --rounds 1` is a smoke test. The loaded volumes are compared once before
+anything is timed.
 """
 
 from __future__ import annotations

@@ -309,6 +309,18 @@ class Series:
 
         return suv_of_series(self._lab.handle, self.row.reference)
 
+    def overlays(self, *, stack: int | None = None) -> xr.Dataset:
+        """Load what lies over its images: `noctis_lab.volumes.overlays.load_overlays` says how.
+
+        Returns
+        -------
+        Dataset
+            A variable of bool for each overlay group (``overlay_6000`` …), on `load`'s coordinates.
+        """
+        from noctis_lab.volumes.overlays import load_overlays
+
+        return load_overlays(self._lab.handle, self.row.reference, stack=stack)
+
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""
         return _open_viewer(self._lab, self.row)
