@@ -14,15 +14,14 @@ from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
-from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding, padding_mask
 from noctis_lab.dicom.palette import Palette
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
-from noctis_lab.errors import FileChanged, InvalidDicom, UnsupportedSeries
+from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.lookups import find_luts, find_palette, find_pet_units
-from noctis_lab.volumes.planes import instance_file, open_plane
+from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -133,23 +132,11 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     )
 
 
-def _read_header(handle: Handle, row: InstanceRow) -> Header:
-    path = instance_file(handle.storage, row)
-    with open_plane(path, row):  # it is what was catalogued
-        try:
-            return read_header(path)
-        except (InvalidDicom, OSError) as error:
-            raise FileChanged(
-                f"the header of instance {row.SOPInstanceUID} cannot be read",
-                SOPInstanceUID=row.SOPInstanceUID,
-            ) from error
-
-
 def _find_paddings(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, tuple[float, float]]:
     """Return the stored values that are padding, of instances that state such."""
 
     def find(row: InstanceRow) -> tuple[float, float] | None:
-        return find_padding(_read_header(handle, row))
+        return find_padding(read_instance_header(instance_file(handle.storage, row), row))
 
     found = zip(rows, handle.executor.map(find, rows), strict=True)
     return {row.sha256: padding for row, padding in found if padding is not None}
