@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import queue
 import shutil
 import tempfile
 import threading
 import webbrowser
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -51,20 +53,27 @@ def demo(
     if "log_level" not in settings.model_fields_set:
         # A line an image would tear the progress bar apart.
         settings = settings.model_copy(update={"log_level": "WARNING"})
+    with outer_door():
+        serve_archive(settings, beside=functools.partial(_fill, settings, no_browser))
+
+
+def _fill(
+    settings: Settings,
+    no_browser: bool,
+    ready: Future[tuple[Address, str]],
+    stopping: threading.Event,
+) -> None:
+    """Draw while the services start; once they are ready, open the page and push."""
     with (
-        outer_door(),
         tempfile.TemporaryDirectory(prefix="noctis-demo-") as name,
         _Drawing(settings, Path(name)) as drawing,
+        contextlib.suppress(CancelledError),
     ):
-
-        def fill(receiver: Address, url: str, stopping: threading.Event) -> None:
-            if not no_browser:
-                # In a thread of its own: some browsers end only when they are closed.
-                arguments = (url, Path(name))
-                threading.Thread(target=_open_browser, args=arguments, daemon=True).start()
-            _push(settings, receiver, drawing, stopping)
-
-        serve_archive(settings, beside=fill)
+        receiver, url = ready.result()
+        if not no_browser:
+            # In a thread of its own: some browsers end only when they are closed.
+            threading.Thread(target=_open_browser, args=(url, Path(name)), daemon=True).start()
+        _push(settings, receiver, drawing, stopping)
 
 
 def _missing(settings: Settings) -> list[DemoSeries]:

@@ -165,14 +165,15 @@ def migrate(root: Root = None) -> None:
 def serve_archive(
     settings: Settings,
     *,
-    beside: Callable[[Address, str, threading.Event], None] | None = None,
+    beside: Callable[[Future[tuple[Address, str]], threading.Event], None] | None = None,
 ) -> None:
     """Run the three processes until told to stop; `beside` runs meanwhile, and its failure ends it.
 
     Parameters
     ----------
     beside
-        Gets the receiver's address, the page's, and the event that asks it to end.
+        Gets the receiver's address and the page's, which come when both are ready and are
+        cancelled where they never will, and the event that asks it to end.
     """
 
     def restarted(name: str, exit_code: int) -> None:
@@ -180,11 +181,13 @@ def serve_archive(
 
     supervisor = Supervisor(on_restart=restarted)
     end_on_signals(supervisor.stop)  # first: a KeyboardInterrupt amid an import may be lost
+    # Before there is another thread: two that import modules of one cycle may see half of one.
     from noctis_lab.catalog.store import open_catalog
     from noctis_lab.events import ChildRestarted
 
     settings.root.mkdir(parents=True, exist_ok=True)
     stopping = threading.Event()
+    ready: Future[tuple[Address, str]] = Future()
     with (
         open_catalog(settings.root, may_migrate=True) as catalog,
         ThreadPoolExecutor(1, "noctis-beside") as executor,
@@ -196,17 +199,18 @@ def serve_archive(
 
         running: Future[None] | None = None
         try:
+            if beside is not None:
+                running = executor.submit(beside, ready, stopping)
+                running.add_done_callback(stop_if_it_failed)
             started = _start(supervisor, settings)
             if started is not None:
-                url = _announce(settings, catalog, *started)
-                if beside is not None:
-                    running = executor.submit(beside, started[0], url, stopping)
-                    running.add_done_callback(stop_if_it_failed)
+                ready.set_result((started[0], _announce(settings, catalog, *started)))
             supervisor.watch()
             if running is not None and running.done():
                 running.result()
         finally:
             stopping.set()
+            ready.cancel()
             if running is not None:
                 wait([running], timeout=_BESIDE_S)  # it may still need the services for a moment
             supervisor.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -14,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 
 from noctis_lab.errors import NoctisError
 
@@ -246,24 +244,25 @@ def end_on_signals(act: Callable[[], None]) -> None:
 
     Notes
     -----
-    A handler interrupts the main thread wherever it is, an earlier handler included: one that took
-    a lock could wait for itself. This one writes a byte. Several signals at once are usual: a
-    terminal and `timeout` signal the whole process group, and parents pass on what they get.
+    The interpreter writes the signal's number to a pipe as soon as it comes. A handler in Python
+    waits until the main thread runs Python again, which it does not where it came to wait for a
+    lock in that very moment, and interrupts it wherever it is: one that took a lock could wait for
+    itself. Several signals at once are usual: a terminal and `timeout` signal the whole process
+    group, and parents pass on what they get.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(writing, b"\0")
+    wanted = {signal.SIGINT, signal.SIGTERM}
 
     def wait() -> None:
-        os.read(reading, 1)
+        while os.read(reading, 1)[0] not in wanted:
+            pass
         act()
 
     threading.Thread(target=wait, name="noctis-signals", daemon=True).start()
-    signal.signal(signal.SIGTERM, tell)
-    signal.signal(signal.SIGINT, tell)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in wanted:
+        signal.signal(number, lambda _number, _frame: None)  # else there is none to write
 
 
 def _end_with_standard_input(stop: threading.Event) -> None:

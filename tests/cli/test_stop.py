@@ -29,6 +29,26 @@ print("ready", flush=True)
 supervisor.watch()
 supervisor.close()
 """
+#: A signal that the main thread does not see, as one that comes just before it waits for a lock.
+UNSEEN = """
+import signal, threading, time
+from noctis_lab.cli.supervisor import Supervisor, end_on_signals
+
+supervisor = Supervisor(on_restart=lambda name, code: None)
+end_on_signals(supervisor.stop)
+
+def interrupt():
+    time.sleep(0.5)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+supervisor.watch()
+supervisor.close()
+"""
+
+
+def test_a_signal_is_heard_while_the_main_thread_waits_for_a_lock() -> None:
+    assert subprocess.run([sys.executable, "-c", UNSEEN], timeout=20, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("program", [SERVICE, SUPERVISOR], ids=["service", "supervisor"])

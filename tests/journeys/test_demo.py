@@ -72,7 +72,7 @@ def test_a_demo_that_is_interrupted_while_it_starts_ends_without_debris(
         if process.poll() is None:
             process.terminate()
             process.communicate(timeout=60)
-    assert process.returncode in (0, 130)
+    assert process.returncode in (0, 130), said
     assert "Traceback" not in said
     assert list(temporary.iterdir()) == []
 
