@@ -46,6 +46,10 @@ class SeriesView(JSComponent):
         default="", doc="Path of the pixel routes; empty asks the component's own channel."
     )
 
+    root = param.String(
+        default="", doc="The archive's folder, where copied code has to name it to mean this one."
+    )
+
     _bundle = Path(__file__).parent / "static" / "viewer.js"
 
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:

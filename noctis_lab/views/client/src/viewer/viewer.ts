@@ -7,7 +7,7 @@ import { type Frame, Renderer } from "./renderer";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, sameState, type ViewState, type Window } from "./state";
 import type { Probe } from "./status";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
+import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
 
 /** When Python hears of a change: at once, when things have rested, or not (it is in mid-drag). */
 export type Telling = "now" | "rest" | "not yet";
@@ -47,6 +47,7 @@ export class Viewer {
   #staleTimer = 0;
   #describedAt = 0;
   #defaultWindow: Window | null = null;
+  /** Which of the image's own windows was in use last. */
   #windowTurn = 0;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
@@ -168,14 +169,13 @@ export class Viewer {
     if (frame && frame.channels === 1) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
   }
 
-  /** Take the next of the windows that the series states. */
-  cycleWindows(): string | null {
-    const windows = this.#stack?.windows ?? [];
-    const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
-    if (next === undefined) return null;
-    this.#windowTurn += 1;
-    this.setWindow(statedWindow(next));
-    return next.name;
+  /** Take the image's own window, or the next of them; returns what there is to say of it. */
+  cycleWindows(): string {
+    if (this.#stack === null) return "";
+    const { turn, window, words } = nextOwnWindow(this.#stack.windows, this.#windowTurn, this.window, this.#defaultWindow);
+    this.#windowTurn = turn;
+    this.setWindow(window);
+    return words;
   }
 
   invert(): void {
@@ -334,7 +334,6 @@ export class Viewer {
     if (before === null) {
       const [first] = stack.windows;
       if (first) this.#defaultWindow = statedWindow(first);
-      this.#windowTurn = first ? 1 : 0;
     } else {
       this.#follow(before, stack);
     }
