@@ -128,6 +128,19 @@ def test_only_a_window_of_many_rows_is_fetched_and_drawn(watched: Watched, site:
     assert len(watched.names) < 60
 
 
+def test_the_way_to_bring_files_in_is_in_view_beside_many_arrivals(
+    watched: Watched, site: Site
+) -> None:
+    for number in range(18):
+        site.admit(named_series(f"MANY^{number:03d}", planes=1), "local")
+    page = watched.page
+    expect(page.locator(".feed .ev")).to_have_count(14, timeout=5000)  # the last ones
+    hint = page.get_by_role("button", name="Drop files anywhere")
+    expect(hint).to_be_in_viewport(ratio=1)
+    hint.click()
+    expect(page.get_by_role("button", name="Choose files")).to_be_focused()
+
+
 def test_an_unknown_sender_is_approved_into_a_facility_or_blocked(
     watched: Watched, site: Site
 ) -> None:
