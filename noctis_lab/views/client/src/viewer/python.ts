@@ -1,9 +1,9 @@
 /** What a view shows, as Python. */
 import { beginningOf, pythonText } from "../ground/python";
-import type { ViewState, Window } from "./state";
+import type { PaneState, Window } from "./state";
 
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one. */
-export function pythonOfView(state: ViewState, window: Window | null, StudyInstanceUID: string | null, root: string | null): string {
+export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null): string {
   const where = [
     ...(StudyInstanceUID ? [`StudyInstanceUID=${pythonText(StudyInstanceUID)}`] : []), `SeriesInstanceUID=${pythonText(state.SeriesInstanceUID)}`,
   ];
