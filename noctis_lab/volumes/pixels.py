@@ -54,6 +54,7 @@ __all__ = [
     "FrameDescription",
     "NamedWindow",
     "StackDescription",
+    "count_frames",
     "describe_stack",
     "encode_frames",
     "read_stored",
@@ -90,6 +91,7 @@ class NamedWindow:
     width: float
     name: str
     function: str  # VOILUTFunction
+    is_stated: bool  # by the data set; else computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,12 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
         corner=_corner(header, series),
     )
+
+
+def count_frames(handle: Handle, reference: str) -> int:
+    """Return how many frames `describe_stack` describes; raises as it does."""
+    _, view = _find_view(handle, reference)
+    return len(view.frames)
 
 
 def encode_frames(
@@ -414,7 +422,7 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
     stated = () if header is None else find_windows(header)
     if stated:
         return tuple(
-            _named(window, window.explanation or f"Window {number}")
+            _named(window, window.explanation or f"Window {number}", is_stated=True)
             for number, window in enumerate(stated, start=1)
         )
     if middle.is_color:
@@ -423,12 +431,17 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
         shown = _read_shown(handle, middle.row, middle.index)
     except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
+    computed = window_of_values(to_float32(shown, middle.facts.rescale))
+    return (_named(computed, "Computed", is_stated=False),)
 
 
-def _named(window: Window, name: str) -> NamedWindow:
+def _named(window: Window, name: str, *, is_stated: bool) -> NamedWindow:
     return NamedWindow(
-        center=window.center, width=window.width, name=name, function=window.function.value
+        center=window.center,
+        width=window.width,
+        name=name,
+        function=window.function.value,
+        is_stated=is_stated,
     )
 
 

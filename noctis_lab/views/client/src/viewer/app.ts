@@ -9,8 +9,9 @@ import { Grid, type GridHost, LAYOUTS } from "./grid";
 import { HelpSheet } from "./help";
 import { Input, type InputHost, type Tool } from "./input";
 import type { Pane } from "./pane";
+import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, SeriesStrip, type SeriesSource } from "./seriesStrip";
-import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
+import { type Link, type PaneState, paneStateOf, sameView, type ViewState } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -27,6 +28,8 @@ export interface MountOptions {
   /** With a source of series: the study whose strip stands on the left. */
   StudyInstanceUID?: string | null;
   series?: SeriesSource | null;
+  /** The archive's folder, where code has to name it. */
+  root?: string | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -243,10 +246,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
-    const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    const study = this.options.StudyInstanceUID;
-    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${state.SeriesInstanceUID}"`];
-    void copyText(`lab.series(${where.join(", ")}).one().view().at(${parts.join(", ")})`)
+    void copyText(pythonOfView(state, window_, state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null), this.options.root ?? null))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -318,11 +318,6 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
-}
-
-/** A window as Python's `at` takes it: the function is said where it is not LINEAR. */
-function pythonWindow({ center, width, function: voi }: Window): string {
-  return voi === "LINEAR" ? `(${center}, ${width})` : `(${center}, ${width}, "${voi}")`;
 }
 
 /** Return what the panes show, where the active one's part stands at the top level. */
