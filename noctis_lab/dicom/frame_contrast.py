@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from noctis_lab.dicom.attributes import Attributes
-from noctis_lab.dicom.private_elements import GE_COMPONENT, PHILIPS_COMPONENT, PHILIPS_LABEL
+from noctis_lab.dicom.private_elements import (
+    GE_ASL_TECHNIQUE,
+    GE_COMPONENT,
+    PHILIPS_COMPONENT,
+    PHILIPS_LABEL,
+)
 
-__all__ = ["asl_context_of", "component_of", "image_type_of"]
+__all__ = ["asl_context_of", "asl_technique_of", "component_of", "image_type_of"]
 
 _FRAME_TYPES = tuple(
     f"{sequence}[0].FrameType"
@@ -77,3 +82,16 @@ def asl_context_of(attributes: Attributes) -> str | None:
     stated = attributes.texts("MRArterialSpinLabelingSequence[0].ASLContext", "ASLContext")
     context = (stated or (attributes.private_text(PHILIPS_LABEL) or "",))[0]
     return context.upper() if context.upper() in _ASL_CONTEXTS else None
+
+
+def asl_technique_of(attributes: Attributes) -> str | None:
+    """Return GE's word for how a frame of arterial spin labelling was labelled.
+
+    Notes
+    -----
+    GE stores no label and control: its series hold perfusion-weighted images (PSEUDOCONTINUOUS)
+    and those of proton density (CONTINUOUS), at the same places. The word parts the two; it is no
+    ASL Context.
+    """
+    stated = attributes.private_text(GE_ASL_TECHNIQUE)
+    return stated.strip(" ").upper() or None if stated is not None else None

@@ -19,7 +19,7 @@ from xarray.core import indexing
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
-from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
+from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.cache import open_handle
 from noctis_lab.volumes.conversion import plan_conversion
 from noctis_lab.volumes.loadable import require_decoders
@@ -267,7 +267,7 @@ def open_lazily(
 def _to_dataset(pixels: LazyPixels, *, stored: bool) -> xr.Dataset:
     connection = pixels.connect()
     series, stack, conversion = connection.series, connection.stack, connection.conversion
-    warn_of_gaps(stack, stacklevel=3)
+    warn_of_stack(stack, stacklevel=3)
     attributes = attributes_of(series, stack, conversion, stored=stored)
     variable = xr.Variable(stack.dims, indexing.LazilyIndexedArray(pixels), attributes)
     name = series.Modality or _UNNAMED

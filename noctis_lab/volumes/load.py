@@ -9,7 +9,7 @@ import xarray as xr
 
 from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
-from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
+from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.conversion import ValueOptions, plan_conversion
 from noctis_lab.volumes.kinds import load_object
 from noctis_lab.volumes.loadable import require_decoders
@@ -66,6 +66,8 @@ def load(
     -----
     GeometryWarning
         Planes are missing, or lie at unequal distances: they keep their true z.
+    ContrastWarning
+        Planes are not alike in something that is stated of them, and no contrast of its own.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def load(
     conversion = plan_conversion(handle, chosen, **options)
     result = np.empty(chosen.shape, conversion.dtype)
     read_all(handle, chosen, conversion, result, progress)
-    warn_of_gaps(chosen, stacklevel=2)
+    warn_of_stack(chosen, stacklevel=2)
     return xr.DataArray(
         result,
         dims=chosen.dims,
