@@ -16,6 +16,7 @@ from noctis_lab.dicom.frame_contrast import (
     asl_technique_of,
     component_of,
     image_type_of,
+    orphaned_groups_of,
 )
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.header import Header
@@ -104,6 +105,8 @@ class FrameFacts:
     kernel: str | None = None  # ConvolutionKernel
     tube_kv: float | None = None  # KVP
     segment_number: int | None = None
+    #: Groups of private elements whose creator is missing, as ``0019``: nobody can read those.
+    orphaned_groups: tuple[str, ...] = ()
 
 
 def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
@@ -141,6 +144,15 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
     if pixels.frames > MOST_FRAMES:
         raise DicomTooLarge(f"{pixels.frames} frames, expected at most {MOST_FRAMES}")
     groups = split_functional_groups(header)
+    orphans = orphaned_groups_of(header)
+    found = _frame_facts(header, groups)
+    return tuple(replace(each, orphaned_groups=orphans) for each in found) if orphans else found
+
+
+def _frame_facts(header: Header, groups: FunctionalGroups) -> tuple[FrameFacts, ...]:
+    """Return the frames of an image, as its kind states them."""
+    pixels = header.pixels
+    assert pixels is not None
     if header.is_mosaic() and (groups.is_stated or pixels.frames > 1):
         refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
         return (refused,) * pixels.frames

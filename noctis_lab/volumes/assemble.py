@@ -89,13 +89,13 @@ def series_attributes(series: SeriesRow) -> dict[str, str | int | None]:
     }
 
 
-def warn_of_stack(stack: Stack, *, stacklevel: int) -> None:
+def warn_of_stack(stack: Stack, *, stacklevel: int, of_gaps: bool = True) -> None:
     """Warn where planes lie at unequal distances, and where they are not alike."""
     uid, placement = stack.SeriesInstanceUID, stack.placement
     varying = describe_varying(stack)
     if varying is not None:
         warnings.warn(ContrastWarning(uid, varying, stack.varying), stacklevel=stacklevel + 1)
-    note = None if placement is None else describe_gaps(placement)
+    note = None if placement is None or not of_gaps else describe_gaps(placement)
     if note is not None and placement is not None:
         gaps = tuple((gap.after_mm, gap.planes) for gap in placement.gaps)
         warnings.warn(GeometryWarning(uid, note, gaps), stacklevel=stacklevel + 1)

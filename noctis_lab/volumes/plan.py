@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -218,9 +218,21 @@ def _duplicates(uid: str, spread: Spread) -> DuplicatePositions:
     return DuplicatePositions(
         uid,
         f"{len(concerned)} frames share {len(shared)} position(s), and nothing that they state "
-        f"tells which belong together: {', '.join(named[:4])}{' …' if len(named) > 4 else ''}; "
+        f"tells which belong together: {', '.join(named[:4])}{' …' if len(named) > 4 else ''}"
+        f"{_orphans(frame for place in shared for frame in place)}; "
         'load with duplicates="first" or "last" to take one at each position',
         SOPInstanceUIDs=named,
+    )
+
+
+def _orphans(frames: Iterable[Frame]) -> str:
+    groups = sorted({group for frame in frames for group in frame.facts.orphaned_groups})
+    if not groups:
+        return ""
+    elements = " and ".join(f"({group},xxxx)" for group in groups)
+    return (
+        f"; private elements {elements} have lost their creators, as de-identification may do, so "
+        "that a maker's b-value or label in them cannot be read: take a copy that has them"
     )
 
 
