@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import xarray as xr
@@ -9,20 +10,26 @@ import xarray as xr
 from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.export.appearing import new_folder
 from noctis_lab.volumes.export.labelled import chunk_sizes, from_dataset, to_dataset
+from noctis_lab.volumes.export.regions import is_read_on_demand, iter_regions
 from noctis_lab.volumes.extras import import_extra
 
 __all__ = ["read_zarr", "write_zarr"]
 
 
-def write_zarr(volume: xr.DataArray, path: Path) -> None:
+def write_zarr(
+    volume: xr.DataArray, path: Path, *, progress: Callable[[int, int], None] | None = None
+) -> None:
     """Write a volume as a folder of Zarr 3, which `read_zarr` gives back identical.
 
     Parameters
     ----------
     volume
-        Of any dims; a dask array is computed chunk by chunk.
+        Of any dims; one that is opened lazily is read region by region, a dask array computed
+        chunk by chunk.
     path
         In an existing folder; what is there is replaced.
+    progress
+        Called as ``progress(planes done, planes in all)`` where it is read region by region.
 
     Raises
     ------
@@ -44,13 +51,37 @@ def write_zarr(volume: xr.DataArray, path: Path) -> None:
     if volume.chunks is not None:  # pieces of one size, so that no two writers meet in one
         dataset[name] = dataset[name].chunk(dict(zip(volume.dims, sizes, strict=True)))
     encoding = {str(name): {"chunks": sizes}} if volume.ndim else {}
+    values = None
+    if is_read_on_demand(volume):
+        values, dataset, encoding = dataset[name], dataset.drop_vars(str(name)), {}
     with new_folder(path) as temporary:
         try:
             dataset.to_zarr(
                 temporary, mode="w", zarr_format=3, consolidated=False, encoding=encoding
             )
+            if values is not None:
+                _write_regions(values, temporary, sizes, progress)
         except (ValueError, TypeError) as error:
             raise CannotExport(f"Zarr cannot hold it: {type(error).__name__}") from error
+
+
+def _write_regions(
+    values: xr.DataArray,
+    folder: Path,
+    sizes: tuple[int, ...],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    group = import_extra("zarr", "zarr").open_group(folder, mode="r+")
+    array = group.create_array(
+        str(values.name),
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=sizes,
+        dimension_names=[str(dim) for dim in values.dims],
+        attributes=values.attrs,
+    )
+    for region, part in iter_regions(values, sizes, progress):
+        array[region] = part
 
 
 def read_zarr(path: Path, *, chunks: dict[str, int] | None = None) -> xr.DataArray:
