@@ -11,13 +11,14 @@ from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.conversion import ValueOptions, plan_conversion
-from noctis_lab.volumes.kinds import load_object
+from noctis_lab.volumes.kinds import open_object
 from noctis_lab.volumes.loadable import require_decoders
 from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Progress, read_all
 from noctis_lab.volumes.regularize import RegularizeOptions
 from noctis_lab.volumes.regularize import regularize as regularized
 from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.voxels import load_voxels
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -66,7 +67,7 @@ def load(
         Values (HU for a CT), or RGB of 8 bits; coordinates in mm, and per plane SOPInstanceUID,
         InstanceNumber, slope and intercept. Geometry is asked by `.dicom`. Frames without a place
         in the patient: dims (frame, y, x[, channel]), or time where a cine states its times.
-        A dose grid gives doses (`dose.load_dose`), a segmentation a mask of each segment
+        A dose grid gives doses (`dose.open_dose`), a segmentation a mask of each segment
         (`segments.Segments.load`).
 
     Warns
@@ -129,7 +130,7 @@ def _load(
     try:
         series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
     except OtherObject:
-        return load_object(handle, reference, stack=stack, **options)
+        return load_voxels(open_object(handle, reference, stack=stack, **options))
     require_decoders(chosen)
     conversion = plan_conversion(handle, chosen, **options)
     result = np.empty(chosen.shape, conversion.dtype)

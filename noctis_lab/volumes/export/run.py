@@ -245,7 +245,7 @@ def _write_stack(
         task.progress(number * of + done, len(stacks) * of)
 
     handle, reference, stack = task.handle, task.series.reference, stacks[number]
-    is_lazy = stack is not None and task.options.to in _WRITTEN_IN_PIECES
+    is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
