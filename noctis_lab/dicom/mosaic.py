@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from noctis_lab.dicom.attributes import Attributes
 from noctis_lab.dicom.csa import CsaHeader
-from noctis_lab.dicom.geometry import PlaneGeometry, is_orthonormal, plane_normal
+from noctis_lab.dicom.geometry import FARTHEST_MM, PlaneGeometry, is_orthonormal, plane_normal
 from noctis_lab.dicom.private_elements import SIEMENS_MOSAIC_COUNT
 from noctis_lab.errors import InvalidDicom
 
@@ -18,8 +18,6 @@ type Vector = tuple[float, float, float]
 #: A volume of 64 x 64 tiles would be one image of thousands of pixels a side.
 _MOST_SLICES = 4096
 _PARALLEL_TOLERANCE = 1e-3
-#: Farther than any room.
-_FARTHEST_MM = 1e6
 _ADVICE = (
     "de-identification often removes it with the other private elements: keep those of SIEMENS CSA "
     "HEADER, or have the scanner export enhanced or single images"
@@ -134,7 +132,7 @@ def _step_mm(attributes: Attributes, csa: CsaHeader | None, normal: Vector) -> f
     spacing_mm = attributes.number("SpacingBetweenSlices")
     if spacing_mm is None and csa is not None:
         spacing_mm = csa.number("SpacingBetweenSlices")
-    if spacing_mm is None or not 0 < spacing_mm < _FARTHEST_MM:
+    if spacing_mm is None or not 0 < spacing_mm < FARTHEST_MM:
         raise InvalidDicom("the mosaic states no distance of its slices (SpacingBetweenSlices)")
     return math.copysign(spacing_mm, cosine)
 

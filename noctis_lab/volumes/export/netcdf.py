@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.export.appearing import new_file
-from noctis_lab.volumes.export.labelled import chunk_sizes, from_dataset, to_dataset
-from noctis_lab.volumes.export.regions import is_read_on_demand, iter_regions
+from noctis_lab.volumes.export.labelled import from_dataset, naming_what_is_not_held, to_parts
+from noctis_lab.volumes.export.regions import iter_regions
 from noctis_lab.volumes.extras import import_extra
 
 __all__ = ["read_netcdf", "write_netcdf"]
@@ -49,27 +48,20 @@ def write_netcdf(
     """
     for module in ("h5netcdf", "h5py"):
         import_extra(module, "netcdf")
-    dataset = to_dataset(volume)
-    (name,) = dataset.data_vars
+    parts = to_parts(volume)
     encoding: dict[str, dict[str, Any]] = {
-        str(each): {"_FillValue": None} for each in dataset.coords
+        str(each): {"_FillValue": None} for each in parts.dataset.coords
     }
-    encoding[str(name)] = {"_FillValue": None}
-    if volume.size and volume.ndim:
-        encoding[str(name)] |= {
-            "zlib": True, "complevel": 1, "shuffle": True, "chunksizes": chunk_sizes(volume),
-        }  # fmt: skip
-    values = None
-    if is_read_on_demand(volume):
-        values, dataset = dataset[name], dataset.drop_vars(str(name))
-        encoding.pop(str(name))
-    with new_file(path) as temporary:
-        try:
-            dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-            if values is not None:
-                _write_regions(values, temporary, chunk_sizes(volume), progress)
-        except (ValueError, TypeError) as error:
-            raise CannotExport(f"NetCDF cannot hold it: {type(error).__name__}") from error
+    if parts.on_demand is None:
+        encoding[parts.name] = {"_FillValue": None}
+        if volume.size and volume.ndim:
+            encoding[parts.name] |= {
+                "zlib": True, "complevel": 1, "shuffle": True, "chunksizes": parts.chunks,
+            }  # fmt: skip
+    with new_file(path) as temporary, naming_what_is_not_held("NetCDF"):
+        parts.dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        if parts.on_demand is not None:
+            _write_regions(parts.on_demand, temporary, parts.chunks, progress)
 
 
 def _write_regions(

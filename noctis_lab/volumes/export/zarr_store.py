@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.export.appearing import new_folder
-from noctis_lab.volumes.export.labelled import chunk_sizes, from_dataset, to_dataset
-from noctis_lab.volumes.export.regions import is_read_on_demand, iter_regions
+from noctis_lab.volumes.export.labelled import from_dataset, naming_what_is_not_held, to_parts
+from noctis_lab.volumes.export.regions import iter_regions
 from noctis_lab.volumes.extras import import_extra
 
 __all__ = ["read_zarr", "write_zarr"]
@@ -45,24 +45,17 @@ def write_zarr(
     `xarray.open_zarr(path)` reads the values too; as for `write_netcdf`.
     """
     import_extra("zarr", "zarr")
-    dataset = to_dataset(volume)
-    (name,) = dataset.data_vars
-    sizes = chunk_sizes(volume)
+    parts = to_parts(volume)
+    dataset, encoding = parts.dataset, dict[str, Any]()
+    if parts.on_demand is None and volume.ndim:
+        encoding = {parts.name: {"chunks": parts.chunks}}
     if volume.chunks is not None:  # pieces of one size, so that no two writers meet in one
-        dataset[name] = dataset[name].chunk(dict(zip(volume.dims, sizes, strict=True)))
-    encoding = {str(name): {"chunks": sizes}} if volume.ndim else {}
-    values = None
-    if is_read_on_demand(volume):
-        values, dataset, encoding = dataset[name], dataset.drop_vars(str(name)), {}
-    with new_folder(path) as temporary:
-        try:
-            dataset.to_zarr(
-                temporary, mode="w", zarr_format=3, consolidated=False, encoding=encoding
-            )
-            if values is not None:
-                _write_regions(values, temporary, sizes, progress)
-        except (ValueError, TypeError) as error:
-            raise CannotExport(f"Zarr cannot hold it: {type(error).__name__}") from error
+        sizes = dict(zip(volume.dims, parts.chunks, strict=True))
+        dataset[parts.name] = dataset[parts.name].chunk(sizes)
+    with new_folder(path) as temporary, naming_what_is_not_held("Zarr"):
+        dataset.to_zarr(temporary, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+        if parts.on_demand is not None:
+            _write_regions(parts.on_demand, temporary, parts.chunks, progress)
 
 
 def _write_regions(
