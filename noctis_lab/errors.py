@@ -465,6 +465,29 @@ class SendFailed(NoctisError, ConnectionError):
     """An association or a C-STORE that we began did not succeed."""
 
 
+class ContrastWarning(UserWarning):
+    """Planes of one volume are not alike in something that is stated of them: ImageType, say.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series.
+    reason
+        What is so; no patient data.
+    varying
+        The names of what changes from plane to plane.
+    """
+
+    def __init__(self, SeriesInstanceUID: str, reason: str, varying: tuple[str, ...] = ()) -> None:
+        super().__init__(SeriesInstanceUID, reason, varying)
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.varying = varying
+
+    def __str__(self) -> str:
+        return f"series {self.SeriesInstanceUID}: {self.reason}"
+
+
 class GeometryWarning(UserWarning):
     """A volume is right as it is given, but not what one may expect: planes are missing, say.
 

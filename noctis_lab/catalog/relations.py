@@ -66,6 +66,7 @@ _SERIES_FACTS: dict[str, pa.DataType] = {
     "extra_dim": _TEXT,
     "extra_size": _WHOLE,
     "residual_mm": _NUMBER,
+    "varies_along_z": _TEXT,
 }
 
 #: Tables of the commit tier that are brought in whole, as `base.<name>`.

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 #: The newest migration; a test holds it to `migrations/versions/`.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -159,6 +159,7 @@ series = Table(
     Column("extra_dim", Text),
     Column("extra_size", Int64),
     Column("residual_mm", Double),
+    Column("varies_along_z", Text),
     Index(None, "study_key"),
     Index(None, "SeriesInstanceUID"),
 )
@@ -191,6 +192,7 @@ instance_format = Table(
     Column("orientation", LargeBinary),  # 6 doubles, little-endian
     Column("pixel_spacing_mm", LargeBinary),  # 2 doubles, little-endian: row, column
     Column("FrameOfReferenceUID", Text),  # NULL too where revision 0001 wrote the row
+    Column("contrast_digest", LargeBinary),  # 8 bytes; NULL where an older revision wrote the row
 )
 
 #: By which door and from whom: the part of a receipt that many share; key = hash of the content.

@@ -155,8 +155,9 @@ class Series(RowAttributes):
             `stack`: which of `stacks`, where there are several. `dtype`: of the result, by default
             the smallest that is exact. `stored`: stored values instead of modality values (HU).
             `mask_padding`: NaN for padding. `duplicates`: ``"first"`` or ``"last"`` of frames at
-            one position that nothing tells apart. `progress`: called as ``progress(planes done,
-            planes in all)``.
+            one position that nothing tells apart. `regularize`: an irregular stack on evenly spaced
+            planes (True, or the options of `noctis_lab.volumes.regularize.regularize`). `progress`:
+            called as ``progress(planes done, planes in all)``.
 
         Returns
         -------
@@ -181,7 +182,7 @@ class Series(RowAttributes):
         chunks
             As `xarray.open_dataset` (needs dask, extra ``[dask]``); None reads without dask.
         **options
-            As `load`, without `progress`.
+            As `load`, without `regularize` and `progress`.
 
         Returns
         -------

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import xarray as xr
 from numpy.typing import DTypeLike
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.object_kinds import DOSE, SEGMENTATIONS
 from noctis_lab.errors import SeriesNotFound, SeveralStacks, UnsupportedSeries
-from noctis_lab.volumes.dose import load_dose
+from noctis_lab.volumes.dose import open_dose
 from noctis_lab.volumes.frames import number_key_of_row
 from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
 from noctis_lab.volumes.segments import Segments, open_segments
+from noctis_lab.volumes.voxels import Voxels
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["load_object", "open_segmentation"]
+__all__ = ["open_object", "open_segmentation"]
 
 _NAMED = 5
 
 
-def load_object(
+def open_object(
     handle: Handle,
     reference: str,
     *,
@@ -32,8 +32,8 @@ def load_object(
     dtype: DTypeLike | None = None,
     stored: bool = False,
     mask_padding: bool = False,
-) -> xr.DataArray:
-    """Load a dose grid, or all segments of a segmentation.
+) -> Voxels:
+    """Open a dose grid, or all segments of a segmentation.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def load_object(
     stack
         Which instance, by InstanceNumber from 0; needed where there are several.
     dtype, stored
-        As `dose.load_dose` and `segments.Segments.load`.
+        As `dose.open_dose` and `segments.Segments.load`.
     mask_padding
         Refused: these objects have no padding.
 
@@ -73,8 +73,8 @@ def load_object(
         )
     row = rows[index]
     if row.SOPClassUID == DOSE:
-        return load_dose(handle, series, row, dtype=dtype, stored=stored)
-    return open_segments(handle, series, row).load(dtype=dtype, stored=stored)
+        return open_dose(handle, series, row, dtype=dtype, stored=stored)
+    return open_segments(handle, series, row).open(dtype=dtype, stored=stored)
 
 
 def open_segmentation(

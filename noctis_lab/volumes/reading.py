@@ -26,7 +26,7 @@ from noctis_lab.volumes.stack import Stack
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Progress", "Window", "read_all", "read_windows"]
+__all__ = ["Progress", "Window", "as_slice", "read_all", "read_windows"]
 
 #: Planes per task: a task's overhead is paid once for some 10 MB of a CT. A plane that is decoded
 #: takes a hundred times the overhead, and short series too must keep all threads busy.
@@ -50,7 +50,7 @@ class Window:
 
     def cut(self, plane: NDArray[Any], first_row: int) -> NDArray[Any]:
         """Return its pixels of a plane that begins with some row."""
-        rows, columns = _as_slice(self.rows - first_row), _as_slice(self.columns)
+        rows, columns = as_slice(self.rows - first_row), as_slice(self.columns)
         if isinstance(rows, slice) or isinstance(columns, slice):
             return np.ascontiguousarray(plane[rows, :][:, columns])
         return np.ascontiguousarray(plane[np.ix_(rows, columns)])
@@ -295,7 +295,7 @@ def _is_run(indices: NDArray[np.intp]) -> bool:
     return bool(np.all(np.diff(indices) == 1))
 
 
-def _as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+def as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:
     """Return ascending steps as a slice, which numpy cuts faster than it picks."""
     if len(indices) == 1:
         return slice(int(indices[0]), int(indices[0]) + 1)

@@ -146,7 +146,8 @@ def find_suv_inputs(files: Sequence[HeaderBytes]) -> SuvInputs:
 
     References
     ----------
-    QIBA, FDG-PET/CT as an imaging biomarker, version 1.13, appendix G;
+    QIBA, FDG-PET/CT as an Imaging Biomarker Measuring Response to Cancer Therapy, version 1.13,
+    appendix G: Vendor-neutral Pseudo-codes for SUV Calculation;
     :dcm:`PS3.3 C.8.9.1 and C.8.9.4 <part03/sect_C.8.9.html>`
     """
     if not files:

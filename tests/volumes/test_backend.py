@@ -31,6 +31,7 @@ from noctis_lab.volumes.export.run import export_series
 from noctis_lab.volumes.export_format import ExportFormat
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit
+from tests.volumes.lazily import one_index, opened
 
 SMALL: dict[str, Any] = {"planes": 4, "rows": 7, "columns": 6}
 #: A name and options of `load`.
@@ -94,23 +95,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archived]:
         eager = {kind: load(handle, uids[kind], **KINDS[kind]) for kind in KINDS}
         lazy = {kind: opened(handle, uids[kind], **KINDS[kind]) for kind in KINDS}
         yield Archived(eager, lazy, uids, handle)
-
-
-def opened(handle: Handle, uid: str, **options: Any) -> xr.DataArray:
-    dataset = xr.open_dataset(uid, engine="noctis", root=handle.settings.root, **options)
-    (name,) = dataset.data_vars
-    found: xr.DataArray = dataset[name]
-    return found
-
-
-def one_index(size: int) -> st.SearchStrategy[Any]:
-    steps = st.integers(1, 3) | st.integers(-3, -1)
-    bounds = st.none() | st.integers(0, size)  # xarray itself miscounts some that lie outside
-    return (
-        st.builds(slice, bounds, bounds, steps)
-        | st.integers(-size, size - 1)
-        | st.lists(st.integers(0, size - 1), max_size=4).map(lambda picked: np.array(picked, int))
-    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

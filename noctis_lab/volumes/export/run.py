@@ -49,7 +49,9 @@ __all__ = ["export_series"]
 #: Raised by one when outputs of equal content are written otherwise than before.
 _VERSION = 1
 #: Formats whose writers need never hold a volume whole.
-_WRITTEN_IN_PIECES = frozenset((ExportFormat.NIFTI, ExportFormat.PNG))
+_WRITTEN_IN_PIECES = frozenset(
+    (ExportFormat.NIFTI, ExportFormat.PNG, ExportFormat.ZARR, ExportFormat.NETCDF)
+)
 
 type Progress = Callable[[int, int], None]
 
@@ -243,7 +245,7 @@ def _write_stack(
         task.progress(number * of + done, len(stacks) * of)
 
     handle, reference, stack = task.handle, task.series.reference, stacks[number]
-    is_lazy = stack is not None and task.options.to in _WRITTEN_IN_PIECES
+    is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
@@ -264,9 +266,9 @@ def _write_volume(
         case ExportFormat.NIFTI:
             return write_nifti(volume, path, progress=progress)
         case ExportFormat.ZARR:
-            write_zarr(volume, path)
+            write_zarr(volume, path, progress=progress)
         case ExportFormat.NETCDF:
-            write_netcdf(volume, path)
+            write_netcdf(volume, path, progress=progress)
         case ExportFormat.PNG:
             window = options.window or _stated_window(task, stack)
             write_png_stack(volume, path, window=window, bits=options.bits, progress=progress)
