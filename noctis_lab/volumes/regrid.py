@@ -57,8 +57,7 @@ def resample(
     """
     source = grid_of(volume)
     uid = source.SeriesInstanceUID
-    is_each = isinstance(spacing_mm, Sequence | np.ndarray)
-    asked = list(spacing_mm) if is_each else [spacing_mm] * 3
+    asked = [*spacing_mm] if isinstance(spacing_mm, Sequence | np.ndarray) else [spacing_mm] * 3
     if len(asked) != 3 or not all(one is None or 0 < one < math.inf for one in asked):
         raise CannotResample(
             f"spacing_mm is positive, one or (z, y, x), not {spacing_mm!r}", SeriesInstanceUID=uid
