@@ -35,7 +35,7 @@ def resample(
     spacing_mm
         Between voxel centres: one for all axes, or (z, y, x), None for an axis that stays.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `noctis_lab.volumes.reslice.Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `noctis_lab.volumes.reslice.Sampling`.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def resample_to(
     ignore_frame_of_reference
         Take the two to lie in one space though they do not say so.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `noctis_lab.volumes.reslice.Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `noctis_lab.volumes.reslice.Sampling`.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def unshear(volume: xr.DataArray, **sampling: Unpack[SamplingOptions]) -> xr.Dat
     volume
         Regular.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `noctis_lab.volumes.reslice.Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `noctis_lab.volumes.reslice.Sampling`.
 
     Returns
     -------
