@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import threading
@@ -20,6 +21,7 @@ from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
+from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.cache import open_handle
 from noctis_lab.volumes.conversion import plan_conversion
 from noctis_lab.volumes.loadable import require_decoders
@@ -64,6 +66,11 @@ class _Connection:
             stored=source.stored,
             mask_padding=source.mask_padding,
         )
+
+    @functools.cached_property
+    def plain(self) -> PlainStack:
+        """What reading its frames needs, worked out by the first who reads."""
+        return PlainStack(self.handle.storage, self.stack)
 
     @property
     def is_usable(self) -> bool:
@@ -170,6 +177,7 @@ class LazyPixels(BackendArray):
                 conversion,
                 numbers.tolist(),
                 Window(rows=kept[outer], columns=kept[outer + 1]),
+                plain=connection.plain,
             )
             if stack.is_color:
                 planes = planes[..., kept[outer + 2]]
