@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
@@ -27,7 +28,7 @@ from noctis_lab.volumes.conversion import plan_conversion
 from noctis_lab.volumes.loadable import require_decoders
 from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Window, read_all, read_windows
-from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.series_plan import find_stack, reference_of
 from noctis_lab.volumes.stack import Stack
 
 __all__ = ["LazyPixels", "NoctisBackend", "Source", "open_lazily"]
@@ -194,6 +195,7 @@ class NoctisBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "root",
+        "StudyInstanceUID",
         "stack",
         "duplicates",
         "dtype",
@@ -207,6 +209,7 @@ class NoctisBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         root: str | os.PathLike[str] | None = None,
+        StudyInstanceUID: str | None = None,
         settings: Settings | None = None,
         **options: Any,
     ) -> xr.Dataset:
@@ -220,6 +223,8 @@ class NoctisBackend(BackendEntrypoint):
             Coordinates that are not wanted.
         root
             The archive's folder; None takes NOCTIS_ROOT, or ``~/noctis``.
+        StudyInstanceUID
+            The study that holds it: needed where several hold one of that UID.
         settings
             Instead of `root`, the settings of a process that has built its own.
         **options
@@ -227,14 +232,17 @@ class NoctisBackend(BackendEntrypoint):
 
         Raises
         ------
-        SeriesNotFound, CannotStack, FileChanged
+        SeriesNotFound, NotUnique, CannotStack, FileChanged
             As `noctis_lab.volumes.load.load`.
         """
         if settings is None:
             settings = open_settings({"root": root})
-        source = Source(settings=settings, reference=str(filename_or_obj), **options)
+        uid = str(filename_or_obj)
         try:
-            pixels = LazyPixels(source)
+            with open_handle(settings) as handle:
+                reference = reference_of(handle, uid, StudyInstanceUID=StudyInstanceUID)
+                source = Source(settings=settings, reference=reference, **options)
+                pixels = LazyPixels(source)
         except SeriesNotFound as error:
             raise SeriesNotFound(
                 f"{error}, {settings.root}: another one is named by root=",
@@ -252,7 +260,7 @@ class NoctisBackend(BackendEntrypoint):
 
 def open_lazily(
     settings: Settings,
-    reference: str,
+    series: str | SeriesRow,
     *,
     chunks: Mapping[str, int] | Literal["auto"] | None = None,
     **options: Any,
@@ -261,9 +269,14 @@ def open_lazily(
 
     Parameters
     ----------
+    series
+        Its row, or its SeriesInstanceUID.
     chunks
         As `xarray.open_dataset`: None reads without dask.
     """
+    reference = series if isinstance(series, str) else series.reference
+    if not isinstance(series, str) and reference == series.SeriesInstanceUID:
+        options["StudyInstanceUID"] = series.StudyInstanceUID  # as exact as the row is
     dataset = xr.open_dataset(
         reference, engine=NoctisBackend, chunks=chunks, settings=settings, **options
     )

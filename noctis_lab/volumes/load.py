@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import xarray as xr
 
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
@@ -15,7 +16,7 @@ from noctis_lab.volumes.kinds import load_object
 from noctis_lab.volumes.loadable import require_decoders
 from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Progress, read_all
-from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.series_plan import find_stack, reference_of
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -25,7 +26,7 @@ __all__ = ["load"]
 
 def load(
     handle: Handle,
-    reference: str,
+    series: str | SeriesRow,
     *,
     stack: int | None = None,
     duplicates: Duplicates | None = None,
@@ -38,8 +39,8 @@ def load(
     ----------
     handle
         The open archive.
-    reference
-        Of the series: its SeriesInstanceUID, or `SeriesRow.reference`.
+    series
+        Its row, or its SeriesInstanceUID.
     stack
         Which of the stacks that its frames make, from 0; needed where there are several.
     duplicates
@@ -69,8 +70,8 @@ def load(
 
     Raises
     ------
-    SeriesNotFound
-        No such series here.
+    SeriesNotFound, NotUnique
+        No such series here; several studies hold one of that SeriesInstanceUID: pass a row.
     SeveralStacks
         The series makes several arrays and `stack` names none; the message lists them.
     CannotStack
@@ -95,8 +96,9 @@ def load(
     ----------
     :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
     """
+    reference = reference_of(handle, series)
     try:
-        series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
+        row, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
     except OtherObject:
         return load_object(handle, reference, stack=stack, **options)
     require_decoders(chosen)
@@ -108,6 +110,6 @@ def load(
         result,
         dims=chosen.dims,
         coords=coordinates_of(chosen),
-        name=series.Modality,
-        attrs=attributes_of(series, chosen, conversion, stored=options.get("stored", False)),
+        name=row.Modality,
+        attrs=attributes_of(row, chosen, conversion, stored=options.get("stored", False)),
     )
