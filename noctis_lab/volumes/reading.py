@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.codecs import native_dtype, read_frame
+from noctis_lab.dicom.codecs import iter_frames, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion
 from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.planes import (
     InstancePaths,
     is_plain,
@@ -167,6 +168,8 @@ def read_windows(
         read(0, len(numbers))
         return result
     at_once = 1 if whole_planes else _PLANES_PER_TASK
+    if is_one_stream(stack.frames[numbers[0]].layout):
+        at_once = len(numbers)  # threads would inflate the same side by side
     tasks = [
         handle.executor.submit(read, first, min(first + at_once, len(numbers)))
         for first in range(0, len(numbers), at_once)
@@ -176,12 +179,12 @@ def read_windows(
 
 
 def _tasks(stack: Stack) -> list[list[int]]:
-    """Return which frames are read together: a mosaic's, and plain ones by the number."""
+    """Return which frames are read together: a mosaic's, a stream's, plain ones by the number."""
     tasks: list[list[int]] = []
     by_image: dict[bytes, list[int]] = {}
     plain: list[int] = []
     for number, frame in enumerate(stack.frames):
-        if frame.facts.tile is not None:
+        if frame.facts.tile is not None or is_one_stream(frame.layout):
             by_image.setdefault(frame.row.sha256, []).append(number)
         elif is_plain(frame.layout):
             plain.append(number)
@@ -227,6 +230,10 @@ def _read_whole(
     """Read frames into their places; those of a mosaic are cut from one image."""
     scratch: dict[np.dtype[Any], NDArray[Any]] = {}
     image: NDArray[Any] | None = None
+    first = stack.frames[numbers[0]]
+    if is_one_stream(first.layout) and first.facts.tile is None:
+        _read_stream(paths, stack, conversion, numbers, planes)
+        return
     for number in numbers:
         frame, out = stack.frames[number], planes[number]
         tile = frame.facts.tile
@@ -237,6 +244,22 @@ def _read_whole(
         row, column, rows, columns = tile
         stored = np.ascontiguousarray(image[row : row + rows, column : column + columns])
         conversion.write(frame, number, stored, out)
+
+
+def _read_stream(
+    paths: InstancePaths,
+    stack: Stack,
+    conversion: Conversion,
+    numbers: Sequence[int],
+    planes: NDArray[Any],
+) -> None:
+    """Read frames of one instance whose data set is deflated, inflating it once."""
+    row, path = stack.frames[numbers[0]].row, paths.of(stack.frames[numbers[0]].row)
+    places = {stack.frames[number].index: number for number in numbers}
+    with open_plane(path, row) as (_, layout):
+        for index, stored in iter_frames(Path(path), layout, row.transfer_syntax_uid, places):
+            number = places[index]
+            conversion.write(stack.frames[number], number, stored, planes[number])
 
 
 def _read_plane(
@@ -325,6 +348,8 @@ def _read_alike(
 
 
 def _cached_plane(handle: Handle, frame: Frame) -> NDArray[Any]:
+    if is_one_stream(frame.layout):
+        return find_inflated(handle, frame.row, frame.index)
     key = ("stored", frame.row.sha256, frame.index)
     image: NDArray[Any] | None = handle.frames.find(key)
     if image is None:
