@@ -21,7 +21,7 @@ name or identifier: UIDs only.
     ├── RoiNotFound (LookupError)               no such region in a structure set
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
-    ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
+    ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
     │   ├── SeveralStacks                       `stack=` says which is meant
@@ -247,7 +247,7 @@ class CannotAccept(NoctisError, ValueError):
 
 
 class NotUnique(NoctisError, LookupError):
-    """`.one()` was asked of a selection that holds none or several."""
+    """`.one()` was asked of a selection of none or several, or a UID that several studies hold."""
 
     def __init__(self, message: str, *, count: int) -> None:
         super().__init__(message)

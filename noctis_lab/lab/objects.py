@@ -167,7 +167,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.load import load
 
-        return load(self._lab.handle, self.row.reference, **options)
+        return load(self._lab.handle, self.row, **options)
 
     def open(
         self,
@@ -191,7 +191,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.backend import open_lazily
 
-        return open_lazily(self._lab.settings, self.row.reference, chunks=chunks, **options)
+        return open_lazily(self._lab.settings, self.row, chunks=chunks, **options)
 
     def segments(self, *, SOPInstanceUID: str | None = None) -> Segments:
         """Open a segmentation (SEG): what its segments are, some or all as masks, or as labels.
@@ -213,9 +213,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.kinds import open_segmentation
 
-        return open_segmentation(
-            self._lab.handle, self.row.reference, SOPInstanceUID=SOPInstanceUID
-        )
+        return open_segmentation(self._lab.handle, self.row, SOPInstanceUID=SOPInstanceUID)
 
     def structures(self, *, SOPInstanceUID: str | None = None) -> Structures:
         """Open a structure set (RTSTRUCT): contours by region, and regions as voxels.
@@ -313,7 +311,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.suv import suv_of_series
 
-        return suv_of_series(self._lab.handle, self.row.reference)
+        return suv_of_series(self._lab.handle, self.row)
 
     def overlays(self, *, stack: int | None = None) -> xr.Dataset:
         """Load what lies over its images: `noctis_lab.volumes.overlays.load_overlays` says how.
@@ -325,7 +323,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.overlays import load_overlays
 
-        return load_overlays(self._lab.handle, self.row.reference, stack=stack)
+        return load_overlays(self._lab.handle, self.row, stack=stack)
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import FileChanged, OtherObject, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
@@ -22,7 +23,7 @@ from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.conversion import ValueOptions
 from noctis_lab.volumes.kinds import open_object
 from noctis_lab.volumes.plan import Duplicates
-from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.series_plan import find_stack, reference_of
 from noctis_lab.volumes.stack_voxels import open_stack
 from noctis_lab.volumes.voxels import Voxels
 
@@ -154,6 +155,7 @@ class NoctisBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "root",
+        "StudyInstanceUID",
         "stack",
         "duplicates",
         "dtype",
@@ -167,6 +169,7 @@ class NoctisBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         root: str | os.PathLike[str] | None = None,
+        StudyInstanceUID: str | None = None,
         settings: Settings | None = None,
         **options: Any,
     ) -> xr.Dataset:
@@ -180,6 +183,8 @@ class NoctisBackend(BackendEntrypoint):
             Coordinates that are not wanted.
         root
             The archive's folder; None takes NOCTIS_ROOT, or ``~/noctis``.
+        StudyInstanceUID
+            The study that holds it: needed where several hold one of that UID.
         settings
             Instead of `root`, the settings of a process that has built its own.
         **options
@@ -187,14 +192,17 @@ class NoctisBackend(BackendEntrypoint):
 
         Raises
         ------
-        SeriesNotFound, CannotStack, FileChanged
+        SeriesNotFound, NotUnique, CannotStack, FileChanged
             As `noctis_lab.volumes.load.load`.
         """
         if settings is None:
             settings = open_settings({"root": root})
-        source = Source(settings=settings, reference=str(filename_or_obj), **options)
+        uid = str(filename_or_obj)
         try:
-            pixels = LazyPixels(source)
+            with open_handle(settings) as handle:
+                reference = reference_of(handle, uid, StudyInstanceUID=StudyInstanceUID)
+                source = Source(settings=settings, reference=reference, **options)
+                pixels = LazyPixels(source)
         except SeriesNotFound as error:
             raise SeriesNotFound(
                 f"{error}, {settings.root}: another one is named by root=",
@@ -212,7 +220,7 @@ class NoctisBackend(BackendEntrypoint):
 
 def open_lazily(
     settings: Settings,
-    reference: str,
+    series: str | SeriesRow,
     *,
     chunks: Mapping[str, int] | Literal["auto"] | None = None,
     **options: Any,
@@ -221,9 +229,14 @@ def open_lazily(
 
     Parameters
     ----------
+    series
+        Its row, or its SeriesInstanceUID.
     chunks
         As `xarray.open_dataset`: None reads without dask.
     """
+    reference = series if isinstance(series, str) else series.reference
+    if not isinstance(series, str) and reference == series.SeriesInstanceUID:
+        options["StudyInstanceUID"] = series.StudyInstanceUID  # as exact as the row is
     dataset = xr.open_dataset(
         reference, engine=NoctisBackend, chunks=chunks, settings=settings, **options
     )

@@ -14,6 +14,7 @@ from noctis_lab.volumes.dose import open_dose
 from noctis_lab.volumes.frames import number_key_of_row
 from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
 from noctis_lab.volumes.segments import Segments, open_segments
+from noctis_lab.volumes.series_plan import reference_of
 from noctis_lab.volumes.voxels import Voxels
 
 if TYPE_CHECKING:
@@ -78,35 +79,37 @@ def open_object(
 
 
 def open_segmentation(
-    handle: Handle, reference: str, *, SOPInstanceUID: str | None = None
+    handle: Handle, series: str | SeriesRow, *, SOPInstanceUID: str | None = None
 ) -> Segments:
     """Open a segmentation of a series.
 
     Parameters
     ----------
+    series
+        Its row, or its SeriesInstanceUID.
     SOPInstanceUID
         Which one, where the series holds several.
 
     Raises
     ------
-    SeriesNotFound
-        No such series here.
+    SeriesNotFound, NotUnique
+        As `series_plan.reference_of`.
     UnsupportedSeries
         It holds none, not that one, or several and none is named; or as
         `segmentation.parse_segmentation` says.
     NoPixels, FileChanged
         As `segments.open_segments`.
     """
-    series, rows = _find(handle, reference, SEGMENTATIONS)
-    wanted = [row for row in rows if SOPInstanceUID in (None, row.SOPInstanceUID)]
+    row, rows = _find(handle, reference_of(handle, series), SEGMENTATIONS)
+    wanted = [one for one in rows if SOPInstanceUID in (None, one.SOPInstanceUID)]
     if len(wanted) != 1:
         several = f"{len(wanted)} segmentations; name one by SOPInstanceUID: {_listed(rows)}"
         raise UnsupportedSeries(
-            series.SeriesInstanceUID,
+            row.SeriesInstanceUID,
             f"it holds {several if wanted else 'no such segmentation (SEG)'}",
-            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
+            SOPInstanceUIDs=tuple(one.SOPInstanceUID for one in rows),
         )
-    return open_segments(handle, series, wanted[0])
+    return open_segments(handle, row, wanted[0])
 
 
 def _find(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import xarray as xr
 
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
@@ -17,7 +18,7 @@ from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Progress, read_all
 from noctis_lab.volumes.regularize import RegularizeOptions
 from noctis_lab.volumes.regularize import regularize as regularized
-from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.series_plan import find_stack, reference_of
 from noctis_lab.volumes.voxels import load_voxels
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["load"]
 
 def load(
     handle: Handle,
-    reference: str,
+    series: str | SeriesRow,
     *,
     stack: int | None = None,
     duplicates: Duplicates | None = None,
@@ -42,8 +43,8 @@ def load(
     ----------
     handle
         The open archive.
-    reference
-        Of the series: its SeriesInstanceUID, or `SeriesRow.reference`.
+    series
+        Its row, or its SeriesInstanceUID.
     stack
         Which of the stacks that its frames make, from 0; needed where there are several.
     duplicates
@@ -80,8 +81,8 @@ def load(
 
     Raises
     ------
-    SeriesNotFound
-        No such series here.
+    SeriesNotFound, NotUnique
+        No such series here; several studies hold one of that SeriesInstanceUID: pass a row.
     SeveralStacks
         The series makes several arrays and `stack` names none; the message lists them.
     CannotStack
@@ -108,6 +109,7 @@ def load(
     ----------
     :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
     """
+    reference = reference_of(handle, series)
     volume = _load(
         handle, reference, stack, duplicates, progress, is_warned=regularize is False, **options
     )
@@ -128,7 +130,7 @@ def _load(
 ) -> xr.DataArray:
     """Load a series as it is; see `load`."""
     try:
-        series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
+        row, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
     except OtherObject:
         return load_voxels(open_object(handle, reference, stack=stack, **options))
     require_decoders(chosen)
@@ -140,6 +142,6 @@ def _load(
         result,
         dims=chosen.dims,
         coords=coordinates_of(chosen),
-        name=series.Modality,
-        attrs=attributes_of(series, chosen, conversion, stored=options.get("stored", False)),
+        name=row.Modality,
+        attrs=attributes_of(row, chosen, conversion, stored=options.get("stored", False)),
     )

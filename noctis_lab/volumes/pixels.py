@@ -34,6 +34,7 @@ from noctis_lab.errors import (
 )
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
@@ -271,8 +272,11 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
         As `planes.read_plane`; also where the pixels' palette cannot be followed.
     """
-    stored = read_plane(instance_file(handle.storage, row), row, frame)
     layout = row.pixels
+    if layout is not None and is_one_stream(layout):
+        stored = find_inflated(handle, row, frame).copy()  # the cache's own is not to be changed
+    else:
+        stored = read_plane(instance_file(handle.storage, row), row, frame)
     assert layout is not None
     if layout.photometric_interpretation == "PALETTE COLOR":
         return find_palette(handle, row).apply_8bit(stored)

@@ -154,15 +154,17 @@ def _usual_step(old_mm: NDArray[np.float64], uid: str | None) -> float:
 def _new_places(
     old_mm: NDArray[np.float64], usual_mm: float, step_mm: float | None, uid: str | None
 ) -> NDArray[np.float64]:
-    length_mm = float(old_mm[-1] - old_mm[0])
+    length_mm = abs(float(old_mm[-1] - old_mm[0]))
     step = usual_mm if step_mm is None else math.copysign(step_mm, usual_mm)
-    require_size((length_mm / step + 1,), uid)
+    require_size((length_mm / abs(step) + 1,), uid)
     if step_mm is None:
         # Steps are rounded in the headers: the whole length tells the step better than one does.
-        count = round(length_mm / step)
-        if abs(length_mm / count - step) <= _JITTER * abs(step):
-            step = length_mm / count
-    count = math.floor(length_mm / step + _JITTER)
+        count = round(length_mm / abs(step))
+        if abs(length_mm / count - abs(step)) <= _JITTER * abs(step):
+            step = math.copysign(length_mm / count, step)
+    # The last place may lie beyond the last plane by as much as that plane may be off its place,
+    # which is a part of the old step, whatever the new one is.
+    count = math.floor((length_mm + _JITTER * abs(usual_mm)) / abs(step))
     places: NDArray[np.float64] = old_mm[0] + np.arange(count + 1) * step
     return places
 

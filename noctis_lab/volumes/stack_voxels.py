@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
+from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
 from noctis_lab.volumes.loadable import require_decoders
 from noctis_lab.volumes.reading import Window, read_all, read_windows
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["StackVoxels", "open_stack"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StackVoxels:
     """A planned stack and how its frames become values, as `voxels.Voxels` are."""
 
@@ -32,6 +34,11 @@ class StackVoxels:
     stack: Stack
     conversion: Conversion
     stored: bool
+
+    @functools.cached_property
+    def _plain(self) -> PlainStack:
+        """What reading parts of its frames needs, worked out by the first who reads."""
+        return PlainStack(self.handle.storage, self.stack)
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -85,6 +92,7 @@ class StackVoxels:
             self.conversion,
             numbers.tolist(),
             Window(rows=kept[outer], columns=kept[outer + 1]),
+            plain=self._plain,
         )
         if stack.is_color:
             planes = planes[..., kept[outer + 2]]

@@ -244,15 +244,15 @@ def _write_stack(
     def show(done: int, of: int) -> None:
         task.progress(number * of + done, len(stacks) * of)
 
-    handle, reference, stack = task.handle, task.series.reference, stacks[number]
+    handle, series, stack = task.handle, task.series, stacks[number]
     is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
         if is_lazy:
-            volume = open_lazily(handle.settings, reference, stack=number)
+            volume = open_lazily(handle.settings, series, stack=number)
         else:
-            volume = load(handle, reference, stack=number, progress=show)
+            volume = load(handle, series, stack=number, progress=show)
     if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms, _words(task))
     return _write_volume(task, volume, stack, path, show if is_lazy else None)
