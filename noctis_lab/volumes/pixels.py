@@ -55,6 +55,7 @@ __all__ = [
     "FrameDescription",
     "NamedWindow",
     "StackDescription",
+    "count_frames",
     "describe_stack",
     "encode_frames",
     "find_shown_frames",
@@ -92,6 +93,7 @@ class NamedWindow:
     width: float
     name: str
     function: str  # VOILUTFunction
+    is_stated: bool  # by the data set; else computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ class StackDescription:
     badges: tuple[Badge, ...]  # of the whole series
     units: str | None  # None where nothing states one
     modality: str | None
+    FrameOfReferenceUID: str | None  # where all frames share one
     photometric_interpretation: str
     orientation: tuple[float, float, float, float, float, float] | None  # where all share one
     pixel_spacing_mm: tuple[float, float] | None  # (row, column), where all share one
@@ -179,6 +182,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         badges=_badges(replace(series, facts=facts), view.frames, luts),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
+        FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),
         photometric_interpretation=first.pixels.photometric_interpretation,
         orientation=_shared_orientation(view.frames),
         pixel_spacing_mm=_shared_spacing(view.frames),
@@ -188,6 +192,12 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         corner=_corner(header, series),
         padding=None if header is None or luts else find_padding(header),
     )
+
+
+def count_frames(handle: Handle, reference: str) -> int:
+    """Return how many frames `describe_stack` describes; raises as it does."""
+    _, view = _find_view(handle, reference)
+    return len(view.frames)
 
 
 def encode_frames(
@@ -393,6 +403,13 @@ def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
     )
 
 
+def _shared_frame_of_reference(series: SeriesRow, rows: Sequence[InstanceRow]) -> str | None:
+    stated = {row.FrameOfReferenceUID for row in rows}
+    if stated == {None}:
+        return series.FrameOfReferenceUID  # rows of an older program do not say it
+    return stated.pop() if len(stated) == 1 else None
+
+
 def _shared_orientation(
     frames: Sequence[Frame],
 ) -> tuple[float, float, float, float, float, float] | None:
@@ -422,7 +439,7 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
     stated = () if header is None else find_windows(header)
     if stated:
         return tuple(
-            _named(window, window.explanation or f"Window {number}")
+            _named(window, window.explanation or f"Window {number}", is_stated=True)
             for number, window in enumerate(stated, start=1)
         )
     if middle.is_color:
@@ -431,12 +448,17 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
         shown = _read_shown(handle, middle.row, middle.index)
     except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
+    computed = window_of_values(to_float32(shown, middle.facts.rescale))
+    return (_named(computed, "Computed", is_stated=False),)
 
 
-def _named(window: Window, name: str) -> NamedWindow:
+def _named(window: Window, name: str, *, is_stated: bool) -> NamedWindow:
     return NamedWindow(
-        center=window.center, width=window.width, name=name, function=window.function.value
+        center=window.center,
+        width=window.width,
+        name=name,
+        function=window.function.value,
+        is_stated=is_stated,
     )
 
 
