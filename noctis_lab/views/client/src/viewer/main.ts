@@ -3,6 +3,7 @@ import { el } from "../ground/dom";
 import { HttpTransport } from "../ground/transport";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
+import type { SeriesPlace } from "./seriesStrip";
 import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
@@ -23,6 +24,8 @@ interface SeriesModel extends ComponentModel {
   view_state: ViewState & { revision?: number };
   mode: "page" | "cell";
   StudyInstanceUID: string;
+  /** A study to compare with, or empty. */
+  compare: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
   api_base: string;
 }
@@ -46,7 +49,9 @@ function claimKeys(element: HTMLElement): void {
 }
 
 /** A reload opens what was in view. */
-function keepInAddress(SeriesInstanceUID: string): void {
+function keepInAddress({ StudyInstanceUID, SeriesInstanceUID }: SeriesPlace): void {
+  if (StudyInstanceUID !== "") return;
+
   const address = new URL(location.href);
   address.searchParams.set("series", SeriesInstanceUID);
   history.replaceState(history.state, "", address);
@@ -61,9 +66,9 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const app = mountViewer(element, {
-    transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
+    transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     onReport: (state) => { model.view_state = { ...state, revision: model.view_state.revision ?? 0 }; },
-    onOpen: (uid) => { if (isPage) keepInAddress(uid); },
+    onOpen: (place) => { if (isPage) keepInAddress(place); },
   });
   const apply = (): void => app.apply(stateOf(model));
   model.on("view_state", apply as (event: never) => void);
