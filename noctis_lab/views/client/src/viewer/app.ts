@@ -31,6 +31,8 @@ export interface MountOptions {
   series?: SeriesSource | null;
   /** A study to compare with: its series stand below in the strip. */
   compare?: string;
+  /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
+  isArranged?: boolean;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -134,6 +136,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#restTimer = window.setTimeout(() => this.#report(), REST_MS); // what was left to this side
   }
 
+  /** Take over a state that Python does not know either: an address's, a saved session's. */
+  restore(state: ViewState): void {
+    this.apply(state);
+    this.#said = null;
+  }
+
   openSeries(place: SeriesPlace): void {
     const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
@@ -193,8 +201,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   /** The strip is here: two studies stand side by side, unless it is said how they should. */
   #onStrip(): void {
-    const { compare = "", state } = this.options;
-    const beside = compare === "" || (state.layout ?? "1x1") !== "1x1" ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
+    const { compare = "", isArranged = false } = this.options;
+    const beside = compare === "" || isArranged ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
     if (beside && this.grid.panes.length === 1) {
       this.#link = COMPARED;
       this.grid.arrange("1x2", 0, [{}, beside]);
