@@ -18,6 +18,7 @@ name or identifier: UIDs only.
     ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
     ├── RoiNotFound (LookupError)               no such region in a structure set
+    ├── MeasurementNotFound (LookupError)       no such measurement
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
@@ -29,6 +30,7 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -60,6 +62,7 @@ __all__ = [
     "CannotAccept",
     "CannotExport",
     "CannotInterpret",
+    "CannotMeasure",
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
@@ -75,6 +78,7 @@ __all__ = [
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
+    "MeasurementNotFound",
     "MixedGeometry",
     "NestingTooDeep",
     "NoGeometry",
@@ -219,6 +223,14 @@ class RoiNotFound(NoctisError, LookupError):
         self.numbers = numbers
 
 
+class MeasurementNotFound(NoctisError, LookupError):
+    """No measurement of that MeasurementUID in this series."""
+
+    def __init__(self, message: str, *, MeasurementUID: str | None = None) -> None:
+        super().__init__(message)
+        self.MeasurementUID = MeasurementUID
+
+
 class QuarantinedNotFound(NoctisError, LookupError):
     """No file of that id is kept aside, whole and with its reason."""
 
@@ -323,6 +335,10 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotMeasure(NoctisError, ValueError):
+    """What was drawn is no measurement, or is of nothing that can be measured; says what to do."""
 
 
 class CannotResample(NoctisError, ValueError):
