@@ -12,6 +12,7 @@ import { LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
+import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
 import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
@@ -31,6 +32,10 @@ export interface MountOptions {
   series?: SeriesSource | null;
   /** A study to compare with: its series stand below in the strip. */
   compare?: string;
+  /** Where views are saved under a name. */
+  sessions?: SessionStore | null;
+  /** A session of another study is opened here. */
+  onOtherStudy?(session: SavedSession): void;
   /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
   isArranged?: boolean;
   /** The state, at the end of each interaction; never during it. */
@@ -56,6 +61,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   tool: Tool = "window";
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
+  readonly sessions: SessionMenu | null;
   readonly #status: StatusLine;
   readonly #toolbar: Toolbar;
   readonly #help: HelpSheet;
@@ -81,6 +87,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
     adoptStyles(shadow, tokensCss, baseCss, viewerCss);
     this.#status = new StatusLine(() => this.onHelp());
+    this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
@@ -140,6 +147,14 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   restore(state: ViewState): void {
     this.apply(state);
     this.#said = null;
+  }
+
+  openSession(session: SavedSession): void {
+    if (session.StudyInstanceUID !== this.options.StudyInstanceUID) this.options.onOtherStudy?.(session);
+    else {
+      this.restore(session.state);
+      this.viewer.focus();
+    }
   }
 
   openSeries(place: SeriesPlace): void {

@@ -5,6 +5,7 @@ import { decodeView, encodeView, NoView } from "./address";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import type { SeriesPlace } from "./seriesStrip";
+import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
@@ -92,6 +93,9 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    sessions: http && isPage ? new SessionStore() : null,
+    onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
+   
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };
       if (isPage) keepStateInAddress(state);
