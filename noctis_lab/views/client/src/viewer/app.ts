@@ -11,9 +11,10 @@ import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
+import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
-import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
+import { type Link, type PaneState, paneStateOf, sameView, type ViewState } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -38,6 +39,8 @@ export interface MountOptions {
   onOtherStudy?(session: SavedSession): void;
   /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
   isArranged?: boolean;
+  /** The archive's folder, where code has to name it. */
+  root?: string | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -310,10 +313,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
-    const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    const study = this.options.StudyInstanceUID;
-    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${state.SeriesInstanceUID}"`];
-    void copyText(`lab.series(${where.join(", ")}).one().view().at(${parts.join(", ")})`)
+    void copyText(pythonOfView(state, window_, state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null), this.options.root ?? null))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -403,11 +403,6 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
-}
-
-/** A window as Python's `at` takes it: the function is said where it is not LINEAR. */
-function pythonWindow({ center, width, function: voi }: Window): string {
-  return voi === "LINEAR" ? `(${center}, ${width})` : `(${center}, ${width}, "${voi}")`;
 }
 
 /** Return what the panes show, where the active one's part stands at the top level. */
