@@ -20,6 +20,8 @@ name or identifier: UIDs only.
     ├── FrameNotFound (IndexError)              a view has fewer frames than that
     ├── RoiNotFound (LookupError)               no such region in a structure set
     ├── MeasurementNotFound (LookupError)       no such measurement
+    ├── UserItemNotFound (LookupError)          nothing of that id is kept for whoever asks
+    ├── UserItemRefused (ValueError)            what is to be kept for somebody cannot be, and why
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
@@ -106,6 +108,8 @@ __all__ = [
     "UnsupportedFilesystem",
     "UnsupportedSeries",
     "UnsupportedTransferSyntax",
+    "UserItemNotFound",
+    "UserItemRefused",
 ]
 
 
@@ -239,6 +243,18 @@ class MeasurementNotFound(NoctisError, LookupError):
     def __init__(self, message: str, *, MeasurementUID: str | None = None) -> None:
         super().__init__(message)
         self.MeasurementUID = MeasurementUID
+
+
+class UserItemNotFound(NoctisError, LookupError):
+    """Whoever asks keeps nothing of that id, or may not see it any more."""
+
+    def __init__(self, message: str, *, item_id: str | None = None) -> None:
+        super().__init__(message)
+        self.item_id = item_id
+
+
+class UserItemRefused(NoctisError, ValueError):
+    """A view or a layout cannot be kept under that name; says what was expected."""
 
 
 class QuarantinedNotFound(NoctisError, LookupError):

@@ -51,11 +51,12 @@ __all__ = [
     "study",
     "study_access",
     "unknown_sender",
+    "user_item",
     "wide",
 ]
 
 #: The newest migration; a test holds it to `migrations/versions/`.
-REVISION = "0003"
+REVISION = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -422,6 +423,22 @@ measurement_version = Table(
     Column("updated_at", Int64, primary_key=True, nullable=False, autoincrement=False),
     _text("document"),
     _text("principal"),  # who made it so
+)
+
+# ---------------------------------------------------------------- what people keep for themselves
+
+#: Saved views, rules of hanging: of a kind and principal one of a name.
+user_item = Table(
+    "user_item",
+    metadata,
+    _text("item_id", primary_key=True),
+    _text("kind"),
+    _text("principal"),
+    _text("name"),
+    _text("document"),  # JSON
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("kind", "principal", "name"),
 )
 
 # ---------------------------------------------------------------- the queue and the events

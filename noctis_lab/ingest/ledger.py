@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Final
 
 from noctis_lab.access import ADMIN, Principal, Role
-from noctis_lab.catalog import people, senders
+from noctis_lab.catalog import people, senders, user_items
 from noctis_lab.catalog.connection import database_path
 from noctis_lab.catalog.measurements import MeasurementRow, find_measurement
 from noctis_lab.catalog.records import InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
+from noctis_lab.catalog.user_items import MOST_ITEMS, UserItem
+from noctis_lab.errors import (
+    FileChanged,
+    InstanceNotFound,
+    InvalidDicom,
+    StorageError,
+    UserItemRefused,
+)
 from noctis_lab.ingest.applier import Applier
 from noctis_lab.ingest.measurement_states import deleted_state, next_state
 from noctis_lab.ingest.settlement import Correction
@@ -330,6 +337,39 @@ class Ledger:
         record = JournalRecord(kind="measurement", fields=fields)
         append(record)
         self._kinds[record.kind](record)
+
+    # What people keep for themselves
+
+    def save_user_item(self, item: UserItem) -> UserItem:
+        """Keep an item under its name; one of that name, kind and principal gives way, not its id.
+
+        Raises
+        ------
+        UserItemRefused
+            The principal has too many of the kind; then nothing was written.
+        """
+        with self._writing() as append:
+            known = user_items.find_named(self._catalog, item.kind, item.principal, item.name)
+            if known is not None:
+                item = replace(item, item_id=known.item_id, created_at=known.created_at)
+            elif user_items.count_items(self._catalog, item.kind, item.principal) >= MOST_ITEMS:
+                raise UserItemRefused(f"expected at most {MOST_ITEMS} of a kind; delete some first")
+            fields: Fields = {
+                "item_id": item.item_id,
+                "kind": item.kind,
+                "principal": item.principal,
+                "name": item.name,
+                "document": item.document,
+                "created_at": item.created_at.isoformat(timespec="microseconds"),
+            }
+            record = JournalRecord(kind="user-item-saved", fields=fields, at=item.updated_at)
+            append(record)
+            self._kinds[record.kind](record)
+        return item
+
+    def remove_user_item(self, item_id: str) -> None:
+        """Forget an item; one that is not known changes nothing."""
+        self._act("user-item-removed", {"item_id": item_id})
 
     # Who did what
 

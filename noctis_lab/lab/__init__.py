@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from noctis_lab.ingest.archive import OpenArchive
     from noctis_lab.ingest.index_report import IndexReport
     from noctis_lab.ingest.ledger import Ledger
+    from noctis_lab.lab.sessions import ViewerSession
     from noctis_lab.storage.files import Storage
     from noctis_lab.volumes.cache import Handle
 
@@ -278,6 +279,12 @@ class Lab:
     def instances(self, **where: Condition) -> Selection[Instance]:
         """Return the instances whose columns have these values; as `studies`."""
         return Selection(self, "instances", ("SOPInstanceUID",), where, Instance)
+
+    def viewer_sessions(self) -> list[ViewerSession]:
+        """Return the views that were saved, everybody's, newest first; ``.view()`` opens one."""
+        from noctis_lab.lab.sessions import list_viewer_sessions
+
+        return list_viewer_sessions(self)
 
     def measurements(self, **where: Condition) -> pd.DataFrame:
         """Return the measurements whose columns have these values, oldest first; as `studies`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -371,7 +371,7 @@ class Series(RowAttributes):
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return _open_viewer(self._lab, self.row)
+        return open_viewer(self._lab, self.row)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.
@@ -492,7 +492,14 @@ class Instance(RowAttributes):
         return f"{number}{frames}{row.pixels.rows} × {row.pixels.columns}"
 
 
-def _open_viewer(lab: Lab, series: SeriesRow) -> Any:
+def open_viewer(
+    lab: Lab,
+    series: SeriesRow,
+    *,
+    state: Mapping[str, Any] | None = None,
+    others: Sequence[SeriesRow] = (),
+) -> Any:
+    """Open the viewer of a series; see `noctis_lab.views.viewer.view_series`."""
     # The only import by name: views stand above this floor, and a script needs none of them.
     viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, series)
+    return viewer.view_series(lab, series, state=state, others=others)

@@ -39,6 +39,7 @@ from noctis_lab.web.routes import (
     status,
     studies,
     upload,
+    viewer_sessions,
 )
 from noctis_lab.web.schemas import ProblemAnswer
 
@@ -124,6 +125,7 @@ def create_app(lab: Lab) -> Guard:
         demo,
     ):
         app.include_router(routes.router, prefix=API_PATH)
+    app.include_router(viewer_sessions.router, prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoctisError, _failed)
     app.add_exception_handler(Exception, _broke)

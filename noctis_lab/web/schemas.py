@@ -32,6 +32,7 @@ __all__ = [
     "ProblemAnswer",
     "QuarantineAnswer",
     "QuarantinedRow",
+    "SaveViewerSession",
     "SearchStudies",
     "SenderName",
     "SendersAnswer",
@@ -42,6 +43,7 @@ __all__ = [
     "UploadItemAnswer",
     "UploadProgressAnswer",
     "UploadTerms",
+    "ViewerSessionAnswer",
 ]
 
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
@@ -283,3 +285,21 @@ class ProblemAnswer(_Given):
     expected: str
     came: str
     what_to_do: str
+
+
+class SaveViewerSession(_Asked):
+    """A view to be kept under a name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    StudyInstanceUID: Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+    state: dict[str, Any]
+
+
+class ViewerSessionAnswer(BaseModel):
+    """One of one's own viewer sessions; `state` is a view's, as the viewer has it."""
+
+    item_id: str
+    name: str
+    StudyInstanceUID: str
+    state: dict[str, Any]
+    saved_at: datetime

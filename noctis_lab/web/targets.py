@@ -56,7 +56,7 @@ class _Rule:
 
 _ANY_UID = r"[0-9.]{1,64}"
 _UID = rf"(?P<UID>{_ANY_UID})"
-_MEASUREMENT = r"[0-9a-f]{32}"
+_HEX_ID = r"[0-9a-f]{32}"
 _API = "/api/v1/dicom"
 _SERIES = f"{_API}/studies/{{uid}}/series/{{series}}"
 
@@ -71,7 +71,7 @@ def _rule(
     body_bytes: int = BODY_BYTES,
 ) -> _Rule:
     source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
-    source = source.replace(r"\{measurement\}", _MEASUREMENT)
+    source = source.replace(r"\{measurement\}", _HEX_ID).replace(r"\{item\}", _HEX_ID)
     return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed, body_bytes)
 
 
@@ -90,6 +90,8 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/upload", Kind.PLACE, action=Action.UPLOAD, is_streamed=True),
     _rule(f"{_API}/upload/progress", Kind.PLACE, action=Action.UPLOAD),
     _rule(f"{_API}/demo", Kind.PLACE, action=Action.ADMINISTER),
+    _rule("/api/v1/viewer-sessions", Kind.PLACE, action=Action.ANNOTATE),
+    _rule("/api/v1/viewer-sessions/{item}", Kind.PLACE, action=Action.ANNOTATE),
     _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
     _rule("/viewer/{uid}/ws", Kind.STUDY),
     _rule(f"{_API}/studies/search", Kind.PLACE),
@@ -118,6 +120,7 @@ _CLOSED = (
     f"{_API}/image",
     f"{_API}/upload",
     f"{_API}/demo",
+    "/api/v1/viewer-sessions",
     "/autoload.js",
 )
 _PUBLIC_PREFIX = "/assets/"

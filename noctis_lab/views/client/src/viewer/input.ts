@@ -1,11 +1,12 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
 import { roundWindow } from "./windowing";
+import { type LinkHost, LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import type { PaneState } from "./state";
 
 export type Tool = "window" | "pan" | "zoom" | "scroll";
 
-export interface InputHost {
+export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   /** The pane that keys act on. */
   readonly viewer: Pane;
   /** What the left button does. */
@@ -211,6 +212,7 @@ export class Input {
     " ": () => this.host.viewer.reset(),
     "0": () => this.host.viewer.autoWindow(),
     d: () => this.host.onSay(this.host.viewer.cycleWindows()),
+    ...Object.fromEntries(LINKS.map(({ name, key }) => [key, () => this.host.toggleLink(name)])),
     "?": () => this.host.onHelp(),
     Escape: () => this.#cancelDrag() || this.host.onEscape(),
     ...Object.fromEntries([..."123456789"].map((key) => [key, () => {

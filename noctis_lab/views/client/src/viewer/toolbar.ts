@@ -4,12 +4,16 @@ import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { type Grid, labelOf, LAYOUTS } from "./grid";
 import type { Tool } from "./input";
+import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
 import type { Pane } from "./pane";
+import type { SessionMenu } from "./sessions";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
 
-export interface ToolbarHost {
+export interface ToolbarHost extends LinkHost {
+  /** Where views are saved; null where they are not. */
+  readonly sessions: SessionMenu | null;
   /** The pane that the tools act on. */
   readonly viewer: Pane;
   readonly grid: Grid;
@@ -92,7 +96,12 @@ export class Toolbar {
       { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
-    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), el("span", { class: "grow" }));
+    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
+    if (host.sessions !== null) {
+      this.#menus.push(host.sessions.menu);
+      this.tooltip.attach(host.sessions.button, { name: "Sessions", hint: "save what is in view, open what was saved" });
+      this.element.append(host.sessions.button);
+    }
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
     } else {
@@ -181,6 +190,14 @@ export class Toolbar {
         item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()),
     ];
+  }
+
+  #links(): HTMLElement {
+    const links = new LinkMenu(this.host);
+    this.#menus.push(links.menu);
+    this.tooltip.attach(links.button, { name: "Links", key: "P W Z", hint: "with Shift: what the panes share" });
+    this.#refresh.push(() => links.refresh(this.host.grid.panes.length));
+    return links.button;
   }
 
   /** The picker of a layout: nine, where they stand as they are named. */
