@@ -29,6 +29,7 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -60,6 +61,7 @@ __all__ = [
     "CannotAccept",
     "CannotExport",
     "CannotInterpret",
+    "CannotMeasure",
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
@@ -323,6 +325,10 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotMeasure(NoctisError, ValueError):
+    """What was drawn is no measurement, or is of nothing that can be measured; says what to do."""
 
 
 class CannotResample(NoctisError, ValueError):
