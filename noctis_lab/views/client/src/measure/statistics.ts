@@ -1,10 +1,10 @@
 /** What the values inside an area are: sums in row-major order, as numpy's cumsum makes them. Pure. */
-import type { Stored } from "../viewer/renderer";
+import type { PlaneValues } from "../ground/plane";
 import type { Area, Extent } from "./area";
 
 /** One frame's values: stored · slope + intercept, row by row. */
 export interface Grid extends Extent {
-  data: Stored | Float64Array;
+  data: PlaneValues["data"] | Float64Array;
   slope: number;
   intercept: number;
   /** Stored values from the first to the second of these are no values; null: all are. */

@@ -1,0 +1,56 @@
+/** Measuring in the toolbar: the tool used last, a menu of all of them, undo and redo. */
+import { el } from "../ground/dom";
+import { icon } from "../ground/icons";
+import { factsOf, type Kind, KINDS } from "./shapes";
+
+export interface GroupHost {
+  readonly kind: Kind | null;
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+  /** Take a tool; the same again gives it back. */
+  onTool(kind: Kind): void;
+  onUndo(isRedo: boolean): void;
+  /** Say what a button is, under the mouse and on focus. */
+  explain(button: HTMLElement, words: { name: string; key?: string; hint?: string }): void;
+}
+
+export class MeasureGroup {
+  readonly button = el("button", { class: "ib", click: () => this.host.onTool(this.#last) });
+  readonly more = el("button", { class: "ib more", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "All measuring tools" }, icon("down", "s"));
+  readonly undo = el("button", { class: "ib", "aria-label": "Undo", click: () => this.host.onUndo(false) }, icon("undo"));
+  readonly redo = el("button", { class: "ib", "aria-label": "Redo", click: () => this.host.onUndo(true) }, icon("redo"));
+  #last: Kind = "ellipse";
+  /** What the button's tooltip says; its words follow the tool. */
+  readonly #words = { name: "", key: "", hint: "" };
+
+  constructor(readonly host: GroupHost) {
+    host.explain(this.button, this.#words);
+    host.explain(this.more, { name: "All measuring tools" });
+    host.explain(this.undo, { name: "Undo", key: "Ctrl Z" });
+    host.explain(this.redo, { name: "Redo", key: "Ctrl Y" });
+  }
+
+  /** The items of the menu. */
+  items(close: () => void): HTMLElement[] {
+    return KINDS.map(({ kind, name, icon: shape, key, hint }) => el("button", {
+      role: "menuitemradio", "aria-checked": String(this.host.kind === kind), class: this.host.kind === kind ? "item on" : "item", title: hint,
+      click: () => { close(); this.host.onTool(kind); },
+    }, icon(shape), el("span", { class: "grow" }, name), el("span", { class: "kbd" }, key)));
+  }
+
+  refresh(): void {
+    const { kind, canUndo, canRedo } = this.host;
+    this.#last = kind ?? this.#last;
+    const { name, icon: shape, key, hint } = factsOf(this.#last);
+    Object.assign(this.#words, { name, key, hint });
+    if (this.button.dataset["kind"] !== this.#last) {
+      this.button.dataset["kind"] = this.#last;
+      this.button.setAttribute("aria-label", name);
+      this.button.replaceChildren(icon(shape));
+    }
+    this.button.classList.toggle("on", kind !== null);
+    this.button.setAttribute("aria-pressed", String(kind !== null));
+    this.undo.disabled = !canUndo;
+    this.redo.disabled = !canRedo;
+  }
+}

@@ -1,0 +1,31 @@
+/** What measuring needs of the viewer around it. */
+import type { ImagePlane } from "../ground/plane";
+import type { Kind, Measurement } from "./shapes";
+
+/** A pane, as far as measuring is concerned. */
+export interface MeasuredPane {
+  /** What stands in the grid, takes the focus, and holds the ink. */
+  readonly element: HTMLElement;
+  /** What is on the canvas; null while nothing is. */
+  plane(): ImagePlane | null;
+  focus(): void;
+}
+
+export interface MeasuringHost {
+  readonly panes: readonly MeasuredPane[];
+  /** The active one. */
+  readonly pane: MeasuredPane;
+  /** The study of a pane's series, or empty where only Python knows it. */
+  studyOf(pane: MeasuredPane): string;
+  /** The measuring tool that the left button has, or null. */
+  readonly kind: Kind | null;
+  /** Give the left button a measuring tool, or the one that it had before. */
+  onTool(kind: Kind | null): void;
+  /** Show the image that a measurement was drawn on. */
+  onJump(measurement: Measurement): void;
+  /** Delete a measurement, with a way back. */
+  onDelete(measurement: Measurement): void;
+  onSay(words: string): void;
+  /** The list, the selection or a figure changed. */
+  onMeasured(): void;
+}
