@@ -10,9 +10,10 @@ export interface GroupHost {
   /** Take a tool; the same again gives it back. */
   onTool(kind: Kind): void;
   onUndo(isRedo: boolean): void;
-  /** Say what a button is, under the mouse and on focus. */
-  explain(button: HTMLElement, words: { name: string; key?: string; hint?: string }): void;
 }
+
+/** Says what a button is, under the mouse and on focus. */
+export type Explain = (button: HTMLElement, words: { name: string; key?: string; hint?: string }) => void;
 
 export class MeasureGroup {
   readonly button = el("button", { class: "ib", click: () => this.host.onTool(this.#last) });
@@ -23,11 +24,11 @@ export class MeasureGroup {
   /** What the button's tooltip says; its words follow the tool. */
   readonly #words = { name: "", key: "", hint: "" };
 
-  constructor(readonly host: GroupHost) {
-    host.explain(this.button, this.#words);
-    host.explain(this.more, { name: "All measuring tools" });
-    host.explain(this.undo, { name: "Undo", key: "Ctrl Z" });
-    host.explain(this.redo, { name: "Redo", key: "Ctrl Y" });
+  constructor(readonly host: GroupHost, explain: Explain) {
+    explain(this.button, this.#words);
+    explain(this.more, { name: "All measuring tools" });
+    explain(this.undo, { name: "Undo", key: "Ctrl Z" });
+    explain(this.redo, { name: "Redo", key: "Ctrl Y" });
   }
 
   /** The items of the menu. */

@@ -21,6 +21,8 @@ export interface MeasuringHost {
   readonly kind: Kind | null;
   /** Give the left button a measuring tool, or the one that it had before. */
   onTool(kind: Kind | null): void;
+  /** Go on so many images in the active pane. */
+  onStep(count: number): void;
   /** Show the image that a measurement was drawn on. */
   onJump(measurement: Measurement): void;
   /** Delete a measurement, with a way back. */

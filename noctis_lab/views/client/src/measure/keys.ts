@@ -18,8 +18,8 @@ export class Keys {
   key(event: KeyboardEvent): boolean {
     const { key } = event;
     if (event.ctrlKey || event.metaKey) return !event.altKey && this.#command(key.toLowerCase(), event.shiftKey);
-    if (event.altKey) return false;
     const step = STEPS[key];
+    if (event.altKey) return step !== undefined && step[1] !== 0 && this.#slice(step[1]);
     if (step !== undefined) return this.#step(step, event.shiftKey ? FAST : 1);
     if (key === "Enter") return this.#enter();
     if (key === "Escape") return this.#escape();
@@ -37,7 +37,7 @@ export class Keys {
     const { measuring } = this;
     const { pane } = measuring.host;
     measuring.cancel();
-    measuring.host.onTool(kind);
+    if (measuring.host.kind !== kind) measuring.host.onTool(kind);
     pane.focus();
     const plane = pane.plane();
     if (plane !== null && measuring.cursor?.pane !== pane) measuring.setCursor({ pane, at: middleOf(pane, plane) });
@@ -47,6 +47,12 @@ export class Keys {
   #command(key: string, isShifted: boolean): boolean {
     if (key !== "z" && key !== "y") return false;
     this.measuring.undo(key === "y" || isShifted);
+    return true;
+  }
+
+  /** The arrows move the cursor: with Alt they go through the slices as ever. */
+  #slice(count: number): true {
+    this.measuring.host.onStep(count);
     return true;
   }
 

@@ -7,6 +7,9 @@ import type { StackDescription, Transport } from "../ground/transport";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import { Grid, type GridHost, LAYOUTS } from "./grid";
 import { HelpSheet } from "./help";
+import measureCss from "../measure/measure.css";
+import type { MeasurementSource } from "../measure/store";
+import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
 import type { Pane } from "./pane";
 import { DRAGGED_SERIES, SeriesStrip, type SeriesSource } from "./seriesStrip";
@@ -27,6 +30,8 @@ export interface MountOptions {
   /** With a source of series: the study whose strip stands on the left. */
   StudyInstanceUID?: string | null;
   series?: SeriesSource | null;
+  /** Where measurements are kept; without it they last as long as the view. */
+  measurements?: MeasurementSource | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -42,10 +47,11 @@ interface Fittings {
   progress: HTMLElement;
 }
 
-export class ViewerApp implements InputHost, ToolbarHost, GridHost {
+export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
+  readonly measured: Measured;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly #status: StatusLine;
@@ -69,7 +75,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, measureCss);
+    this.measured = new Measured(this, options.measurements ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
@@ -80,8 +87,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.#tags.element)),
-      this.#status.element, this.#help.element, ...this.#toolbar.layers);
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+      this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
     this.#root.addEventListener("keydown", this.#onKey);
@@ -132,6 +139,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   close(): void {
     this.grid.close();
+    this.measured.close();
     clearTimeout(this.#restTimer);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
@@ -146,7 +154,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
       onStack: (stack) => this.#onStack(pane, stack),
       onChange: () => { if (isActive()) this.#onChange(); },
       onMemory: () => this.#onMemory(pane),
-      onPainted: () => { if (isActive()) this.#onPainted(); },
+      onPainted: () => {
+        this.measured.onPainted(pane);
+        if (isActive()) this.#onPainted();
+      },
     }, this.#limits);
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
@@ -162,7 +173,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onArranged(): void {
     const { panes } = this.grid;
-    for (const pane of this.#fittings.keys()) if (!panes.includes(pane)) this.#fittings.delete(pane);
+    for (const pane of this.#fittings.keys()) {
+      if (panes.includes(pane)) continue;
+      this.#fittings.delete(pane);
+      this.measured.measuring.forget(pane);
+    }
+    this.measured.measuring.changed();
     this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
     this.#windowPanel?.describe();
@@ -221,6 +237,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.grid.toggleAlone();
   }
 
+  onTools(): void {
+    this.#toolbar.refresh();
+  }
+
   onHelp(): void {
     this.#help.toggle();
   }
@@ -244,10 +264,20 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
     const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    const study = this.options.StudyInstanceUID;
-    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${state.SeriesInstanceUID}"`];
-    void copyText(`lab.series(${where.join(", ")}).one().view().at(${parts.join(", ")})`)
+    void copyText(`${this.seriesInPython}.view().at(${parts.join(", ")})`)
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
+  }
+
+  get homeStudy(): string {
+    return this.options.StudyInstanceUID ?? "";
+  }
+
+  /** The active pane's series, as Python finds it. */
+  get seriesInPython(): string {
+    const { StudyInstanceUID, SeriesInstanceUID } = this.viewer.state;
+    const study = StudyInstanceUID || this.homeStudy;
+    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${SeriesInstanceUID}"`];
+    return `lab.series(${where.join(", ")}).one()`;
   }
 
   // -- what the viewer says ----------------------------------------------------------------------
@@ -255,6 +285,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   #onStack(pane: Pane, stack: StackDescription | null): void {
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
+    this.measured.onStack(pane);
     if (pane !== this.viewer) return;
     this.#windowPanel?.describe();
     if (stack === null) {
@@ -308,7 +339,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const target = event.composedPath()[0];
     const isButton = target instanceof HTMLButtonElement;
     if (isButton && (event.key === " " || event.key === "Enter")) return;
-    if (event.defaultPrevented || !this.#input?.key(event)) return;
+    if (event.defaultPrevented || !(this.measured.keys.key(event) || this.#input?.key(event))) return;
     event.preventDefault();
     event.stopPropagation();
   };
