@@ -118,7 +118,7 @@ describe("store", () => {
     const source = new HeldSource();
     source.listed = [ELLIPSE];
     const store = new MeasurementStore(source, quiet);
-    await store.open("1.2");
+    await store.open("1.1", "1.2");
     store.commit({ before: ELLIPSE, after: null });
     expect(store.ofSeries("1.2")).toEqual([]);
     source.asked[0]?.answer();

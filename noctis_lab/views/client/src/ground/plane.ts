@@ -24,6 +24,8 @@ export interface PlaneValues {
   channels: 1 | 3;
   slope: number;
   intercept: number;
+  /** Stored values from the first to the second of these are padding; none where it is left out. */
+  padding?: readonly [number, number] | null;
 }
 
 /** The plane that a pane shows at this moment; after the next painting it may be another one. */

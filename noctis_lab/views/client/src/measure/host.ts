@@ -11,12 +11,15 @@ export interface MeasuredPane {
   focus(): void;
 }
 
+
 export interface MeasuringHost {
   readonly panes: readonly MeasuredPane[];
   /** The active one. */
   readonly pane: MeasuredPane;
   /** The study of a pane's series, or empty where only Python knows it. */
   studyOf(pane: MeasuredPane): string;
+  /** Whether a pane's image is white where others are black: ink on it is dark. */
+  isOnWhite(pane: MeasuredPane): boolean;
   /** The measuring tool that the left button has, or null. */
   readonly kind: Kind | null;
   /** Give the left button a measuring tool, or the one that it had before. */

@@ -22,7 +22,7 @@ export class Keys {
     if (event.altKey) return step !== undefined && step[1] !== 0 && this.#slice(step[1]);
     if (step !== undefined) return this.#step(step, event.shiftKey ? FAST : 1);
     if (key === "Enter") return this.#enter();
-    if (key === "Escape") return this.#escape();
+    if (key === "Escape") return this.#cancel();
     if (key === "Backspace" || key === "Delete") return this.#remove();
     if (key === "Tab") return this.#nextHandle(event.shiftKey ? -1 : 1);
     if (key === "n" || key === "N") return this.#next(key === "n" ? 1 : -1);
@@ -136,10 +136,14 @@ export class Keys {
     return true;
   }
 
-  #escape(): boolean {
-    const { measuring } = this;
+  #cancel(): boolean {
     this.#isHeldByKeys = false;
-    if (measuring.cancel()) return true;
+    return this.measuring.cancel();
+  }
+
+  /** Give the tool back, or the selection up; false if there is neither. */
+  leave(): boolean {
+    const { measuring } = this;
     if (measuring.host.kind !== null) {
       measuring.setCursor(null);
       measuring.host.onTool(null);

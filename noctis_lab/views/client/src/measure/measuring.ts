@@ -72,8 +72,8 @@ export class Measuring {
   }
 
   /** A pane shows another series. */
-  onSeries(SeriesInstanceUID: string): void {
-    void this.store.open(SeriesInstanceUID);
+  onSeries(pane: MeasuredPane, SeriesInstanceUID: string): void {
+    void this.store.open(this.host.studyOf(pane), SeriesInstanceUID);
   }
 
   /** A pane is gone. */
@@ -294,7 +294,9 @@ export class Measuring {
   #draw(pane: MeasuredPane): void {
     const plane = pane.plane();
     const shown = plane === null ? [] : [...this.on(plane).map((item) => this.#shownOf(item, plane)), ...this.#shownDraft(pane, plane)];
-    this.overlay(pane).draw(plane, shown, this.#cursor?.pane === pane ? this.#cursor.at : null, this.#version);
+    const overlay = this.overlay(pane);
+    overlay.element.classList.toggle("on-white", this.host.isOnWhite(pane));
+    overlay.draw(plane, shown, this.#cursor?.pane === pane ? this.#cursor.at : null, this.#version);
   }
 
   #shownOf(item: Measurement, plane: ImagePlane): Shown {

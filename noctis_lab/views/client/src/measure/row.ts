@@ -48,7 +48,8 @@ export class Row {
     this.element.classList.toggle("on", isSelected);
     this.#head.setAttribute("aria-expanded", String(isSelected));
     this.#title.textContent = titleOf(measurement);
-    this.#place.textContent = [factsOf(measurement.kind).name, this.host.placeOf(measurement)].filter((part) => part !== "").join(" · ");
+    const kind = measurement.label === "" ? "" : factsOf(measurement.kind).name;
+    this.#place.textContent = [kind, this.host.placeOf(measurement)].filter((part) => part !== "").join(" · ");
     this.#figure.textContent = figureLines(measurement)[0] ?? "";
     this.#state.textContent = saving === "failed" ? "not saved" : "";
     this.#state.className = saving === "failed" ? "f11 fail-ink" : "f11 t3";

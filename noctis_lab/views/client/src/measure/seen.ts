@@ -27,9 +27,9 @@ export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
   return isParallel && measurement.points_mm.every((place) => Math.abs(distanceFrom(plane.geometry as PlaneGeometry, place)) < SAME_MM);
 }
 
-/** Return a measurement's points in the voxels of the plane in view, on which it lies. */
+/** Return a measurement's points in the voxels of the plane in view, on which it lies; a reformat may have others than it was drawn in. */
 export function pointsOn(measurement: Measurement, plane: ImagePlane): Point[] {
-  if (measurement.points_px !== null) return measurement.points_px;
+  if (measurement.plane === null) return measurement.points_px ?? [];
   if (plane.geometry === null || measurement.points_mm === null) return [];
   return measurement.points_mm.map((place) => voxelOn(plane.geometry as PlaneGeometry, place as Vector));
 }

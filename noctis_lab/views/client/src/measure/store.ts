@@ -5,7 +5,7 @@ import type { Measurement } from "./shapes";
 
 /** Where measurements are kept: HTTP, or the component's channel. */
 export interface MeasurementSource {
-  list(SeriesInstanceUID: string, signal?: AbortSignal): Promise<Measurement[]>;
+  list(StudyInstanceUID: string, SeriesInstanceUID: string, signal?: AbortSignal): Promise<Measurement[]>;
   /** Keep a measurement; returns it with the archive's own figures. */
   save(measurement: Measurement): Promise<Measurement>;
   remove(measurement: Measurement): Promise<void>;
@@ -84,12 +84,12 @@ export class MeasurementStore {
   }
 
   /** Ask for a series' measurements, once. */
-  async open(SeriesInstanceUID: string): Promise<void> {
+  async open(StudyInstanceUID: string, SeriesInstanceUID: string): Promise<void> {
     if (this.source === null || SeriesInstanceUID === "" || this.#loaded.has(SeriesInstanceUID)) return;
     const loading = new AbortController();
     this.#loaded.set(SeriesInstanceUID, loading);
     try {
-      const found = await this.source.list(SeriesInstanceUID, loading.signal);
+      const found = await this.source.list(StudyInstanceUID, SeriesInstanceUID, loading.signal);
       for (const measurement of found) {
         if (!this.#entries.has(measurement.MeasurementUID)) this.#entries.set(measurement.MeasurementUID, entryOf(measurement, "saved"));
       }

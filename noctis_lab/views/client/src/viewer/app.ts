@@ -251,7 +251,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   onEscape(): boolean {
     if (this.#toolbar.closeMenu() || this.viewer.closeNote()) return true;
-    if (!this.#help.isOpen) return false;
+    if (!this.#help.isOpen) return this.measured.keys.leave();
     this.#help.toggle(false);
     return true;
   }

@@ -11,6 +11,7 @@ import { Toast } from "../measure/toast";
 import { placeOf } from "./frames";
 import type { Tool } from "./input";
 import type { Pane } from "./pane";
+import { isLeastWhite } from "./windowing";
 
 /** The application around it. */
 export interface MeasuredApp {
@@ -64,7 +65,7 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
   // -- what the viewer says --------------------------------------------------------------------
 
   onStack(pane: Pane): void {
-    if (pane.stack !== null) this.measuring.onSeries(pane.stack.SeriesInstanceUID);
+    if (pane.stack !== null) this.measuring.onSeries(pane, pane.stack.SeriesInstanceUID);
     if (this.#awaited?.SeriesInstanceUID === pane.stack?.SeriesInstanceUID && this.#awaited) this.#show(pane, this.#awaited);
     this.measuring.changed();
   }
@@ -98,6 +99,10 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
 
   studyOf(pane: Pane): string {
     return pane.state.StudyInstanceUID || this.app.homeStudy;
+  }
+
+  isOnWhite({ stack, state }: Pane): boolean {
+    return stack !== null && isLeastWhite(stack, state.inverted);
   }
 
   /** Take a tool; the one in use again, or null: what the left button did before. */
