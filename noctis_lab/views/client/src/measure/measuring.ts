@@ -293,10 +293,12 @@ export class Measuring {
 
   #draw(pane: MeasuredPane): void {
     const plane = pane.plane();
-    const shown = plane === null ? [] : [...this.on(plane).map((item) => this.#shownOf(item, plane)), ...this.#shownDraft(pane, plane)];
     const overlay = this.overlay(pane);
     overlay.element.classList.toggle("on-white", this.host.isOnWhite(pane));
-    overlay.draw(plane, shown, this.#cursor?.pane === pane ? this.#cursor.at : null, this.#version);
+    overlay.draw(plane, this.#version, (drawn) => ({
+      shapes: [...this.on(drawn).map((item) => this.#shownOf(item, drawn)), ...this.#shownDraft(pane, drawn)],
+      cursor: this.#cursor?.pane === pane ? this.#cursor.at : null,
+    }));
   }
 
   #shownOf(item: Measurement, plane: ImagePlane): Shown {

@@ -39,7 +39,7 @@ export class Overlay {
   #key = "";
 
   /** Draw anew where anything changed: shapes (told by their version), or where voxels lie on the screen. */
-  draw(plane: ImagePlane | null, shown: readonly Shown[], cursor: Point | null, version: number): void {
+  draw(plane: ImagePlane | null, version: number, show: (plane: ImagePlane) => { shapes: readonly Shown[]; cursor: Point | null }): void {
     const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50),
       this.element.clientWidth, this.element.clientHeight].join();
     if (key === this.#key) return;
@@ -47,7 +47,8 @@ export class Overlay {
     this.#labels.clear();
     this.element.replaceChildren();
     if (plane === null) return;
-    for (const shape of shown) this.element.append(this.#shape(plane, shape));
+    const { shapes, cursor } = show(plane);
+    for (const shape of shapes) this.element.append(this.#shape(plane, shape));
     if (cursor !== null) this.element.append(cursorAt(plane.fromVoxel(...cursor)));
   }
 

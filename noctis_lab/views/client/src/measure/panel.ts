@@ -10,6 +10,8 @@ import { csvOf } from "./table";
 export interface PanelHost extends RowHost {
   /** The series whose measurements are listed. */
   readonly SeriesInstanceUID: string;
+  /** Another text for another state of the series. */
+  readonly seriesState: string;
   /** An expression that gives the list in Python. */
   readonly python: string;
   onSay(words: string): void;
@@ -54,12 +56,13 @@ export class MeasurementsPanel {
       if (hadFocus) next?.querySelector<HTMLElement>("button")?.focus();
     }
     const { selected, store } = this.measuring;
+    const series = this.host.seriesState;
     found.forEach((item, i) => {
       const uid = item.MeasurementUID;
       const row = this.#rows.get(uid) ?? new Row(this.host, item);
       this.#rows.set(uid, row);
       if (this.#list.children[i] !== row.element) this.#list.insertBefore(row.element, this.#list.children[i] ?? null);
-      row.update(item, uid === selected?.MeasurementUID, store.stateOf(uid));
+      row.update(item, uid === selected?.MeasurementUID, store.stateOf(uid), series);
     });
     this.#showUnsaved();
   }

@@ -29,6 +29,7 @@ export class Row {
   readonly #note = el("div", { class: "f12 warn-ink", hidden: true });
   readonly #plot = el("div", { class: "mplot" });
   readonly #label = el("input", { maxlength: LONGEST_LABEL, placeholder: "Label", "aria-label": "Label" });
+  #key = "";
   #isFilled = false;
   #plotted: unknown = null;
 
@@ -43,7 +44,11 @@ export class Row {
     this.#label.addEventListener("keydown", (event) => this.#onLabelKey(event));
   }
 
-  update(measurement: Measurement, isSelected: boolean, saving: Saving): void {
+  /** `series` tells one state of the series from another: places are those of one. */
+  update(measurement: Measurement, isSelected: boolean, saving: Saving, series: string): void {
+    const key = [isSelected, saving, series].join();
+    if (measurement === this.#measurement && key === this.#key) return;
+    this.#key = key;
     this.#measurement = measurement;
     this.element.classList.toggle("on", isSelected);
     this.#head.setAttribute("aria-expanded", String(isSelected));

@@ -1,29 +1,32 @@
-/** Where measurements are kept: the archive's API, with the same origin's session. */
+/** Where measurements are kept where the archive is served: its API, in the same origin's session. */
 import { request } from "../ground/transport";
 import type { Measurement } from "./shapes";
 import type { MeasurementSource } from "./store";
 
-/** HTTP: the routes under `/api/v1/measurements`. */
+const HEADERS = { "X-Noctis": "1" };
+
+/** HTTP: a series' `measurements` under the routes of pixels. */
 export class HttpMeasurements implements MeasurementSource {
-  constructor(readonly base = "/api/v1/measurements") {}
+  constructor(readonly base = "/api/v1/dicom") {}
 
   async list(StudyInstanceUID: string, SeriesInstanceUID: string, signal?: AbortSignal): Promise<Measurement[]> {
-    const where = new URLSearchParams({ study: StudyInstanceUID, series: SeriesInstanceUID });
-    return (await (await request(`${this.base}?${where}`, { ...(signal ? { signal } : {}) })).json()) as Measurement[];
+    const answer = await request(this.#path({ StudyInstanceUID, SeriesInstanceUID }), { ...(signal ? { signal } : {}) });
+    return (await answer.json()) as Measurement[];
   }
 
   async save(measurement: Measurement): Promise<Measurement> {
-    const answer = await request(this.#path(measurement), {
-      method: "PUT", headers: { "Content-Type": "application/json", "X-Noctis": "1" }, body: JSON.stringify(measurement),
+    const answer = await request(this.#path(measurement, measurement.MeasurementUID), {
+      method: "PUT", headers: { ...HEADERS, "Content-Type": "application/json" }, body: JSON.stringify(measurement),
     });
     return (await answer.json()) as Measurement;
   }
 
   async remove(measurement: Measurement): Promise<void> {
-    await request(this.#path(measurement), { method: "DELETE", headers: { "X-Noctis": "1" } });
+    await request(this.#path(measurement, measurement.MeasurementUID), { method: "DELETE", headers: HEADERS });
   }
 
-  #path({ MeasurementUID }: Measurement): string {
-    return `${this.base}/${encodeURIComponent(MeasurementUID)}`;
+  #path({ StudyInstanceUID, SeriesInstanceUID }: Pick<Measurement, "StudyInstanceUID" | "SeriesInstanceUID">, uid = ""): string {
+    const series = `${this.base}/studies/${encodeURIComponent(StudyInstanceUID)}/series/${encodeURIComponent(SeriesInstanceUID)}`;
+    return `${series}/measurements${uid === "" ? "" : `/${encodeURIComponent(uid)}`}`;
   }
 }

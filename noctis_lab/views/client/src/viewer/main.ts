@@ -1,11 +1,13 @@
 /** The viewer's two doors: `mountViewer` for any page, and the component that Panel renders. */
 import { el } from "../ground/dom";
 import { HttpTransport } from "../ground/transport";
+import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
+export { HttpMeasurements } from "../measure/source";
 export type { MountOptions } from "./app";
 export type { ViewState } from "./state";
 
@@ -62,6 +64,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const app = mountViewer(element, {
     transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
+    measurements: channel ?? new HttpMeasurements(model.api_base),
     onReport: (state) => { model.view_state = { ...state, revision: model.view_state.revision ?? 0 }; },
     onOpen: (uid) => { if (isPage) keepInAddress(uid); },
   });

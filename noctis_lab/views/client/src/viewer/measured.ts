@@ -93,6 +93,11 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
     return this.pane.state.SeriesInstanceUID;
   }
 
+  get seriesState(): string {
+    const { stack } = this.pane;
+    return stack === null ? "" : `${stack.SeriesInstanceUID} ${stack.revision ?? ""}`;
+  }
+
   get python(): string {
     return `${this.app.seriesInPython}.measurements()`;
   }
