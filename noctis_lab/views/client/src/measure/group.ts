@@ -7,8 +7,8 @@ export interface GroupHost {
   readonly kind: Kind | null;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
-  /** Take a tool; the same again gives it back. */
-  onTool(kind: Kind): void;
+  /** Take a tool; the same again gives it back. Chosen by keyboard, its cursor comes out. */
+  onPick(kind: Kind, isByKey: boolean): void;
   onUndo(isRedo: boolean): void;
 }
 
@@ -16,7 +16,7 @@ export interface GroupHost {
 export type Explain = (button: HTMLElement, words: { name: string; key?: string; hint?: string }) => void;
 
 export class MeasureGroup {
-  readonly button = el("button", { class: "ib", click: () => this.host.onTool(this.#last) });
+  readonly button = el("button", { class: "ib", click: (event) => this.#pick(this.#last, event) });
   readonly more = el("button", { class: "ib more", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "All measuring tools" }, icon("down", "s"));
   readonly undo = el("button", { class: "ib", "aria-label": "Undo", click: () => this.host.onUndo(false) }, icon("undo"));
   readonly redo = el("button", { class: "ib", "aria-label": "Redo", click: () => this.host.onUndo(true) }, icon("redo"));
@@ -35,8 +35,13 @@ export class MeasureGroup {
   items(close: () => void): HTMLElement[] {
     return KINDS.map(({ kind, name, icon: shape, key, hint }) => el("button", {
       role: "menuitemradio", "aria-checked": String(this.host.kind === kind), class: this.host.kind === kind ? "item on" : "item", title: hint,
-      click: () => { close(); this.host.onTool(kind); },
+      click: (event) => { close(); this.#pick(kind, event); },
     }, icon(shape), el("span", { class: "grow" }, name), el("span", { class: "kbd" }, key)));
+  }
+
+  /** A click that no mouse made comes from the keyboard. */
+  #pick(kind: Kind, event: Event): void {
+    this.host.onPick(kind, event instanceof MouseEvent && event.detail === 0);
   }
 
   refresh(): void {

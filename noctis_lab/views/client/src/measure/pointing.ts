@@ -79,14 +79,15 @@ export class Pointing {
     const isSecondClick = event.timeStamp - this.#click.time < DOUBLE_MS && distance(at, this.#click.at) < CLICK_PX + 1;
     this.#click = { at, time: event.timeStamp };
     if (draft?.canClose) {
-      const [first, last] = [draft.first, draft.last].map((point) => point && plane.fromVoxel(...point));
+      const first = draft.first && plane.fromVoxel(...draft.first);
       if (isSecondClick || (first && distance(at, first) < REACH_PX.handle)) {
         this.#click.time = -1e9;
         measuring.finish();
         return;
       }
-      if (last && distance(at, last) < 1) return;
     }
+    const last = draft?.last && plane.fromVoxel(...draft.last);
+    if (last && distance(at, last) < CLICK_PX) return; // a double click sets one point
     measuring.place(pane, kind, this.#bent(plane, plane.toVoxel(...at), event));
   }
 

@@ -118,6 +118,14 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
     this.app.onTools();
   }
 
+  onPick(kind: Kind, isByKey: boolean): void {
+    if (isByKey) this.keys.take(kind);
+    else {
+      this.onTool(kind);
+      this.pane.focus();
+    }
+  }
+
   get canUndo(): boolean {
     return this.measuring.store.history.canUndo;
   }
