@@ -61,7 +61,8 @@ export class Pointing {
         measuring.hold(pane, hit.measurement, hit.handle);
         return press("hold");
       }
-      const labelled = measuring.overlay(pane).labelAt(at);
+      // Under a measuring tool a label is no obstacle.
+      const labelled = kind === null ? measuring.overlay(pane).labelAt(at) : null;
       if (labelled !== null) {
         measuring.select(labelled);
         return press("label", labelled);
@@ -153,7 +154,7 @@ export class Pointing {
   }
 
   #showWhatIsThere(pane: MeasuredPane, plane: ImagePlane, at: Point): void {
-    const isOver = this.#hit(plane, at, false) !== null || this.measuring.overlay(pane).labelAt(at) !== null;
+    const isOver = this.#hit(plane, at, false) !== null || (this.measuring.host.kind === null && this.measuring.overlay(pane).labelAt(at) !== null);
     pane.element.classList.toggle("over-ink", isOver);
   }
 

@@ -2,10 +2,12 @@
 import { formatNumber } from "../ground/numbers";
 import { factsOf, type Measurement, type Values } from "./shapes";
 
-/** Write a number of modality units as precisely as its scale deserves. */
-export function formatFigure(value: number, scale = Math.abs(value)): string {
+/** Write a number of modality units as precisely as the scale of what stands beside it deserves; alone, a whole one whole. */
+export function formatFigure(value: number, beside?: number): string {
+  if (beside === undefined && Number.isInteger(value)) return formatNumber(value, 0);
+  const scale = beside ?? Math.abs(value);
   const digits = scale >= 10 ? 1 : scale >= 1 || scale === 0 ? 2 : Math.min(9, 2 - Math.floor(Math.log10(scale)));
-  return formatNumber(value, digits, { fixed: !Number.isInteger(value) || scale < 10 });
+  return formatNumber(value, digits, { fixed: true });
 }
 
 const withUnits = (text: string, units: string | null | undefined): string => (units ? `${text} ${units}` : text);
