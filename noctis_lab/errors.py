@@ -18,6 +18,7 @@ name or identifier: UIDs only.
     ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
     ├── RoiNotFound (LookupError)               no such region in a structure set
+    ├── MeasurementNotFound (LookupError)       no such measurement
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
@@ -77,6 +78,7 @@ __all__ = [
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
+    "MeasurementNotFound",
     "MixedGeometry",
     "NestingTooDeep",
     "NoGeometry",
@@ -219,6 +221,14 @@ class RoiNotFound(NoctisError, LookupError):
     def __init__(self, message: str, *, numbers: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.numbers = numbers
+
+
+class MeasurementNotFound(NoctisError, LookupError):
+    """No measurement of that MeasurementUID in this series."""
+
+    def __init__(self, message: str, *, MeasurementUID: str | None = None) -> None:
+        super().__init__(message)
+        self.MeasurementUID = MeasurementUID
 
 
 class QuarantinedNotFound(NoctisError, LookupError):

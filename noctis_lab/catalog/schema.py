@@ -37,6 +37,8 @@ __all__ = [
     "job",
     "login_session",
     "login_token",
+    "measurement",
+    "measurement_version",
     "meta",
     "metadata",
     "origin",
@@ -53,7 +55,7 @@ __all__ = [
 ]
 
 #: The newest migration; a test holds it to `migrations/versions/`.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -390,6 +392,34 @@ audit = Table(
     _text("action"),
     _text("subject"),  # a UID or a title; never a patient's name or identifier
     Index(None, "at"),
+)
+
+# ---------------------------------------------------------------- what people have measured
+
+#: As they stand now, deleted ones too; a series is named, for a rebuild may meet it later.
+measurement = Table(
+    "measurement",
+    metadata,
+    _text("MeasurementUID", primary_key=True),
+    _text("StudyInstanceUID"),
+    _text("SeriesInstanceUID"),
+    Column("SOPInstanceUID", Text),  # NULL: drawn on a plane through a volume
+    _text("document"),  # JSON: measurements.MeasurementRow
+    _text("author"),
+    _at("created_at"),
+    _at("updated_at"),
+    _at("deleted_at", nullable=True),
+    Index(None, "StudyInstanceUID", "SeriesInstanceUID"),
+)
+
+#: Every state that one has had, the present one too; only ever appended to.
+measurement_version = Table(
+    "measurement_version",
+    metadata,
+    _text("MeasurementUID", primary_key=True),
+    Column("updated_at", Int64, primary_key=True, nullable=False, autoincrement=False),
+    _text("document"),
+    _text("principal"),  # who made it so
 )
 
 # ---------------------------------------------------------------- the queue and the events

@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from noctis_lab.access import Role
 from noctis_lab.catalog import people, senders
+from noctis_lab.catalog.measurements import MeasurementRow, write_measurement
 from noctis_lab.catalog.records import InstanceEntry
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Limits
@@ -64,6 +66,7 @@ class Applier:
             "audit": self._apply_audit,
             "correction": self._apply_correction,
             "quarantine-settled": self._apply_settlement,
+            "measurement": self._apply_measurement,
         }
 
     def _apply_receipt(self, record: JournalRecord) -> None:
@@ -186,6 +189,10 @@ class Applier:
         uid = record.fields["SOPInstanceUID"]
         action = "accept" if outcome == "accepted" else "discard"
         self._audit_settled(record, action, quarantine_id if uid is None else str(uid))
+
+    def _apply_measurement(self, record: JournalRecord) -> None:
+        row = MeasurementRow.from_json(cast("dict[str, Any]", record.fields["measurement"]))
+        write_measurement(self._catalog, row, principal=str(record.fields["principal"]))
 
     def _audit_settled(self, record: JournalRecord, action: str, subject: str) -> None:
         self._catalog.record_audit(

@@ -8,16 +8,19 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from noctis_lab.access import ADMIN, Role
+from noctis_lab.access import ADMIN, Principal, Role
 from noctis_lab.catalog import people, senders
 from noctis_lab.catalog.connection import database_path
+from noctis_lab.catalog.measurements import MeasurementRow, find_measurement
 from noctis_lab.catalog.records import InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
 from noctis_lab.ingest.applier import Applier
+from noctis_lab.ingest.measurement_states import deleted_state, next_state
 from noctis_lab.ingest.settlement import Correction
 from noctis_lab.ingest.sidecar import parse_quarantine, receipt_fields
 from noctis_lab.storage.durable import write_all, write_file
@@ -274,6 +277,59 @@ class Ledger:
         """
         hashed = None if password is None else people.hash_password(password)
         self._act("password-set", {"name": name, "password_hash": hashed})
+
+    # What people measure
+
+    def save_measurement(self, row: MeasurementRow, *, principal: Principal) -> MeasurementRow:
+        """Make a measurement, give it another state, or bring it back after it was deleted.
+
+        Parameters
+        ----------
+        row
+            As it shall be; who made it first and when stays, and nothing is written where all
+            but its times is as it stands.
+
+        Returns
+        -------
+        MeasurementRow
+            As it stands now.
+
+        Raises
+        ------
+        AccessDenied
+            It is another's, and the principal no administrator.
+        CannotMeasure
+            It belongs to another series, or the series has too many.
+        """
+        with self._writing() as append:
+            next_row = next_state(self._catalog, row, principal)
+            if next_row is not None:
+                self._write_measurement(append, next_row, principal)
+        standing = find_measurement(self._catalog, row.MeasurementUID)
+        assert standing is not None
+        return standing
+
+    def remove_measurement(
+        self, MeasurementUID: str, *, principal: Principal, at: datetime
+    ) -> MeasurementRow | None:
+        """Mark a measurement as deleted; its states stay. None where there is none.
+
+        Raises
+        ------
+        AccessDenied
+            It is another's, and the principal no administrator.
+        """
+        with self._writing() as append:
+            row = deleted_state(self._catalog, MeasurementUID, principal, at)
+            if row is not None:
+                self._write_measurement(append, row, principal)
+        return find_measurement(self._catalog, MeasurementUID)
+
+    def _write_measurement(self, append: Append, row: MeasurementRow, principal: Principal) -> None:
+        fields: Fields = {"principal": principal.name, "measurement": row.to_json()}
+        record = JournalRecord(kind="measurement", fields=fields)
+        append(record)
+        self._kinds[record.kind](record)
 
     # Who did what
 

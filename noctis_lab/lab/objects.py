@@ -21,12 +21,13 @@ from noctis_lab.lab.shown import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from pydicom.dataset import Dataset
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.load_options import LoadOptions, OpenOptions
+    from noctis_lab.lab.measuring.measured import Measured, WhereDrawn
     from noctis_lab.lab.selection import Selection
     from noctis_lab.lab.stacks import Stack
     from noctis_lab.volumes.segments import Segments
@@ -320,6 +321,49 @@ class Series:
         from noctis_lab.volumes.overlays import load_overlays
 
         return load_overlays(self._lab.handle, self.row.reference, stack=stack)
+
+    def measure(
+        self,
+        kind: str,
+        points_px: ArrayLike | None = None,
+        **where: Unpack[WhereDrawn],
+    ) -> Measured:
+        """Measure on one of its images, with the figures that a viewer shows.
+
+        Parameters
+        ----------
+        kind
+            ``length``, ``angle``, ``cobb``, ``bidirectional``, ``ellipse``, ``rectangle``,
+            ``polygon``, ``freehand``, ``probe``, ``profile``;
+            `noctis_lab.analysis.measure.kinds.KINDS` says which points each takes.
+        points_px
+            Array-like of shape (points, 2): (column, row), 0 at the centre of the first voxel.
+        **where
+            `points_mm` instead of `points_px`: shape (points, 3), mm, patient LPS. `index` of the
+            image in the stack's order, or `SOPInstanceUID` (and `frame`); without, the image that
+            is nearest to `points_mm`.
+
+        Returns
+        -------
+        Measured
+            Figures by name, each with its unit in the name; ``.save("label")`` keeps it.
+
+        Raises
+        ------
+        CannotMeasure
+            These points make no such measurement, or no image is named.
+        FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
+            The image cannot be read.
+        """
+        from noctis_lab.lab.measuring.measured import measure_on_series
+
+        return measure_on_series(self._lab, self.row.reference, kind, points_px, **where)
+
+    def measurements(self) -> pd.DataFrame:
+        """Return what was measured on it and kept, one row each; as `Lab.measurements`."""
+        return self._lab.measurements(
+            SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
+        )
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import NoctisError, SeriesChanged, SeriesNotFound
+from noctis_lab.views.measuring import MEASURING, answer_measuring
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import InstanceRow, SeriesRow
+    from noctis_lab.lab import Lab
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["Channel"]
@@ -37,12 +39,20 @@ class Channel:
         The series that may be asked about; a view of one series reads no other. None: no series.
     send
         Sends one message to the client; bytes in it go as they are.
+    lab
+        Keeps measurements, as this process' user; without it none are kept.
     """
 
     def __init__(
-        self, handle: Handle, series: SeriesRow | None, send: Callable[[dict[str, Any]], None]
+        self,
+        handle: Handle,
+        series: SeriesRow | None,
+        send: Callable[[dict[str, Any]], None],
+        *,
+        lab: Lab | None = None,
     ) -> None:
         self._handle = handle
+        self._keeping = lab
         self._series = series
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -104,6 +114,8 @@ class Channel:
         series = self._series
         if series is None or question.get("SeriesInstanceUID") != series.SeriesInstanceUID:
             raise SeriesNotFound("this view is of another series")
+        if what in MEASURING and self._keeping is not None:
+            return answer_measuring(self._keeping, series, question)
         if what == "stack":
             return describe_stack(self._handle, series.reference).to_dict()
         first, count = question.get("first"), question.get("count")

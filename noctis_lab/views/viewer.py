@@ -98,7 +98,7 @@ class SeriesView(JSComponent):
         if self.StudyInstanceUID:
             where["StudyInstanceUID"] = self.StudyInstanceUID
         series = lab.series(**where).one().row if self.state.SeriesInstanceUID else None
-        self._channel = Channel(lab.handle, series, self._send_msg)
+        self._channel = Channel(lab.handle, series, self._send_msg, lab=lab)
         return self
 
     def _handle_msg(self, data: Any) -> None:

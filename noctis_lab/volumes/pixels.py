@@ -17,6 +17,7 @@ from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
@@ -56,6 +57,7 @@ __all__ = [
     "StackDescription",
     "describe_stack",
     "encode_frames",
+    "find_shown_frames",
     "read_stored",
 ]
 
@@ -120,6 +122,8 @@ class StackDescription:
     windows: tuple[NamedWindow, ...]
     frames: tuple[FrameDescription, ...]
     corner: Corner
+    #: Stored values that are padding, (lowest, highest), as the middle frame's instance says.
+    padding: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -184,6 +188,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         windows=_windows(handle, header, middle),
         frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
         corner=_corner(header, series),
+        padding=None if header is None or luts else find_padding(header),
     )
 
 
@@ -273,6 +278,18 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(
         stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
     )
+
+
+def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[Frame, ...]]:
+    """Return a series, and its frames in the order in which they are shown.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels
+        As `describe_stack`.
+    """
+    series, view = _find_view(handle, reference)
+    return series, view.frames
 
 
 def _badges(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,7 @@ __all__ = [
     "FacilityName",
     "HealthAnswer",
     "InspectionAnswer",
+    "MeasurementAnswer",
     "ProblemAnswer",
     "QuarantineAnswer",
     "QuarantinedRow",
@@ -249,6 +250,29 @@ class DemoAnswer(_Given):
 
     state: Literal["absent", "waiting", "loading", "loaded", "failed"]
     why: str | None
+
+
+class MeasurementAnswer(_Given):
+    """A measurement as the archive keeps it: the figures in `values` are computed here."""
+
+    MeasurementUID: str
+    kind: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str | None
+    frame: int | None
+    FrameOfReferenceUID: str | None
+    points_mm: list[list[float]] | None
+    points_px: list[list[float]] | None
+    plane: dict[str, Any] | None
+    label: str
+    extra_index: int | None
+    values: dict[str, Any]
+    differs: list[str]
+    author: str
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 class ProblemAnswer(_Given):

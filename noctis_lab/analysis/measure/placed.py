@@ -11,8 +11,8 @@ from noctis_lab.errors import CannotMeasure
 
 __all__ = ["PlanePlace"]
 
-#: Of unit vectors and right angles that were sent as decimals.
-_TOLERANCE = 1e-4
+#: Of what files state as unit vectors, in decimals of their own.
+_TOLERANCE = 2.5e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
