@@ -1,9 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
 import { TransportError } from "../src/ground/transport";
+import type { ImagePlane, PlaneGeometry } from "../src/ground/plane";
 import type { Point } from "../src/measure/area";
 import { Draft, squared } from "../src/measure/draft";
 import { distanceToLines, handlesOf, linesOf, shifted } from "../src/measure/handles";
 import { History } from "../src/measure/history";
+import { isOn, passOf, placedOn, pointsOn } from "../src/measure/seen";
 import { KINDS, type Measurement, newUID } from "../src/measure/shapes";
 import { type MeasurementSource, MeasurementStore } from "../src/measure/store";
 import { csvOf } from "../src/measure/table";
@@ -174,6 +176,38 @@ describe("drawing", () => {
     const lines = linesOf("rectangle", [p(0, 0), p(10, 10)]);
     expect(distanceToLines(p(5, 5), lines)).toBe(5);
     expect(distanceToLines(p(13, 14), lines)).toBe(5);
+  });
+});
+
+describe("on the plane in view", () => {
+  const geometry: PlaneGeometry = { origin_mm: [-10, -20, 30], right: [1, 0, 0], down: [0, 1, 0], spacing_mm: [2, 0.5], rows: 20, columns: 40 };
+  const planeOf = (change: Partial<ImagePlane>): ImagePlane => ({
+    SeriesInstanceUID: "1.2", FrameOfReferenceUID: "1.9", SOPInstanceUID: "1.3", frame: 0, units: "HU", spacing_mm: [2, 0.5], geometry,
+    toCanvas: () => [0, 0], toPatient: () => null, toVoxel: (x, y) => [x, y], fromVoxel: (column, row) => [column, row],
+    values: () => ({ data: new Int16Array(800), rows: 20, columns: 40, channels: 1, slope: 1, intercept: 0 }), ...change,
+  });
+  const drawn = (plane: ImagePlane): Measurement => ({ ...ELLIPSE, ...placedOn([[2, 3], [10, 9]], plane) });
+  const reformat = planeOf({ SOPInstanceUID: null, frame: null });
+
+  it("what is drawn on an image is on that image alone, and passes by the next one as a dot", () => {
+    const item = drawn(planeOf({}));
+    expect([item.SOPInstanceUID, item.plane, item.points_px]).toEqual(["1.3", null, [[2, 3], [10, 9]]]);
+    expect(item.points_mm).toEqual([[-9, -14, 30], [-5, -2, 30]]);
+    expect([isOn(item, planeOf({})), isOn(item, planeOf({ SOPInstanceUID: "1.4" })), isOn(item, planeOf({ frame: 1 }))]).toEqual([true, false, false]);
+    const next = planeOf({ SOPInstanceUID: "1.4", geometry: { ...geometry, origin_mm: [-10, -20, 32] } });
+    expect(passOf(item, next, 2)).toEqual([6, 6]);
+    expect([passOf(item, next, 1.9), passOf(item, planeOf({}), 2), passOf(item, { ...next, SeriesInstanceUID: "9" }, 2)]).toEqual([null, null, null]);
+  });
+
+  it("what is drawn on a reformat is on every plane through the same places, in that one's voxels", () => {
+    const item = drawn(reformat);
+    expect([item.SOPInstanceUID, item.points_px, item.plane?.spacing_mm]).toEqual([null, null, [2, 0.5]]);
+    const finer = planeOf({ SOPInstanceUID: null, frame: null, geometry: { ...geometry, origin_mm: [0, 0, 30], spacing_mm: [1, 1] } });
+    expect(isOn(item, finer)).toBe(true);
+    expect(pointsOn({ ...item, points_px: [[0, 0]] }, finer)).toEqual([[-9, -14], [-5, -2]]);
+    const higher = planeOf({ SOPInstanceUID: null, frame: null, geometry: { ...geometry, origin_mm: [-10, -20, 30.5] } });
+    const turned = planeOf({ SOPInstanceUID: null, frame: null, geometry: { ...geometry, down: [0, 0, 1] } });
+    expect([isOn(item, higher), isOn(item, turned), isOn(item, planeOf({}))]).toEqual([false, false, false]);
   });
 });
 

@@ -18,6 +18,8 @@ export interface MeasuringHost {
   readonly pane: MeasuredPane;
   /** The study of a pane's series, or empty where only Python knows it. */
   studyOf(pane: MeasuredPane): string;
+  /** How far away the next image of a pane is, mm: what lies no farther is shown as a dot. */
+  reachOf(pane: MeasuredPane): number;
   /** Whether a pane's image is white where others are black: ink on it is dark. */
   isOnWhite(pane: MeasuredPane): boolean;
   /** The measuring tool that the left button has, or null. */

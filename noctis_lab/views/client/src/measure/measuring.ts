@@ -8,7 +8,7 @@ import { handlesOf, shifted } from "./handles";
 import type { MeasuredPane, MeasuringHost } from "./host";
 import { askLabel } from "./labelInput";
 import { Overlay, type Shown } from "./overlay";
-import { groundOf, isOn, placedOn, pointsOn } from "./seen";
+import { groundOf, isOn, passOf, placedOn, pointsOn } from "./seen";
 import { factsOf, type Kind, type Measurement, newUID } from "./shapes";
 import { type MeasurementSource, MeasurementStore } from "./store";
 import { figureLines, spoken } from "./words";
@@ -297,8 +297,13 @@ export class Measuring {
     overlay.element.classList.toggle("on-white", this.host.isOnWhite(pane));
     overlay.draw(plane, this.#version, (drawn) => ({
       shapes: [...this.on(drawn).map((item) => this.#shownOf(item, drawn)), ...this.#shownDraft(pane, drawn)],
+      dots: this.#dots(drawn, this.host.reachOf(pane)),
       cursor: this.#cursor?.pane === pane ? this.#cursor.at : null,
     }));
+  }
+
+  #dots(plane: ImagePlane, reach_mm: number): Point[] {
+    return this.store.ofSeries(plane.SeriesInstanceUID).map((item) => passOf(item, plane, reach_mm)).filter((point) => point !== null);
   }
 
   #shownOf(item: Measurement, plane: ImagePlane): Shown {

@@ -21,6 +21,15 @@ export interface Shown {
   heldHandle: number | null;
 }
 
+/** All that is drawn over a pane. */
+export interface Scene {
+  shapes: readonly Shown[];
+  /** Where shapes of the images next to it pass by, in the plane's voxels. */
+  dots: readonly Point[];
+  /** The keyboard's place. */
+  cursor: Point | null;
+}
+
 /** Where a label came to stand, CSS px from the pane's top left. */
 export interface LabelBox {
   left: number;
@@ -39,7 +48,7 @@ export class Overlay {
   #key = "";
 
   /** Draw anew where anything changed: shapes (told by their version), or where voxels lie on the screen. */
-  draw(plane: ImagePlane | null, version: number, show: (plane: ImagePlane) => { shapes: readonly Shown[]; cursor: Point | null }): void {
+  draw(plane: ImagePlane | null, version: number, show: (plane: ImagePlane) => Scene): void {
     const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50),
       this.element.clientWidth, this.element.clientHeight].join();
     if (key === this.#key) return;
@@ -47,7 +56,11 @@ export class Overlay {
     this.#labels.clear();
     this.element.replaceChildren();
     if (plane === null) return;
-    const { shapes, cursor } = show(plane);
+    const { shapes, dots, cursor } = show(plane);
+    for (const dot of dots) {
+      const [cx, cy] = plane.fromVoxel(...dot);
+      this.element.append(svg("circle", { cx, cy, r: 3, class: "dot-ink" }));
+    }
     for (const shape of shapes) this.element.append(this.#shape(plane, shape));
     if (cursor !== null) this.element.append(cursorAt(plane.fromVoxel(...cursor)));
   }

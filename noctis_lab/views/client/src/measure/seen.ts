@@ -27,6 +27,19 @@ export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
   return isParallel && measurement.points_mm.every((place) => Math.abs(distanceFrom(plane.geometry as PlaneGeometry, place)) < SAME_MM);
 }
 
+/**
+ * Return where a measurement that lies on another image passes by the one in view, in its voxels, or null.
+ *
+ * It does where its middle is no farther away than `reach_mm`.
+ */
+export function passOf(measurement: Measurement, plane: ImagePlane, reach_mm: number): Point | null {
+  const places = measurement.points_mm;
+  if (plane.geometry === null || places === null || places.length === 0 || isOn(measurement, plane)) return null;
+  if (measurement.SeriesInstanceUID !== plane.SeriesInstanceUID) return null;
+  const middle = [0, 1, 2].map((i) => places.reduce((sum, place) => sum + (place[i] as number), 0) / places.length) as Vector;
+  return Math.abs(distanceFrom(plane.geometry, middle)) <= reach_mm ? voxelOn(plane.geometry, middle) : null;
+}
+
 /** Return a measurement's points in the voxels of the plane in view, on which it lies; a reformat may have others than it was drawn in. */
 export function pointsOn(measurement: Measurement, plane: ImagePlane): Point[] {
   if (measurement.plane === null) return measurement.points_px ?? [];

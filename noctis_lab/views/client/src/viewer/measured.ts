@@ -11,6 +11,7 @@ import { Toast } from "../measure/toast";
 import { placeOf } from "./frames";
 import type { Tool } from "./input";
 import type { Pane } from "./pane";
+import { neighbourDistance } from "./stage";
 import { isLeastWhite } from "./windowing";
 
 /** The application around it. */
@@ -26,6 +27,9 @@ export interface MeasuredApp {
   /** The tool in use, or what can be taken back, changed. */
   onTools(): void;
 }
+
+/** Over a gap in the stack nothing passes by. */
+const FARTHEST_DOT_MM = 5;
 
 const isKind = (tool: Tool): tool is Kind => tool !== "window" && tool !== "pan" && tool !== "zoom" && tool !== "scroll";
 
@@ -104,6 +108,12 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
 
   studyOf(pane: Pane): string {
     return pane.state.StudyInstanceUID || this.app.homeStudy;
+  }
+
+  reachOf(pane: Pane): number {
+    const { kind, stack, state } = pane;
+    if (kind === "stack" && stack !== null) return Math.min((neighbourDistance(stack.frames, state.index ?? 0) ?? 0) * 1.001, FARTHEST_DOT_MM);
+    return Math.min(...(pane.plane()?.spacing_mm ?? [0]));
   }
 
   isOnWhite({ stack, state }: Pane): boolean {
