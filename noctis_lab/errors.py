@@ -17,6 +17,7 @@ name or identifier: UIDs only.
     ├── DecodeError (ValueError)                a frame's bytes do not decode to its stated shape
     ├── CannotInterpret (ValueError)            a table, overlay or dose cannot be followed
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
+    ├── FrameNotFound (IndexError)              a view has fewer frames than that
     ├── RoiNotFound (LookupError)               no such region in a structure set
     ├── MeasurementNotFound (LookupError)       no such measurement
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
@@ -74,6 +75,7 @@ __all__ = [
     "DuplicatePositions",
     "ExtraNotInstalled",
     "FileChanged",
+    "FrameNotFound",
     "GeometryWarning",
     "InstanceNotFound",
     "InvalidDicom",
@@ -213,6 +215,14 @@ class InstanceNotFound(NoctisError, LookupError):
     def __init__(self, message: str, *, SOPInstanceUID: str | None = None) -> None:
         super().__init__(message)
         self.SOPInstanceUID = SOPInstanceUID
+
+
+class FrameNotFound(NoctisError, IndexError):
+    """A view of a series has fewer frames than that."""
+
+    def __init__(self, message: str, *, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(message)
+        self.SeriesInstanceUID = SeriesInstanceUID
 
 
 class RoiNotFound(NoctisError, LookupError):

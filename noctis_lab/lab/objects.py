@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+from noctis_lab.lab.row_attributes import RowAttributes
 from noctis_lab.lab.shown import (
     html_or_none,
     series_html,
@@ -47,8 +48,10 @@ class ExportArguments(TypedDict, total=False):
     level: float
 
 
-class Study:
-    """One study; its row is read anew at each use."""
+class Study(RowAttributes):
+    """One study; its row is read anew at each use, its columns as attributes too."""
+
+    _row_class = "StudyRow"
 
     def __init__(self, lab: Lab, StudyInstanceUID: str) -> None:
         self._lab = lab
@@ -82,8 +85,10 @@ class Study:
         return html_or_none(lambda: study_html(self._lab, self.row))
 
 
-class Series:
-    """One series of one study; its row is read anew at each use."""
+class Series(RowAttributes):
+    """One series of one study; its row is read anew at each use, its columns as attributes too."""
+
+    _row_class = "SeriesRow"
 
     def __init__(self, lab: Lab, SeriesInstanceUID: str, StudyInstanceUID: str) -> None:
         self._lab = lab
@@ -393,8 +398,10 @@ class Series:
         return html_or_none(lambda: series_html(self._lab, self.row))
 
 
-class Instance:
-    """One instance."""
+class Instance(RowAttributes):
+    """One instance; its row is read anew at each use, its columns as attributes too."""
+
+    _row_class = "InstanceRow"
 
     def __init__(self, lab: Lab, SOPInstanceUID: str) -> None:
         self._lab = lab

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import NoctisError, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import FrameNotFound, NoctisError, SeriesChanged, SeriesNotFound
 from noctis_lab.views.measuring import MEASURING, answer_measuring
-from noctis_lab.volumes.pixels import describe_stack, encode_frames
+from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -56,6 +56,25 @@ class Channel:
         self._series = series
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def require_frame(self, index: int) -> None:
+        """Refuse an index that no frame of the series has.
+
+        Raises
+        ------
+        FrameNotFound
+            It is below 0, or beyond the last frame.
+        """
+        series = self._series
+        count = 0 if series is None else count_frames(self._handle, series.reference)
+        if not 0 <= index < count:
+            uid = None if series is None else series.SeriesInstanceUID
+            expected = f"an index of 0 to {count - 1}" if count else "no index: nothing is in view"
+            raise FrameNotFound(
+                f"expected {expected}, came {index}; give the place of a frame in the stack, "
+                "from 0 on",
+                SeriesInstanceUID=uid,
+            )
 
     def hear(self, message: Any) -> bool:
         """Take one message from the client, on the event loop's thread.

@@ -19,6 +19,7 @@ from panel.io.fastapi import add_applications
 from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
+from noctis_lab.views.status import find_named_root
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -97,8 +98,9 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
 
     def viewer() -> Viewable:
         StudyInstanceUID = pn.state.route_params["StudyInstanceUID"]
-        _dress(shell, lab, visit(), page="viewer", identity=_identity(lab, StudyInstanceUID))
-        return _viewer_body(lab, StudyInstanceUID, _asked_series())
+        visitor = visit()
+        _dress(shell, lab, visitor, page="viewer", identity=_identity(lab, StudyInstanceUID))
+        return _viewer_body(lab, visitor.principal, StudyInstanceUID, _asked_series())
 
     app.mount(ASSETS_PATH, StaticFiles(directory=_STATIC), name="assets")
     add_applications(
@@ -195,7 +197,9 @@ def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
     return tuple(word for word in words if word) or ("no name",)
 
 
-def _viewer_body(lab: Lab, StudyInstanceUID: str, asked: str | None) -> Viewable:
+def _viewer_body(
+    lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None
+) -> Viewable:
     from noctis_lab.views.state import ViewerState
     from noctis_lab.views.viewer import SeriesView
 
@@ -209,6 +213,7 @@ def _viewer_body(lab: Lab, StudyInstanceUID: str, asked: str | None) -> Viewable
         mode="page",
         StudyInstanceUID=StudyInstanceUID,
         api_base=API_PATH,
+        root=find_named_root(lab.settings, principal) or "",
         sizing_mode="stretch_both",
         margin=0,
     )

@@ -46,6 +46,10 @@ class SeriesView(JSComponent):
         default="", doc="Path of the pixel routes; empty asks the component's own channel."
     )
 
+    root = param.String(
+        default="", doc="The archive's folder, where copied code has to name it to mean this one."
+    )
+
     _bundle = Path(__file__).parent / "static" / "viewer.js"
 
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:
@@ -75,7 +79,16 @@ class SeriesView(JSComponent):
             (center, width) in values, and the VOILUTFunction where it is not LINEAR.
         inverted
             Whether white and black are exchanged.
+
+        Raises
+        ------
+        FrameNotFound
+            The series has no frame of that index; the view stays as it is.
+        NoPixels
+            It has none at all.
         """
+        if index is not None and self._channel is not None:
+            self._channel.require_frame(index)
         changes: dict[str, Any] = {"index": index, "inverted": inverted}
         if window is not None:
             center, width, *function = window

@@ -55,6 +55,7 @@ __all__ = [
     "FrameDescription",
     "NamedWindow",
     "StackDescription",
+    "count_frames",
     "describe_stack",
     "encode_frames",
     "find_shown_frames",
@@ -92,6 +93,7 @@ class NamedWindow:
     width: float
     name: str
     function: str  # VOILUTFunction
+    is_stated: bool  # by the data set; else computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,12 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         corner=_corner(header, series),
         padding=None if header is None or luts else find_padding(header),
     )
+
+
+def count_frames(handle: Handle, reference: str) -> int:
+    """Return how many frames `describe_stack` describes; raises as it does."""
+    _, view = _find_view(handle, reference)
+    return len(view.frames)
 
 
 def encode_frames(
@@ -431,7 +439,7 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
     stated = () if header is None else find_windows(header)
     if stated:
         return tuple(
-            _named(window, window.explanation or f"Window {number}")
+            _named(window, window.explanation or f"Window {number}", is_stated=True)
             for number, window in enumerate(stated, start=1)
         )
     if middle.is_color:
@@ -440,12 +448,17 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
         shown = _read_shown(handle, middle.row, middle.index)
     except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
+    computed = window_of_values(to_float32(shown, middle.facts.rescale))
+    return (_named(computed, "Computed", is_stated=False),)
 
 
-def _named(window: Window, name: str) -> NamedWindow:
+def _named(window: Window, name: str, *, is_stated: bool) -> NamedWindow:
     return NamedWindow(
-        center=window.center, width=window.width, name=name, function=window.function.value
+        center=window.center,
+        width=window.width,
+        name=name,
+        function=window.function.value,
+        is_stated=is_stated,
     )
 
 

@@ -97,6 +97,7 @@ def test_the_pages_know_where_the_receiver_is_and_keep_the_token_out_of_a_log(
     )  # fmt: skip
     try:
         assert "token=" not in "".join(served.printed)
+        assert f"noctis token --root {served.root} prints" in "".join(served.printed)
         with httpx.Client(base_url=served.origin) as client:
             client.get(_token(served.root))
             receiver = client.get("/api/v1/dicom/status").json()["receiver"]

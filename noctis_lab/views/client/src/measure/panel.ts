@@ -12,7 +12,7 @@ export interface PanelHost extends RowHost {
   readonly SeriesInstanceUID: string;
   /** Another text for another state of the series. */
   readonly seriesState: string;
-  /** An expression that gives the list in Python. */
+  /** The list in Python. */
   readonly python: string;
   onSay(words: string): void;
 }

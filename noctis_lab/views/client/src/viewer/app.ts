@@ -12,8 +12,9 @@ import type { MeasurementSource } from "../measure/store";
 import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
 import type { Pane } from "./pane";
+import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, SeriesStrip, type SeriesSource } from "./seriesStrip";
-import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
+import { type Link, type PaneState, paneStateOf, sameView, type ViewState } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -32,6 +33,8 @@ export interface MountOptions {
   series?: SeriesSource | null;
   /** Where measurements are kept; without it they last as long as the view. */
   measurements?: MeasurementSource | null;
+  /** The archive's folder, where code has to name it. */
+  root?: string | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -263,8 +266,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
-    const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    void copyText(`${this.seriesInPython}.view().at(${parts.join(", ")})`)
+    void copyText(pythonOfView(state, window_, state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null), this.options.root ?? null))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -272,12 +274,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     return this.options.StudyInstanceUID ?? "";
   }
 
-  /** The active pane's series, as Python finds it. */
-  get seriesInPython(): string {
-    const { StudyInstanceUID, SeriesInstanceUID } = this.viewer.state;
-    const study = StudyInstanceUID || this.homeStudy;
-    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${SeriesInstanceUID}"`];
-    return `lab.series(${where.join(", ")}).one()`;
+  get root(): string | null {
+    return this.options.root ?? null;
   }
 
   // -- what the viewer says ----------------------------------------------------------------------
@@ -349,11 +347,6 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
-}
-
-/** A window as Python's `at` takes it: the function is said where it is not LINEAR. */
-function pythonWindow({ center, width, function: voi }: Window): string {
-  return voi === "LINEAR" ? `(${center}, ${width})` : `(${center}, ${width}, "${voi}")`;
 }
 
 /** Return what the panes show, where the active one's part stands at the top level. */

@@ -221,10 +221,7 @@ export class Input {
     c: () => this.host.viewer.toggleCine(),
     " ": () => this.host.viewer.reset(),
     "0": () => this.host.viewer.autoWindow(),
-    d: () => {
-      const name = this.host.viewer.cycleWindows();
-      this.host.onSay(name === null ? "The series states no window" : `Window ${name}`);
-    },
+    d: () => this.host.onSay(this.host.viewer.cycleWindows()),
     "?": () => this.host.onHelp(),
     Escape: () => this.#cancelDrag() || this.host.onEscape(),
     ...Object.fromEntries([..."123456789"].map((key) => [key, () => {

@@ -27,6 +27,8 @@ interface SeriesModel extends ComponentModel {
   StudyInstanceUID: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
   api_base: string;
+  /** The archive's folder where code has to name it, or empty. */
+  root: string;
 }
 
 interface RenderArguments {
@@ -63,7 +65,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const app = mountViewer(element, {
-    transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http,
+    transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, root: model.root || null,
     measurements: channel ?? new HttpMeasurements(model.api_base),
     onReport: (state) => { model.view_state = { ...state, revision: model.view_state.revision ?? 0 }; },
     onOpen: (uid) => { if (isPage) keepInAddress(uid); },

@@ -11,6 +11,7 @@ import { Toast } from "../measure/toast";
 import { placeOf } from "./frames";
 import type { Tool } from "./input";
 import type { Pane } from "./pane";
+import { pythonOfMeasurements } from "./python";
 import { neighbourDistance } from "./stage";
 import { isLeastWhite } from "./windowing";
 
@@ -19,9 +20,9 @@ export interface MeasuredApp {
   readonly grid: { readonly panes: readonly Pane[] };
   readonly viewer: Pane;
   tool: Tool;
-  /** Expression that gives the series in Python. */
-  readonly seriesInPython: string;
   readonly homeStudy: string;
+  /** The archive's folder, where code has to name it. */
+  readonly root: string | null;
   openSeries(SeriesInstanceUID: string): void;
   onSay(words: string): void;
   /** The tool in use, or what can be taken back, changed. */
@@ -103,7 +104,7 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
   }
 
   get python(): string {
-    return `${this.app.seriesInPython}.measurements()`;
+    return pythonOfMeasurements(this.pane.state, this.studyOf(this.pane) || null, this.app.root);
   }
 
   studyOf(pane: Pane): string {

@@ -10,7 +10,7 @@ import { type Frame, Renderer } from "./renderer";
 import { planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
+import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
 
 const REST_MS = 150;
 /** A series that arrives is another one with every instance: it is described again no more often than this. */
@@ -33,6 +33,7 @@ export class Viewer implements Pane {
   #staleTimer = 0;
   #describedAt = 0;
   #defaultWindow: Window | null = null;
+  /** Which of the image's own windows was in use last. */
   #windowTurn = 0;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
@@ -184,14 +185,13 @@ export class Viewer implements Pane {
     if (frame && frame.channels === 1) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
   }
 
-  /** Take the next of the windows that the series states. */
-  cycleWindows(): string | null {
-    const windows = this.#stack?.windows ?? [];
-    const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
-    if (next === undefined) return null;
-    this.#windowTurn += 1;
-    this.setWindow(statedWindow(next));
-    return next.name;
+  /** Take the image's own window, or the next of them; returns what there is to say of it. */
+  cycleWindows(): string {
+    if (this.#stack === null) return "";
+    const { turn, window, words } = nextOwnWindow(this.#stack.windows, this.#windowTurn, this.window, this.#defaultWindow);
+    this.#windowTurn = turn;
+    this.setWindow(window);
+    return words;
   }
 
   invert(): void {
@@ -340,7 +340,6 @@ export class Viewer implements Pane {
     if (before === null) {
       const [first] = stack.windows;
       if (first) this.#defaultWindow = statedWindow(first);
-      this.#windowTurn = first ? 1 : 0;
     } else {
       this.#follow(before, stack);
     }
