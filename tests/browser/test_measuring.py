@@ -151,11 +151,16 @@ def test_an_ellipse_drawn_by_mouse_has_numpys_figures_and_comes_back(
     expect_numpys_figures(watched, back, MIDDLE)
 
 
-def test_an_ellipse_is_measured_saved_and_reopened_by_keyboard_alone(
-    watched: Watched, stage: Locator
+def test_from_the_worklist_to_a_saved_and_reopened_ellipse_by_keyboard_alone(
+    watched: Watched, stage: Locator, site: Site
 ) -> None:
     page = watched.page
     press = page.keyboard.press
+    page.goto(f"{site.base}/")
+    expect(page.locator(".tb .tr .pn")).to_have_count(1)
+    press("ArrowDown")
+    press("Enter")
+    expect(stage).to_have_attribute("data-shown", str(MIDDLE))
     press("Home")
     expect(stage).to_have_attribute("data-shown", "0")
     press("e")
