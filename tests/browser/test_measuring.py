@@ -208,7 +208,7 @@ def test_from_the_worklist_to_a_saved_and_reopened_ellipse_by_keyboard_alone(
 def test_shapes_are_moved_deleted_and_brought_back(watched: Watched, stage: Locator) -> None:
     page = watched.page
     stage.focus()
-    page.keyboard.press("m")
+    page.keyboard.press("s")
     drag(watched, (20, 40), (60, 40))
     (found,) = measured(watched)
     length = found["values"]["length_mm"]
@@ -280,7 +280,7 @@ def test_every_tool_draws_its_kind(watched: Watched, stage: Locator) -> None:
         for point in points:
             page.mouse.click(*on_screen(watched, *point))
     for key, start, end in (
-        ("m", (10, 40), (30, 40)), ("e", (40, 35), (55, 48)), ("q", (60, 35), (75, 48)),
+        ("s", (10, 40), (30, 40)), ("e", (40, 35), (55, 48)), ("q", (60, 35), (75, 48)),
         ("y", (80, 40), (110, 44)),
     ):  # fmt: skip
         page.keyboard.press(key)
@@ -328,7 +328,7 @@ def test_what_cannot_be_saved_says_so_and_is_saved_later(watched: Watched, stage
     page = watched.page
     stage.focus()
     page.route("**/measurements/*", lambda route: route.abort())
-    page.keyboard.press("m")
+    page.keyboard.press("s")
     drag(watched, (20, 40), (60, 40))
     unsaved = page.get_by_role("button", name="1 not saved")
     expect(unsaved).to_be_visible()

@@ -240,10 +240,10 @@ describe("words", () => {
 });
 
 describe("kinds", () => {
-  it("have a key each, none of them one of the viewer's own", () => {
+  it("have a key each, none of them one of the viewer's own or of a plane's", () => {
     const keys = KINDS.map((kind) => kind.key);
     expect(new Set(keys).size).toBe(12);
-    expect(keys.filter((key) => "rlhvicdzn0123456789".includes(key))).toEqual([]);
+    expect(keys.filter((key) => "rlhvicdznmx0123456789".includes(key))).toEqual([]);
   });
 
   it("a new identifier is a uuid4 in 32 hexadecimal digits", () => {

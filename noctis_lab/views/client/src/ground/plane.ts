@@ -41,6 +41,9 @@ export interface ImagePlane {
   readonly spacing_mm: [number, number] | null;
   /** null where the images state no place in the patient. */
   readonly geometry: PlaneGeometry | null;
+  /** How thick a slab the values are of, and what of its samples; a frame, or a plane without a slab, has neither. */
+  readonly slab_mm?: number;
+  readonly projection?: string;
   /** CSS px from the pane's top left; null without geometry. A point beside the plane is projected along its normal. */
   toCanvas(point: Readonly<Vector>): [number, number] | null;
   /** null without geometry. */

@@ -24,6 +24,8 @@ export interface MeasuringHost {
   isOnWhite(pane: MeasuredPane): boolean;
   /** The measuring tool that the left button has, or null. */
   readonly kind: Kind | null;
+  /** A pane is drawn over for the first time. */
+  onInk(pane: MeasuredPane): void;
   /** Give the left button a measuring tool, or the one that it had before. */
   onTool(kind: Kind | null): void;
   /** Go on so many images in the active pane. */

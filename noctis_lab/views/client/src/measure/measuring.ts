@@ -276,6 +276,7 @@ export class Measuring {
       overlay = new Overlay();
       this.#overlays.set(pane, overlay);
       pane.element.append(overlay.element);
+      this.host.onInk(pane);
     }
     return overlay;
   }

@@ -49,7 +49,7 @@ export class Overlay {
 
   /** Draw anew where anything changed: shapes (told by their version), or where voxels lie on the screen. */
   draw(plane: ImagePlane | null, version: number, show: (plane: ImagePlane) => Scene): void {
-    const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50),
+    const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, placeOf(plane.geometry), ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50),
       this.element.clientWidth, this.element.clientHeight].join();
     if (key === this.#key) return;
     this.#key = key;
@@ -104,6 +104,10 @@ export class Overlay {
     this.#labels.set(uid, { left: start - 4, top: top - 13, right: start + width + 4, bottom: top + (texts.length - 1) * LINE_PX + 5 });
   }
 }
+
+/** A reformat's voxels may be the pane's own pixels: then its place in the patient alone tells that it moved. */
+const placeOf = (geometry: ImagePlane["geometry"]): string =>
+  (geometry === null ? "" : [...geometry.origin_mm, ...geometry.right, ...geometry.down, ...geometry.spacing_mm].join());
 
 const pathOf = (points: readonly Point[]): string => points.map(([x, y], i) => `${i === 0 ? "M" : "L"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
 

@@ -22,7 +22,7 @@ export class MeasurementsPanel {
   readonly #count = el("span", { class: "t3 f12" });
   readonly #unsaved = el("button", { class: "badge fail", hidden: true, click: () => this.measuring.store.retry() });
   readonly #list = el("div", { class: "mlist", role: "list", "aria-label": "Measurements of this series" });
-  readonly #empty = el("div", { class: "empty" }, "Nothing is measured in this series. Press e for an ellipse, m for a length, ? for all keys.");
+  readonly #empty = el("div", { class: "empty" }, "Nothing is measured in this series. Press e for an ellipse, s for a length, ? for all keys.");
   readonly #ways: HTMLButtonElement[];
   readonly #rows = new Map<string, Row>();
 

@@ -55,13 +55,7 @@ export function placedOn(points: readonly Point[], plane: ImagePlane): Pick<Meas
   return { SOPInstanceUID: null, frame: null, points_mm, points_px: null, plane: geometry && planeOf(plane, geometry) };
 }
 
-/** What a reformat adds of itself. */
-interface Slab {
-  slab_mm?: number;
-  projection?: string;
-}
-
-function planeOf(plane: ImagePlane & Slab, { origin_mm, right, down, spacing_mm }: PlaneGeometry): Plane {
+function planeOf(plane: ImagePlane, { origin_mm, right, down, spacing_mm }: PlaneGeometry): Plane {
   return { origin_mm, right, down, spacing_mm, slab_mm: plane.slab_mm ?? 0, projection: plane.projection ?? "mean" };
 }
 

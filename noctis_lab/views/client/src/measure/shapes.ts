@@ -100,7 +100,7 @@ const facts = (
 
 /** In the order of the menu. */
 export const KINDS: readonly KindFacts[] = [
-  facts("length", "Length", "length", "m", 2, "drag", "drag from end to end"),
+  facts("length", "Length", "length", "s", 2, "drag", "drag from end to end"),
   facts("angle", "Angle", "angle", "a", 3, "points", "end, vertex, end"),
   facts("cobb", "Cobb angle", "cobb", "o", 4, "points", "two points on each of two lines"),
   facts("bidirectional", "Bidirectional", "bidirectional", "b", 4, "points", "longest diameter, then the one across"),

@@ -149,6 +149,16 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
     this.measuring.undo(isRedo);
   }
 
+  /** While something is drawn or moved by keyboard, its keys come before the pane's own. */
+  onInk({ element }: Pane): void {
+    element.addEventListener("keydown", (event) => {
+      const { cursor, grab } = this.measuring;
+      if ((cursor === null && grab === null) || event.target !== element || !this.keys.key(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    }, { capture: true });
+  }
+
   onStep(count: number): void {
     this.pane.step(count);
   }
