@@ -58,7 +58,7 @@ class HeldSource implements MeasurementSource {
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-const quiet = { onChange: () => undefined, onListFailed: () => undefined };
+const quiet = { onChange: () => undefined, onUnsaved: () => undefined, onListFailed: () => undefined };
 
 describe("store", () => {
   it("shows a change at once and takes over the archive's figures", async () => {
@@ -96,7 +96,8 @@ describe("store", () => {
     const turn = async (): Promise<void> => { for (let i = 0; i < 10; i += 1) await Promise.resolve(); };
     try {
       const source = new HeldSource();
-      const store = new MeasurementStore(source, quiet);
+      const said: string[] = [];
+      const store = new MeasurementStore(source, { ...quiet, onUnsaved: (words) => said.push(words) });
       store.commit({ before: null, after: ELLIPSE });
       source.asked[0]?.fail(new TransportError("The server does not answer."));
       await turn();
@@ -107,6 +108,7 @@ describe("store", () => {
       await turn();
       vi.advanceTimersByTime(100_000);
       expect(source.asked.length).toBe(2);
+      expect(said).toEqual(["The server does not answer."]);
       store.retry();
       source.asked[2]?.answer();
       await turn();

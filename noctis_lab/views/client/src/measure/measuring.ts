@@ -43,6 +43,7 @@ export class Measuring {
   constructor(readonly host: MeasuringHost, source: MeasurementSource | null) {
     this.store = new MeasurementStore(source, {
       onChange: () => this.changed(),
+      onUnsaved: (words) => host.onSay(`Not saved: ${words}`),
       onListFailed: (words) => host.onSay(`Measurements could not be read: ${words}`),
     });
   }

@@ -22,6 +22,8 @@ export interface Unsaved {
 export interface StoreEvents {
   /** The list, a measurement, or how it is saved changed. */
   onChange(): void;
+  /** A change could not be saved; said once, not at every new try. */
+  onUnsaved(words: string): void;
   /** The list could not be had. */
   onListFailed(words: string): void;
 }
@@ -153,6 +155,7 @@ export class MeasurementStore {
     if (this.source === null) {
       entry.state = "failed";
       entry.words = "This view has no archive to save to.";
+      this.events.onUnsaved(entry.words);
       return;
     }
     if (entry.isBusy) return; // what is in flight saves again when it is back
@@ -179,6 +182,7 @@ export class MeasurementStore {
   #onFailed(entry: Entry, error: unknown): void {
     entry.state = "failed";
     entry.words = wordsOf(error);
+    if (entry.attempts === 0) this.events.onUnsaved(entry.words);
     if (!mayPass(error)) return;
     const wait = RETRY_MS[Math.min(entry.attempts, RETRY_MS.length - 1)] as number;
     entry.attempts += 1;
