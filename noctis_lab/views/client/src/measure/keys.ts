@@ -84,9 +84,7 @@ export class Keys {
     if (plane === null || grab === null) return false;
     const [dx, dy] = stepOn(plane, by);
     this.#moved = [this.#moved[0] + dx, this.#moved[1] + dy];
-    const from = grab.handle === null ? undefined : handlesOf(grab.before.kind, grab.points)[grab.handle]?.at;
-    const [x, y] = from ?? [0, 0];
-    this.measuring.moveHeld([x + this.#moved[0], y + this.#moved[1]], this.#moved);
+    this.measuring.moveHeld(this.#moved);
     return true;
   }
 

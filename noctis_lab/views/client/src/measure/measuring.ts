@@ -181,14 +181,14 @@ export class Measuring {
     this.changed();
   }
 
-  /** Put what is held elsewhere: its handle to a point, or the whole by a distance. */
-  moveHeld(to: Point, by: Point): void {
+  /** Move what is held, its handle or the whole, by so many voxels from where it was taken. */
+  moveHeld(by: Point): void {
     const grab = this.#grab;
     const plane = grab?.pane.plane();
     if (!grab || !plane || !isOn(grab.before, plane)) return;
     const { kind } = grab.before;
     const handle = grab.handle === null ? undefined : handlesOf(kind, grab.points)[grab.handle];
-    const points = handle === undefined ? shifted(grab.points, by) : handle.moved(to);
+    const points = handle === undefined ? shifted(grab.points, by) : handle.moved([handle.at[0] + by[0], handle.at[1] + by[1]]);
     grab.now = { ...grab.before, ...placedOn(points, plane), values: this.#figures(kind, points, plane, "moving") };
     this.changed();
   }

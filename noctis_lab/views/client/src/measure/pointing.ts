@@ -114,7 +114,7 @@ export class Pointing {
   #moveHeld(plane: ImagePlane, press: Press, at: Point): void {
     if (distance(at, press.start) < CLICK_PX && this.measuring.grab?.now === this.measuring.grab?.before) return;
     const [from, to] = [plane.toVoxel(...press.start), plane.toVoxel(...at)];
-    this.measuring.moveHeld(to, [to[0] - from[0], to[1] - from[1]]);
+    this.measuring.moveHeld([to[0] - from[0], to[1] - from[1]]);
   }
 
   #drag(plane: ImagePlane, press: Press, at: Point, event: PointerEvent): void {
