@@ -42,10 +42,4 @@ export class History {
     this.#done.push(change);
     return change;
   }
-
-  /** Forget everything. */
-  clear(): void {
-    this.#done.length = 0;
-    this.#undone.length = 0;
-  }
 }

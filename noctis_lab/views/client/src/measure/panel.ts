@@ -76,7 +76,7 @@ export class MeasurementsPanel {
     this.#unsaved.setAttribute("aria-label", `${unsaved.length} not saved. ${this.#unsaved.title}`);
   }
 
-  /** Unfold a measurement and bring it into view. */
+  /** Bring a measurement's row into view. */
   reveal(uid: string | null): void {
     const row = uid === null ? undefined : this.#rows.get(uid);
     row?.element.scrollIntoView({ block: "nearest" });

@@ -6,7 +6,7 @@ import { distanceToLines, handlesOf, linesOf } from "./handles";
 import type { MeasuredPane } from "./host";
 import type { Measuring } from "./measuring";
 import { pointsOn } from "./seen";
-import { factsOf, type Kind, type Measurement } from "./shapes";
+import type { Kind, Measurement } from "./shapes";
 
 /** Of a mouse, a pen, a finger: CSS px. */
 const REACH_PX = { handle: 8, line: 5 };
@@ -120,7 +120,7 @@ export class Pointing {
   #drag(plane: ImagePlane, press: Press, at: Point, event: PointerEvent): void {
     const { draft } = this.measuring;
     if (draft === null) return;
-    if (factsOf(draft.kind).gesture === "trail" && distance(at, press.start) >= CLICK_PX) {
+    if (draft.kind === "freehand" && distance(at, press.start) >= CLICK_PX) {
       if (distance(at, press.last) >= TRAIL_PX) this.measuring.trail(plane.toVoxel(...at));
     } else this.measuring.follow(this.#bent(plane, plane.toVoxel(...at), event));
   }

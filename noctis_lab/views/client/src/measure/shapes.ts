@@ -88,30 +88,28 @@ export interface KindFacts {
   hint: string;
   /** Points that it takes; null: as many as are set. */
   points: number | null;
-  /** How it is drawn: press, move, release; one point after another; or a line that follows. */
-  gesture: "drag" | "points" | "trail" | "click";
   /** Has statistics of the values inside. */
   isArea: boolean;
 }
 
 const facts = (
-  kind: Kind, name: string, icon: IconName, key: string, points: number | null, gesture: KindFacts["gesture"], hint: string, isArea = false,
-): KindFacts => ({ kind, name, icon, key, points, gesture, hint, isArea });
+  kind: Kind, name: string, icon: IconName, key: string, points: number | null, hint: string, isArea = false,
+): KindFacts => ({ kind, name, icon, key, points, hint, isArea });
 
 /** In the order of the menu. */
 export const KINDS: readonly KindFacts[] = [
-  facts("length", "Length", "length", "s", 2, "drag", "drag from end to end"),
-  facts("angle", "Angle", "angle", "a", 3, "points", "end, vertex, end"),
-  facts("cobb", "Cobb angle", "cobb", "o", 4, "points", "two points on each of two lines"),
-  facts("bidirectional", "Bidirectional", "bidirectional", "b", 4, "points", "longest diameter, then the one across"),
-  facts("ellipse", "Ellipse", "ellipse", "e", 2, "drag", "drag from corner to corner", true),
-  facts("rectangle", "Rectangle", "square", "q", 2, "drag", "drag from corner to corner", true),
-  facts("polygon", "Polygon", "polygon", "g", null, "points", "point by point; double click or Enter closes", true),
-  facts("freehand", "Freehand", "freehand", "f", null, "trail", "drag along the outline", true),
-  facts("probe", "Probe", "probe", "p", 1, "click", "the value of one voxel"),
-  facts("arrow", "Arrow", "arrow", "w", 2, "drag", "drag from the tip to the tail"),
-  facts("text", "Text", "text", "t", 1, "click", "click, then type"),
-  facts("profile", "Profile line", "profile", "y", 2, "drag", "values along a line"),
+  facts("length", "Length", "length", "s", 2, "drag from end to end"),
+  facts("angle", "Angle", "angle", "a", 3, "end, vertex, end"),
+  facts("cobb", "Cobb angle", "cobb", "o", 4, "two points on each of two lines"),
+  facts("bidirectional", "Bidirectional", "bidirectional", "b", 4, "longest diameter, then the one across"),
+  facts("ellipse", "Ellipse", "ellipse", "e", 2, "drag from corner to corner", true),
+  facts("rectangle", "Rectangle", "square", "q", 2, "drag from corner to corner", true),
+  facts("polygon", "Polygon", "polygon", "g", null, "point by point; double click or Enter closes", true),
+  facts("freehand", "Freehand", "freehand", "f", null, "drag along the outline", true),
+  facts("probe", "Probe", "probe", "p", 1, "the value of one voxel"),
+  facts("arrow", "Arrow", "arrow", "w", 2, "drag from the tip to the tail"),
+  facts("text", "Text", "text", "t", 1, "click, then type"),
+  facts("profile", "Profile line", "profile", "y", 2, "values along a line"),
 ];
 
 const BY_KIND = new Map(KINDS.map((item) => [item.kind, item]));

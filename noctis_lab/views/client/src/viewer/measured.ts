@@ -42,6 +42,8 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
   readonly #toast = new Toast();
   #toolBefore: Tool = "window";
   #listed: string | null = null;
+  /** The row that was brought into view last. */
+  #revealed: string | null = null;
   /** What to show once its series is here. */
   #awaited: Measurement | null = null;
 
@@ -186,6 +188,9 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
   onMeasured(): void {
     this.#listed = this.SeriesInstanceUID;
     this.panel.refresh();
+    const uid = this.measuring.selected?.MeasurementUID ?? null;
+    if (uid !== this.#revealed) this.panel.reveal(uid);
+    this.#revealed = uid;
     this.app.onTools();
   }
 
