@@ -29,7 +29,7 @@ export class MeasurementsPanel {
   constructor(readonly measuring: Measuring, readonly host: PanelHost) {
     const way = (name: string, shape: "code" | "download", run: () => void): HTMLButtonElement =>
       el("button", { class: "ib s", "aria-label": name, title: name, click: run }, icon(shape, "s"));
-    this.#ways = [way("Copy as Python", "code", () => this.#copy()), way("Export as CSV", "download", () => this.#export())];
+    this.#ways = [way("Copy the list as Python", "code", () => this.#copy()), way("Export the list as CSV", "download", () => this.#export())];
     this.element = el("section", { class: "mpanel", "aria-label": "Measurements" },
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Measurements"), this.#count, el("span", { class: "grow" }), this.#unsaved, ...this.#ways),
       this.#list, this.#empty, el("div", { class: "hr" }));
