@@ -16,6 +16,7 @@ from noctis_lab.dicom.rescale import IDENTITY
 from noctis_lab.errors import CannotResample
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.frames import Frame, Vector
+from noctis_lab.volumes.grid import Grid, grid_of
 from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_pet_units, find_units
 from noctis_lab.volumes.pixels import find_shown_frames, read_stored
 from noctis_lab.volumes.planes import instance_file, read_instance_header
@@ -36,8 +37,10 @@ __all__ = [
     "read_values",
 ]
 
-#: Samples of one plane: a side of 4,096.
-LARGEST_PLANE = 2**24
+#: Samples of one plane: a side of 2,048.
+LARGEST_PLANE = 2**22
+#: Samples of a slab, all of its depth: some seconds.
+LARGEST_SLAB = 2**27
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,21 +195,49 @@ def read_plane_values(
     centre = np.array(wanted.origin_mm) + (
         (rows - 1) / 2 * step_down * down + (columns - 1) / 2 * step_right * right
     )
+    normal = np.cross(right, down)
     options: PlaneOptions = {
         "centre_mm": centre,
-        "normal": np.cross(right, down),
+        "normal": normal,
         "up": -down,
         "spacing_mm": wanted.spacing_mm,
         "shape": wanted.shape,
         "dtype": np.float64,
     }
     if wanted.slab_mm > 0:
-        plane = slab(volume, thickness_mm=wanted.slab_mm, how=wanted.how, **options)
+        sampling_mm = _sampling_mm(grid_of(volume), normal)
+        _require_bounded(wanted, sampling_mm)
+        plane = slab(
+            volume,
+            thickness_mm=wanted.slab_mm,
+            how=wanted.how,
+            sampling_mm=sampling_mm,
+            **options,
+        )
     else:
         plane = reslice(volume, **options)
     units = plane.attrs.get("units")
     values: NDArray[np.float64] = plane.values
     return values, None if units in (None, "unspecified") else str(units)
+
+
+def _require_bounded(wanted: WantedPlane, sampling_mm: float) -> None:
+    rows, columns = wanted.shape
+    depth = wanted.slab_mm / sampling_mm
+    if rows * columns * depth > LARGEST_SLAB:
+        raise CannotResample(
+            f"a slab of {rows} × {columns} × {depth:.0f} samples is too large; {LARGEST_SLAB} are "
+            "the most: take a smaller area or a thinner slab"
+        )
+
+
+def _sampling_mm(source: Grid, normal: NDArray[np.float64]) -> float:
+    """Return the way along a normal on which no index of a volume changes by more than one.
+
+    A slab of three slices' thickness along them is then made of three slices, as a viewer shows it.
+    """
+    per_mm = np.linalg.solve(source.directions, normal) / source.steps_mm
+    return float(1.0 / np.nanmax(np.abs(per_mm)))
 
 
 def _at_step(volume: xr.DataArray, wanted: WantedPlane) -> xr.DataArray:

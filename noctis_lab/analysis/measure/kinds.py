@@ -15,7 +15,7 @@ __all__ = ["KINDS", "LARGEST_COORDINATE", "MOST_POINTS", "Kind", "check_points"]
 
 MOST_POINTS: Final = 10_000
 #: Voxels from the first one; no frame has more than 65,535 rows or columns.
-LARGEST_COORDINATE: Final = 1_000_000.0
+LARGEST_COORDINATE: Final = 100_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def check_points(
     ------
     CannotMeasure
         No such kind; too few or too many points; a coordinate that is not finite or lies farther
-        than a million voxels away.
+        than 100,000 voxels away.
     """
     if kind not in KINDS:
         raise CannotMeasure(f"kind is one of {', '.join(KINDS)}, not {kind!r}")
