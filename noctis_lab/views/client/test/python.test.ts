@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pythonOfView } from "../src/viewer/python";
+import { pythonOfMeasurements, pythonOfView } from "../src/viewer/python";
 import { defaultState } from "../src/viewer/state";
 
 describe("a view as Python", () => {
@@ -9,6 +9,12 @@ describe("a view as Python", () => {
     expect(pythonOfView(state, { center: 40, width: 400, function: "LINEAR" }, "1.2", "/data/demo")).toBe(
       'import noctis_lab as nl\n\nlab = nl.open_lab("/data/demo")\n'
       + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\ns.view().at(index=12, window=(40, 400))\n');
+  });
+
+  it("gives what was measured in it", () => {
+    expect(pythonOfMeasurements(state, "1.2", null)).toBe(
+      'import noctis_lab as nl\n\nlab = nl.open_lab()\n'
+      + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\ns.measurements()\n');
   });
 
   it("names no folder where none need be named, and only what differs", () => {

@@ -24,6 +24,8 @@ export interface PlaneValues {
   channels: 1 | 3;
   slope: number;
   intercept: number;
+  /** Stored values from the first to the second of these are padding; none where it is left out. */
+  padding?: readonly [number, number] | null;
 }
 
 /** The plane that a pane shows at this moment; after the next painting it may be another one. */
@@ -39,6 +41,9 @@ export interface ImagePlane {
   readonly spacing_mm: [number, number] | null;
   /** null where the images state no place in the patient. */
   readonly geometry: PlaneGeometry | null;
+  /** How thick a slab the values are of, and what of its samples; a frame, or a plane without a slab, has neither. */
+  readonly slab_mm?: number;
+  readonly projection?: string;
   /** CSS px from the pane's top left; null without geometry. A point beside the plane is projected along its normal. */
   toCanvas(point: Readonly<Vector>): [number, number] | null;
   /** null without geometry. */

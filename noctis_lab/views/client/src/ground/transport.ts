@@ -53,6 +53,8 @@ export interface StackDescription {
   /** (row, column): a pixel's proportions where it has no size in the patient; no lengths. */
   pixel_aspect?: [number, number] | null;
   windows: NamedWindow[];
+  /** Stored values that are padding: (lowest, highest). */
+  padding?: [number, number] | null;
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
 }

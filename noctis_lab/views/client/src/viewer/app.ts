@@ -7,6 +7,9 @@ import type { StackDescription, Transport } from "../ground/transport";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import { Grid, type GridHost, LAYOUTS } from "./grid";
 import { HelpSheet } from "./help";
+import measureCss from "../measure/measure.css";
+import type { MeasurementSource } from "../measure/store";
+import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
@@ -39,6 +42,8 @@ export interface MountOptions {
   onOtherStudy?(session: SavedSession): void;
   /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
   isArranged?: boolean;
+  /** Where measurements are kept; without it they last as long as the view. */
+  measurements?: MeasurementSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
   /** The state, at the end of each interaction; never during it. */
@@ -58,10 +63,11 @@ interface Fittings {
   progress: HTMLElement;
 }
 
-export class ViewerApp implements InputHost, ToolbarHost, GridHost {
+export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
+  readonly measured: Measured;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly sessions: SessionMenu | null;
@@ -88,7 +94,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, measureCss);
+    this.measured = new Measured(this, options.measurements ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
     this.#toolbar = new Toolbar(this);
@@ -100,8 +107,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.#tags.element)),
-      this.#status.element, this.#help.element, ...this.#toolbar.layers);
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+      this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
     this.#root.addEventListener("keydown", this.#onKey);
@@ -185,6 +192,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   close(): void {
     this.grid.close();
+    this.measured.close();
     clearTimeout(this.#restTimer);
     cancelAnimationFrame(this.#drawing);
     this.#unfollow();
@@ -201,6 +209,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
       onChange: () => { if (isActive()) this.#onChange(); },
       onMemory: () => this.#onMemory(pane),
       onPainted: () => {
+        this.measured.onPainted(pane);
         if (isActive()) this.#onPainted();
         this.#drawLinks();
       },
@@ -230,7 +239,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onArranged(): void {
     const { panes } = this.grid;
-    for (const pane of this.#fittings.keys()) if (!panes.includes(pane)) this.#fittings.delete(pane);
+    for (const pane of this.#fittings.keys()) {
+      if (panes.includes(pane)) continue;
+      this.#fittings.delete(pane);
+      this.measured.measuring.forget(pane);
+    }
+    this.measured.measuring.changed();
     this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
     this.#windowPanel?.describe();
@@ -291,6 +305,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.grid.toggleAlone();
   }
 
+  onTools(): void {
+    this.#toolbar.refresh();
+  }
+
   onHelp(): void {
     this.#help.toggle();
   }
@@ -301,7 +319,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onEscape(): boolean {
     if (this.#toolbar.closeMenu() || this.viewer.closeNote()) return true;
-    if (!this.#help.isOpen) return false;
+    if (!this.#help.isOpen) return this.measured.keys.leave();
     this.#help.toggle(false);
     return true;
   }
@@ -317,11 +335,20 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
+  get homeStudy(): string {
+    return this.options.StudyInstanceUID ?? "";
+  }
+
+  get root(): string | null {
+    return this.options.root ?? null;
+  }
+
   // -- what the viewer says ----------------------------------------------------------------------
 
   #onStack(pane: Pane, stack: StackDescription | null): void {
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
+    this.measured.onStack(pane);
     if (pane !== this.viewer) {
       if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
       return;
@@ -393,7 +420,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const target = event.composedPath()[0];
     const isButton = target instanceof HTMLButtonElement;
     if (isButton && (event.key === " " || event.key === "Enter")) return;
-    if (event.defaultPrevented || !this.#input?.key(event)) return;
+    if (event.defaultPrevented || !(this.measured.keys.key(event) || this.#input?.key(event))) return;
     event.preventDefault();
     event.stopPropagation();
   };

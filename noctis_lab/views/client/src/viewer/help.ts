@@ -1,6 +1,7 @@
 /** The keys, on one sheet over the stage. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { KINDS } from "../measure/shapes";
 import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
@@ -18,6 +19,12 @@ const SHEET: [string, Line[]][] = [
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
     [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
+  ]],
+  ["Measuring", [
+    ...KINDS.map(({ key, name }): Line => [[key], name.toLowerCase()]),
+    [["← ↑ → ↓"], "move the cursor; Shift ten times as far"], [["Enter"], "set a point; again there: close the outline"],
+    [["n", "N"], "select the next, the one before"], [["Enter"], "move what is selected: arrows, Tab, Enter"], [["Alt", "↑ ↓"], "slice, while the cursor is out"],
+    [["⌫"], "take back a point, delete what is selected"], [["Ctrl", "Z"], "undo; Ctrl Y redo"],
   ]],
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
     [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],

@@ -2,6 +2,7 @@
 import { el } from "../ground/dom";
 import { HttpTransport } from "../ground/transport";
 import { decodeView, encodeView, NoView } from "./address";
+import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import type { SeriesPlace } from "./seriesStrip";
@@ -9,6 +10,7 @@ import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
+export { HttpMeasurements } from "../measure/source";
 export type { MountOptions } from "./app";
 export type { ViewState } from "./state";
 
@@ -96,6 +98,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
+    measurements: channel ?? new HttpMeasurements(model.api_base),
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };

@@ -2,6 +2,7 @@
 import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
+import { type GroupHost, MeasureGroup } from "../measure/group";
 import { type Grid, labelOf, LAYOUTS } from "./grid";
 import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
@@ -19,6 +20,7 @@ export interface ToolbarHost extends LinkHost {
   readonly grid: Grid;
   readonly mode: "page" | "cell";
   tool: Tool;
+  readonly measured: GroupHost;
   onHelp(): void;
   onCopy(): void;
   onExpand(): void;
@@ -41,8 +43,9 @@ class Tooltip {
   /** `identities` are the boxes that it must not cover. */
   constructor(readonly identities: () => DOMRect[]) {}
 
-  attach(button: HTMLElement, { name, key, hint }: Pick<Item, "name" | "key" | "hint">): void {
+  attach(button: HTMLElement, words: Pick<Item, "name" | "key" | "hint">): void {
     const show = (): void => {
+      const { name, key, hint } = words;
       clearTimeout(this.#timer);
       this.#timer = window.setTimeout(() => {
         this.element.replaceChildren(el("span", { class: "m" }, name), ...(key ? [el("span", { class: "kbd" }, key)] : []), ...(hint ? [el("span", { class: "t3" }, hint)] : []));
@@ -88,7 +91,7 @@ export class Toolbar {
   constructor(readonly host: ToolbarHost) {
     this.tooltip = new Tooltip(() => host.grid.panes.map((pane) => pane.identityBox()));
     this.#group(this.#tools());
-    this.element.append(el("span", { class: "vr" }));
+    this.element.append(el("span", { class: "vr" }), ...this.#measuring(), el("span", { class: "vr" }));
     this.#group([
       { icon: "rotate", name: "Turn clockwise", key: "r", hint: "l turns back", run: () => host.viewer.turn(true) },
       { icon: "flip", name: "Mirror left to right", key: "h", hint: "v mirrors top to bottom", run: () => host.viewer.mirror("horizontal"), isOn: () => host.viewer.state.flipped },
@@ -151,6 +154,14 @@ export class Toolbar {
       });
       this.element.append(button);
     }
+  }
+
+  #measuring(): HTMLElement[] {
+    const group = new MeasureGroup(this.host.measured, (button, words) => this.tooltip.attach(button, words));
+    const menu: Menu = new Menu(group.more, () => group.items(() => menu.close()));
+    this.#menus.push(menu);
+    this.#refresh.push(() => group.refresh());
+    return [group.button, group.more, group.undo, group.redo];
   }
 
   #picker(): HTMLElement {

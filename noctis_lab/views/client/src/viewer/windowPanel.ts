@@ -34,7 +34,8 @@ export class WindowPanel {
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
       el("div", { class: "sec" }, this.#chart,
         el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset)),
-      el("div", { class: "hr" }), el("div", { class: "ph" }, el("span", { class: "ttl" }, "Presets")), this.#presets, el("div", { class: "hr" }));
+      el("div", { class: "hr" }), this.#fold(), this.#presets, el("div", { class: "hr" }));
+    this.#presets.hidden = true;
     for (const input of [this.#first, this.#second]) {
       input.addEventListener("change", () => this.#onTyped());
       input.addEventListener("keydown", (event) => {
@@ -50,6 +51,15 @@ export class WindowPanel {
   /** The pane whose window this is. */
   get viewer(): Pane {
     return this.host.viewer;
+  }
+
+  /** The head of the presets, which opens them: the toolbar's picker and the keys have them too. */
+  #fold(): HTMLElement {
+    const head = el("button", { class: "ph fold", "aria-expanded": "false", click: () => {
+      this.#presets.hidden = !this.#presets.hidden;
+      head.setAttribute("aria-expanded", String(!this.#presets.hidden));
+    } }, el("span", { class: "ttl grow" }, "Presets"), icon("down", "s"));
+    return head;
   }
 
   /** Another stack: its presets and units. */
