@@ -172,7 +172,8 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
     if (pane !== undefined) this.#show(pane, measurement);
     else {
       this.#awaited = measurement;
-      this.app.openSeries(measurement);
+      const { StudyInstanceUID, SeriesInstanceUID } = measurement;
+      this.app.openSeries({ StudyInstanceUID, SeriesInstanceUID });
     }
   }
 
