@@ -19,6 +19,7 @@ from noctis_lab.access import Principal, Role
 from noctis_lab.catalog.measurements import MeasurementRow
 from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.catalog.store import open_catalog
+from noctis_lab.catalog.user_items import UserItem
 from noctis_lab.config import Settings
 from noctis_lab.errors import CatalogLocked
 from noctis_lab.ingest.archive import OpenArchive, open_archive
@@ -98,6 +99,19 @@ def measure(ledger: Ledger, plane: Dataset) -> None:
     ledger.remove_measurement("1" * 32, principal=ann, at=at)
 
 
+def keep(ledger: Ledger) -> None:
+    """Save something under a name twice, and something that is removed."""
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    item = UserItem(
+        item_id="2" * 32, kind="viewer-session", principal="ann", name="mine", document={"a": 1},
+        created_at=at, updated_at=at,
+    )  # fmt: skip
+    ledger.save_user_item(item)
+    ledger.save_user_item(replace(item, item_id="3" * 32, document={"a": 2}))
+    ledger.save_user_item(replace(item, item_id="4" * 32, name="gone"))
+    ledger.remove_user_item("4" * 32)
+
+
 def fill(archive: OpenArchive, folder: Path) -> None:
     """Make something of everything that an archive can hold."""
     first = ct_series(planes=3, rows=16, columns=16, seed="a")
@@ -150,6 +164,7 @@ def fill(archive: OpenArchive, folder: Path) -> None:
     ledger.set_role("reader", Role.RESEARCHER)
     ledger.set_password("reader", "correct horse")
     measure(ledger, first[1])
+    keep(ledger)
     ledger.audit(principal="reader", action="see", subject=str(first[0].StudyInstanceUID))
 
 

@@ -34,7 +34,7 @@ export interface GridHost {
 }
 
 export class Grid {
-  readonly element = el("div", { class: "grid", role: "group", "aria-label": "Panes" });
+  readonly element = el("div", { class: "grid", "data-theme": "dark", role: "group", "aria-label": "Panes" });
   #panes: Pane[] = [];
   /** What panes showed for which the layout has no room; they come back with it. */
   #kept: PaneState[] = [];

@@ -74,7 +74,7 @@ export class SessionMenu {
   }
 
   #item(session: SavedSession): HTMLElement {
-    const when = session.saved_at.slice(0, 16).replace("T", " ");
+    const when = new Date(session.saved_at).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
     return el("div", { class: "row" },
       el("button", { role: "menuitem", class: "item grow", click: () => { this.menu.close(); this.host.openSession(session); } },
         el("span", { class: "grow ell" }, session.name), el("span", { class: "t3" }, when)),
