@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import param
+from param.parameterized import discard_events
 
-from noctis_lab.dicom.voi import VoiFunction, Window
+from noctis_lab.dicom.voi import Window
+from noctis_lab.views.pane_state import (
+    LARGEST_INDEX,
+    LARGEST_ZOOM,
+    LEAST_ZOOM,
+    PaneState,
+    read_flag,
+    read_index,
+    read_parts,
+)
 
-__all__ = ["ViewerState"]
+__all__ = ["LAYOUTS", "PaneState", "ViewerState"]
 
-_LEAST_ZOOM, _LARGEST_ZOOM = 0.1, 64.0
-_LARGEST_NUMBER = 1e12  # beyond any window's or place's sense, and far from overflow
-_LARGEST_INDEX = 10_000_000
-_LONGEST_UID = 64  # PS3.5 9.1
+#: "rows x columns" of panes.
+LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3")
+_MOST_PANES = 9
+_LINKS = ("position", "window", "zoom")
+_NOT_LINKED = dict.fromkeys(_LINKS, False)
+_PANE_NAMES = tuple(field.name for field in fields(PaneState))
 
 
 class ViewerState(param.Parameterized):
@@ -23,11 +35,17 @@ class ViewerState(param.Parameterized):
 
     A change in the browser arrives here at the end of its drag; a change here shows in the
     browser at once. Watch it as any `param` object: ``state.param.watch(callback, "window")``.
+
+    The active pane's state stands here itself (``state.index``), that of every pane under
+    ``state.panes``; where there is one pane alone that may be empty.
     """
 
     SeriesInstanceUID = param.String(default="", doc="The series in view.")
+    StudyInstanceUID = param.String(
+        default="", doc="The study of that series; empty where it is the view's own."
+    )
     index = param.Integer(
-        default=None, allow_None=True, bounds=(0, _LARGEST_INDEX),
+        default=None, allow_None=True, bounds=(0, LARGEST_INDEX),
         doc="Frame in view, from 0 in the stack's order; None is the middle one.",
     )  # fmt: skip
     window = param.ClassSelector(
@@ -36,7 +54,7 @@ class ViewerState(param.Parameterized):
     )  # fmt: skip
     inverted = param.Boolean(default=False, doc="Whether white and black are exchanged.")
     zoom = param.Number(
-        default=1.0, bounds=(_LEAST_ZOOM, _LARGEST_ZOOM), doc="1 shows the whole frame."
+        default=1.0, bounds=(LEAST_ZOOM, LARGEST_ZOOM), doc="1 shows the whole frame."
     )
     pan = param.NumericTuple(
         default=(0.0, 0.0), length=2,
@@ -46,28 +64,34 @@ class ViewerState(param.Parameterized):
         default=0, objects=[0, 90, 180, 270], doc="Clockwise, applied first."
     )
     flipped = param.Boolean(default=False, doc="Mirrored left to right, after the rotation.")
+    layout: Any = param.Selector(
+        default="1x1", objects=list(LAYOUTS), doc='How the panes stand: "rows x columns".'
+    )
+    panes = param.List(
+        default=[], item_type=PaneState, bounds=(0, _MOST_PANES),
+        doc="What the panes show, row by row, the active one too.",
+    )  # fmt: skip
+    active = param.Integer(
+        default=0, bounds=(0, _MOST_PANES - 1),
+        doc="Which pane keys and toolbar act on, from 0; its state is that of the view.",
+    )  # fmt: skip
+    link = param.Dict(
+        default=_NOT_LINKED, doc="What panes of one frame of reference share: name → on."
+    )
 
     def __init__(self, **values: Any) -> None:
+        self._activated = values.get("active", 0)
         super().__init__(**values)  # type: ignore[no-untyped-call]
+        if self.active < len(self.panes) and not values.keys() & set(_PANE_NAMES):
+            self._activate(self.panes[self.active])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as what `json.dumps` takes, as the client knows it."""
-        window = self.window
-        return {
-            "SeriesInstanceUID": self.SeriesInstanceUID,
-            "index": self.index,
-            "window": None
-            if window is None
-            else {
-                "center": float(window.center),
-                "width": float(window.width),
-                "function": str(window.function),
-            },
-            "inverted": self.inverted,
-            "zoom": float(self.zoom),
-            "pan": [float(part) for part in self.pan],
-            "rotation_deg": self.rotation_deg,
-            "flipped": self.flipped,
+        return self._own().to_dict() | {
+            "layout": self.layout,
+            "panes": [pane.to_dict() for pane in self.panes],
+            "active": self.active,
+            "link": {name: bool(self.link.get(name, False)) for name in _LINKS},
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -84,74 +108,57 @@ class ViewerState(param.Parameterized):
             A part is of another type, or out of its range.
         """
         readers = {
-            "SeriesInstanceUID": _read_uid,
-            "index": _read_index,
-            "window": _read_window,
-            "inverted": _read_flag,
-            "zoom": _read_zoom,
-            "pan": _read_pan,
-            "rotation_deg": _read_rotation,
-            "flipped": _read_flag,
+            "layout": _read_layout,
+            "panes": _read_panes,
+            "active": _read_active,
+            "link": _read_link,
         }
-        sound = {key: read(said[key]) for key, read in readers.items() if key in said}
+        sound = read_parts(said)
+        sound |= {key: read(said[key]) for key, read in readers.items() if key in said}
+        # Said of a client, the active pane's part is at the top level already.
+        self._activated = sound.get("active", self.active)
         self.param.update(**sound)
 
+    def _activate(self, pane: PaneState) -> None:
+        self.param.update(**{name: getattr(pane, name) for name in _PANE_NAMES})
 
-def _read_uid(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_UID:
-        raise ValueError("SeriesInstanceUID is not a UID")
-    return value
+    def _own(self) -> PaneState:
+        return PaneState(**{name: getattr(self, name) for name in _PANE_NAMES})
+
+    @param.depends(*_PANE_NAMES, "panes", "active", watch=True)
+    def _keep_panes(self) -> None:
+        """Keep the active pane's state and its entry under `panes` the same."""
+        panes, active = list(self.panes), self.active
+        if active != self._activated:
+            self._activated = active
+            if active < len(panes):
+                self._activate(panes[active])
+                return
+        own = self._own()
+        if active < len(panes) and panes[active] != own:
+            panes[active] = own
+            # No event of its own: whoever watches is about to hear of what caused it.
+            with discard_events(self):
+                self.panes = panes
 
 
-def _read_number(value: Any) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or abs(value) > _LARGEST_NUMBER:
-        raise ValueError("a number of the view is not one, or beyond all sense")
-    return float(value)
+def _read_layout(value: Any) -> str:
+    if value not in LAYOUTS:
+        raise ValueError(f"layout is none of {', '.join(LAYOUTS)}")
+    return str(value)
 
 
-def _read_index(value: Any) -> int | None:
-    if value is None:
-        return None
-    number = _read_number(value)
-    if number != int(number) or not 0 <= number <= _LARGEST_INDEX:
-        raise ValueError("index is not a frame's")
-    return int(number)
+def _read_panes(value: Any) -> list[PaneState]:
+    if not isinstance(value, list) or len(value) > _MOST_PANES:
+        raise ValueError(f"panes is no list of at most {_MOST_PANES}")
+    return [PaneState.from_dict(pane) for pane in value]
 
 
-def _read_window(value: Any) -> Window | None:
-    if value is None:
-        return None
+def _read_active(value: Any) -> int:
+    return read_index(value, largest=_MOST_PANES - 1)
+
+
+def _read_link(value: Any) -> dict[str, bool]:
     if not isinstance(value, Mapping):
-        raise TypeError("window is no mapping of center, width and function")
-    width = _read_number(value.get("width"))
-    function = VoiFunction(value.get("function", VoiFunction.LINEAR))
-    # PS3.3 C.11.2.1.2.1 and C.11.2.1.3.2
-    if width <= 0 or (function is VoiFunction.LINEAR and width < 1):
-        raise ValueError("window width is out of the range of its function")
-    return Window(center=_read_number(value.get("center")), width=width, function=function)
-
-
-def _read_flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("a switch of the view is neither true nor false")
-    return value
-
-
-def _read_zoom(value: Any) -> float:
-    zoom = _read_number(value)
-    if not _LEAST_ZOOM <= zoom <= _LARGEST_ZOOM:
-        raise ValueError("zoom is out of its range")
-    return zoom
-
-
-def _read_pan(value: Any) -> tuple[float, float]:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError("pan is no pair of numbers")
-    return _read_number(value[0]), _read_number(value[1])
-
-
-def _read_rotation(value: Any) -> int:
-    if value not in (0, 90, 180, 270) or isinstance(value, bool):
-        raise ValueError("rotation_deg is no multiple of 90 below 360")
-    return int(value)
+        raise TypeError("link is no mapping of position, window and zoom")
+    return {name: read_flag(value.get(name, False)) for name in _LINKS}

@@ -112,6 +112,7 @@ class StackDescription:
     badges: tuple[Badge, ...]  # of the whole series
     units: str | None  # None where nothing states one
     modality: str | None
+    FrameOfReferenceUID: str | None  # where all frames share one
     photometric_interpretation: str
     orientation: tuple[float, float, float, float, float, float] | None  # where all share one
     pixel_spacing_mm: tuple[float, float] | None  # (row, column), where all share one
@@ -175,6 +176,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         badges=_badges(replace(series, facts=facts), view.frames, luts),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
+        FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),
         photometric_interpretation=first.pixels.photometric_interpretation,
         orientation=_shared_orientation(view.frames),
         pixel_spacing_mm=_shared_spacing(view.frames),
@@ -374,6 +376,13 @@ def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
         z_mm=along,
         InstanceNumber=row.InstanceNumber,
     )
+
+
+def _shared_frame_of_reference(series: SeriesRow, rows: Sequence[InstanceRow]) -> str | None:
+    stated = {row.FrameOfReferenceUID for row in rows}
+    if stated == {None}:
+        return series.FrameOfReferenceUID  # rows of an older program do not say it
+    return stated.pop() if len(stated) == 1 else None
 
 
 def _shared_orientation(

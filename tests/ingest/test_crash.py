@@ -33,6 +33,7 @@ SENDERS = 2
 FORKER = """
 import os, signal, sys, threading
 from pathlib import Path
+from noctis_lab.cli.supervisor import end_on_signals
 from noctis_lab.config import Settings
 from noctis_lab.ingest.scp import serve_scp
 settings = Settings(root=Path(sys.argv[1]), dicom_port=0, min_free_bytes=0)
@@ -40,7 +41,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for _ in sys.stdin:
     if os.fork() == 0:
         stop = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        end_on_signals(stop.set)
         tell = lambda _, port: print(os.getpid(), port, flush=True)
         serve_scp(settings, stop=stop, ready=tell)
         os._exit(0)

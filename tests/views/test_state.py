@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 
 from noctis_lab.dicom.voi import VoiFunction, Window
-from noctis_lab.views.state import ViewerState
+from noctis_lab.views.state import PaneState, ViewerState
 from noctis_lab.views.viewer import SeriesView
 
 
@@ -56,6 +57,18 @@ def test_a_state_comes_back_from_its_json() -> None:
         ("window", {"center": math.nan, "width": 400}),
         ("window", {"center": 40, "width": 400, "function": "CUBIC"}),
         ("window", {"width": 400}),
+        ("StudyInstanceUID", 7),
+        ("layout", "4x4"),
+        ("layout", ["1x1"]),
+        ("layout", None),
+        ("active", 9),
+        ("active", True),
+        ("panes", {}),
+        ("panes", [{"zoom": 2}] * 10),
+        ("panes", [{"zoom": 1e9}]),
+        ("panes", ["1.2.3"]),
+        ("link", ["position"]),
+        ("link", {"position": 1}),
     ],
 )
 def test_an_unsound_part_refuses_the_whole(key: str, value: object) -> None:
@@ -128,3 +141,51 @@ def test_a_view_holds_no_pixels_and_its_client_is_the_bundle() -> None:
     assert {"view_state", "mode", "StudyInstanceUID", "api_base"} <= said
     assert "mountViewer" in model.esm
     assert model.importmap == {}
+
+
+ONE, OTHER = (
+    PaneState(SeriesInstanceUID="1.2.3", index=4),
+    PaneState(SeriesInstanceUID="1.2.4", zoom=2, window=Window(center=40, width=400)),
+)
+
+
+def test_panes_come_back_from_their_json() -> None:
+    state = ViewerState(layout="1x2", panes=[ONE, OTHER], active=1, link={"zoom": True})
+    other = ViewerState()
+    other.update_from(json.loads(json.dumps(state.to_dict())))
+    assert other.to_dict() == state.to_dict()
+    assert other.panes == [ONE, OTHER]
+    assert other.link == {"position": False, "window": False, "zoom": True}
+
+
+def test_the_active_panes_state_is_the_views() -> None:
+    state = ViewerState(layout="1x2", panes=[ONE, OTHER])
+    assert (state.SeriesInstanceUID, state.index) == ("1.2.3", 4)
+    state.index = 7
+    assert state.panes[0].index == 7
+    assert state.to_dict()["panes"][0]["index"] == 7
+    state.active = 1
+    assert (state.SeriesInstanceUID, state.index, state.zoom) == ("1.2.4", None, 2)
+    state.zoom = 3
+    assert [pane.zoom for pane in state.panes] == [1, 3]
+
+
+def test_a_client_that_activates_a_pane_says_its_state_itself() -> None:
+    state = ViewerState(layout="1x2", panes=[ONE, OTHER])
+    said = state.to_dict() | OTHER.to_dict() | {"active": 1, "index": 5}
+    state.update_from(said)
+    assert (state.active, state.SeriesInstanceUID, state.index) == (1, "1.2.4", 5)
+    assert state.panes[1].index == 5
+
+
+def test_a_view_is_told_of_a_pane_once() -> None:
+    view = SeriesView(ViewerState(layout="1x2", panes=[ONE, OTHER]))
+    view.state.index = 8
+    assert view.view_state["revision"] == 1
+    assert [pane["index"] for pane in view.view_state["panes"]] == [8, None]
+
+
+@pytest.mark.parametrize("part", [{"index": -1}, {"zoom": 0}, {"rotation_deg": 45}, {"pan": 3}])
+def test_a_pane_of_an_unsound_state_is_refused(part: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        PaneState(SeriesInstanceUID="1.2.3", **part)

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { type PlaneGeometry, positionOn } from "../src/ground/plane";
 import type { FrameDescription } from "../src/ground/transport";
 import {
-  axesOf, duplicatesOf, edgeLetters, letters, mirrored, patientPosition, placementOf, pointOf, proportionsOf, type Turn, turned, turnOf, voxelAt, zoomForScale,
+  axesOf, duplicatesOf, edgeLetters, letters, mirrored, placementOf, pointOf, proportionsOf, type Turn, turned, turnOf, voxelAt, zoomForScale,
 } from "../src/viewer/geometry";
+import { geometryOf } from "../src/viewer/stackPlane";
 
 const ROTATIONS = [0, 90, 180, 270] as const;
 const TURNS: Turn[] = ROTATIONS.flatMap((rotation_deg) => [false, true].map((flipped) => ({ rotation_deg, flipped })));
@@ -98,18 +100,19 @@ describe("the patient", () => {
 
   it("is found by PS3.3's equation for a tilted plane", () => {
     const stack = { orientation: [1, 0, 0, 0, 0.9588197, 0.2840153] as [number, number, number, number, number, number], pixel_spacing_mm: [0.40625, 0.40625] as [number, number] };
-    const [x, y, z] = patientPosition(100, 200, frame, stack) as [number, number, number];
+    const [x, y, z] = positionOn(geometryOf(stack, frame) as PlaneGeometry, 100, 200);
     expect(x).toBeCloseTo(-104 + 100 * 0.40625, 6);
     expect(y).toBeCloseTo(6.6254558 + 200 * 0.40625 * 0.9588197, 6);
     expect(z).toBeCloseTo(657.98969 + 200 * 0.40625 * 0.2840153, 6);
   });
 
   it("uses the row spacing down and the column spacing across", () => {
-    expect(patientPosition(1, 1, { ...frame, position_mm: [0, 0, 0] }, { orientation: AXIAL, pixel_spacing_mm: [3, 2] })).toEqual([2, 3, 0]);
+    const plane = geometryOf({ orientation: AXIAL, pixel_spacing_mm: [3, 2] }, { ...frame, position_mm: [0, 0, 0] }) as PlaneGeometry;
+    expect(positionOn(plane, 1, 1)).toEqual([2, 3, 0]);
   });
 
   it("is nowhere where the position is not stated", () => {
-    expect(patientPosition(0, 0, { ...frame, position_mm: null }, { orientation: AXIAL, pixel_spacing_mm: [1, 1] })).toBeNull();
+    expect(geometryOf({ orientation: AXIAL, pixel_spacing_mm: [1, 1] }, { ...frame, position_mm: null })).toBeNull();
   });
 
   it("finds frames at one place", () => {

@@ -61,7 +61,7 @@ describe("the stage's measures", () => {
 
   it("count values in equal steps, those outside left out", () => {
     const stored = Int16Array.from([0, 1, 1, 2, 3, 99, -99]);
-    expect([...histogramOf({ rows: 1, columns: 7, channels: 1, slope: 1, intercept: 0, stored }, 0, 4, 4)]).toEqual([1, 2, 1, 1]);
+    expect([...histogramOf({ rows: 1, columns: 7, channels: 1, slope: 1, intercept: 0, data: stored }, 0, 4, 4)]).toEqual([1, 2, 1, 1]);
   });
 
   it("name round numbers", () => {

@@ -41,6 +41,8 @@ export interface StackDescription {
   badges: Badge[];
   units: string | null;
   modality: string | null;
+  /** Series of one frame of reference share one patient space. */
+  FrameOfReferenceUID?: string | null;
   photometric_interpretation: string;
   /** ImageOrientationPatient: direction along a row, then along a column. */
   orientation: [number, number, number, number, number, number] | null;
@@ -78,6 +80,8 @@ export interface Transport {
   /** Stored values of frames first … first + count − 1 of a described stack, little endian, back to back. */
   pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer>;
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]>;
+  /** The same for the series of another study, where it can be had from here. */
+  ofStudy?(StudyInstanceUID: string): Transport;
 }
 
 /** A request that failed, with words for people. */
@@ -129,6 +133,10 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
 /** HTTP, same origin: the routes under `/api/v1/dicom`, for the series of one study. */
 export class HttpTransport implements Transport {
   constructor(readonly StudyInstanceUID: string, readonly base = "/api/v1/dicom") {}
+
+  ofStudy(StudyInstanceUID: string): HttpTransport {
+    return new HttpTransport(StudyInstanceUID, this.base);
+  }
 
   async stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription> {
     const path = `${this.#seriesPath(seriesUID)}/stack`;

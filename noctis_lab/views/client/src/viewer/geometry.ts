@@ -1,6 +1,7 @@
 /** Directions and places: the frame on the screen, the screen in the patient. Pure. */
+import type { Vector } from "../ground/plane";
 import type { FrameDescription, StackDescription } from "../ground/transport";
-import type { ViewState } from "./state";
+import type { PaneState } from "./state";
 
 /** Steps along (column index, row index) for one step right, and one step down, on the screen. */
 export interface Axes {
@@ -8,7 +9,7 @@ export interface Axes {
   down: readonly [number, number];
 }
 
-export type Turn = Pick<ViewState, "rotation_deg" | "flipped">;
+export type Turn = Pick<PaneState, "rotation_deg" | "flipped">;
 type Step = readonly [number, number];
 
 const RIGHT_AFTER: Record<number, Step> = { 0: [1, 0], 90: [0, -1], 180: [-1, 0], 270: [0, 1] };
@@ -73,7 +74,7 @@ function fittingScale(shape: Shape, spacing: Spacing, axes: Axes, width: number,
 
 /** Return where the frame lies on a canvas of `width` × `height` device pixels. */
 export function placementOf(
-  view: Pick<ViewState, "zoom" | "pan" | "rotation_deg" | "flipped">, shape: Shape, spacing: Spacing,
+  view: Pick<PaneState, "zoom" | "pan" | "rotation_deg" | "flipped">, shape: Shape, spacing: Spacing,
   width: number, height: number,
 ): Placement {
   const axes = axesOf(view);
@@ -127,7 +128,13 @@ export function pointOf(column: number, row: number, placement: Placement, turn:
   ];
 }
 
-type Vector = [number, number, number];
+/** Return the part of the pane that the frame covers, CSS px. */
+export function coveredBox(
+  { x0, y0, sx, sy }: Placement, turn: Turn, shape: Shape, pixelRatio: number,
+): { left: number; top: number; right: number; bottom: number } {
+  const [columns, rows] = isTransposed(axesOf(turn)) ? [shape.rows, shape.columns] : [shape.columns, shape.rows];
+  return { left: x0 / pixelRatio, top: y0 / pixelRatio, right: (x0 + columns * sx) / pixelRatio, bottom: (y0 + rows * sy) / pixelRatio };
+}
 
 /** Return the patient's letters a direction points to, strongest first: "L", "PH" … (PS3.3 C.7.6.1.1.1). */
 export function letters(direction: Vector): string {
@@ -152,18 +159,6 @@ export function edgeLetters(
     right: letters(toPatient(right)), left: letters(toPatient(negated(right))),
     bottom: letters(toPatient(down)), top: letters(toPatient(negated(down))),
   };
-}
-
-/** Return the patient's LPS millimetres of a (column, row): PS3.3 C.7.6.2.1.1. */
-export function patientPosition(
-  column: number, row: number, frame: FrameDescription, stack: Pick<StackDescription, "orientation" | "pixel_spacing_mm">,
-): Vector | null {
-  const { position_mm: origin } = frame;
-  const { orientation, pixel_spacing_mm: spacing } = stack;
-  if (origin === null || orientation === null || spacing === null) return null;
-  return [0, 1, 2].map((i) =>
-    (origin[i] as number) + (orientation[i] as number) * spacing[1] * column
-    + (orientation[i + 3] as number) * spacing[0] * row) as Vector;
 }
 
 /** Return frames whose position another frame has too (within 1 µm), by index. */

@@ -18,6 +18,7 @@ const SHEET: [string, Line[]][] = [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
     [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
   ]],
+  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"]]],
   ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 

@@ -1,15 +1,15 @@
 /** How often each value occurs in one frame: counts over a range, for the window panel. Pure. */
-import type { Frame } from "./renderer";
+import type { PlaneValues } from "../ground/plane";
 
 /** Count a frame's values in `bins` equal steps from `low` to `high`; what lies outside is left out. */
-export function histogramOf(frame: Frame, low: number, high: number, bins: number): Uint32Array {
+export function histogramOf(values: PlaneValues, low: number, high: number, bins: number): Uint32Array {
   const counts = new Uint32Array(bins);
   if (!(high > low)) return counts;
-  const { stored, slope, intercept } = frame;
-  const step = Math.max(1, Math.floor(stored.length / 500_000));
+  const { data, slope, intercept } = values;
+  const step = Math.max(1, Math.floor(data.length / 500_000));
   const scale = bins / (high - low);
-  for (let i = 0; i < stored.length; i += step) {
-    const bin = Math.floor(((stored[i] as number) * slope + intercept - low) * scale);
+  for (let i = 0; i < data.length; i += step) {
+    const bin = Math.floor(((data[i] as number) * slope + intercept - low) * scale);
     if (bin >= 0 && bin < bins) counts[bin] = (counts[bin] as number) + 1;
   }
   return counts;

@@ -1,18 +1,24 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
 import { roundWindow } from "./windowing";
-import type { Viewer } from "./viewer";
-import type { ViewState } from "./state";
+import type { Pane } from "./pane";
+import type { PaneState } from "./state";
 
 export type Tool = "window" | "pan" | "zoom" | "scroll";
 
 export interface InputHost {
-  readonly viewer: Viewer;
+  /** The pane that keys act on. */
+  readonly viewer: Pane;
   /** What the left button does. */
   tool: Tool;
   /** In a page nothing else scrolls; in a notebook the wheel is the notebook's until the view has focus. */
   readonly ownsWheel: boolean;
-  onProbe(x: number, y: number): void;
+  onProbe(pane: Pane, x: number, y: number): void;
   onLeave(): void;
+  /** Go to the pane before or after; false where there is one alone. */
+  onPaneStep(count: 1 | -1): boolean;
+  onLayoutStep(count: 1 | -1): void;
+  /** Show one pane alone, or all again. */
+  onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
   onSeriesStep(count: 1 | -1): boolean;
   onHelp(): void;
@@ -23,7 +29,7 @@ export interface InputHost {
 
 interface Drag {
   tool: Tool;
-  start: ViewState;
+  start: PaneState;
   x: number;
   y: number;
   /** Where it began on the canvas, device px. */
@@ -34,6 +40,9 @@ interface Drag {
 
 const WHEEL_STEP = 40;
 
+/** A button or the rail: what happens there is its own. */
+const isControl = (event: Event): boolean => event.target instanceof Element && event.target.closest("button, .rail") !== null;
+
 export class Input {
   readonly #stage: HTMLElement;
   readonly #pointers = new Map<number, { x: number; y: number }>();
@@ -41,8 +50,8 @@ export class Input {
   #pinch: { distance: number; x: number; y: number } | null = null;
   #wheel = 0;
 
-  constructor(readonly host: InputHost) {
-    this.#stage = host.viewer.stage.element;
+  constructor(readonly host: InputHost, readonly pane: Pane) {
+    this.#stage = pane.element;
     const stage = this.#stage;
     stage.addEventListener("pointerdown", (event) => this.#down(event));
     stage.addEventListener("pointermove", (event) => this.#move(event));
@@ -52,9 +61,7 @@ export class Input {
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
     stage.addEventListener("auxclick", (event) => event.preventDefault());
     stage.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
-    host.viewer.stage.rail.addEventListener("pointerdown", (event) => this.#onRail(event));
-    host.viewer.stage.rail.addEventListener("pointermove", (event) => { if (event.buttons === 1) this.#onRail(event); });
-    host.viewer.stage.rail.addEventListener("pointerup", () => host.viewer.tell());
+    stage.addEventListener("dblclick", (event) => { if (!isControl(event)) host.onMaximise(); });
   }
 
   get isDragging(): boolean {
@@ -66,16 +73,8 @@ export class Input {
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
-  #onRail(event: PointerEvent): void {
-    event.stopPropagation();
-    const { viewer } = this.host;
-    this.#stage.focus({ preventScroll: true });
-    viewer.stage.rail.setPointerCapture(event.pointerId);
-    viewer.set({ index: viewer.stage.frameOnRail(event.clientY - viewer.stage.rail.getBoundingClientRect().top) }, "not yet");
-  }
-
   #down(event: PointerEvent): void {
-    if (event.target instanceof Element && event.target.closest("button, .rail")) return;
+    if (isControl(event)) return;
     this.#stage.focus({ preventScroll: true });
     this.#stage.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
@@ -89,14 +88,14 @@ export class Input {
     const tool = event.button === 1 ? "pan" : event.button === 2 ? "zoom" : event.ctrlKey ? "zoom" : this.host.tool;
     const [x, y] = this.#place(event);
     this.#drag = {
-      tool, start: { ...this.host.viewer.state, window: this.host.viewer.window }, x: event.clientX, y: event.clientY,
-      point: [x * this.host.viewer.pixelRatio, y * this.host.viewer.pixelRatio], rest: 0,
+      tool, start: this.pane.told, x: event.clientX, y: event.clientY,
+      point: [x * this.pane.pixelRatio, y * this.pane.pixelRatio], rest: 0,
     };
     this.#stage.classList.add("dragging");
   }
 
   #move(event: PointerEvent): void {
-    this.host.onProbe(...this.#place(event));
+    this.host.onProbe(this.pane, ...this.#place(event));
     const known = this.#pointers.get(event.pointerId);
     if (known === undefined) return;
     const [dx, dy] = [event.clientX - known.x, event.clientY - known.y];
@@ -111,23 +110,23 @@ export class Input {
     const wasDragging = this.isDragging;
     [this.#drag, this.#pinch] = [null, null];
     this.#stage.classList.remove("dragging");
-    if (wasDragging) this.host.viewer.tell();
+    if (wasDragging) this.pane.tell();
   }
 
   #onDrag(drag: Drag, event: PointerEvent, dx: number, dy: number): void {
-    const { viewer } = this.host;
-    if (drag.tool === "pan") viewer.panBy(dx, dy, "not yet");
-    else if (drag.tool === "zoom") viewer.zoomTo(drag.start.zoom * Math.exp((drag.y - event.clientY) / 200), "not yet", drag.point);
+    const { pane } = this;
+    if (drag.tool === "pan") pane.panBy(dx, dy, "not yet");
+    else if (drag.tool === "zoom") pane.zoomTo(drag.start.zoom * Math.exp((drag.y - event.clientY) / 200), "not yet", drag.point);
     else if (drag.tool === "scroll") {
       drag.rest += dy / 6;
       const steps = Math.trunc(drag.rest);
       drag.rest -= steps;
-      if (steps !== 0) viewer.step(steps, "not yet");
+      if (steps !== 0) pane.step(steps, "not yet");
     } else if (drag.start.window !== null) {
       // A drag of 300 px doubles the width, or moves the level by one width.
       const { center, width } = drag.start.window;
       const rate = Math.max(width, width >= 1 ? 20 : 0) / 300;
-      viewer.setWindow(roundWindow({
+      pane.setWindow(roundWindow({
         ...drag.start.window, center: center + (event.clientY - drag.y) * rate,
         width: Math.max(width + (event.clientX - drag.x) * rate, width >= 1 ? 1 : width / 1000),
       }), "not yet");
@@ -141,12 +140,12 @@ export class Input {
 
   #onPinch(): void {
     if (this.#pinch === null || this.#pointers.size !== 2) return;
-    const { viewer } = this.host;
+    const { pane } = this;
     const now = this.#spread();
     const [x, y] = this.#place({ clientX: now.x, clientY: now.y });
-    viewer.panBy(now.x - this.#pinch.x, now.y - this.#pinch.y, "not yet");
+    pane.panBy(now.x - this.#pinch.x, now.y - this.#pinch.y, "not yet");
     if (this.#pinch.distance > 0 && now.distance > 0) {
-      viewer.zoomBy(now.distance / this.#pinch.distance, "not yet", [x * viewer.pixelRatio, y * viewer.pixelRatio]);
+      pane.zoomBy(now.distance / this.#pinch.distance, "not yet", [x * pane.pixelRatio, y * pane.pixelRatio]);
     }
     this.#pinch = now;
   }
@@ -155,11 +154,11 @@ export class Input {
     const root = this.#stage.getRootNode() as Document | ShadowRoot;
     if (!this.host.ownsWheel && root.activeElement !== this.#stage) return;
     event.preventDefault();
-    const { viewer } = this.host;
+    const { pane } = this;
     const delta = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
     if (event.ctrlKey) {
       const [x, y] = this.#place(event);
-      viewer.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * viewer.pixelRatio, y * viewer.pixelRatio]);
+      pane.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * pane.pixelRatio, y * pane.pixelRatio]);
       return;
     }
     // A wheel's notch (100 or more at once) is one slice; a trackpad's trickle adds up.
@@ -167,7 +166,7 @@ export class Input {
     this.#wheel += Math.abs(delta) >= 100 ? Math.sign(delta) * WHEEL_STEP : delta;
     const steps = Math.trunc(this.#wheel / WHEEL_STEP);
     this.#wheel -= steps * WHEEL_STEP;
-    if (steps !== 0) viewer.step(steps);
+    if (steps !== 0) pane.step(steps);
   }
 
   /** Handle a key; true if it was ours. */
@@ -185,7 +184,7 @@ export class Input {
     this.#drag = null;
     this.#pointers.clear();
     this.#stage.classList.remove("dragging");
-    this.host.viewer.set(start, "now");
+    this.pane.set(start, "now");
     return true;
   }
 
@@ -194,6 +193,10 @@ export class Input {
     ArrowDown: () => this.host.viewer.step(1),
     Home: () => this.host.viewer.set({ index: 0 }, "rest"),
     End: () => this.host.viewer.set({ index: Number.MAX_SAFE_INTEGER }, "rest"),
+    ArrowLeft: () => this.host.onPaneStep(-1),
+    ArrowRight: () => this.host.onPaneStep(1),
+    ",": () => this.host.onLayoutStep(-1),
+    ".": () => this.host.onLayoutStep(1),
     PageUp: () => this.host.onSeriesStep(-1),
     PageDown: () => this.host.onSeriesStep(1),
     "+": () => this.host.viewer.zoomBy(1.25),

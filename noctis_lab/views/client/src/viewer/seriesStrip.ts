@@ -10,11 +10,16 @@ export interface SeriesSource {
   thumbnailPath(SeriesInstanceUID: string): string;
 }
 
+/** A series on its way from the strip to a pane: its SeriesInstanceUID. */
+export const DRAGGED_SERIES = "application/x-noctis-series";
+
 export class SeriesStrip {
   readonly element: HTMLElement;
   readonly #list = el("div", { class: "strip-list", role: "listbox", "aria-label": "Series of this study" });
   #series: SeriesSummary[] = [];
   #current = "";
+  /** What the other panes show. */
+  #others: readonly string[] = [];
 
   constructor(readonly source: SeriesSource, readonly onOpen: (SeriesInstanceUID: string) => void) {
     this.element = el("aside", { class: "panel strip" }, this.#list,
@@ -22,11 +27,14 @@ export class SeriesStrip {
     void this.#load();
   }
 
-  select(SeriesInstanceUID: string): void {
+  /** Mark the active pane's series, and those of the other panes. */
+  select(SeriesInstanceUID: string, others: readonly string[] = []): void {
     this.#current = SeriesInstanceUID;
+    this.#others = others;
     for (const item of this.#list.querySelectorAll<HTMLElement>(".th")) {
       const isOn = item.dataset["uid"] === SeriesInstanceUID;
       item.classList.toggle("on", isOn);
+      item.classList.toggle("shown", !isOn && others.includes(item.dataset["uid"] ?? ""));
       item.setAttribute("aria-selected", String(isOn));
       if (isOn) item.scrollIntoView({ block: "nearest" });
     }
@@ -36,6 +44,11 @@ export class SeriesStrip {
     const at = this.#series.findIndex((item) => item.SeriesInstanceUID === this.#current);
     const next = this.#series[at + count];
     if (next) this.onOpen(next.SeriesInstanceUID);
+  }
+
+  /** Return the first series with images that is in no pane yet; empty where there is none. */
+  next(taken: readonly string[]): string {
+    return this.#series.find((item) => item.image_count > 0 && !taken.includes(item.SeriesInstanceUID))?.SeriesInstanceUID ?? "";
   }
 
   async #load(): Promise<void> {
@@ -48,7 +61,7 @@ export class SeriesStrip {
     }
     this.#list.replaceChildren(...this.#series.map((item) => this.#item(item)));
     if (this.#current === "" && this.#series[0]) this.onOpen(this.#series[0].SeriesInstanceUID);
-    else this.select(this.#current);
+    else this.select(this.#current, this.#others);
   }
 
   #item(series: SeriesSummary): HTMLElement {
@@ -56,7 +69,10 @@ export class SeriesStrip {
     const picture = series.image_count > 0
       ? el("div", { class: "im" }, el("img", { src: this.source.thumbnailPath(series.SeriesInstanceUID), alt: "", loading: "lazy", decoding: "async" }))
       : el("div", { class: "im none" }, icon("document"));
-    return el("button", { class: "th", role: "option", "data-uid": series.SeriesInstanceUID, click: () => this.onOpen(series.SeriesInstanceUID) },
+    const drag = (event: Event): void => (event as DragEvent).dataTransfer?.setData(DRAGGED_SERIES, series.SeriesInstanceUID);
+    return el("button", {
+      class: "th", role: "option", "data-uid": series.SeriesInstanceUID, draggable: "true", dragstart: drag, click: () => this.onOpen(series.SeriesInstanceUID),
+    },
       picture, el("span", { class: "nn" }, series.SeriesNumber ?? ""), series.image_count > 0 ? el("span", { class: "nr" }, series.image_count) : null,
       el("span", { class: "cap" }, el("span", { class: "f12 m ell name", title: name }, name),
         ...(series.badges ?? []).filter((badge) => badge.kind === "warn" || badge.kind === "fail").slice(0, 1).map((badge) =>

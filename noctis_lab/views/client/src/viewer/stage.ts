@@ -67,9 +67,24 @@ export class Stage {
       this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail, this.#notice);
   }
 
-  /** Right edge of the identity's text, CSS px: no tooltip covers it. */
-  get identityEdge(): number {
-    return this.#corners.topLeft.getBoundingClientRect().right;
+  /** Where the identity's text stands in the window. */
+  identityBox(): DOMRect {
+    return this.#corners.topLeft.getBoundingClientRect();
+  }
+
+  /** Follow the pointer along the rail: which frame it asks for, and that it let go. */
+  watchRail(onFrame: (index: number) => void, onDone: () => void): void {
+    const follow = (event: PointerEvent): void => onFrame(this.#frameOnRail(event.clientY - this.rail.getBoundingClientRect().top));
+    this.rail.addEventListener("pointerdown", (event) => {
+      event.stopPropagation();
+      this.element.focus({ preventScroll: true });
+      this.rail.setPointerCapture(event.pointerId);
+      follow(event);
+    });
+    this.rail.addEventListener("pointermove", (event) => {
+      if (event.buttons === 1) follow(event);
+    });
+    this.rail.addEventListener("pointerup", onDone);
   }
 
   /** Write the series' own texts: who, where, how. */
@@ -181,7 +196,7 @@ export class Stage {
   }
 
   /** Return the frame whose tick is nearest to a height on the rail, CSS px from its top. */
-  frameOnRail(y: number): number {
+  #frameOnRail(y: number): number {
     let nearest = 0;
     this.#ticks.forEach((tick, index) => {
       if (Math.abs(tick - y) < Math.abs((this.#ticks[nearest] as number) - y)) nearest = index;

@@ -8,7 +8,10 @@ export interface Window {
   function: WindowFunction;
 }
 
-export interface ViewState {
+/** What one pane shows. */
+export interface PaneState {
+  /** The study of the series; empty: the view's own. */
+  StudyInstanceUID: string;
   SeriesInstanceUID: string;
   /** Frame in view, from 0 in the stack's order; null: the middle one. */
   index: number | null;
@@ -25,21 +28,52 @@ export interface ViewState {
   flipped: boolean;
 }
 
+/** What panes share that lie in one frame of reference. */
+export interface Link {
+  position: boolean;
+  window: boolean;
+  zoom: boolean;
+}
+
+/** The whole view: the active pane's state, and how the panes stand. */
+export interface ViewState extends PaneState {
+  /** "rows × columns", by an x. */
+  layout: string;
+  /** Every pane, row by row, the active one too; empty: the one pane is the view itself. */
+  panes: PaneState[];
+  /** Which pane keys and toolbar act on. */
+  active: number;
+  link: Link;
+}
+
 export const MIN_ZOOM = 0.1;
 export const MAX_ZOOM = 64;
 
-export function defaultState(SeriesInstanceUID: string): ViewState {
+export function defaultState(SeriesInstanceUID: string): PaneState {
   return {
-    SeriesInstanceUID, index: null, window: null, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false,
+    StudyInstanceUID: "", SeriesInstanceUID, index: null, window: null, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false,
   };
+}
+
+/** Return a pane's part of what a view says of itself; what it does not say is left out. */
+export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
+  const { layout: _, panes: _panes, active: _active, link: _link, ...pane } = state;
+  return pane;
 }
 
 export function sameWindow(a: Window | null, b: Window | null): boolean {
   return a === b || (a !== null && b !== null && a.center === b.center && a.width === b.width && a.function === b.function);
 }
 
-export function sameState(a: ViewState, b: ViewState): boolean {
-  return a.SeriesInstanceUID === b.SeriesInstanceUID && a.index === b.index && sameWindow(a.window, b.window)
+export function sameState(a: PaneState, b: PaneState): boolean {
+  return a.StudyInstanceUID === b.StudyInstanceUID && a.SeriesInstanceUID === b.SeriesInstanceUID && a.index === b.index && sameWindow(a.window, b.window)
     && a.inverted === b.inverted && a.zoom === b.zoom && a.pan[0] === b.pan[0] && a.pan[1] === b.pan[1]
     && a.rotation_deg === b.rotation_deg && a.flipped === b.flipped;
 }
+
+export function sameView(a: ViewState, b: ViewState): boolean {
+  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link)
+    && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
+}
+
+export const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;

@@ -1,17 +1,7 @@
 /** The status line: value, voxel and place under the cursor; what is in memory; keys. */
 import { el } from "../ground/dom";
 import { formatBytes, formatNumber } from "../ground/numbers";
-
-/** What lies under the cursor. */
-export interface Probe {
-  /** One number, or three for colour, in modality units. */
-  values: number[];
-  units: string | null;
-  /** Voxel indices: column, row, frame, from 0. */
-  voxel: [number, number, number];
-  /** Patient LPS, mm. */
-  patient_mm: [number, number, number] | null;
-}
+import type { Probe } from "../ground/plane";
 
 const bold = (text: string): HTMLElement => el("b", {}, text);
 
@@ -52,7 +42,7 @@ export class StatusLine {
     const value = probe.values.map(formatValue).join(", ");
     this.#left.replaceChildren(
       el("span", {}, bold(probe.units === "HU" ? `${value} HU` : value), probe.units === "HU" || probe.units === null ? "" : ` ${probe.units}`),
-      el("span", {}, "voxel ", bold(probe.voxel.join(", "))),
+      ...(probe.voxel === null ? [] : [el("span", {}, "voxel ", bold(probe.voxel.join(", ")))]),
       ...(probe.patient_mm === null ? [] : [el("span", {}, "patient ", bold(formatPlace(probe.patient_mm)), " mm")]));
   }
 

@@ -2,7 +2,7 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import type { ElementText } from "../ground/transport";
-import type { Viewer } from "./viewer";
+import type { Pane } from "./pane";
 
 const REST_MS = 300;
 const SHOWN_AT_MOST = 500;
@@ -17,7 +17,7 @@ export class TagsPanel {
   #timer = 0;
   #loading: AbortController | null = null;
 
-  constructor(readonly viewer: Viewer) {
+  constructor(readonly host: { readonly viewer: Pane }) {
     this.element = el("section", { class: "tagspanel", "aria-label": "Tags" },
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Tags"), this.#count, el("span", { class: "grow" }),
         el("label", { class: "input s filter" }, icon("search", "s"), this.#filter)),
@@ -25,7 +25,7 @@ export class TagsPanel {
     this.#filter.addEventListener("input", () => this.#draw());
     this.#filter.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "Escape") this.viewer.stage.element.focus();
+      if (event.key === "Escape") this.host.viewer.focus();
     });
   }
 
@@ -45,9 +45,8 @@ export class TagsPanel {
   }
 
   async #load(): Promise<void> {
-    const { stack, state, transport } = this.viewer;
-    const SOPInstanceUID = stack?.frames[state.index ?? 0]?.SOPInstanceUID;
-    if (SOPInstanceUID === undefined || SOPInstanceUID === this.#shownUID) return;
+    const { SOPInstanceUID, transport } = this.host.viewer;
+    if (SOPInstanceUID === null || SOPInstanceUID === this.#shownUID) return;
     this.#loading?.abort();
     const loading = new AbortController();
     this.#loading = loading;

@@ -2,13 +2,17 @@
 import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
+import { type Grid, labelOf, LAYOUTS } from "./grid";
 import type { Tool } from "./input";
+import { Menu } from "./menu";
+import type { Pane } from "./pane";
 import { sameWindow } from "./state";
-import type { Viewer } from "./viewer";
 import { choicesFor, type WindowChoice } from "./windowing";
 
 export interface ToolbarHost {
-  readonly viewer: Viewer;
+  /** The pane that the tools act on. */
+  readonly viewer: Pane;
+  readonly grid: Grid;
   readonly mode: "page" | "cell";
   tool: Tool;
   onHelp(): void;
@@ -30,7 +34,8 @@ class Tooltip {
   readonly element = el("div", { class: "tip pop", role: "tooltip", hidden: true });
   #timer = 0;
 
-  constructor(readonly leftBound: () => number) {}
+  /** `identities` are the boxes that it must not cover. */
+  constructor(readonly identities: () => DOMRect[]) {}
 
   attach(button: HTMLElement, { name, key, hint }: Pick<Item, "name" | "key" | "hint">): void {
     const show = (): void => {
@@ -40,9 +45,9 @@ class Tooltip {
         this.element.hidden = false;
         const host = (this.element.offsetParent ?? this.element.parentElement ?? this.element).getBoundingClientRect();
         const box = button.getBoundingClientRect();
-        const left = Math.max(box.left - host.left, this.leftBound() + 16 - host.left);
-        this.element.style.left = `${Math.max(4, Math.min(left, host.width - this.element.offsetWidth - 4))}px`;
-        this.element.style.top = `${box.bottom - host.top + 8}px`;
+        const { left, top } = freePlace(box.left, box.bottom + 8, this.element.getBoundingClientRect(), host, this.identities());
+        this.element.style.left = `${left - host.left}px`;
+        this.element.style.top = `${top - host.top}px`;
       }, 400);
     };
     const hide = (): void => {
@@ -55,26 +60,39 @@ class Tooltip {
   }
 }
 
+/** Return where a box stands free of others: as near to its place as there is room to the right, else below them. */
+export function freePlace(
+  left: number, top: number, size: Pick<DOMRect, "width" | "height">, host: Pick<DOMRect, "left" | "right">,
+  taken: readonly Pick<DOMRect, "left" | "right" | "top" | "bottom">[],
+): { left: number; top: number } {
+  const inside = (x: number): number => Math.max(host.left + 4, Math.min(x, host.right - size.width - 4));
+  const covered = (x: number): Pick<DOMRect, "left" | "right" | "top" | "bottom">[] => taken.filter((box) =>
+    x < box.right + 16 && x + size.width > box.left && top < box.bottom && top + size.height > box.top);
+  const places = [left, ...taken.map((box) => box.right + 16).filter((x) => x > left).sort((a, b) => a - b)];
+  const free = places.map(inside).find((x) => covered(x).length === 0);
+  if (free !== undefined) return { left: free, top };
+  const at = inside(left);
+  return { left: at, top: Math.max(...covered(at).map((box) => box.bottom)) + 8 };
+}
+
 export class Toolbar {
   readonly element = el("div", { class: "tools", role: "toolbar", "aria-label": "Viewer" });
   readonly tooltip: Tooltip;
   readonly #refresh: (() => void)[] = [];
-  readonly #menu = el("div", { class: "menu pop", role: "menu", hidden: true });
-  #pick: HTMLButtonElement | null = null;
+  readonly #menus: Menu[] = [];
 
   constructor(readonly host: ToolbarHost) {
-    this.tooltip = new Tooltip(() => host.viewer.stage.identityEdge);
-    const { viewer } = host;
+    this.tooltip = new Tooltip(() => host.grid.panes.map((pane) => pane.identityBox()));
     this.#group(this.#tools());
     this.element.append(el("span", { class: "vr" }));
     this.#group([
-      { icon: "rotate", name: "Turn clockwise", key: "r", hint: "l turns back", run: () => viewer.turn(true) },
-      { icon: "flip", name: "Mirror left to right", key: "h", hint: "v mirrors top to bottom", run: () => viewer.mirror("horizontal"), isOn: () => viewer.state.flipped },
-      { icon: "invert", name: "Invert", key: "i", run: () => viewer.invert(), isOn: () => viewer.state.inverted },
-      { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => viewer.toggleCine(), isOn: () => viewer.isPlaying },
-      { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => viewer.reset() },
+      { icon: "rotate", name: "Turn clockwise", key: "r", hint: "l turns back", run: () => host.viewer.turn(true) },
+      { icon: "flip", name: "Mirror left to right", key: "h", hint: "v mirrors top to bottom", run: () => host.viewer.mirror("horizontal"), isOn: () => host.viewer.state.flipped },
+      { icon: "invert", name: "Invert", key: "i", run: () => host.viewer.invert(), isOn: () => host.viewer.state.inverted },
+      { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
+      { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
-    this.element.append(el("span", { class: "vr" }), this.#picker(), el("span", { class: "grow" }));
+    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), el("span", { class: "grow" }));
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
     } else {
@@ -84,7 +102,7 @@ export class Toolbar {
 
   /** Popover layers that belong above the stage. */
   get layers(): HTMLElement[] {
-    return [this.tooltip.element, this.#menu];
+    return [this.tooltip.element, ...this.#menus.map((menu) => menu.element)];
   }
 
   refresh(): void {
@@ -93,11 +111,7 @@ export class Toolbar {
 
   /** Close the open menu; false if none is open. */
   closeMenu(): boolean {
-    if (this.#menu.hidden) return false;
-    this.#menu.hidden = true;
-    this.#pick?.setAttribute("aria-expanded", "false");
-    this.#pick?.focus();
-    return true;
+    return this.#menus.some((menu) => menu.close());
   }
 
   #tools(): Item[] {
@@ -134,9 +148,10 @@ export class Toolbar {
     const name = el("span", { class: "m" });
     const numbers = el("span", { class: "t3" });
     const key = el("span", { class: "kbd" });
-    const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", click: () => this.#toggleMenu() },
+    const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false" },
       icon("window", "s"), name, numbers, key, icon("down", "s"));
-    this.#pick = pick;
+    const menu = new Menu(pick, () => this.#windowItems(() => menu.close()));
+    this.#menus.push(menu);
     this.#refresh.push(() => {
       const { viewer } = this.host;
       const window_ = viewer.window;
@@ -148,10 +163,6 @@ export class Toolbar {
       key.textContent = known?.key ?? "";
       key.hidden = !known?.key;
     });
-    this.#menu.addEventListener("keydown", (event) => this.#onMenuKey(event));
-    this.#menu.addEventListener("focusout", (event) => {
-      if (!(event.relatedTarget instanceof Node && (this.#menu.contains(event.relatedTarget) || pick.contains(event.relatedTarget)))) this.#menu.hidden = true;
-    });
     return pick;
   }
 
@@ -160,35 +171,32 @@ export class Toolbar {
     return stack === null ? [] : choicesFor(stack);
   }
 
-  #toggleMenu(): void {
-    if (this.closeMenu()) return;
+  #windowItems(close: () => void): HTMLElement[] {
     const { viewer } = this.host;
     const item = (name: string, numbers: string, key: string, run: () => void): HTMLElement =>
-      el("button", { role: "menuitem", class: "item", click: () => { run(); this.closeMenu(); viewer.stage.element.focus(); } },
+      el("button", { role: "menuitem", class: "item", click: () => { run(); close(); viewer.focus(); } },
         el("span", { class: "grow" }, name), el("span", { class: "t3" }, numbers), el("span", { class: key ? "kbd" : "nokbd" }, key));
-    this.#menu.replaceChildren(
+    return [
       ...this.#choices().map(({ name, key, window: { width, center }, window: window_ }) =>
         item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
-      item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()));
-    this.#menu.hidden = false;
-    this.#pick?.setAttribute("aria-expanded", "true");
-    const host = (this.#menu.offsetParent ?? this.#menu).getBoundingClientRect();
-    const box = this.#pick?.getBoundingClientRect();
-    if (box) {
-      this.#menu.style.left = `${Math.min(box.left - host.left, host.width - this.#menu.offsetWidth - 4)}px`;
-      this.#menu.style.top = `${box.bottom - host.top + 4}px`;
-    }
-    this.#menu.querySelector<HTMLElement>(".item")?.focus();
+      item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()),
+    ];
   }
 
-  #onMenuKey(event: KeyboardEvent): void {
-    const items = [...this.#menu.querySelectorAll<HTMLElement>(".item")];
-    const at = items.indexOf((this.#menu.getRootNode() as ShadowRoot).activeElement as HTMLElement);
-    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
-    if (next !== undefined) items[(next + items.length) % items.length]?.focus();
-    else if (event.key === "Escape") this.closeMenu();
-    else if (event.key !== "Enter" && event.key !== " ") return;
-    event.stopPropagation();
-    if (event.key !== "Enter" && event.key !== " ") event.preventDefault();
+  /** The picker of a layout: nine, where they stand as they are named. */
+  #layouts(): HTMLElement {
+    const { grid } = this.host;
+    const name = el("span", { class: "m" });
+    const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Layout" }, icon("layout", "s"), name, icon("down", "s"));
+    const inPlace = [...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns);
+    const menu = new Menu(pick, () => inPlace.map((layout) => el("button", {
+      role: "menuitemradio", "aria-checked": String(layout === grid.layout), class: layout === grid.layout ? "item on" : "item",
+      click: () => { menu.close(); grid.arrange(layout.name); grid.pane.focus(); },
+    }, labelOf(layout))), "layouts");
+    menu.element.dataset["columns"] = "3";
+    this.#menus.push(menu);
+    this.tooltip.attach(pick, { name: "Layout", key: ", .", hint: "how many panes; double click shows one alone" });
+    this.#refresh.push(() => { name.textContent = labelOf(grid.layout); });
+    return pick;
   }
 }

@@ -1,40 +1,27 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
+import { type ImagePlane, type Probe, valuesAt } from "../ground/plane";
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
+import { Cine } from "./cine";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
-import { mirrored, patientPosition, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import type { Memory, Pane, PaneEvents, Telling } from "./pane";
 import { type Frame, Renderer } from "./renderer";
+import { planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
-import { defaultState, MAX_ZOOM, MIN_ZOOM, sameState, type ViewState, type Window } from "./state";
-import type { Probe } from "./status";
+import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
 import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
 
-/** When Python hears of a change: at once, when things have rested, or not (it is in mid-drag). */
-export type Telling = "now" | "rest" | "not yet";
-
-export interface ViewerEvents {
-  /** Everything Python should know; called at the end of a drag, never during it. */
-  onReport(state: ViewState): void;
-  /** A stack came, or could not be had. */
-  onStack(stack: StackDescription | null): void;
-  /** Something of the state changed, by whomever. */
-  onChange(): void;
-  /** What is in memory changed. */
-  onMemory(): void;
-  /** Another frame is on the canvas. */
-  onPainted(): void;
-}
-
 const REST_MS = 150;
-const CINE_MS = 66;
 /** A series that arrives is another one with every instance: it is described again no more often than this. */
 const DESCRIBE_EVERY_MS = 1000;
 
-export class Viewer {
+export class Viewer implements Pane {
+  readonly kind = "stack";
   readonly stage = new Stage();
   readonly #renderer = new Renderer(this.stage.canvas);
-  #state: ViewState;
-  #reported: ViewState | null = null;
+  #state: PaneState;
+  #reported: PaneState | null = null;
   #stack: StackDescription | null = null;
   #store: FrameStore | null = null;
   #placement: Placement | null = null;
@@ -43,19 +30,21 @@ export class Viewer {
   #loading: AbortController | null = null;
   #repaint = 0;
   #restTimer = 0;
-  #cineTimer = 0;
   #staleTimer = 0;
   #describedAt = 0;
   #defaultWindow: Window | null = null;
   #windowTurn = 0;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
+  readonly #cine = new Cine(() => this.#playOn(), () => this.events.onChange());
 
+  /** `home` reaches the view's own study; `limits` may be shared with other panes, and change. */
   constructor(
-    readonly transport: Transport, state: Partial<ViewState> & { SeriesInstanceUID: string },
-    readonly events: ViewerEvents, readonly limits: FrameLimits = DEFAULT_LIMITS,
+    readonly home: Transport, state: Partial<PaneState> & { SeriesInstanceUID: string },
+    readonly events: PaneEvents, readonly limits: FrameLimits = DEFAULT_LIMITS,
   ) {
     this.#state = { ...defaultState(state.SeriesInstanceUID), ...state };
+    this.stage.watchRail((index) => this.set({ index }, "not yet"), () => this.tell());
   }
 
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
@@ -64,12 +53,33 @@ export class Viewer {
     void this.#load();
   }
 
+  get element(): HTMLElement {
+    return this.stage.element;
+  }
+
+  get transport(): Transport {
+    const { StudyInstanceUID } = this.#state;
+    return StudyInstanceUID === "" ? this.home : (this.home.ofStudy?.(StudyInstanceUID) ?? this.home);
+  }
+
+  focus(): void {
+    this.stage.element.focus({ preventScroll: true });
+  }
+
+  identityBox(): DOMRect {
+    return this.stage.identityBox();
+  }
+
+  closeNote(): boolean {
+    return this.stage.closeSentence();
+  }
+
   /** Pixels of the canvas to a CSS pixel of the stage, as it was last painted. */
   get pixelRatio(): number {
     return this.#size.pixelRatio;
   }
 
-  get state(): Readonly<ViewState> {
+  get state(): Readonly<PaneState> {
     return this.#state;
   }
 
@@ -77,21 +87,27 @@ export class Viewer {
     return this.#stack;
   }
 
-  get store(): FrameStore | null {
-    return this.#store;
+  get told(): PaneState {
+    return { ...this.#state, window: this.window };
   }
 
-  get placement(): Placement | null {
-    return this.#placement;
+  get memory(): Memory | null {
+    const store = this.#store;
+    if (store === null) return null;
+    const { count, total, bytes } = store;
+    return { count, total, bytes, isLoading: count < total && store.requestsInFlight > 0 };
   }
 
-  /** Index of the frame that is on the canvas, or null; it lags behind `state.index` while pixels arrive. */
-  get shownIndex(): number | null {
-    return this.#shown?.index ?? null;
+  get SOPInstanceUID(): string | null {
+    return this.#stack?.frames[this.#state.index ?? 0]?.SOPInstanceUID ?? null;
   }
 
-  get shownFrame(): Frame | null {
-    return this.#shown?.frame ?? null;
+  /** The frame on the canvas; it lags behind `state.index` while pixels arrive. */
+  plane(): ImagePlane | null {
+    const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
+    const description = shown && stack?.frames[shown.index];
+    if (!shown || !stack || !placement || !description) return null;
+    return planeOfStack(stack, description, shown.frame, placement, this.#state, this.pixelRatio);
   }
 
   /** Milliseconds of script that the last painting took. */
@@ -105,13 +121,13 @@ export class Viewer {
   }
 
   get isPlaying(): boolean {
-    return this.#cineTimer !== 0;
+    return this.#cine.isPlaying;
   }
 
   // -- changes -------------------------------------------------------------------------------
 
   /** Change the state from this side. */
-  set(change: Partial<ViewState>, telling: Telling = "now"): void {
+  set(change: Partial<PaneState>, telling: Telling = "now"): void {
     const before = this.#state;
     const next = { ...before, ...change };
     next.zoom = Math.min(Math.max(next.zoom, MIN_ZOOM), MAX_ZOOM);
@@ -125,10 +141,10 @@ export class Viewer {
   }
 
   /** Take over a state from Python; says nothing back but what Python does not know yet. */
-  apply(state: Partial<ViewState>): void {
-    const isOther = state.SeriesInstanceUID !== undefined && state.SeriesInstanceUID !== this.#state.SeriesInstanceUID;
-    if (isOther) {
-      this.open(state.SeriesInstanceUID as string, state);
+  apply(state: Partial<PaneState>): void {
+    const { SeriesInstanceUID, StudyInstanceUID } = { ...this.#state, ...state };
+    if (SeriesInstanceUID !== this.#state.SeriesInstanceUID || StudyInstanceUID !== this.#state.StudyInstanceUID) {
+      this.open(SeriesInstanceUID, state);
       return;
     }
     this.set({ ...state, index: state.index ?? this.#state.index }, "not yet");
@@ -137,7 +153,7 @@ export class Viewer {
   }
 
   /** Show another series, from its own beginning. */
-  open(SeriesInstanceUID: string, state: Partial<ViewState> = {}): void {
+  open(SeriesInstanceUID: string, state: Partial<PaneState> = {}): void {
     this.stopCine();
     this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
     this.#reported = null; // told as soon as it is painted, with what this side chose for it
@@ -237,38 +253,28 @@ export class Viewer {
 
   toggleCine(): void {
     if (this.isPlaying) this.stopCine();
-    else if (this.#stack && this.#stack.frames.length > 1) {
-      this.#cineTimer = window.setInterval(() => {
-        const next = ((this.#state.index ?? 0) + 1) % (this.#stack?.frames.length ?? 1);
-        if (this.#store?.has(next)) this.set({ index: next }, "not yet");
-        else this.#store?.want(next, 1);
-      }, CINE_MS);
-      this.events.onChange();
-    }
+    else if (this.#stack && this.#stack.frames.length > 1) this.#cine.start();
+  }
+
+  #playOn(): void {
+    const next = ((this.#state.index ?? 0) + 1) % (this.#stack?.frames.length ?? 1);
+    if (this.#store?.has(next)) this.set({ index: next }, "not yet");
+    else this.#store?.want(next, 1);
   }
 
   stopCine(): void {
     if (!this.isPlaying) return;
-    clearInterval(this.#cineTimer);
-    this.#cineTimer = 0;
+    this.#cine.stop();
     this.#tell("now");
-    this.events.onChange();
   }
 
-  /** Say what lies under a point of the stage (CSS px from its top left), or null beside the image. */
   probe(x: number, y: number): Probe | null {
-    const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
-    const description = shown && stack?.frames[shown.index];
-    if (!shown || !stack || !placement || !description) return null;
-    const at = voxelAt(x * this.pixelRatio, y * this.pixelRatio, placement, this.#state, shown.frame);
-    const [column, row] = [Math.round(at[0]), Math.round(at[1])];
-    const { rows, columns, channels, stored, slope, intercept } = shown.frame;
-    if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
-    const first = (row * columns + column) * channels;
-    const raw = Array.from(stored.subarray(first, first + channels));
-    return {
-      values: channels === 3 ? raw : raw.map((value) => Number((value * slope + intercept).toPrecision(12))),
-      units: stack.units, voxel: [column, row, shown.index], patient_mm: patientPosition(at[0], at[1], description, stack),
+    const plane = this.plane();
+    if (plane === null) return null;
+    const [column, row] = plane.toVoxel(x, y);
+    const values = valuesAt(plane.values(), column, row);
+    return values && {
+      values, units: plane.units, voxel: [Math.round(column), Math.round(row), this.#shown?.index ?? 0], patient_mm: plane.toPatient(x, y),
     };
   }
 
@@ -405,10 +411,10 @@ export class Viewer {
   }
 
   #report(): void {
-    const state: ViewState = { ...this.#state, window: this.window };
+    const state = this.told;
     if (this.#reported !== null && sameState(state, this.#reported)) return;
     this.#reported = state;
-    this.events.onReport(state);
+    this.events.onReport();
   }
 
   #changed(): void {
@@ -434,7 +440,7 @@ export class Viewer {
     return this.#shown?.frame ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
   }
 
-  #place(state: ViewState, shape: { rows: number; columns: number }): Placement {
+  #place(state: PaneState, shape: { rows: number; columns: number }): Placement {
     return placementOf(state, shape, this.#stack && proportionsOf(this.#stack), this.#size.width, this.#size.height);
   }
 
@@ -457,18 +463,9 @@ export class Viewer {
     this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
     this.stage.element.dataset["shown"] = String(this.#shown.index);
     this.#caption(stack, window_);
-    this.stage.inkFor(inverted, this.#coveredPart(this.#placement));
+    this.stage.inkFor(inverted, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
     if (this.#reported === null && frame !== null) this.#tell("now");
     this.events.onPainted();
-  }
-
-  /** The part of the stage that the frame covers, CSS px. */
-  #coveredPart({ x0, y0, sx, sy }: Placement): { left: number; top: number; right: number; bottom: number } {
-    const shape = this.#shape() ?? { rows: 0, columns: 0 };
-    const isTurned = this.#state.rotation_deg % 180 !== 0;
-    const [columns, rows] = isTurned ? [shape.rows, shape.columns] : [shape.columns, shape.rows];
-    const dpr = this.pixelRatio;
-    return { left: x0 / dpr, top: y0 / dpr, right: (x0 + columns * sx) / dpr, bottom: (y0 + rows * sy) / dpr };
   }
 
   #windowOf(frame: Frame): Window | null {

@@ -3,8 +3,8 @@ import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { histogramOf, ticksBetween } from "./histogram";
+import type { Pane } from "./pane";
 import type { Window } from "./state";
-import type { Viewer } from "./viewer";
 import { choicesFor, isLeastWhite, makeWindow, roundWindow } from "./windowing";
 
 const WIDTH = 312;
@@ -26,7 +26,7 @@ export class WindowPanel {
   #dragged: "low" | "high" | null = null;
   #timer = 0;
 
-  constructor(readonly viewer: Viewer) {
+  constructor(readonly host: { readonly viewer: Pane }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
     const reset = el("button", { class: "ib s", "aria-label": "The series' own window", title: "The series' own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
@@ -40,11 +40,16 @@ export class WindowPanel {
       input.addEventListener("keydown", (event) => {
         event.stopPropagation();
         if (event.key === "Enter") this.#onTyped();
-        if (event.key === "Escape" || event.key === "Enter") this.viewer.stage.element.focus();
+        if (event.key === "Escape" || event.key === "Enter") this.viewer.focus();
       });
     }
     this.#chart.addEventListener("pointermove", (event) => this.#onDrag(event));
     this.#chart.addEventListener("pointerup", () => this.#onDrop());
+  }
+
+  /** The pane whose window this is. */
+  get viewer(): Pane {
+    return this.host.viewer;
   }
 
   /** Another stack: its presets and units. */
@@ -76,10 +81,10 @@ export class WindowPanel {
   recount(): void {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => {
-      const [frame, window_] = [this.viewer.shownFrame, this.viewer.window];
-      if (frame === null || window_ === null || frame.channels !== 1 || this.element.offsetParent === null) return;
+      const [values, window_] = [this.viewer.plane()?.values(), this.viewer.window];
+      if (values === undefined || window_ === null || values.channels !== 1 || this.element.offsetParent === null) return;
       this.#range = [window_.center - 0.85 * window_.width, window_.center + 1.15 * window_.width];
-      this.#counts = histogramOf(frame, ...this.#range, BINS);
+      this.#counts = histogramOf(values, ...this.#range, BINS);
       this.#drawChart(window_);
     }, 120);
   }

@@ -1,0 +1,84 @@
+/** What lies on a pane's canvas, as geometry and numbers: where a point of the screen is in the patient, and back. */
+
+/** Patient LPS, mm. */
+export type Vector = [number, number, number];
+
+/** A frame's rectangle in the patient: the centres of its voxels are origin + column · right · dx + row · down · dy. */
+export interface PlaneGeometry {
+  /** Centre of the first voxel. */
+  origin_mm: Vector;
+  /** Unit vectors along a row, and along a column. */
+  right: Vector;
+  down: Vector;
+  /** Distance of rows, and of columns (PixelSpacing). */
+  spacing_mm: [number, number];
+  rows: number;
+  columns: number;
+}
+
+/** Numbers on a grid: values = data · slope + intercept; `channels` numbers a voxel, row by row. */
+export interface PlaneValues {
+  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
+  rows: number;
+  columns: number;
+  channels: 1 | 3;
+  slope: number;
+  intercept: number;
+}
+
+/** The plane that a pane shows at this moment; after the next painting it may be another one. */
+export interface ImagePlane {
+  readonly SeriesInstanceUID: string;
+  readonly FrameOfReferenceUID: string | null;
+  /** null on a reformat. */
+  readonly SOPInstanceUID: string | null;
+  /** Index of the frame within its instance, from 0; null on a reformat. */
+  readonly frame: number | null;
+  readonly units: string | null;
+  /** Distance of rows, and of columns; null where the images state none. */
+  readonly spacing_mm: [number, number] | null;
+  /** null where the images state no place in the patient. */
+  readonly geometry: PlaneGeometry | null;
+  /** CSS px from the pane's top left; null without geometry. A point beside the plane is projected along its normal. */
+  toCanvas(point: Readonly<Vector>): [number, number] | null;
+  /** null without geometry. */
+  toPatient(x: number, y: number): Vector | null;
+  /** (column, row), 0 at the first voxel's centre, not rounded; also beside the image. */
+  toVoxel(x: number, y: number): [number, number];
+  /** The inverse of `toVoxel`. */
+  fromVoxel(column: number, row: number): [number, number];
+  /** The whole frame's numbers; not a copy. */
+  values(): PlaneValues;
+}
+
+/** What stands in a pane under a point. */
+export interface Probe {
+  /** One number, or three for colour, in modality units. */
+  values: number[];
+  units: string | null;
+  /** Voxel indices: column, row, frame, from 0; null on a reformat. */
+  voxel: [number, number, number] | null;
+  /** Patient LPS, mm. */
+  patient_mm: Vector | null;
+}
+
+/** Return the patient's LPS millimetres of a (column, row). */
+export function positionOn({ origin_mm, right, down, spacing_mm: [dy, dx] }: PlaneGeometry, column: number, row: number): Vector {
+  return [0, 1, 2].map((i) => (origin_mm[i] as number) + (right[i] as number) * dx * column + (down[i] as number) * dy * row) as Vector;
+}
+
+/** Return the (column, row) of a point of the patient, projected along the plane's normal; the inverse of `positionOn`. */
+export function voxelOn({ origin_mm, right, down, spacing_mm: [dy, dx] }: PlaneGeometry, point: Readonly<Vector>): [number, number] {
+  const offset = [0, 1, 2].map((i) => (point[i] as number) - (origin_mm[i] as number));
+  const along = (axis: Vector): number => axis.reduce((sum, part, i) => sum + part * (offset[i] as number), 0);
+  return [along(right) / dx, along(down) / dy];
+}
+
+/** Return a voxel's numbers in modality units, or null beside the image. */
+export function valuesAt({ data, rows, columns, channels, slope, intercept }: PlaneValues, column: number, row: number): number[] | null {
+  const [x, y] = [Math.round(column), Math.round(row)];
+  if (x < 0 || y < 0 || x >= columns || y >= rows) return null;
+  const first = (y * columns + x) * channels;
+  const stored = Array.from(data.subarray(first, first + channels));
+  return channels === 3 ? stored : stored.map((value) => Number((value * slope + intercept).toPrecision(12)));
+}

@@ -1,0 +1,85 @@
+/** A pane: one thing in the grid. What toolbar, panels, mouse and keys may ask of it, whatever it shows. */
+import type { ImagePlane, Probe } from "../ground/plane";
+import type { StackDescription, Transport } from "../ground/transport";
+import type { PaneState, Window } from "./state";
+
+/** A stack of images as they were acquired, a plane cut through a volume, or a volume seen from outside. */
+export type PaneKind = "stack" | "plane" | "volume";
+
+/** When Python hears of a change: at once, when things have rested, or not (it is in mid-drag). */
+export type Telling = "now" | "rest" | "not yet";
+
+/** How much of what a pane shows is here. */
+export interface Memory {
+  count: number;
+  total: number;
+  bytes: number;
+  isLoading: boolean;
+}
+
+export interface PaneEvents {
+  /** Everything Python should know; called at the end of a drag, never during it. */
+  onReport(): void;
+  /** A stack came, or could not be had. */
+  onStack(stack: StackDescription | null): void;
+  /** Something of the state changed, by whomever. */
+  onChange(): void;
+  /** What is in memory changed. */
+  onMemory(): void;
+  /** Another image is on the canvas. */
+  onPainted(): void;
+}
+
+export interface Pane {
+  readonly kind: PaneKind;
+  /** What stands in the grid; it takes the focus. */
+  readonly element: HTMLElement;
+  readonly state: Readonly<PaneState>;
+  /** The state with what was chosen here for what it leaves open: what Python is told. */
+  readonly told: PaneState;
+  readonly stack: StackDescription | null;
+  /** The window in use, whoever chose it. */
+  readonly window: Window | null;
+  readonly memory: Memory | null;
+  readonly transport: Transport;
+  /** The instance in view; null on a reformat, and while nothing is known. */
+  readonly SOPInstanceUID: string | null;
+  /** Pixels of the canvas to a CSS pixel of the element. */
+  readonly pixelRatio: number;
+  readonly isPlaying: boolean;
+
+  start(): void;
+  close(): void;
+  focus(): void;
+  /** What is on the canvas; null while nothing is. */
+  plane(): ImagePlane | null;
+  /** What lies under a point (CSS px from the top left), or null beside the image. */
+  probe(x: number, y: number): Probe | null;
+  /** The box of the patient's identity on the screen: no tooltip covers it. */
+  identityBox(): DOMRect;
+  /** Close what is open over the image; false if nothing is. */
+  closeNote(): boolean;
+
+  /** Take over a state from Python. */
+  apply(state: Partial<PaneState>): void;
+  /** Change the state from this side. */
+  set(change: Partial<PaneState>, telling?: Telling): void;
+  /** Tell Python now what it has not been told. */
+  tell(): void;
+  /** Show another series, from its own beginning. */
+  open(SeriesInstanceUID: string, state?: Partial<PaneState>): void;
+  step(count: number, telling?: Telling): void;
+  setWindow(window: Window | null, telling?: Telling): void;
+  preset(key: string): boolean;
+  autoWindow(): void;
+  cycleWindows(): string | null;
+  invert(): void;
+  turn(clockwise: boolean): void;
+  mirror(direction: "horizontal" | "vertical"): void;
+  fit(): void;
+  reset(): void;
+  zoomBy(factor: number, telling?: Telling, point?: [number, number]): void;
+  zoomTo(zoom: number, telling?: Telling, point?: [number, number]): void;
+  panBy(dx: number, dy: number, telling: Telling): void;
+  toggleCine(): void;
+}
