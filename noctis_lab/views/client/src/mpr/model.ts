@@ -3,7 +3,7 @@ import type { Badge } from "../ground/badges";
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
 import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
-import { statedWindow } from "../viewer/windowing";
+import { statedWindow, windowFromPixels } from "../viewer/windowing";
 import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, placeAt, type Refusal } from "./geometry";
 import { samplingAlong, type Projection } from "./slab";
 import { cross, dot, minus, plus, rotated, scaled, unit, type Vector } from "./vectors";
@@ -74,11 +74,14 @@ export class MprModel {
   #abort: AbortController | null = null;
   readonly #listeners = new Set<(change: Change, slices: readonly number[]) => void>();
   readonly #needs = new Map<object, number>();
+  /** Counts how often planes were put back. */
+  resets = 0;
+  #pixelWindow: Window | null = null;
   #isClosed = false;
   #staleTimer = 0;
 
   constructor(
-    readonly transport: Transport, readonly StudyInstanceUID: string, readonly SeriesInstanceUID: string, state: MprState | null = null,
+    readonly transport: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
     readonly known: { stack: StackDescription; store: FrameStore | null } | null = null,
   ) {
     this.#wanted = state;
@@ -104,6 +107,24 @@ export class MprModel {
     return first ? statedWindow(first) : null;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The window in use, whoever chose it. */
+  get usedWindow(): Window | null {
+    return this.window ?? this.defaultWindow ?? this.#pixelWindow;
+  }
+
+  /** Where nothing states a window, take one from the slice nearest to the middle that is here. */
+  findWindow(): void {
+    const { volume } = this;
+    if (volume === null || this.usedWindow !== null) return;
+    const middle = volume.slices.length >> 1;
+    const here = volume.slices.flatMap((stored, k) => (stored === null ? [] : [{ stored, away: Math.abs(k - middle) }])).sort((a, b) => a.away - b.away)[0];
+    if (here !== undefined) this.#pixelWindow = windowFromPixels(here.stored, volume.slope, volume.intercept);
+  }
+
   /** Hear of changes; returns how to stop. */
   listen(listener: (change: Change, slices: readonly number[]) => void): () => void {
     this.#listeners.add(listener);
@@ -111,6 +132,18 @@ export class MprModel {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0) this.close();
     };
+  }
+
+  /** Show another series in all planes, from its own beginning. */
+  open(SeriesInstanceUID: string): void {
+    if (SeriesInstanceUID === this.SeriesInstanceUID) return;
+    this.SeriesInstanceUID = SeriesInstanceUID;
+    this.#loader?.close();
+    [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
+    [this.planes, this.zoom, this.inverted] = [defaultPlanes(), 1, false];
+    this.resets += 1;
+    this.#say("volume");
+    void this.reload();
   }
 
   /** Fetch the volume. */
@@ -242,6 +275,7 @@ export class MprModel {
   /** Put the planes back: orthogonal, thin, through the middle. */
   resetPlanes(): void {
     this.planes = defaultPlanes();
+    this.resets += 1;
     if (this.volume !== null) {
       const { full } = this.volume;
       this.crosshair = placeAt(full, (full.columns - 1) / 2, (full.rows - 1) / 2, Math.floor((full.frames.length - 1) / 2));

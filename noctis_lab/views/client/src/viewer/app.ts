@@ -5,7 +5,12 @@ import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
 import type { StackDescription, Transport } from "../ground/transport";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
-import { Grid, type GridHost, LAYOUTS } from "./grid";
+import mprCss from "../mpr/mpr.css";
+import { MprModel, type PlaneName } from "../mpr/model";
+import { PlanePane } from "../mpr/pane";
+import { PLANE_HINT } from "../mpr/keys";
+import { PlanePanel } from "../mpr/panel";
+import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import { Input, type InputHost, type Tool } from "./input";
 import type { Pane } from "./pane";
@@ -58,6 +63,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   /** One budget for all panes, so that nine take no more than one. */
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
+  readonly #planePanel = new PlanePanel(() => this.#report());
+  #mpr: MprModel | null = null;
   #pointer: { pane: Pane; x: number; y: number } | null = null;
   #link = NOT_LINKED;
   /** What was said last, by this side or by Python. */
@@ -69,7 +76,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss);
     this.#status = new StatusLine(() => this.onHelp());
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
@@ -80,7 +87,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.#tags.element)),
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...this.#toolbar.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
@@ -100,7 +107,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link };
+    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
   }
 
   get ownsWheel(): boolean {
@@ -117,6 +124,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
     else this.grid.activate(active);
     panes.forEach((pane, i) => this.grid.panes[i]?.apply(pane));
+    if (state.mpr && this.grid.layout === MPR) this.#mpr?.restore(state.mpr);
     this.#isHearing = false;
     this.#markSeries();
     clearTimeout(this.#restTimer);
@@ -154,6 +162,33 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     return pane;
   }
 
+  makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
+    const isActive = (): boolean => this.grid.pane === pane;
+    if (this.#mpr === null || this.#mpr.isClosed) {
+      const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
+      const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
+      const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
+      this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
+    }
+    const pane = new PlanePane(name, this.#mpr, state, {
+      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      onChange: () => { if (isActive()) this.#onChange(); },
+      onPainted: () => {
+        if (isActive()) this.#onPainted();
+        this.#showPlanes();
+      },
+    });
+    const progress = el("div", { class: "badge info progress", hidden: true });
+    pane.element.append(progress);
+    this.#fittings.set(pane, { input: new Input(this, pane), progress });
+    return pane;
+  }
+
+  /** The panel of the planes, where there are any. */
+  #showPlanes(): void {
+    this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
+  }
+
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
   stateForNew(panes: readonly Pane[]): Partial<PaneState> {
     const shown = panes.map((pane) => pane.state.SeriesInstanceUID);
@@ -166,6 +201,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
     this.#windowPanel?.describe();
+    this.#showPlanes();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
     this.#onChange();
@@ -215,6 +251,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   onLayoutStep(count: 1 | -1): void {
     const at = LAYOUTS.indexOf(this.grid.layout) + count;
     this.grid.arrange((LAYOUTS[(at + LAYOUTS.length) % LAYOUTS.length] ?? this.grid.layout).name);
+  }
+
+  onMpr(): void {
+    this.grid.arrange(this.grid.layout === MPR ? "1x1" : MPR.name);
+    this.viewer.focus();
   }
 
   onMaximise(): void {
@@ -295,7 +336,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   #drawProbe(): void {
     const { state, stack } = this.viewer;
-    const resting = stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
+    const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
     this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
   }
