@@ -124,7 +124,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
     else this.grid.activate(active);
     panes.forEach((pane, i) => this.grid.panes[i]?.apply(pane));
-    if (state.mpr && this.grid.layout === MPR) this.#mpr?.restore(state.mpr);
+    if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
     this.#isHearing = false;
     this.#markSeries();
     clearTimeout(this.#restTimer);
@@ -217,7 +217,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   /** Tell Python, unless that is what it knows; nothing before the first image. */
   #report(): void {
     const { state } = this;
-    if (this.#isHearing || this.viewer.stack === null || (this.#said !== null && sameView(state, this.#said))) return;
+    if (this.#isHearing || this.#mpr?.isDragging || this.viewer.stack === null || (this.#said !== null && sameView(state, this.#said))) return;
     this.#said = state;
     this.options.onReport?.(state);
   }
