@@ -42,6 +42,10 @@ class SeriesView(JSComponent):
         doc="A page's viewer has the strip of series and the side panel, a cell's has not.",
     )  # fmt: skip
     StudyInstanceUID = param.String(default="", doc="The study whose series stand in the strip.")
+    compare = param.String(
+        default="",
+        doc="A StudyInstanceUID: its series stand below in the strip, its images beside.",
+    )
     api_base = param.String(
         default="", doc="Path of the pixel routes; empty asks the component's own channel."
     )

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { FrameDescription, StackDescription, Transport } from "../src/ground/transport";
 import { badgesOf, geometryOf, isRefusal, placeAt, type VolumeGeometry } from "../src/mpr/geometry";
+import { decodeMpr, encodeMpr } from "../src/mpr/address";
 import { MprModel, normalOf, obliquity } from "../src/mpr/model";
 import { valueAt } from "../src/mpr/plane";
 import { dot } from "../src/mpr/vectors";
@@ -177,5 +178,25 @@ describe("the model of three planes", () => {
     expect(model.crosshair).toEqual([-8, -18, 1]);
     expect(model.planes.axial.slab_mm).toBe(0);
     expect(model.planes.coronal.slab_mm).toBe(1000);
+  });
+});
+
+describe("planes in an address", () => {
+  it("come back from it, and are short where they are as at the beginning", async () => {
+    const model = new MprModel(transportOf(), "1.2");
+    model.listen(() => undefined);
+    await model.load();
+    expect(encodeMpr(model.state)).toBe("-7.55:-17.75:4,,,");
+    model.turn("axial", [0.6, 0.8, 0], 0.4);
+    model.setPlane("sagittal", { slab_mm: 12.5, projection: "mean" });
+    const text = encodeMpr(model.state);
+    expect(text).toMatch(/^[0-9a-z.,:-]+$/);
+    const found = decodeMpr(text);
+    expect(found?.planes.sagittal).toEqual(model.planes.sagittal);
+    found?.planes.axial.right.forEach((part, i) => expect(part).toBeCloseTo(model.planes.axial.right[i] as number, 7));
+  });
+
+  it.each(["", "1:2,,,", "1:2:3,,", "1:2:3,1:0:0:,,", "1:2:3,0:0:0:0:1:0:,,", "1:2:3,:m-4,,", "1:2:3,:q4,,", "1:2:3,:m9999,,", "1:2:1e9,,,", "1:2:NaN,,,", "1:2:3,:m,,"])("that are unsound are none: %s", (text) => {
+    expect(decodeMpr(text)).toBeNull();
   });
 });

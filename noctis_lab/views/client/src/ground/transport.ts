@@ -74,6 +74,12 @@ export interface SeriesSummary {
   badges?: Badge[];
 }
 
+/** The study in view. */
+export interface StudySummary {
+  StudyInstanceUID: string;
+  StudyDate: string | null;
+}
+
 /** The seam between the viewer and where its pixels come from. */
 export interface Transport {
   stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription>;
@@ -91,6 +97,9 @@ export class TransportError extends Error {
     this.name = "TransportError";
   }
 }
+
+/** What went wrong, in words for people. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The series has other frames than when it was described: describe it again. */
 export const isStale = (error: unknown): boolean => error instanceof TransportError && error.status === 409;
@@ -152,6 +161,10 @@ export class HttpTransport implements Transport {
   async elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
     const path = `${this.base}/image/${encodeURIComponent(SOPInstanceUID)}/metadata`;
     return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as ElementText[];
+  }
+
+  async study(signal?: AbortSignal): Promise<StudySummary> {
+    return (await (await request(this.#studyPath(), { ...(signal ? { signal } : {}) })).json()) as StudySummary;
   }
 
   async series(signal?: AbortSignal): Promise<SeriesSummary[]> {

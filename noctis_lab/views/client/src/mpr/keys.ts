@@ -19,9 +19,9 @@ const DEGREE = Math.PI / 180;
 export const PLANE_HINT = "⇧ moves the crosshair · [ ] slab · double click shows one plane alone";
 
 /** What the help sheet says of them. */
-export const PLANE_KEYS: readonly (readonly [string, string])[] = [
-  ["⇧ move", "crosshair to the pointer"], ["⇧ ← ↑ → ↓", "crosshair by one voxel"], ["< >", "turn the crosshair by 1°"],
-  ["[ ]", "slab thinner, thicker"], ["m", "MIP, mean, MinIP, off"], ["x", "planes back to orthogonal"],
+export const PLANE_KEYS: [keys: string[], words: string][] = [
+  [["⇧", "M"], "three planes, the images again"], [["⇧", "move"], "crosshair to the pointer"], [["⇧", "← → ↑ ↓"], "crosshair by one voxel"],
+  [["<", ">"], "turn the crosshair by 1°"], [["[", "]"], "slab thinner, thicker"], [["m"], "MIP, mean, MinIP, off"], [["x"], "planes orthogonal again"],
 ];
 
 /** Handle a key on a plane; what is not ours goes on to the view. */

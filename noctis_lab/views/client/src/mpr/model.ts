@@ -344,10 +344,10 @@ export class MprModel {
   }
 }
 
-const boundedSlab = (slab_mm: number): number => (Number.isFinite(slab_mm) ? Math.min(Math.max(slab_mm, 0), MOST_SLAB_MM) : 0);
+export const boundedSlab = (slab_mm: number): number => (Number.isFinite(slab_mm) ? Math.min(Math.max(slab_mm, 0), MOST_SLAB_MM) : 0);
 
 /** Return two directions made orthogonal and unit again, or null where they are none. */
-function orthonormal({ right, down }: Pick<PlaneFrame, "right" | "down">): Pick<PlaneFrame, "right" | "down"> | null {
+export function orthonormal({ right, down }: Pick<PlaneFrame, "right" | "down">): Pick<PlaneFrame, "right" | "down"> | null {
   const across = unit(right);
   if (across === null) return null;
   const along = unit(minus(down, scaled(across, dot(across, down))));

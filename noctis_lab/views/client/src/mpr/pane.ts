@@ -1,11 +1,10 @@
 /** One plane of three, as a pane of the grid: it shows what the shared model says, and hands back what is done to it. */
-import type { ImagePlane, PlaneGeometry, Probe, Vector as Point } from "../ground/plane";
-import { formatNumber } from "../ground/numbers";
+import { areParallel, centreOf as middleOf, type ImagePlane, type PlaneGeometry, type Probe, type Vector as Point } from "../ground/plane";
 import type { StackDescription, Transport } from "../ground/transport";
 import { CanvasSize } from "../viewer/canvasSize";
 import { axesOf, mirrored, turned } from "../viewer/geometry";
 import type { Memory, Pane, PaneEvents, Telling } from "../viewer/pane";
-import { formatAtScale } from "../ground/numbers";
+import { formatAtScale, formatNumber } from "../ground/numbers";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from "../viewer/state";
 import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost } from "./crosshair";
@@ -381,12 +380,13 @@ export class PlanePane implements Pane, CrosshairHost {
     // Planes are not played: there is no frame rate to a reformat.
   }
 
+  /** Only a parallel image says where this plane shall lie: the other planes cross it. */
   goTo(plane: PlaneGeometry): void {
     const { model } = this;
-    const middle = [0, 1, 2].map((i) => (plane.origin_mm[i] as number) + (plane.right[i] as number) * plane.spacing_mm[1] * ((plane.columns - 1) / 2)
-      + (plane.down[i] as number) * plane.spacing_mm[0] * ((plane.rows - 1) / 2)) as unknown as Vector;
-    const normal = normalOf(model.planes[this.name]);
-    model.moveTo(plus(model.crosshair, scaled(normal, dot(minus(middle, model.crosshair), normal))));
+    const { right, down } = model.planes[this.name];
+    if (!areParallel(plane, { ...plane, right: [...right], down: [...down] })) return;
+    const normal = normalOf({ right, down });
+    model.moveTo(plus(model.crosshair, scaled(normal, dot(minus(middleOf(plane), model.crosshair), normal))));
   }
 
   // -- following the model -----------------------------------------------------------------------

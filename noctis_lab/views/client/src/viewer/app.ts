@@ -13,8 +13,10 @@ import { PlanePanel } from "../mpr/panel";
 import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import { Input, type InputHost, type Tool } from "./input";
+import { LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
-import { DRAGGED_SERIES, SeriesStrip, type SeriesSource } from "./seriesStrip";
+import { Linker, referenceLines, whyApart } from "./linking";
+import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
@@ -32,14 +34,20 @@ export interface MountOptions {
   /** With a source of series: the study whose strip stands on the left. */
   StudyInstanceUID?: string | null;
   series?: SeriesSource | null;
+  /** A study to compare with: its series stand below in the strip. */
+  compare?: string;
+  /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
+  isArranged?: boolean;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
-  onOpen?(SeriesInstanceUID: string): void;
+  onOpen?(place: SeriesPlace): void;
 }
 
 const REST_MS = 150;
 const NOT_LINKED: Link = { position: false, window: false, zoom: false };
+/** Studies side by side: their series state the windows that they were made for. */
+const COMPARED: Link = { position: true, window: false, zoom: true };
 
 /** What goes with a pane: its mouse and its progress. */
 interface Fittings {
@@ -67,6 +75,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   #mpr: MprModel | null = null;
   #pointer: { pane: Pane; x: number; y: number } | null = null;
   #link = NOT_LINKED;
+  readonly #linker = new Linker();
+  #drawing = 0;
   /** What was said last, by this side or by Python. */
   #said: ViewState | null = null;
   #isHearing = false;
@@ -81,7 +91,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
-      ? new SeriesStrip(options.series, (uid) => this.openSeries(uid)) : null;
+      ? new SeriesStrip(options.series, options.compare ?? "", { onOpen: (place) => this.openSeries(place), onLoaded: () => this.#onStrip() }) : null;
     this.#help = new HelpSheet(() => this.viewer.focus(), this.#strip !== null);
     this.#windowPanel = isPage ? new WindowPanel(this) : null;
     this.#tags = isPage ? new TagsPanel(this) : null;
@@ -123,24 +133,50 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#link = state.link ?? this.#link;
     if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
     else this.grid.activate(active);
-    panes.forEach((pane, i) => this.grid.panes[i]?.apply(pane));
+    panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
+    if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
     if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
     this.#isHearing = false;
     this.#markSeries();
+    this.#toolbar.refresh();
+    this.#drawLinks();
     clearTimeout(this.#restTimer);
     this.#restTimer = window.setTimeout(() => this.#report(), REST_MS); // what was left to this side
   }
 
-  openSeries(SeriesInstanceUID: string): void {
-    if (SeriesInstanceUID === this.viewer.state.SeriesInstanceUID) return;
-    this.viewer.open(SeriesInstanceUID);
+  /** Take over a state that Python does not know either: an address's, a saved session's. */
+  restore(state: ViewState): void {
+    this.apply(state);
+    this.#said = null;
+  }
+
+  openSeries(place: SeriesPlace): void {
+    const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
+    if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
+    this.viewer.open(place.SeriesInstanceUID, place);
     this.#markSeries();
-    this.options.onOpen?.(SeriesInstanceUID);
+    this.options.onOpen?.(place);
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  toggleLink(name: keyof Link): void {
+    if (this.grid.panes.length < 2) return;
+    const on = !this.#link[name];
+    this.#link = { ...this.#link, [name]: on };
+    if (on) this.#linker.bring(this.viewer, this.grid.panes, { ...NOT_LINKED, [name]: true });
+    this.#toolbar.refresh();
+    this.#drawLinks();
+    this.onSay(`${LINKS.find((item) => item.name === name)?.words ?? ""} ${on ? "linked" : "not linked"}`);
+    this.#report();
   }
 
   close(): void {
     this.grid.close();
     clearTimeout(this.#restTimer);
+    cancelAnimationFrame(this.#drawing);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
   }
@@ -154,7 +190,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
       onStack: (stack) => this.#onStack(pane, stack),
       onChange: () => { if (isActive()) this.#onChange(); },
       onMemory: () => this.#onMemory(pane),
-      onPainted: () => { if (isActive()) this.#onPainted(); },
+      onPainted: () => {
+        if (isActive()) this.#onPainted();
+        this.#drawLinks();
+      },
     }, this.#limits);
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
@@ -191,8 +230,19 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
   stateForNew(panes: readonly Pane[]): Partial<PaneState> {
-    const shown = panes.map((pane) => pane.state.SeriesInstanceUID);
-    return { SeriesInstanceUID: this.#strip ? this.#strip.next(shown) : (shown[0] ?? "") };
+    const shown = panes.map((pane) => pane.state);
+    return this.#strip ? (this.#strip.next(shown) ?? {}) : { SeriesInstanceUID: shown[0]?.SeriesInstanceUID ?? "" };
+  }
+
+  /** The strip is here: two studies stand side by side, unless it is said how they should. */
+  #onStrip(): void {
+    const { compare = "", isArranged = false } = this.options;
+    const beside = compare === "" || isArranged ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
+    if (beside && this.grid.panes.length === 1) {
+      this.#link = COMPARED;
+      this.grid.arrange("1x2", 0, [{}, beside]);
+    }
+    this.#markSeries();
   }
 
   onArranged(): void {
@@ -204,14 +254,16 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#showPlanes();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
+    this.#linker.lead(this.viewer);
     this.#onChange();
+    this.#drawLinks();
     this.#markSeries();
     this.#report();
   }
 
   onDrop(_pane: Pane, data: DataTransfer): void {
-    const uid = data.getData(DRAGGED_SERIES);
-    if (uid !== "") this.openSeries(uid);
+    const place = draggedPlace(data.getData(DRAGGED_SERIES));
+    if (place !== null) this.openSeries(place);
   }
 
   /** Tell Python, unless that is what it knows; nothing before the first image. */
@@ -223,8 +275,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   }
 
   #markSeries(): void {
-    const shown = this.grid.panes.map((pane) => pane.state.SeriesInstanceUID);
-    this.#strip?.select(this.viewer.state.SeriesInstanceUID, shown);
+    this.#strip?.select(this.viewer.state, this.grid.panes.map((pane) => pane.state));
+    for (const pane of this.grid.panes) pane.showTitle(this.#strip?.titleOf(pane.state.StudyInstanceUID) ?? null);
   }
 
   // -- what input and toolbar ask for ----------------------------------------------------------
@@ -254,7 +306,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   }
 
   onMpr(): void {
-    this.grid.arrange(this.grid.layout === MPR ? "1x1" : MPR.name);
+    const isLeaving = this.grid.layout === MPR;
+    // The images as they are stored follow the planes, unless the user says otherwise.
+    this.#link = isLeaving ? NOT_LINKED : { position: true, window: true, zoom: false };
+    this.grid.arrange(isLeaving ? "1x1" : MPR.name);
     this.viewer.focus();
   }
 
@@ -296,7 +351,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   #onStack(pane: Pane, stack: StackDescription | null): void {
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
-    if (pane !== this.viewer) return;
+    if (pane !== this.viewer) {
+      if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
+      return;
+    }
     this.#windowPanel?.describe();
     if (stack === null) {
       this.#tags?.clear();
@@ -308,6 +366,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   }
 
   #onChange(): void {
+    if (this.grid.panes.length > 1) this.#linker.follow(this.viewer, this.grid.panes, this.#link);
     this.#toolbar.refresh();
     this.#windowPanel?.refresh();
     this.#drawProbe();
@@ -339,6 +398,20 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
     this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
+  }
+
+  /** At the next frame: what links each pane to the others. */
+  #drawLinks(): void {
+    if (this.#drawing !== 0 || (this.grid.panes.length < 2 && !this.#link.position)) return;
+    this.#drawing = requestAnimationFrame(() => {
+      this.#drawing = 0;
+      const { panes, pane: leader } = this.grid;
+      const isOn = this.#link.position && panes.length > 1;
+      for (const pane of panes) {
+        const why = isOn && pane !== leader && pane.stack && leader.stack ? whyApart(pane.stack, leader.stack) : null;
+        pane.showLinks(why, isOn ? referenceLines(pane, panes) : []);
+      }
+    });
   }
 
   get #input(): Input | undefined {

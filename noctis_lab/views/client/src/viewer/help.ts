@@ -1,6 +1,7 @@
 /** The keys, on one sheet over the stage. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { PLANE_KEYS } from "../mpr/keys";
 
 type Line = [keys: string[], words: string];
 
@@ -18,7 +19,9 @@ const SHEET: [string, Line[]][] = [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
     [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
   ]],
-  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"]]],
+  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
+    [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
+  ["Planes (MPR)", PLANE_KEYS],
   ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 

@@ -1,11 +1,12 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
 import { roundWindow } from "./windowing";
+import { type LinkHost, LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import type { PaneState } from "./state";
 
 export type Tool = "window" | "pan" | "zoom" | "scroll";
 
-export interface InputHost {
+export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   /** The pane that keys act on. */
   readonly viewer: Pane;
   /** What the left button does. */
@@ -217,6 +218,7 @@ export class Input {
       const name = this.host.viewer.cycleWindows();
       this.host.onSay(name === null ? "The series states no window" : `Window ${name}`);
     },
+    ...Object.fromEntries(LINKS.map(({ name, key }) => [key, () => this.host.toggleLink(name)])),
     "?": () => this.host.onHelp(),
     Escape: () => this.#cancelDrag() || this.host.onEscape(),
     ...Object.fromEntries([..."123456789"].map((key) => [key, () => {

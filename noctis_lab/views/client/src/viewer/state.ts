@@ -46,7 +46,7 @@ export interface ViewState extends PaneState {
   active: number;
   link: Link;
   /** Three planes through a volume, where the layout has them. */
-  mpr: MprState | null;
+  mpr?: MprState | null;
 }
 
 export const MIN_ZOOM = 0.1;
@@ -75,7 +75,7 @@ export function sameState(a: PaneState, b: PaneState): boolean {
 }
 
 export function sameView(a: ViewState, b: ViewState): boolean {
-  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr) === JSON.stringify(b.mpr)
+  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null)
     && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 

@@ -4,12 +4,13 @@ import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
 import type { Tool } from "./input";
+import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
 import type { Pane } from "./pane";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
 
-export interface ToolbarHost {
+export interface ToolbarHost extends LinkHost {
   /** The pane that the tools act on. */
   readonly viewer: Pane;
   readonly grid: Grid;
@@ -94,7 +95,7 @@ export class Toolbar {
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
-    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), el("span", { class: "grow" }));
+    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
     } else {
@@ -183,6 +184,14 @@ export class Toolbar {
         item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()),
     ];
+  }
+
+  #links(): HTMLElement {
+    const links = new LinkMenu(this.host);
+    this.#menus.push(links.menu);
+    this.tooltip.attach(links.button, { name: "Links", key: "P W Z", hint: "with Shift: what the panes share" });
+    this.#refresh.push(() => links.refresh(this.host.grid.panes.length));
+    return links.button;
   }
 
   /** The picker of a layout: nine, where they stand as they are named. */

@@ -1,20 +1,20 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
-import { type ImagePlane, type Probe, valuesAt } from "../ground/plane";
-import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import { centreOf, type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
+import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
 import { Cine } from "./cine";
-import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
-import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { Describing } from "./describing";
+import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
+import { acrossOf, coveredBox, mirrored, panTo, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { nearestFrame, type ReferenceLine } from "./linking";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
 import { type Frame, Renderer } from "./renderer";
-import { planeOfStack } from "./stackPlane";
+import { geometryOf, planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
+import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowOfFrame } from "./windowing";
 
 const REST_MS = 150;
-/** A series that arrives is another one with every instance: it is described again no more often than this. */
-const DESCRIBE_EVERY_MS = 1000;
 
 export class Viewer implements Pane {
   readonly kind = "stack";
@@ -27,15 +27,13 @@ export class Viewer implements Pane {
   #placement: Placement | null = null;
   /** The frame on the canvas. */
   #shown: { index: number; frame: Frame } | null = null;
-  #loading: AbortController | null = null;
   #repaint = 0;
   #restTimer = 0;
-  #staleTimer = 0;
-  #describedAt = 0;
   #defaultWindow: Window | null = null;
   #windowTurn = 0;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
+  readonly #describing = new Describing({ onDescribed: (stack) => this.#begin(stack), onFailed: (error) => this.#onUndescribed(error) });
   readonly #cine = new Cine(() => this.#playOn(), () => this.events.onChange());
 
   /** `home` reaches the view's own study; `limits` may be shared with other panes, and change. */
@@ -50,7 +48,7 @@ export class Viewer implements Pane {
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
   start(): void {
     this.#size.start();
-    void this.#load();
+    this.#load();
   }
 
   get element(): HTMLElement {
@@ -105,6 +103,22 @@ export class Viewer implements Pane {
 
   get SOPInstanceUID(): string | null {
     return this.#stack?.frames[this.#state.index ?? 0]?.SOPInstanceUID ?? null;
+  }
+
+  get wanted(): PlaneGeometry | null {
+    const frame = this.#stack?.frames[this.#state.index ?? -1];
+    return this.#stack && frame ? geometryOf(this.#stack, frame) : null;
+  }
+
+  get mmPerPixel(): number | null {
+    const [shape, spacing] = [this.#shape(), this.#stack?.pixel_spacing_mm];
+    if (shape === null || !spacing || this.#size.width === 0) return null;
+    return (acrossOf(spacing, this.#state) / this.#place(this.#state, shape).sx) * this.pixelRatio;
+  }
+
+  get centre(): Vector | null {
+    const [plane, [row, column]] = [this.wanted, this.#state.pan];
+    return plane && positionOn(plane, (plane.columns - 1) / 2 + column, (plane.rows - 1) / 2 + row);
   }
 
   /** The frame on the canvas; it lags behind `state.index` while pixels arrive. */
@@ -163,7 +177,7 @@ export class Viewer implements Pane {
     this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
     this.#reported = null; // told as soon as it is painted, with what this side chose for it
     this.#changed();
-    void this.#load();
+    this.#load();
   }
 
   step(count: number, telling: Telling = "rest"): void {
@@ -185,8 +199,8 @@ export class Viewer implements Pane {
 
   /** Take a window from the pixels of the frame in view. */
   autoWindow(): void {
-    const frame = this.#shown?.frame;
-    if (frame && frame.channels === 1) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
+    const window_ = this.#shown && windowOfFrame(this.#shown.frame);
+    if (window_ !== null) this.setWindow(window_);
   }
 
   /** Take the next of the windows that the series states. */
@@ -246,6 +260,26 @@ export class Viewer implements Pane {
     this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
   }
 
+  goTo(plane: PlaneGeometry): void {
+    const index = this.#stack && nearestFrame(this.#stack, centreOf(plane), this.#state.index ?? 0);
+    if (index !== null) this.set({ index }, "not yet");
+  }
+
+  zoomToScale(mmPerPixel: number, centre: Vector | null): void {
+    const [now, plane] = [this.mmPerPixel, this.wanted];
+    if (now === null) return;
+    const pan = centre && plane ? panTo(voxelOn(plane, centre), plane) : this.#state.pan;
+    this.set({ zoom: this.#state.zoom * (now / mmPerPixel), pan }, "not yet");
+  }
+
+  showTitle(title: string | null): void {
+    this.stage.title(title);
+  }
+
+  showLinks(why: string | null, lines: readonly ReferenceLine[]): void {
+    this.stage.drawLinks(why, lines);
+  }
+
   /** Move the image by CSS pixels on the screen. */
   panBy(dx: number, dy: number, telling: Telling): void {
     const shape = this.#shape();
@@ -290,20 +324,18 @@ export class Viewer implements Pane {
 
   close(): void {
     this.stopCine();
-    this.#loading?.abort();
+    this.#describing.cancel();
     this.#store?.close();
     this.#size.close();
     cancelAnimationFrame(this.#repaint);
     clearTimeout(this.#restTimer);
-    clearTimeout(this.#staleTimer);
   }
 
   // -- loading -------------------------------------------------------------------------------
 
-  async #load(): Promise<void> {
-    this.#loading?.abort();
+  #load(): void {
+    this.#describing.cancel();
     this.#store?.close();
-    clearTimeout(this.#staleTimer);
     [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
     this.stage.notice(null);
     this.stage.clear();
@@ -314,29 +346,22 @@ export class Viewer implements Pane {
       this.stage.notice("No series", "Choose one on the left.");
       return;
     }
-    await this.#describe();
+    this.#describe();
   }
 
   /** Ask what the series is by now. What is shown and what is in memory stay where they are part of it. */
-  async #describe(): Promise<void> {
-    this.#loading?.abort();
-    clearTimeout(this.#staleTimer);
-    const loading = new AbortController();
-    this.#loading = loading;
-    this.#describedAt = performance.now();
-    try {
-      const stack = await this.transport.stack(this.#state.SeriesInstanceUID, loading.signal);
-      if (!loading.signal.aborted) this.#begin(stack);
-    } catch (error) {
-      if (loading.signal.aborted) return;
-      this.#store?.close();
-      this.#store = null;
-      const hasNothing = error instanceof TransportError && error.status === 422;
-      if (hasNothing) {
-        this.stage.notice("No image to show", messageOf(error));
-        this.#report();
-      } else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
-    }
+  #describe(): void {
+    void this.#describing.ask(this.transport, this.#state.SeriesInstanceUID);
+  }
+
+  #onUndescribed(error: unknown): void {
+    this.#store?.close();
+    this.#store = null;
+    const hasNothing = error instanceof TransportError && error.status === 422;
+    if (hasNothing) {
+      this.stage.notice("No image to show", messageOf(error));
+      this.#report();
+    } else this.stage.notice("This series could not be opened", messageOf(error), () => this.#load());
   }
 
   #begin(stack: StackDescription): void {
@@ -361,7 +386,7 @@ export class Viewer implements Pane {
     this.#store = new FrameStore(stack, this.transport, {
       onLanded: (from, count) => this.#onLanded(from, count),
       onFailed: (index) => this.#onFailed(index),
-      onStale: () => this.#onStale(),
+      onStale: () => this.#describing.later(() => this.#describe()),
     }, this.limits);
     if (store !== null) {
       this.#store.adopt(store);
@@ -377,19 +402,10 @@ export class Viewer implements Pane {
 
   /** Stay with the image in view: frames that came before it have moved it on. */
   #follow(before: StackDescription, stack: StackDescription): void {
-    const placeNow = (index: number | null): number | null => {
-      const frame = index === null ? undefined : before.frames[index];
-      return frame === undefined ? null : placeOf(frame, stack.frames);
-    };
-    this.#state = { ...this.#state, index: placeNow(this.#state.index) ?? this.#state.index };
-    const shownIndex = placeNow(this.#shown?.index ?? null);
+    const { index } = this.#state;
+    this.#state = { ...this.#state, index: indexAfter(index, before, stack) ?? index };
+    const shownIndex = indexAfter(this.#shown?.index ?? null, before, stack);
     this.#shown = this.#shown && shownIndex !== null ? { ...this.#shown, index: shownIndex } : null;
-  }
-
-  #onStale(): void {
-    const wait_ms = Math.max(this.#describedAt + DESCRIBE_EVERY_MS - performance.now(), 0);
-    clearTimeout(this.#staleTimer);
-    this.#staleTimer = window.setTimeout(() => void this.#describe(), wait_ms);
   }
 
   #onLanded(first: number, count: number): void {
@@ -460,7 +476,7 @@ export class Viewer implements Pane {
       this.#renderer.clear(width, height);
       return;
     }
-    this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
+    this.#defaultWindow ??= windowOfFrame(this.#shown.frame);
     const window_ = this.window;
     this.#placement = this.#place(this.#state, this.#shown.frame);
     const inverted = isLeastWhite(stack, this.#state.inverted);
@@ -473,16 +489,12 @@ export class Viewer implements Pane {
     this.events.onPainted();
   }
 
-  #windowOf(frame: Frame): Window | null {
-    return frame.channels === 3 ? null : windowFromPixels(frame.stored, frame.slope, frame.intercept);
-  }
-
   #noticeFailure(): void {
     const index = this.#state.index;
     const failure = index === null ? null : (this.#store?.failure(index) ?? null);
     if (failure !== null && index !== null) {
       this.#shown = null;
-      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => void this.#describe());
+      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => this.#describe());
     } else if (this.#store !== null) {
       this.stage.notice(null);
     }
@@ -496,5 +508,3 @@ export class Viewer implements Pane {
     this.stage.moveRail(index);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,6 @@
 /** VOI windows: PS3.3 C.11.2.1.2 in 8 bits, the presets, and a window from the pixels themselves. */
 import type { FrameDescription, NamedWindow, StackDescription, WindowFunction } from "../ground/transport";
+import type { Frame } from "./renderer";
 import type { Window } from "./state";
 
 /** grey = value · gain + offset, or 255 / (1 + exp(−that)) for a sigmoid; clamped to 0 … 255, then floor(grey + 0.5). */
@@ -115,6 +116,11 @@ export function windowFromPixels(stored: ArrayLike<number>, slope: number, inter
   // The inverse of LINEAR's edges: low is the last black value, high the first white one.
   if (high - low >= WIDE_SPAN) return makeWindow((low + high) / 2 + 0.5, high - low + 1);
   return makeWindow((low + high) / 2, high > low ? high - low : 1, "LINEAR_EXACT");
+}
+
+/** Return a frame's window from its pixels; colours have none. */
+export function windowOfFrame({ channels, stored, slope, intercept }: Frame): Window | null {
+  return channels === 3 ? null : windowFromPixels(stored, slope, intercept);
 }
 
 function percentileOf(sorted: readonly number[], fraction: number): number {
