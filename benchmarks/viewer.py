@@ -35,7 +35,7 @@ SIZES = ((1280, 800), (1920, 1080))
 BATCHES = 5
 _NAMES = "const app = element.noctis; const model = app.grid.panes[0].model;"
 _WINDOW = "{center: 40 + i, width: 400 + i, function: 'LINEAR'}"
-_MOVED = "model.crosshair.map((part, axis) => part + 0.31 * (axis + 1) * (i % 2 ? 1 : -1))"
+_MOVED = "[0.31, 0.62, 0].map((by, axis) => model.crosshair[axis] + by * (i % 2 ? 1 : -1))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ GESTURES = (
         target_ms=2,
     ),
     Gesture(
-        name="crosshair in three planes",
+        name="crosshair moved in the axial plane",
         layout="mpr",
         step=f"model.moveTo({_MOVED})",
         target_ms=12,

@@ -189,3 +189,31 @@ function room(x: number, y: number, dx: number, dy: number, width: number, heigh
   const along = dy > 0 ? (height - y) / dy : dy < 0 ? -y / dy : Infinity;
   return Math.min(across, along);
 }
+
+const REST_MS = 150;
+
+/** Shift and the mouse move the crosshair, with no button or with one; no other drag begins then. */
+export function followShift(host: CrosshairHost, isDragging: () => boolean): void {
+  const { element, model } = host;
+  let timer = 0;
+  const follow = (event: PointerEvent): void => {
+    const box = element.getBoundingClientRect();
+    model.setDragging(true);
+    model.moveTo(host.toPlane(event.clientX - box.left, event.clientY - box.top));
+    clearTimeout(timer);
+    timer = window.setTimeout(() => {
+      model.setDragging(false);
+      host.onDragged();
+    }, REST_MS);
+  };
+  element.addEventListener("pointermove", (event) => {
+    if (event.shiftKey && !isDragging() && model.volume !== null) follow(event);
+  });
+  element.addEventListener("pointerdown", (event) => {
+    const isControl = event.target instanceof Element && event.target.closest("button, .hit") !== null;
+    if (!event.shiftKey || event.button !== 0 || isControl || model.volume === null) return;
+    event.stopImmediatePropagation();
+    element.focus({ preventScroll: true });
+    follow(event);
+  });
+}

@@ -35,6 +35,7 @@ export class PlaneDrawing {
   readonly #before = new Sampled();
   #grid: PlaneGrid | null = null;
   #key = "";
+  #look = "";
   #fullMs = 0;
   #isCoarse = false;
   /** Slices that what is on the canvas takes its values from. */
@@ -69,7 +70,7 @@ export class PlaneDrawing {
 
   clear(width: number, height: number): void {
     this.#grid = null;
-    this.#key = "";
+    [this.#key, this.#look] = ["", ""];
     this.#painter.clear(width, height);
   }
 
@@ -78,23 +79,27 @@ export class PlaneDrawing {
     const { volume } = this.model;
     if (volume === null) return;
     const start = performance.now();
-    this.#sample(lie);
+    const isNew = this.#sample(lie);
     this.sampleMs = performance.now() - start;
+    const look_ = JSON.stringify([look, volume.slope, volume.intercept]);
+    if (!isNew && look_ === this.#look) return;
+    this.#look = look_;
     this.#painter.paint(this.sampled, storedRamp(look.ramp, volume), look.inverted);
     this.paintMs = performance.now() - start;
   }
 
-  #sample(lie: Lie): void {
+  /** Return whether anything was sampled anew. */
+  #sample(lie: Lie): boolean {
     const { model, name } = this;
     const { volume } = model;
-    if (volume === null) return;
+    if (volume === null) return false;
     const frame = model.planes[name];
     const plane = { through: model.crosshair, right: lie.right, down: lie.down };
     const grid = canvasGrid(volume.full, plane, lie);
     this.#grid = grid;
     const coarse = model.isDragging && this.#fullMs > SLOW_MS;
     const key = JSON.stringify([grid, frame.slab_mm, frame.projection, coarse]);
-    if (key === this.#key) return;
+    if (key === this.#key) return false;
     this.#key = key;
     this.#isCoarse = coarse;
     const start = performance.now();
@@ -104,6 +109,7 @@ export class PlaneDrawing {
     else if (coarse) this.#coarsely(volume, grid);
     else this.#plane.sample(this.#sharpest(volume, grid), grid, this.sampled);
     if (!coarse) this.#fullMs = performance.now() - start;
+    return true;
   }
 
   #project(volume: Voxels, grid: PlaneGrid, plane: { through: Vector; right: Vector; down: Vector }, normal: Vector, coarsening: number): void {

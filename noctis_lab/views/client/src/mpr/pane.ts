@@ -4,21 +4,19 @@ import type { StackDescription, Transport } from "../ground/transport";
 import { CanvasSize } from "../viewer/canvasSize";
 import { axesOf, mirrored, turned } from "../viewer/geometry";
 import type { Memory, Pane, PaneEvents, Telling } from "../viewer/pane";
-import { formatAtScale, formatNumber } from "../ground/numbers";
+import { formatAtScale } from "../ground/numbers";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from "../viewer/state";
 import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "../viewer/windowing";
-import { Crosshair, type CrosshairHost } from "./crosshair";
+import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
 import { PlaneDrawing } from "./drawing";
-import { indexAt } from "./geometry";
 import { handleKey } from "./keys";
-import { type Change, type MprModel, normalOf, obliquity, type PlaneFrame, type PlaneName } from "./model";
-import { INSIDE, valueAt } from "./plane";
-import { PlaneStage, projectionName } from "./planeStage";
+import { type Change, type MprModel, normalOf, type PlaneFrame, type PlaneName } from "./model";
+import { PlaneStage } from "./planeStage";
+import { probeAt, wordsOf } from "./words";
 import type { Projection } from "./slab";
 import { dot, minus, plus, scaled, type Vector } from "./vectors";
 
 const REST_MS = 150;
-const WHOLE = 1e-4;
 
 export interface PlaneEvents extends PaneEvents {
   onMaximise(): void;
@@ -51,7 +49,7 @@ export class PlanePane implements Pane, CrosshairHost {
     });
     this.#drawing = new PlaneDrawing(this.#stage.canvas, model, name);
     this.#size = new CanvasSize(this.#stage.element, () => this.#onSize());
-    this.#listenToShift();
+    followShift(this, () => this.#crosshair.isDragging);
     this.element.addEventListener("keydown", (event) => handleKey(event, this));
     if (state.window) model.window = state.window;
     if (state.inverted !== undefined) model.inverted = state.inverted;
@@ -200,26 +198,9 @@ export class PlanePane implements Pane, CrosshairHost {
   }
 
   probe(x: number, y: number): Probe | null {
-    const { volume, stack } = this.model;
-    if (volume === null || stack === null) return null;
-    const place = this.toPlane(x, y);
-    const { slab_mm, projection } = this.model.planes[this.name];
-    const { value, note } = slab_mm > 0 ? { value: this.#projected(x, y), note: `${projectionName(projection)} of ${formatNumber(slab_mm, 1)} mm` } : this.#valueAt(place);
-    if (!Number.isFinite(value)) return null;
-    return { values: [Number((value * volume.slope + volume.intercept).toPrecision(8))], units: stack.units, voxel: null, patient_mm: [...place] as Point, ...(note === "" ? {} : { note }) };
-  }
-
-  #projected(x: number, y: number): number {
     const { columns, values } = this.#drawing.sampled;
-    return values[Math.floor(y * this.pixelRatio) * columns + Math.floor(x * this.pixelRatio)] ?? NaN;
-  }
-
-  #valueAt(place: Vector): { value: number; note: string } {
-    const { volume } = this.model;
-    if (volume === null) return { value: NaN, note: "" };
-    const { value, cover } = valueAt(volume, place);
-    const isVoxel = indexAt(volume.geometry, place).every((part) => Math.abs(part - Math.round(part)) < WHOLE);
-    return { value: cover === INSIDE ? value : NaN, note: isVoxel ? "" : "interpolated" };
+    const shown = values[Math.floor(y * this.pixelRatio) * columns + Math.floor(x * this.pixelRatio)] ?? NaN;
+    return probeAt(this.model, this.name, this.toPlane(x, y), shown);
   }
 
   showTitle(): void {
@@ -503,43 +484,11 @@ export class PlanePane implements Pane, CrosshairHost {
 
   #caption(window_: Window | null): void {
     const { model, name } = this;
-    const frame = model.planes[name];
-    const lean = obliquity(name, frame);
-    const axis = { axial: 2, coronal: 1, sagittal: 0 }[name];
-    const at = model.crosshair[axis] as number;
-    const where = lean < 0.05 ? `${("LPH"[axis] as string).replace(/./, (letter) => (at < 0 ? ("RAF"[axis] as string) : letter))} ${formatNumber(Math.abs(at), 1, { fixed: true })} mm` : `oblique ${formatNumber(lean, 1)}°`;
-    const slab = frame.slab_mm > 0 ? ` · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : "";
     const numbers = window_ === null || name !== "axial" ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
-    this.#stage.caption(where + slab, frame, numbers);
+    this.#stage.caption(wordsOf(name, model.planes[name], model.crosshair), model.planes[name], numbers);
     const { right, down } = this.axes;
     this.#stage.letters(right, down);
     this.#stage.bar(this.scale, this.#size.width / this.pixelRatio);
     this.#stage.badges(name === "axial" ? model.badges : []);
-  }
-
-  /** Shift and the mouse move the crosshair, with no button or with one. */
-  #listenToShift(): void {
-    const { element } = this;
-    const follow = (event: PointerEvent): void => {
-      const box = element.getBoundingClientRect();
-      this.model.setDragging(true);
-      this.model.moveTo(this.toPlane(event.clientX - box.left, event.clientY - box.top));
-      clearTimeout(this.#restTimer);
-      this.#restTimer = window.setTimeout(() => {
-        this.model.setDragging(false);
-        this.#tell("now");
-      }, REST_MS);
-    };
-    element.addEventListener("pointermove", (event) => {
-      if (!event.shiftKey || this.#crosshair.isDragging || this.model.volume === null) return;
-      follow(event);
-    });
-    element.addEventListener("pointerdown", (event) => {
-      const isControl = event.target instanceof Element && event.target.closest("button, .hit") !== null;
-      if (!event.shiftKey || event.button !== 0 || isControl || this.model.volume === null) return;
-      event.stopImmediatePropagation();
-      element.focus({ preventScroll: true });
-      follow(event);
-    });
   }
 }

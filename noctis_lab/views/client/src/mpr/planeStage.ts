@@ -39,6 +39,9 @@ export class PlaneStage {
   readonly #header: HTMLElement;
   readonly #window = el("div", { class: "ct bl" });
   #badgeKey = "";
+  #on = "";
+  #barKey = "";
+  #letterKey = "";
 
   constructor(readonly name: PlaneName, over: SVGElement, events: PlaneStageEvents) {
     this.#header = el("div", { class: "ct tl plane-head" }, el("div", { class: "row g2" },
@@ -92,6 +95,8 @@ export class PlaneStage {
     this.#words.textContent = words;
     this.#window.textContent = window_;
     const on = slab_mm > 0 ? projection : "off";
+    if (on === this.#on) return;
+    this.#on = on;
     this.element.classList.toggle("slab", slab_mm > 0);
     for (const button of this.#switch.querySelectorAll<HTMLElement>("button")) {
       button.classList.toggle("on", button.dataset["how"] === on);
@@ -100,6 +105,9 @@ export class PlaneStage {
   }
 
   letters(right: Vector, down: Vector): void {
+    const key = [...right, ...down].join();
+    if (key === this.#letterKey) return;
+    this.#letterKey = key;
     const { left, right: east, top, bottom } = this.#letters;
     const named = (direction: Vector): string => letters([...direction] as [number, number, number]);
     [east.textContent, left.textContent] = [named(right), named(scaled(right, -1))];
@@ -108,6 +116,9 @@ export class PlaneStage {
 
   /** Draw a bar of whole centimetres; `scale` is CSS px per mm. */
   bar(scale: number, width: number): void {
+    const key = `${scale} ${width}`;
+    if (key === this.#barKey) return;
+    this.#barKey = key;
     const length_mm = scaleBarLength(scale, Math.min(width * 0.24, 240));
     this.#scale.replaceChildren();
     if (length_mm === null) return;

@@ -17,7 +17,7 @@ import { LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
-import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
+import { type Link, type PaneState, paneStateOf, sameView, sameWindow, type ViewState, type Window } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -73,6 +73,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   readonly #unfollow: () => void;
   readonly #planePanel = new PlanePanel(() => this.#report());
   #mpr: MprModel | null = null;
+  #showing = 0;
+  /** A plane that moves keeps its window: its panel need not be drawn anew. */
+  #windowShown: Window | null = null;
   #pointer: { pane: Pane; x: number; y: number } | null = null;
   #link = NOT_LINKED;
   readonly #linker = new Linker();
@@ -177,6 +180,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.grid.close();
     clearTimeout(this.#restTimer);
     cancelAnimationFrame(this.#drawing);
+    cancelAnimationFrame(this.#showing);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
   }
@@ -214,7 +218,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
       onChange: () => { if (isActive()) this.#onChange(); },
       onPainted: () => {
         if (isActive()) this.#onPainted();
-        this.#showPlanes();
+        // Once for the three planes of a frame of the screen.
+        if (this.#showing === 0) this.#showing = requestAnimationFrame(() => this.#showPlanes());
       },
     });
     const progress = el("div", { class: "badge info progress", hidden: true });
@@ -225,6 +230,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   /** The panel of the planes, where there are any. */
   #showPlanes(): void {
+    this.#showing = 0;
     this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
   }
 
@@ -368,7 +374,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   #onChange(): void {
     if (this.grid.panes.length > 1) this.#linker.follow(this.viewer, this.grid.panes, this.#link);
     this.#toolbar.refresh();
-    this.#windowPanel?.refresh();
+    if (this.viewer.kind !== "plane" || !sameWindow(this.viewer.window, this.#windowShown)) this.#windowPanel?.refresh();
+    this.#windowShown = this.viewer.window;
     this.#drawProbe();
   }
 
