@@ -4,6 +4,7 @@ import { badgesOf, geometryOf, isRefusal, placeAt, type VolumeGeometry } from ".
 import { decodeMpr, encodeMpr } from "../src/mpr/address";
 import { MprModel, normalOf, obliquity } from "../src/mpr/model";
 import { valueAt } from "../src/mpr/plane";
+import { probeAt, pythonOf, wordsOf } from "../src/mpr/words";
 import { dot } from "../src/mpr/vectors";
 import { keptAs, reduced, reduceSlice, Volume, VolumeLoader } from "../src/mpr/volume";
 import { FrameStore } from "../src/viewer/frames";
@@ -198,5 +199,25 @@ describe("planes in an address", () => {
 
   it.each(["", "1:2,,,", "1:2:3,,", "1:2:3,1:0:0:,,", "1:2:3,0:0:0:0:1:0:,,", "1:2:3,:m-4,,", "1:2:3,:q4,,", "1:2:3,:m9999,,", "1:2:1e9,,,", "1:2:NaN,,,", "1:2:3,:m,,"])("that are unsound are none: %s", (text) => {
     expect(decodeMpr(text)).toBeNull();
+  });
+});
+
+describe("a plane in words", () => {
+  it("says where it lies, how thick it is, and how a value came about", async () => {
+    const model = new MprModel(transportOf(), "1.2");
+    model.listen(() => undefined);
+    await model.load();
+    await new Promise((done) => setTimeout(done, 20));
+    expect(wordsOf("axial", model.planes.axial, model.crosshair)).toBe("H 4.0 mm");
+    expect(wordsOf("sagittal", model.planes.sagittal, model.crosshair)).toBe("R 7.5 mm");
+    expect(pythonOf("coronal", model)).toBe('reslice(centre_mm=(-7.55, -17.75, 4), normal="coronal")');
+    expect(probeAt(model, "axial", [-10 + 3 * 0.7, -20 + 0.9, 4], NaN)).toMatchObject({ values: [203], units: "HU", voxel: null });
+    expect(probeAt(model, "axial", [-10 + 3.5 * 0.7, -20, 5], NaN)).toMatchObject({ values: [253.5], note: "interpolated" });
+    expect(probeAt(model, "axial", [500, 0, 0], NaN)).toBeNull();
+    model.turn("axial", [1, 0, 0], 0.2);
+    model.setPlane("axial", { slab_mm: 12, projection: "mean" });
+    expect(wordsOf("axial", model.planes.axial, model.crosshair)).toBe("oblique 11.5° · Mean 12 mm");
+    expect(probeAt(model, "axial", model.crosshair, 77)).toMatchObject({ values: [77], note: "Mean of 12 mm" });
+    expect(pythonOf("axial", model)).toBe('slab(thickness_mm=12, how="mean", centre_mm=(-7.55, -17.75, 4), normal=(0, -0.1986693, 0.9800666), up=(0, -0.9800666, -0.1986693))');
   });
 });

@@ -81,8 +81,8 @@ export class MprModel {
   #staleTimer = 0;
 
   constructor(
-    readonly transport: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
-    readonly known: { stack: StackDescription; store: FrameStore | null } | null = null,
+    public transport: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
+    private known: { stack: StackDescription; store: FrameStore | null } | null = null,
   ) {
     this.#wanted = state;
   }
@@ -135,9 +135,10 @@ export class MprModel {
   }
 
   /** Show another series in all planes, from its own beginning. */
-  open(SeriesInstanceUID: string): void {
+  open(SeriesInstanceUID: string, transport = this.transport): void {
     if (SeriesInstanceUID === this.SeriesInstanceUID) return;
     this.SeriesInstanceUID = SeriesInstanceUID;
+    this.transport = transport;
     this.#loader?.close();
     [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
     [this.planes, this.zoom, this.inverted] = [defaultPlanes(), 1, false];
@@ -180,7 +181,8 @@ export class MprModel {
       if (before === null) this.crosshair = placeAt(geometry, (geometry.columns - 1) / 2, (geometry.rows - 1) / 2, Math.floor((geometry.frames.length - 1) / 2));
       if (this.#wanted !== null) this.restore(this.#wanted);
       this.#wanted = null;
-      const store = this.known !== null && this.known.stack === stack ? this.known.store : null;
+      const store = this.known?.stack === stack ? this.known.store : null;
+      this.known = null; // its frames are the volume's now
       this.#loader = new VolumeLoader(this.volume, this.transport, {
         onLanded: (slices) => this.#say("landed", slices),
         onFailed: (message) => this.#fail(message),

@@ -2,10 +2,10 @@
 import type { Probe, Vector as Point } from "../ground/plane";
 import { formatNumber } from "../ground/numbers";
 import { indexAt } from "./geometry";
-import { type MprModel, obliquity, type PlaneFrame, type PlaneName } from "./model";
+import { type MprModel, normalOf, obliquity, ORTHOGONAL, type PlaneFrame, type PlaneName } from "./model";
 import { INSIDE, valueAt } from "./plane";
 import { projectionName } from "./planeStage";
-import type { Vector } from "./vectors";
+import { scaled, type Vector } from "./vectors";
 
 /** Indices this near to whole numbers are a voxel's. */
 const WHOLE = 1e-4;
@@ -19,6 +19,16 @@ export function wordsOf(name: PlaneName, frame: PlaneFrame, crosshair: Vector): 
   const letter = (at < 0 ? "RAF" : "LPH").charAt(axis);
   const where = lean < 0.05 ? `${letter} ${formatNumber(Math.abs(at), 1, { fixed: true })} mm` : `oblique ${formatNumber(lean, 1)}°`;
   return frame.slab_mm > 0 ? `${where} · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : where;
+}
+
+/** Return the plane as a call of `reslice`, or of `slab` where it is thick. */
+export function pythonOf(name: PlaneName, { planes, crosshair }: Pick<MprModel, "planes" | "crosshair">): string {
+  const frame = planes[name];
+  const tuple = (vector: Vector): string => `(${vector.map((part) => Number(part.toPrecision(7)) + 0).join(", ")})`;
+  const isOblique = obliquity(name, frame) > 1e-6 || frame.right.some((part, i) => part !== ORTHOGONAL[name].right[i]);
+  const lie = isOblique ? `normal=${tuple(normalOf(frame))}, up=${tuple(scaled(frame.down, -1))}` : `normal="${name}"`;
+  const place = `centre_mm=${tuple(crosshair)}, ${lie}`;
+  return frame.slab_mm > 0 ? `slab(thickness_mm=${frame.slab_mm}, how="${frame.projection}", ${place})` : `reslice(${place})`;
 }
 
 /** Return what stands at a place of a plane; `shown` is the projection on the canvas there, which a slab tells instead. */

@@ -10,6 +10,7 @@ import { MprModel, type PlaneName } from "../mpr/model";
 import { PlanePane } from "../mpr/pane";
 import { PLANE_HINT } from "../mpr/keys";
 import { PlanePanel } from "../mpr/panel";
+import { pythonOf } from "../mpr/words";
 import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import { Input, type InputHost, type Tool } from "./input";
@@ -156,7 +157,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   openSeries(place: SeriesPlace): void {
     const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
-    this.viewer.open(place.SeriesInstanceUID, place);
+    const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
+    (images ?? this.viewer).open(place.SeriesInstanceUID, place);
+    if (images) this.#mpr?.open(place.SeriesInstanceUID, images.transport);
     this.#markSeries();
     this.options.onOpen?.(place);
   }
@@ -348,7 +351,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
     const study = this.options.StudyInstanceUID;
     const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${state.SeriesInstanceUID}"`];
-    void copyText(`lab.series(${where.join(", ")}).one().view().at(${parts.join(", ")})`)
+    const series = `lab.series(${where.join(", ")}).one()`;
+    void copyText(this.viewer instanceof PlanePane ? `${series}.load().dicom.${pythonOf(this.viewer.name, this.viewer.model)}` : `${series}.view().at(${parts.join(", ")})`)
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
