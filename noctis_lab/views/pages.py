@@ -19,6 +19,7 @@ from panel.io.fastapi import add_applications
 from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
+from noctis_lab.views.status import find_named_root
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -98,8 +99,10 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
 
     def viewer() -> Viewable:
         StudyInstanceUID = pn.state.route_params["StudyInstanceUID"]
-        _dress(shell, lab, visit(), page="viewer", identity=_identity(lab, StudyInstanceUID))
-        return _viewer_body(lab, StudyInstanceUID, _asked_uid("series"), _asked_uid("compare"))
+        visitor = visit()
+        _dress(shell, lab, visitor, page="viewer", identity=_identity(lab, StudyInstanceUID))
+        asked, compare = _asked_uid("series"), _asked_uid("compare")
+        return _viewer_body(lab, visitor.principal, StudyInstanceUID, asked, compare)
 
     app.mount(ASSETS_PATH, StaticFiles(directory=_STATIC), name="assets")
     add_applications(
@@ -199,7 +202,7 @@ def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
 
 
 def _viewer_body(
-    lab: Lab, StudyInstanceUID: str, asked: str | None, compare: str | None
+    lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None, compare: str | None
 ) -> Viewable:
     from noctis_lab.views.state import ViewerState
     from noctis_lab.views.viewer import SeriesView
@@ -216,6 +219,7 @@ def _viewer_body(
         # Whether it may be seen is the API's to say, of which the client asks its series.
         compare=compare if compare and compare != StudyInstanceUID else "",
         api_base=API_PATH,
+        root=find_named_root(lab.settings, principal) or "",
         sizing_mode="stretch_both",
         margin=0,
     )

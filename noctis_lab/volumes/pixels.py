@@ -17,6 +17,7 @@ from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
@@ -54,8 +55,10 @@ __all__ = [
     "FrameDescription",
     "NamedWindow",
     "StackDescription",
+    "count_frames",
     "describe_stack",
     "encode_frames",
+    "find_shown_frames",
     "read_stored",
 ]
 
@@ -90,6 +93,7 @@ class NamedWindow:
     width: float
     name: str
     function: str  # VOILUTFunction
+    is_stated: bool  # by the data set; else computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,8 @@ class StackDescription:
     windows: tuple[NamedWindow, ...]
     frames: tuple[FrameDescription, ...]
     corner: Corner
+    #: Stored values that are padding, (lowest, highest), as the middle frame's instance says.
+    padding: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -184,7 +190,14 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         windows=_windows(handle, header, middle),
         frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
         corner=_corner(header, series),
+        padding=None if header is None or luts else find_padding(header),
     )
+
+
+def count_frames(handle: Handle, reference: str) -> int:
+    """Return how many frames `describe_stack` describes; raises as it does."""
+    _, view = _find_view(handle, reference)
+    return len(view.frames)
 
 
 def encode_frames(
@@ -273,6 +286,18 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(
         stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
     )
+
+
+def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[Frame, ...]]:
+    """Return a series, and its frames in the order in which they are shown.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels
+        As `describe_stack`.
+    """
+    series, view = _find_view(handle, reference)
+    return series, view.frames
 
 
 def _badges(
@@ -414,7 +439,7 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
     stated = () if header is None else find_windows(header)
     if stated:
         return tuple(
-            _named(window, window.explanation or f"Window {number}")
+            _named(window, window.explanation or f"Window {number}", is_stated=True)
             for number, window in enumerate(stated, start=1)
         )
     if middle.is_color:
@@ -423,12 +448,17 @@ def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[Name
         shown = _read_shown(handle, middle.row, middle.index)
     except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
+    computed = window_of_values(to_float32(shown, middle.facts.rescale))
+    return (_named(computed, "Computed", is_stated=False),)
 
 
-def _named(window: Window, name: str) -> NamedWindow:
+def _named(window: Window, name: str, *, is_stated: bool) -> NamedWindow:
     return NamedWindow(
-        center=window.center, width=window.width, name=name, function=window.function.value
+        center=window.center,
+        width=window.width,
+        name=name,
+        function=window.function.value,
+        is_stated=is_stated,
     )
 
 

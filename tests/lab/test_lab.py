@@ -18,13 +18,14 @@ import noctis_lab as nl
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
     CannotExport,
+    FrameNotFound,
     LabClosed,
     NotUnique,
     QueryError,
     SeriesNotFound,
     SettingsError,
 )
-from noctis_lab.lab import Lab, open_lab
+from noctis_lab.lab import Lab, Series, open_lab
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.export import read_netcdf
 from tests.lab.filling import fill
@@ -259,6 +260,28 @@ def test_a_forked_lab_opens_its_own_archive(lab: Lab) -> None:
     assert len(lab.series()) == 3
 
 
+def test_columns_of_a_row_are_attributes(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    study = lab.studies(PatientID="B").one()
+    instance = series.instances[0]
+    assert (series.Modality, series.SeriesDescription) == ("CT", EVIL)
+    assert series.instance_count == series.row.instance_count == 4
+    assert (study.PatientID, study.StudyDate) == ("B", "20260201")
+    assert instance.InstanceNumber == instance.row.InstanceNumber
+    assert {"Modality", "load"} <= set(dir(series))
+    assert "PatientID" in dir(study)
+
+
+def test_what_is_no_column_is_told_what_there_is(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    with pytest.raises(AttributeError, match=r"no attribute 'KVP': .*Modality.* series\.tags\(\)"):
+        series.KVP  # noqa: B018
+    assert not hasattr(series, "_repr_latex_")
+    gone = Series(lab, "1.2.3", "1.2")
+    with pytest.raises(SeriesNotFound):
+        gone.Modality  # noqa: B018
+
+
 def test_view_asks_the_viewer_by_name(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("noctis_lab.views.viewer")
     import noctis_lab.views.viewer as viewer
@@ -267,6 +290,14 @@ def test_view_asks_the_viewer_by_name(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     shown = lab.series(PatientID="B").one().view()
     assert type(shown).__module__.startswith("noctis_lab.views")
     assert "noctis_lab.views.viewer" in sys.modules
+
+
+@pytest.mark.parametrize("index", [4, 12, -1])
+def test_a_view_refuses_at_once_a_frame_that_there_is_not(lab: Lab, index: int) -> None:
+    view = lab.series(PatientID="B").one().view().at(index=3)
+    with pytest.raises(FrameNotFound, match=rf"expected an index of 0 to 3, came {index};"):
+        view.at(index=index, inverted=True)
+    assert (view.state.index, view.state.inverted) == (3, False)
 
 
 def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(

@@ -29,6 +29,8 @@ export interface NamedWindow {
   width: number;
   name: string;
   function: WindowFunction;
+  /** Whether the data set proposes it; else it was computed from the pixels. */
+  is_stated: boolean;
 }
 
 /** What a series is, as `volumes/pixels.describe_stack` says it; no pixels. */

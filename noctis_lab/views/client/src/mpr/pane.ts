@@ -6,7 +6,7 @@ import { axesOf, mirrored, turned } from "../viewer/geometry";
 import type { Memory, Pane, PaneEvents, Telling } from "../viewer/pane";
 import { formatAtScale } from "../ground/numbers";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from "../viewer/state";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "../viewer/windowing";
+import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
 import { PlaneDrawing } from "./drawing";
 import { handleKey } from "./keys";
@@ -283,13 +283,12 @@ export class PlanePane implements Pane, CrosshairHost {
     if (volume !== null && this.#drawing.grid !== null) this.setWindow(windowFromPixels(values.subarray(0, columns * rows), volume.slope, volume.intercept));
   }
 
-  cycleWindows(): string | null {
-    const windows = this.stack?.windows ?? [];
-    this.#windowTurn += 1;
-    const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
-    if (next === undefined) return null;
-    this.setWindow(statedWindow(next));
-    return next.name;
+  cycleWindows(): string {
+    if (this.stack === null) return "";
+    const { turn, window, words } = nextOwnWindow(this.stack.windows, this.#windowTurn, this.window, this.model.defaultWindow);
+    this.#windowTurn = turn;
+    this.setWindow(window);
+    return words;
   }
 
   invert(): void {

@@ -17,7 +17,9 @@ import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
+import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
+import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
 import { type Link, type PaneState, paneStateOf, sameView, sameWindow, type ViewState, type Window } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
@@ -37,8 +39,14 @@ export interface MountOptions {
   series?: SeriesSource | null;
   /** A study to compare with: its series stand below in the strip. */
   compare?: string;
+  /** Where views are saved under a name. */
+  sessions?: SessionStore | null;
+  /** A session of another study is opened here. */
+  onOtherStudy?(session: SavedSession): void;
   /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
   isArranged?: boolean;
+  /** The archive's folder, where code has to name it. */
+  root?: string | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -62,6 +70,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   tool: Tool = "window";
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
+  readonly sessions: SessionMenu | null;
   readonly #status: StatusLine;
   readonly #toolbar: Toolbar;
   readonly #help: HelpSheet;
@@ -92,6 +101,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
     adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss);
     this.#status = new StatusLine(() => this.onHelp());
+    this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
@@ -152,6 +162,14 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   restore(state: ViewState): void {
     this.apply(state);
     this.#said = null;
+  }
+
+  openSession(session: SavedSession): void {
+    if (session.StudyInstanceUID !== this.options.StudyInstanceUID) this.options.onOtherStudy?.(session);
+    else {
+      this.restore(session.state);
+      this.viewer.focus();
+    }
   }
 
   openSeries(place: SeriesPlace): void {
@@ -348,11 +366,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
-    const parts = [`index=${state.index ?? 0}`, ...(window_ ? [`window=${pythonWindow(window_)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-    const study = this.options.StudyInstanceUID;
-    const where = [...(study ? [`StudyInstanceUID="${study}"`] : []), `SeriesInstanceUID="${state.SeriesInstanceUID}"`];
-    const series = `lab.series(${where.join(", ")}).one()`;
-    void copyText(this.viewer instanceof PlanePane ? `${series}.load().dicom.${pythonOf(this.viewer.name, this.viewer.model)}` : `${series}.view().at(${parts.join(", ")})`)
+    const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
+    const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
+    void copyText(pythonOfView(state, window_, study, this.options.root ?? null, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -443,11 +459,6 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
-}
-
-/** A window as Python's `at` takes it: the function is said where it is not LINEAR. */
-function pythonWindow({ center, width, function: voi }: Window): string {
-  return voi === "LINEAR" ? `(${center}, ${width})` : `(${center}, ${width}, "${voi}")`;
 }
 
 /** Return what the panes show, where the active one's part stands at the top level. */

@@ -2,6 +2,7 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { PLANE_KEYS } from "../mpr/keys";
+import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
 
@@ -13,7 +14,7 @@ const SHEET: [string, Line[]][] = [
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
-    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], "the series' own windows in turn"], [["i"], "invert"],
+    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], OWN_WINDOWS], [["i"], "invert"],
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],

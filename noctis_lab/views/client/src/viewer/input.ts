@@ -214,10 +214,7 @@ export class Input {
     c: () => this.host.viewer.toggleCine(),
     " ": () => this.host.viewer.reset(),
     "0": () => this.host.viewer.autoWindow(),
-    d: () => {
-      const name = this.host.viewer.cycleWindows();
-      this.host.onSay(name === null ? "The series states no window" : `Window ${name}`);
-    },
+    d: () => this.host.onSay(this.host.viewer.cycleWindows()),
     ...Object.fromEntries(LINKS.map(({ name, key }) => [key, () => this.host.toggleLink(name)])),
     "?": () => this.host.onHelp(),
     Escape: () => this.#cancelDrag() || this.host.onEscape(),

@@ -5,6 +5,7 @@ import { decodeView, encodeView, NoView } from "./address";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import type { SeriesPlace } from "./seriesStrip";
+import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
@@ -29,6 +30,8 @@ interface SeriesModel extends ComponentModel {
   compare: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
   api_base: string;
+  /** The archive's folder where code has to name it, or empty. */
+  root: string;
 }
 
 interface RenderArguments {
@@ -92,6 +95,8 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
+    onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };
       if (isPage) keepStateInAddress(state);

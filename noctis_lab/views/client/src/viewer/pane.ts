@@ -83,7 +83,7 @@ export interface Pane {
   setWindow(window: Window | null, telling?: Telling): void;
   preset(key: string): boolean;
   autoWindow(): void;
-  cycleWindows(): string | null;
+  cycleWindows(): string;
   invert(): void;
   turn(clockwise: boolean): void;
   mirror(direction: "horizontal" | "vertical"): void;

@@ -7,10 +7,13 @@ import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
 import type { Pane } from "./pane";
+import type { SessionMenu } from "./sessions";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
 
 export interface ToolbarHost extends LinkHost {
+  /** Where views are saved; null where they are not. */
+  readonly sessions: SessionMenu | null;
   /** The pane that the tools act on. */
   readonly viewer: Pane;
   readonly grid: Grid;
@@ -96,6 +99,11 @@ export class Toolbar {
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
+    if (host.sessions !== null) {
+      this.#menus.push(host.sessions.menu);
+      this.tooltip.attach(host.sessions.button, { name: "Sessions", hint: "save what is in view, open what was saved" });
+      this.element.append(host.sessions.button);
+    }
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
     } else {

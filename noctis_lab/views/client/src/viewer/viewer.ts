@@ -12,7 +12,7 @@ import { type Frame, Renderer } from "./renderer";
 import { geometryOf, planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowOfFrame } from "./windowing";
+import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, statedWindow, windowOfFrame } from "./windowing";
 
 const REST_MS = 150;
 
@@ -30,6 +30,7 @@ export class Viewer implements Pane {
   #repaint = 0;
   #restTimer = 0;
   #defaultWindow: Window | null = null;
+  /** Which of the image's own windows was in use last. */
   #windowTurn = 0;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
@@ -203,14 +204,13 @@ export class Viewer implements Pane {
     if (window_ !== null) this.setWindow(window_);
   }
 
-  /** Take the next of the windows that the series states. */
-  cycleWindows(): string | null {
-    const windows = this.#stack?.windows ?? [];
-    const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
-    if (next === undefined) return null;
-    this.#windowTurn += 1;
-    this.setWindow(statedWindow(next));
-    return next.name;
+  /** Take the image's own window, or the next of them; returns what there is to say of it. */
+  cycleWindows(): string {
+    if (this.#stack === null) return "";
+    const { turn, window, words } = nextOwnWindow(this.#stack.windows, this.#windowTurn, this.window, this.#defaultWindow);
+    this.#windowTurn = turn;
+    this.setWindow(window);
+    return words;
   }
 
   invert(): void {
@@ -254,10 +254,8 @@ export class Viewer implements Pane {
 
   /** Show one voxel column on so many device pixels: 1 is the values themselves. */
   setScale(pixels: number): void {
-    const shape = this.#shape();
-    if (shape === null || this.#stack === null) return;
-    const { width, height } = this.#size;
-    this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
+    const [shape, { width, height }] = [this.#shape(), this.#size];
+    if (shape !== null && this.#stack) this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
   }
 
   goTo(plane: PlaneGeometry): void {
@@ -357,8 +355,7 @@ export class Viewer implements Pane {
   #onUndescribed(error: unknown): void {
     this.#store?.close();
     this.#store = null;
-    const hasNothing = error instanceof TransportError && error.status === 422;
-    if (hasNothing) {
+    if (error instanceof TransportError && error.status === 422) {
       this.stage.notice("No image to show", messageOf(error));
       this.#report();
     } else this.stage.notice("This series could not be opened", messageOf(error), () => this.#load());
@@ -370,7 +367,6 @@ export class Viewer implements Pane {
     if (before === null) {
       const [first] = stack.windows;
       if (first) this.#defaultWindow = statedWindow(first);
-      this.#windowTurn = first ? 1 : 0;
     } else {
       this.#follow(before, stack);
     }

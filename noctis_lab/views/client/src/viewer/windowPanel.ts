@@ -5,7 +5,7 @@ import { formatAtScale } from "../ground/numbers";
 import { histogramOf, ticksBetween } from "./histogram";
 import type { Pane } from "./pane";
 import type { Window } from "./state";
-import { choicesFor, isLeastWhite, makeWindow, roundWindow } from "./windowing";
+import { choicesFor, isLeastWhite, makeWindow, OWN_WINDOWS, roundWindow } from "./windowing";
 
 const WIDTH = 312;
 const HEIGHT = 72;
@@ -28,7 +28,7 @@ export class WindowPanel {
 
   constructor(readonly host: { readonly viewer: Pane }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
-    const reset = el("button", { class: "ib s", "aria-label": "The series' own window", title: "The series' own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
+    const reset = el("button", { class: "ib s", "aria-label": "The image's own window", title: "The image's own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
     this.element.append(
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
@@ -56,12 +56,12 @@ export class WindowPanel {
   describe(): void {
     const { stack } = this.viewer;
     const choices = stack === null ? [] : choicesFor(stack);
-    const firstStated = choices.length - (stack?.windows.length ?? 0);
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
-      ...choices.map(({ name, key, window: { width, center }, window: window_ }, i) => button(name, i === firstStated ? "d" : key,
-        `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`, () => this.viewer.setWindow(window_))),
+      ...choices.map(({ name, key, window: window_ }) => button(name, key,
+        `Width ${formatAtScale(window_.width, window_.width)}, level ${formatAtScale(window_.center, window_.width)}${key === "d" ? `; d: ${OWN_WINDOWS}` : ""}`,
+        () => this.viewer.setWindow(window_))),
       button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
     this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
     this.element.classList.toggle("void", stack === null);

@@ -1,7 +1,7 @@
 /** VOI windows: PS3.3 C.11.2.1.2 in 8 bits, the presets, and a window from the pixels themselves. */
 import type { FrameDescription, NamedWindow, StackDescription, WindowFunction } from "../ground/transport";
 import type { Frame } from "./renderer";
-import type { Window } from "./state";
+import { sameWindow, type Window } from "./state";
 
 /** grey = value · gain + offset, or 255 / (1 + exp(−that)) for a sigmoid; clamped to 0 … 255, then floor(grey + 0.5). */
 export interface Ramp {
@@ -79,6 +79,9 @@ export function statedWindow(stated: Pick<NamedWindow, "center" | "width" | "fun
   return makeWindow(stated.center, stated.width, stated.function);
 }
 
+/** What the key `d` gives, in the one wording that sheet, panel and documentation share. */
+export const OWN_WINDOWS = "the image's own window, then its others in turn";
+
 /** A window to choose by name, and its key where it has one. */
 export interface WindowChoice {
   name: string;
@@ -86,12 +89,30 @@ export interface WindowChoice {
   window: Window;
 }
 
-/** Return what there is to choose from: the presets, then the windows that the series states. */
+/** Return what there is to choose from: the presets, then the image's own windows. */
 export function choicesFor(stack: StackDescription): WindowChoice[] {
   return [
     ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width) })),
-    ...stack.windows.map((stated, i) => ({ name: stated.name || `Stated window ${i + 1}`, key: "", window: statedWindow(stated) })),
+    ...stack.windows.map((own, i) => ({ name: own.name || `Window ${i + 1}`, key: i === 0 ? "d" : "", window: statedWindow(own) })),
   ];
+}
+
+/**
+ * Return the image's own window to go to from a window in use, and what to say of it: the first, or the one after
+ * that of the last turn where that is in use still. Where the image states none, the one that it was opened with.
+ */
+export function nextOwnWindow(
+  windows: readonly NamedWindow[], turn: number, inUse: Window | null, opened: Window | null,
+): { turn: number; window: Window | null; words: string } {
+  const last = windows[turn];
+  const next = last && sameWindow(statedWindow(last), inUse) ? (turn + 1) % windows.length : 0;
+  const own = windows[next];
+  if (own?.is_stated) {
+    const words = windows.length > 1 ? `${own.name}: window ${next + 1} of the image's own ${windows.length}` : `${own.name}: the image's only own window`;
+    return { turn: next, window: statedWindow(own), words };
+  }
+  const window = own ? statedWindow(own) : opened;
+  return { turn: 0, window, words: window ? "The image states no window: as it was opened" : "Colours have no window" };
 }
 
 /** From this span on LINEAR's half steps are too small to be seen. */
