@@ -65,6 +65,8 @@ export interface Probe {
   voxel: [number, number, number] | null;
   /** Patient LPS, mm. */
   patient_mm: Vector | null;
+  /** How the value came about, where it is no voxel's own: "interpolated". */
+  note?: string;
 }
 
 /** Return the patient's LPS millimetres of a (column, row). */

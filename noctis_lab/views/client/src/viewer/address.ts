@@ -1,4 +1,5 @@
 /** The view in the page's address: everything that `ViewState` holds, short, after the #. Pure. */
+import { decodeMpr, encodeMpr } from "../mpr/address";
 import { layoutOf } from "./grid";
 import { defaultState, type Link, MAX_ZOOM, MIN_ZOOM, type PaneState, type ViewState, type Window } from "./state";
 import type { WindowFunction } from "../ground/transport";
@@ -41,7 +42,7 @@ export function encodeView(view: ViewState): string {
   const panes = view.panes.length > 0 ? view.panes : [view];
   return [
     `l=${view.layout}`, ...(view.active > 0 ? [`a=${view.active}`] : []), ...(links ? [`k=${links}`] : []),
-    ...panes.map((pane) => `p=${encodePane(pane)}`),
+    ...(view.mpr ? [`m=${encodeMpr(view.mpr)}`] : []), ...panes.map((pane) => `p=${encodePane(pane)}`),
   ].join("&");
 }
 
@@ -128,5 +129,7 @@ export function decodeView(fragment: string): ViewState | null {
   if (layout.name !== name || panes.length > count || panes[active] === undefined) throw new NoView("its panes do not fit its layout");
   const letters = said.get("k") ?? "";
   const link = Object.fromEntries(LINKS.map(([letter, link_]) => [link_, letters.includes(letter)])) as unknown as Link;
-  return { ...panes[active], layout: name, active, link, panes: count > 1 ? panes : [] };
+  const mpr = said.has("m") ? decodeMpr(said.get("m") ?? "") : undefined;
+  if (mpr === null) throw new NoView("its planes are none");
+  return { ...panes[active], layout: name, active, link, panes: count > 1 ? panes : [], ...(mpr ? { mpr } : {}) };
 }

@@ -5,7 +5,13 @@ import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
 import type { StackDescription, Transport } from "../ground/transport";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
-import { Grid, type GridHost, LAYOUTS } from "./grid";
+import mprCss from "../mpr/mpr.css";
+import { MprModel, type PlaneName } from "../mpr/model";
+import { PlanePane } from "../mpr/pane";
+import { PLANE_HINT } from "../mpr/keys";
+import { PlanePanel } from "../mpr/panel";
+import { pythonOf } from "../mpr/words";
+import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
 import type { MeasurementSource } from "../measure/store";
@@ -17,7 +23,7 @@ import { Linker, referenceLines, whyApart } from "./linking";
 import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
-import { type Link, type PaneState, paneStateOf, sameView, type ViewState } from "./state";
+import { type Link, type PaneState, paneStateOf, sameView, sameWindow, type ViewState, type Window } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -81,6 +87,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   /** One budget for all panes, so that nine take no more than one. */
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
+  readonly #planePanel = new PlanePanel(() => this.#report());
+  #mpr: MprModel | null = null;
+  #showing = 0;
+  /** A plane that moves keeps its window: its panel need not be drawn anew. */
+  #windowShown: Window | null = null;
   #pointer: { pane: Pane; x: number; y: number } | null = null;
   #link = NOT_LINKED;
   readonly #linker = new Linker();
@@ -94,7 +105,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, measureCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
     this.measured = new Measured(this, options.measurements ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
@@ -107,7 +118,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
@@ -127,7 +138,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link };
+    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
   }
 
   get ownsWheel(): boolean {
@@ -145,6 +156,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     else this.grid.activate(active);
     panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
     if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
+    if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
     this.#isHearing = false;
     this.#markSeries();
     this.#toolbar.refresh();
@@ -170,7 +182,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   openSeries(place: SeriesPlace): void {
     const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
-    this.viewer.open(place.SeriesInstanceUID, place);
+    const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
+    (images ?? this.viewer).open(place.SeriesInstanceUID, place);
+    if (images) this.#mpr?.open(place.SeriesInstanceUID, images.transport);
     this.#markSeries();
     this.options.onOpen?.(place);
   }
@@ -195,6 +209,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.measured.close();
     clearTimeout(this.#restTimer);
     cancelAnimationFrame(this.#drawing);
+    cancelAnimationFrame(this.#showing);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
   }
@@ -218,6 +233,35 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     pane.element.append(progress);
     this.#fittings.set(pane, { input: new Input(this, pane), progress });
     return pane;
+  }
+
+  makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
+    const isActive = (): boolean => this.grid.pane === pane;
+    if (this.#mpr === null || this.#mpr.isClosed) {
+      const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
+      const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
+      const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
+      this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
+    }
+    const pane = new PlanePane(name, this.#mpr, state, {
+      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      onChange: () => { if (isActive()) this.#onChange(); },
+      onPainted: () => {
+        if (isActive()) this.#onPainted();
+        // Once for the three planes of a frame of the screen.
+        if (this.#showing === 0) this.#showing = requestAnimationFrame(() => this.#showPlanes());
+      },
+    });
+    const progress = el("div", { class: "badge info progress", hidden: true });
+    pane.element.append(progress);
+    this.#fittings.set(pane, { input: new Input(this, pane), progress });
+    return pane;
+  }
+
+  /** The panel of the planes, where there are any. */
+  #showPlanes(): void {
+    this.#showing = 0;
+    this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
   }
 
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
@@ -248,6 +292,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
     this.#windowPanel?.describe();
+    this.#showPlanes();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
     this.#linker.lead(this.viewer);
@@ -265,7 +310,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   /** Tell Python, unless that is what it knows; nothing before the first image. */
   #report(): void {
     const { state } = this;
-    if (this.#isHearing || this.viewer.stack === null || (this.#said !== null && sameView(state, this.#said))) return;
+    if (this.#isHearing || this.#mpr?.isDragging || this.viewer.stack === null || (this.#said !== null && sameView(state, this.#said))) return;
     this.#said = state;
     this.options.onReport?.(state);
   }
@@ -301,6 +346,14 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.grid.arrange((LAYOUTS[(at + LAYOUTS.length) % LAYOUTS.length] ?? this.grid.layout).name);
   }
 
+  onMpr(): void {
+    const isLeaving = this.grid.layout === MPR;
+    // The images as they are stored follow the planes, unless the user says otherwise.
+    this.#link = isLeaving ? NOT_LINKED : { position: true, window: true, zoom: false };
+    this.grid.arrange(isLeaving ? "1x1" : MPR.name);
+    this.viewer.focus();
+  }
+
   onMaximise(): void {
     this.grid.toggleAlone();
   }
@@ -331,7 +384,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   onCopy(): void {
     const { state, window: window_ } = this.viewer;
-    void copyText(pythonOfView(state, window_, state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null), this.options.root ?? null))
+    const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
+    const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
+    void copyText(pythonOfView(state, window_, study, this.options.root ?? null, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -366,7 +421,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   #onChange(): void {
     if (this.grid.panes.length > 1) this.#linker.follow(this.viewer, this.grid.panes, this.#link);
     this.#toolbar.refresh();
-    this.#windowPanel?.refresh();
+    if (this.viewer.kind !== "plane" || !sameWindow(this.viewer.window, this.#windowShown)) this.#windowPanel?.refresh();
+    this.#windowShown = this.viewer.window;
     this.#drawProbe();
   }
 
@@ -393,7 +449,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   #drawProbe(): void {
     const { state, stack } = this.viewer;
-    const resting = stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
+    const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
     this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
   }

@@ -2,6 +2,7 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { KINDS } from "../measure/shapes";
+import { PLANE_KEYS } from "../mpr/keys";
 import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
@@ -28,6 +29,7 @@ const SHEET: [string, Line[]][] = [
   ]],
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
     [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
+  ["Planes (MPR)", PLANE_KEYS],
   ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 

@@ -23,6 +23,8 @@ export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   /** Go to the pane before or after; false where there is one alone. */
   onPaneStep(count: 1 | -1): boolean;
   onLayoutStep(count: 1 | -1): void;
+  /** Show three planes through the volume, or the images again. */
+  onMpr(): void;
   /** Show one pane alone, or all again. */
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
@@ -209,6 +211,7 @@ export class Input {
     ArrowRight: () => this.host.onPaneStep(1),
     ",": () => this.host.onLayoutStep(-1),
     ".": () => this.host.onLayoutStep(1),
+    M: () => this.host.onMpr(),
     PageUp: () => this.host.onSeriesStep(-1),
     PageDown: () => this.host.onSeriesStep(1),
     "+": () => this.host.viewer.zoomBy(1.25),

@@ -2,10 +2,10 @@
 import { beginningOf, pythonText } from "../ground/python";
 import type { PaneState, Window } from "./state";
 
-/** Write the Python that shows the same; `root` names the archive where it is not the usual one. */
-export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null): string {
+/** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
+export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
   const shown = [`index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
-  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}s.view().at(${shown.join(", ")})\n`;
+  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
 }
 
 /** Write the Python that gives a series' measurements as a table. */

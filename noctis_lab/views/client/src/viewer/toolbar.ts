@@ -3,7 +3,7 @@ import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { type GroupHost, MeasureGroup } from "../measure/group";
-import { type Grid, labelOf, LAYOUTS } from "./grid";
+import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
 import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
@@ -21,6 +21,7 @@ export interface ToolbarHost extends LinkHost {
   readonly mode: "page" | "cell";
   tool: Tool;
   readonly measured: GroupHost;
+  onMpr(): void;
   onHelp(): void;
   onCopy(): void;
   onExpand(): void;
@@ -99,6 +100,7 @@ export class Toolbar {
       { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
+    this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
     if (host.sessions !== null) {
       this.#menus.push(host.sessions.menu);
@@ -216,7 +218,7 @@ export class Toolbar {
     const { grid } = this.host;
     const name = el("span", { class: "m" });
     const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Layout" }, icon("layout", "s"), name, icon("down", "s"));
-    const inPlace = [...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns);
+    const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR];
     const menu = new Menu(pick, () => inPlace.map((layout) => el("button", {
       role: "menuitemradio", "aria-checked": String(layout === grid.layout), class: layout === grid.layout ? "item on" : "item",
       click: () => { menu.close(); grid.arrange(layout.name); grid.pane.focus(); },

@@ -82,6 +82,11 @@ export class Viewer implements Pane {
     return this.#state;
   }
 
+  /** What is in memory of the series; planes begin with it. */
+  get store(): FrameStore | null {
+    return this.#store;
+  }
+
   get stack(): StackDescription | null {
     return this.#stack;
   }
