@@ -54,6 +54,21 @@ def test_several_series_are_exported_and_the_next_time_kept(root: Path, tmp_path
     assert Path(told["series"][0]["path"]).exists()
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_all_files_of_an_export_have_the_umasks_mode(
+    root: Path, tmp_path: Path, umask: int
+) -> None:
+    out = tmp_path / "out"
+    before = os.umask(umask)
+    try:
+        assert run(root, ONE, "--to", "nifti", "--out", out).returncode == 0
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in out.iterdir()}
+    assert len(modes) >= 3
+    assert set(modes.values()) == {0o666 & ~umask}, modes
+
+
 def test_no_name_is_in_what_it_prints_or_writes(root: Path, tmp_path: Path) -> None:
     done = run(root, ONE, "--to", "dicom", "--out", tmp_path / "out", "--pseudonymise")
     assert done.returncode == 0
