@@ -69,6 +69,21 @@ def test_all_files_of_an_export_have_the_umasks_mode(
     assert set(modes.values()) == {0o666 & ~umask}, modes
 
 
+def test_a_folder_of_files_in_place_is_refused_and_one_beside_it_is_not(tmp_path: Path) -> None:
+    source = tmp_path / "trial"
+    write_series(ct_series(planes=2, rows=8, columns=8, SeriesInstanceUID=ONE), source / "deep")
+    with open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+        lab.index(source, in_place=True, progress=False)
+    before = sorted(source.rglob("*"))
+
+    refused = run(tmp_path / "root", ONE, "--to", "dicom", "--out", source)
+    assert refused.returncode == 1
+    assert "registered in place" in refused.stderr
+    assert sorted(source.rglob("*")) == before
+    done = run(tmp_path / "root", ONE, "--to", "dicom", "--out", tmp_path / "trial0")
+    assert done.returncode == 0
+
+
 def test_no_name_is_in_what_it_prints_or_writes(root: Path, tmp_path: Path) -> None:
     done = run(root, ONE, "--to", "dicom", "--out", tmp_path / "out", "--pseudonymise")
     assert done.returncode == 0
