@@ -45,6 +45,7 @@ name or identifier: UIDs only.
     │   └── UnsupportedFilesystem (OSError)     WAL needs a local disk
     ├── StorageError (OSError)
     │   └── NoSpace                             free space below the watermark
+    ├── AddressTaken (OSError)                  a service cannot listen where it should
     ├── LabClosed (ValueError)                  a lab was used after its close
     ├── QueryError (ValueError)                 DuckDB refused the SQL, in its words
     ├── AccessDenied (PermissionError)          `access.may` said no
@@ -60,6 +61,7 @@ from typing import Any
 
 __all__ = [
     "AccessDenied",
+    "AddressTaken",
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
@@ -457,6 +459,10 @@ class NoSpace(StorageError):
         super().__init__(*words)  # a message, or errno and a message, as OSError has it
         self.free_bytes = free_bytes
         self.needed_bytes = needed_bytes
+
+
+class AddressTaken(NoctisError, OSError):
+    """Another program listens on the address that a service was to listen on."""
 
 
 class LabClosed(NoctisError, ValueError):

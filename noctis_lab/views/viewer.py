@@ -88,7 +88,8 @@ class SeriesView(JSComponent):
         index
             Frame, from 0 in the stack's order.
         window
-            (center, width) in values, and the VOILUTFunction where it is not LINEAR.
+            (center, width) in the values' unit, and the VOILUTFunction where it is not LINEAR:
+            ``(90, 150)`` shows some 15 to 165 HU of a CT.
         inverted
             Whether white and black are exchanged.
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from noctis_lab.catalog.serving import Service, serving
 from noctis_lab.config import Settings
 from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, NoSpace, SeriesChanged
 from noctis_lab.jobs.doctor import Depth, examine
@@ -153,7 +154,8 @@ def serve_web(
         with socket.socket(family, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((settings.host, settings.port))
-            asyncio.run(_serve(create_app(lab), listener, stop, ready))
+            with serving(settings.root, Service.PAGE, listener.getsockname()[1]):
+                asyncio.run(_serve(create_app(lab), listener, stop, ready))
     finally:
         lab.close()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from noctis_lab.catalog.inventory import has_source_below
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.header import read_header
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms
@@ -126,7 +127,8 @@ def export_series(
     Raises
     ------
     CannotExport
-        The folder is in use by another export, or holds another program's list.
+        The folder is in use by another export, holds another program's list, or files that are
+        registered in place.
     NoSpace, StorageError
         The folder or its list cannot be written.
 
@@ -141,6 +143,7 @@ def export_series(
     report = ExportReport() if report is None else report
     done_before = 0
     pseudonyms = Pseudonyms(handle.storage.secret_key())
+    _refuse_sources(handle, options.out)
     with held_folder(options.out) as manifest:
         found = {
             each if isinstance(each, str) else each.reference: _find(handle, each)
@@ -169,6 +172,14 @@ def export_series(
             report.outcomes.append(_run(task, manifest))
             done_before += row.instance_count
     return report
+
+
+def _refuse_sources(handle: Handle, out: Path) -> None:
+    if has_source_below(handle.catalog, out):
+        raise CannotExport(
+            f"{out} holds files that this archive has registered in place, which have to stay as "
+            "they are: choose a folder of its own for what is exported"
+        )
 
 
 def _find(handle: Handle, series: str | SeriesRow) -> SeriesRow | NoctisError:
