@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from noctis_lab.dicom.voi import VoiFunction, Window
+from noctis_lab.dicom.voi_lut import MOST_TABLES
 
 __all__ = ["LARGEST_INDEX", "LARGEST_ZOOM", "LEAST_ZOOM", "PaneState", "read_flag", "read_index"]
 
@@ -31,6 +32,9 @@ class PaneState:
         Frame in view, from 0 in the stack's order; None is the middle one.
     window
         VOI window in values; None is the first that the series states, or one from pixels.
+    voi_lut
+        Which of the series' VOI LUT tables is in use instead of the window, from 0; None: the
+        window.
     inverted
         Whether white and black are exchanged.
     zoom
@@ -52,6 +56,7 @@ class PaneState:
     StudyInstanceUID: str = ""
     index: int | None = None
     window: Window | None = None
+    voi_lut: int | None = None
     inverted: bool = False
     zoom: float = 1.0
     pan: tuple[float, float] = (0.0, 0.0)
@@ -134,6 +139,10 @@ def _read_window(value: Any) -> Window | None:
     return Window(center=_read_number(value.get("center")), width=width, function=function)
 
 
+def _read_voi_lut(value: Any) -> int | None:
+    return None if value is None else read_index(value, largest=MOST_TABLES - 1)
+
+
 def read_flag(value: Any) -> bool:
     """Return a switch that is on or off."""
     if not isinstance(value, bool):
@@ -165,6 +174,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "StudyInstanceUID": _read_uid,
     "index": _read_frame,
     "window": _read_window,
+    "voi_lut": _read_voi_lut,
     "inverted": read_flag,
     "zoom": _read_zoom,
     "pan": _read_pan,

@@ -10,6 +10,7 @@ import param
 from param.parameterized import discard_events
 
 from noctis_lab.dicom.voi import Window
+from noctis_lab.dicom.voi_lut import MOST_TABLES
 from noctis_lab.views.pane_state import (
     LARGEST_INDEX,
     LARGEST_ZOOM,
@@ -51,6 +52,10 @@ class ViewerState(param.Parameterized):
     window = param.ClassSelector(
         class_=Window, default=None, allow_None=True,
         doc="VOI window in values; None is the first that the series states, or one from pixels.",
+    )  # fmt: skip
+    voi_lut = param.Integer(
+        default=None, allow_None=True, bounds=(0, MOST_TABLES - 1),
+        doc="Which of the series' VOI LUT tables stands for the window; None: none does.",
     )  # fmt: skip
     inverted = param.Boolean(default=False, doc="Whether white and black are exchanged.")
     zoom = param.Number(

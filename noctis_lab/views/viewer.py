@@ -81,9 +81,10 @@ class SeriesView(JSComponent):
             center, width, *function = window
             stated = VoiFunction(function[0]) if function else VoiFunction.LINEAR
             changes["window"] = Window(center=center, width=width, function=stated)
-        self.state.param.update(
-            **{name: value for name, value in changes.items() if value is not None}
-        )
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if "window" in changes:
+            changes["voi_lut"] = None  # a table would stand before it
+        self.state.param.update(**changes)
         return self
 
     def answer_from(self, lab: Lab) -> Self:

@@ -20,19 +20,17 @@ from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
-from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.errors import (
     CannotStack,
-    DecodeError,
     FileChanged,
     InstanceNotFound,
     InvalidDicom,
     NoPixels,
     SeriesChanged,
     SeriesNotFound,
-    UnsupportedTransferSyntax,
 )
 from noctis_lab.volumes.badges import Badge, badges_of_series
+from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.lookups import (
     find_luts,
@@ -44,6 +42,7 @@ from noctis_lab.volumes.lookups import (
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.series_plan import find_facts, find_plan
+from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 if TYPE_CHECKING:
@@ -80,25 +79,6 @@ class FrameDescription:
     position_mm: Vector | None  # centre of the first voxel, patient LPS
     z_mm: float | None  # along the normal
     InstanceNumber: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedWindow:
-    """A window that the data set proposes, or one computed for it, in modality values."""
-
-    center: float
-    width: float
-    name: str
-    function: str  # VOILUTFunction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Corner:
-    """The lines in three corners of the stage; the fourth is the viewer's own."""
-
-    top_left: tuple[str, ...]  # who
-    top_right: tuple[str, ...]  # where and when
-    bottom_right: tuple[str, ...]  # acquisition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +163,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
         frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
-        corner=_corner(header, series),
+        corner=corner_of(header, series),
     )
 
 
@@ -410,82 +390,9 @@ def _find_header(handle: Handle, row: InstanceRow) -> Header | None:
 
 
 def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[NamedWindow, ...]:
-    """Return the windows that the data set states, or one computed from the middle frame."""
-    stated = () if header is None else find_windows(header)
-    if stated:
-        return tuple(
-            _named(window, window.explanation or f"Window {number}")
-            for number, window in enumerate(stated, start=1)
-        )
-    if middle.is_color:
-        return ()
-    try:
+    def values() -> NDArray[Any]:
         shown = _read_shown(handle, middle.row, middle.index)
-    except (FileChanged, DecodeError, UnsupportedTransferSyntax):
-        return ()  # asking for the frame itself says why
-    return (_named(window_of_values(to_float32(shown, middle.facts.rescale)), "Computed"),)
+        return to_float32(shown, middle.facts.rescale)
 
-
-def _named(window: Window, name: str) -> NamedWindow:
-    return NamedWindow(
-        center=window.center, width=window.width, name=name, function=window.function.value
-    )
-
-
-def _corner(header: Header | None, series: SeriesRow) -> Corner:
-    if header is None:
-        return Corner(top_left=(), top_right=(), bottom_right=())
-
-    def line(*parts: str) -> str:
-        return " ".join(part for part in parts if part)
-
-    def text(keyword: str, unit: str = "") -> str:
-        value = (header.text(keyword) or "").strip()
-        number = header.number(keyword)
-        value = f"{number:g}" if value and unit and number is not None else value
-        return f"{value} {unit}".strip() if value else ""
-
-    scanned = text("SequenceName") or text("ScanningSequence")
-    echo = line(_prefixed("TR", text("RepetitionTime")), _prefixed("TE", text("EchoTime")))
-    number = f"{series.SeriesNumber}:" if series.SeriesNumber is not None else ""
-    lines = (
-        (
-            _person(text("PatientName")),
-            text("PatientID"),
-            line(text("PatientSex"), text("PatientAge")),
-        ),
-        (
-            text("InstitutionName"),
-            line(_date(text("StudyDate")), _time(text("StudyTime"))),
-            text("StudyDescription"),
-            line(number, text("SeriesDescription")),
-        ),
-        (
-            text("ManufacturerModelName"),
-            line(text("KVP", "kV"), text("XRayTubeCurrent", "mA")),
-            line(scanned, echo),
-            _prefixed("Slice", text("SliceThickness", "mm")),
-        ),
-    )
-    top_left, top_right, bottom_right = (tuple(text for text in part if text) for part in lines)
-    return Corner(top_left=top_left, top_right=top_right, bottom_right=bottom_right)
-
-
-def _person(name: str) -> str:
-    # PS3.5 6.2.1: groups (alphabetic first) by "=", components by "^", family name first.
-    family, _, rest = name.split("=", maxsplit=1)[0].partition("^")
-    return ", ".join(
-        part for part in (family, " ".join(part for part in rest.split("^") if part)) if part
-    )
-
-
-def _prefixed(prefix: str, text: str) -> str:
-    return f"{prefix} {text}" if text else ""
-
-
-def _date(text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
-
-
-def _time(text: str) -> str:
-    return f"{text[:2]}:{text[2:4]}" if len(text) >= 4 and text[:4].isdigit() else text
+    path = instance_file(handle.storage, middle.row)
+    return shown_windows(path, header, None if middle.is_color else values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,27 @@ def test_a_series_without_windows_gets_a_computed_one(handle: Handle, tmp_path: 
     low, high = np.percentile(values[values > values.min()], [1, 99])
     assert window.center - 0.5 == pytest.approx((low + high) / 2)
     assert window.width - 1 == pytest.approx(high - low)
+
+
+def test_voi_luts_that_are_tables_stand_beside_the_windows(handle: Handle, tmp_path: Path) -> None:
+    def item(explanation: str, entries: list[int]) -> Dataset:
+        table = Dataset()
+        table.add_new("LUTDescriptor", "US", [len(entries), 5, 12])
+        table.LUTExplanation = explanation
+        table.add_new("LUTData", "OW", np.array(entries, "<u2").tobytes())
+        return table
+
+    tables = [item("NORMAL", [0, 2048, 4095]), item("", [4095, 0, 0, 0])]
+    planes = ct_series(planes=1, windows=((40, 400),), elements={"VOILUTSequence": tables})
+    admit(handle, planes, tmp_path / "in")
+    windows = describe_stack(handle, planes[0].SeriesInstanceUID).windows
+    assert [w.name for w in windows] == ["Window 1", "NORMAL", "Table 2"]
+    assert windows[0].table is None
+    assert windows[1].table is not None
+    assert windows[1].table.first_mapped == 5
+    assert list(base64.b64decode(windows[1].table.greys)) == [0, 128, 255]
+    # LINEAR over the values 5 … 7: what a drag begins with.
+    assert (windows[1].center, windows[1].width, windows[1].function) == (6.5, 3, "LINEAR")
 
 
 def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:

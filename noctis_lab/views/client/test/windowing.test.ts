@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StackDescription } from "../src/ground/transport";
-import { choicesFor, CT_PRESETS, greyOf, isLeastWhite, makeWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
+import { choicesFor, CT_PRESETS, greyOf, greyOfTable, isLeastWhite, makeWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, tableNumber, tablesOf, windowFromPixels } from "../src/viewer/windowing";
 
 /** PS3.3 C.11.2.1.2.1, as the standard's pseudo-code has it, in 0 … 255. */
 function linear(x: number, center: number, width: number): number {
@@ -107,8 +107,8 @@ describe("presets", () => {
   it("come before the windows that the series states, each with its own function", () => {
     const windows = [{ center: 2048, width: 1024, name: "", function: "SIGMOID" }] as const;
     const choices = choicesFor({ ...stack("CT", "HU"), windows: [...windows] });
-    expect(choices[0]).toEqual({ name: "Soft tissue", key: "1", window: { center: 40, width: 400, function: "LINEAR" } });
-    expect(choices[9]).toEqual({ name: "Stated window 1", key: "", window: { center: 2048, width: 1024, function: "SIGMOID" } });
+    expect(choices[0]).toEqual({ name: "Soft tissue", key: "1", window: { center: 40, width: 400, function: "LINEAR" }, voi_lut: null });
+    expect(choices[9]).toEqual({ name: "Stated window 1", key: "", window: { center: 2048, width: 1024, function: "SIGMOID" }, voi_lut: null });
     expect(choices).toHaveLength(10);
   });
 
@@ -116,5 +116,25 @@ describe("presets", () => {
     expect(presetsFor(stack("CT", "HU"))).toHaveLength(9);
     expect(presetsFor(stack("MR", null))).toHaveLength(0);
     expect(presetsFor(stack("CT", "BQML"))).toHaveLength(0);
+  });
+});
+
+describe("a VOI LUT that is a table", () => {
+  const table = { first_mapped: -2, greys: btoa(String.fromCharCode(7, 100, 50, 255)) };
+  const windows = [
+    { center: 40, width: 400, name: "", function: "LINEAR" as const }, { center: 0, width: 4, name: "HARDER", function: "LINEAR" as const, table },
+    { center: 0, width: 4, name: "SOFTER", function: "LINEAR" as const, table: { ...table, first_mapped: 9 } },
+  ];
+
+  it("gives the nearest entry, the first's below, the last's beyond, and black for NaN", () => {
+    const [normal] = tablesOf(windows);
+    const greys = [-1e9, -2, -1.51, -1.5, 0.49, 0.5, 1e9, -Infinity, NaN].map((value) => greyOfTable(value, normal as NonNullable<typeof normal>));
+    expect(greys).toEqual([7, 7, 7, 100, 50, 255, 255, 7, 0]);
+  });
+
+  it("is counted apart from the windows, and decoded once", () => {
+    expect([0, 1, 2, 3].map((place) => tableNumber(windows, place))).toEqual([null, 0, 1, null]);
+    expect(tablesOf(windows)[1]?.first).toBe(9);
+    expect(tablesOf(windows)[1]).toBe(tablesOf(windows)[1]);
   });
 });

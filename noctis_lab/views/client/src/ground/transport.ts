@@ -29,6 +29,8 @@ export interface NamedWindow {
   width: number;
   name: string;
   function: WindowFunction;
+  /** A VOI LUT that is a table: grey levels of the values from `first_mapped` on, a byte each, in Base64. */
+  table?: { first_mapped: number; greys: string } | null;
 }
 
 /** What a series is, as `volumes/pixels.describe_stack` says it; no pixels. */

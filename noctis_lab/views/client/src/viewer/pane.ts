@@ -69,7 +69,8 @@ export interface Pane {
   /** Show another series, from its own beginning. */
   open(SeriesInstanceUID: string, state?: Partial<PaneState>): void;
   step(count: number, telling?: Telling): void;
-  setWindow(window: Window | null, telling?: Telling): void;
+  /** `voi_lut`: which of the series' tables stands for the window, where it is one. */
+  setWindow(window: Window | null, telling?: Telling, voi_lut?: number | null): void;
   preset(key: string): boolean;
   autoWindow(): void;
   cycleWindows(): string | null;

@@ -1,7 +1,7 @@
 /** The CPU renderer: stored values to a 2D canvas, interpolated before they are windowed. */
 import type { FrameDescription, FrameDtype } from "../ground/transport";
 import { axesOf, type Placement, type Turn } from "./geometry";
-import { greyOf, type Ramp, storedRamp } from "./windowing";
+import { greyOf, greyOfTable, type GreyTable, type Ramp, storedRamp } from "./windowing";
 
 export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
 
@@ -160,6 +160,8 @@ export interface Look {
   /** Over modality values; unused for colour. */
   ramp: Ramp;
   inverted: boolean;
+  /** Stands for the ramp. */
+  table?: GreyTable | null;
 }
 
 /** Draws frames on one canvas. Only what changed is computed anew: a new window keeps the interpolation. */
@@ -172,7 +174,7 @@ export class Renderer {
   #across: AxisTable | null = null;
   #along: AxisTable | null = null;
   #prepared: { source: Frame; transposed: boolean; halvings: number; frame: Frame } | null = null;
-  #table: { key: string; pixels: Uint32Array } | null = null;
+  #table: { key: unknown[]; pixels: Uint32Array } | null = null;
   /** The part of the canvas that the frame covers. */
   #covered = { left: 0, top: 0, right: 0, bottom: 0 };
   /** The whole canvas has to be put out. */
@@ -201,7 +203,7 @@ export class Renderer {
     } else {
       this.#interpolate(frame, placement, turn);
       if (frame.channels === 3) this.#paintColour(look.inverted);
-      else this.#paintGrey(storedRamp(look.ramp, frame), look.inverted);
+      else this.#paintGrey(frame, look);
     }
     this.#show();
     return performance.now() - start;
@@ -258,13 +260,16 @@ export class Renderer {
     const ramp = storedRamp(look.ramp, frame);
     const bits = 8 * frame.stored.BYTES_PER_ELEMENT;
     const isSigned = frame.stored instanceof Int16Array || frame.stored instanceof Int8Array;
-    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, look.inverted].join();
-    if (this.#table?.key === key) return this.#table.pixels;
+    const { slope, intercept } = frame;
+    const { table } = look;
+    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, look.inverted, table, table && slope, table && intercept];
+    if (this.#table !== null && sameKey(this.#table.key, key)) return this.#table.pixels;
     const count = 2 ** bits;
     const greys = look.inverted ? GREYS.inverted : GREYS.plain;
     const pixels = new Uint32Array(count);
     for (let i = 0; i < count; i += 1) {
-      pixels[i] = greys[greyOf(isSigned && i >= count / 2 ? i - count : i, ramp)] as number;
+      const stored = isSigned && i >= count / 2 ? i - count : i;
+      pixels[i] = greys[table ? greyOfTable(stored * slope + intercept, table) : greyOf(stored, ramp)] as number;
     }
     this.#table = { key, pixels };
     return pixels;
@@ -305,14 +310,20 @@ export class Renderer {
     return frame;
   }
 
-  #paintGrey(ramp: Ramp, inverted: boolean): void {
+  #paintGrey({ slope, intercept }: Frame, look: Look): void {
     const [across, along, width] = [this.#across, this.#along, this.canvas.width];
     if (across === null || along === null) return;
-    const greys = inverted ? GREYS.inverted : GREYS.plain;
+    const greys = look.inverted ? GREYS.inverted : GREYS.plain;
+    const ramp = storedRamp(look.ramp, { slope, intercept });
     const { gain, offset } = ramp;
+    const { table } = look;
     const [values, pixels] = [this.#values, this.#pixels];
     for (let y = along.first; y < along.last; y += 1) {
       const end = y * width + across.last;
+      if (table) {
+        for (let i = y * width + across.first; i < end; i += 1) pixels[i] = greys[greyOfTable((values[i] as number) * slope + intercept, table)] as number;
+        continue;
+      }
       if (ramp.isSigmoid) {
         for (let i = y * width + across.first; i < end; i += 1) pixels[i] = greys[greyOf(values[i] as number, ramp)] as number;
         continue;

@@ -12,6 +12,8 @@ export interface Caption {
   stack: StackDescription;
   index: number;
   window: Window | null;
+  /** Of the table in use instead of the window. */
+  tableName: string | null;
   placement: Placement;
   turn: Turn;
   dpr: number;
@@ -130,12 +132,12 @@ export class Stage {
   }
 
   /** Write what changes with slice, window and zoom. */
-  caption({ stack, index, window, placement, turn, dpr }: Caption): void {
+  caption({ stack, index, window, tableName, placement, turn, dpr }: Caption): void {
     const frame = stack.frames[index];
     if (frame === undefined) return;
     this.#corners.bottomLeft.replaceChildren(
       el("div", {}, "Image ", el("b", {}, index + 1), ` of ${stack.frames.length}`), ...placeLine(stack, index, frame),
-      ...(window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
+      ...(tableName !== null ? [el("div", {}, "VOI LUT ", el("b", {}, tableName))] : window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
     const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
     this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
       el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));

@@ -157,7 +157,7 @@ export class Toolbar {
       const window_ = viewer.window;
       pick.hidden = window_ === null;
       if (window_ === null || viewer.stack === null) return;
-      const known = this.#choices().find((choice) => sameWindow(choice.window, window_));
+      const known = this.#choices().find((choice) => sameWindow(choice.window, window_) && choice.voi_lut === viewer.told.voi_lut);
       name.textContent = known?.name ?? "Window";
       numbers.textContent = `${formatAtScale(window_.width, window_.width)} / ${formatAtScale(window_.center, window_.width)}`;
       key.textContent = known?.key ?? "";
@@ -177,8 +177,8 @@ export class Toolbar {
       el("button", { role: "menuitem", class: "item", click: () => { run(); close(); viewer.focus(); } },
         el("span", { class: "grow" }, name), el("span", { class: "t3" }, numbers), el("span", { class: key ? "kbd" : "nokbd" }, key));
     return [
-      ...this.#choices().map(({ name, key, window: { width, center }, window: window_ }) =>
-        item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
+      ...this.#choices().map(({ name, key, window: { width, center }, window: window_, voi_lut }) =>
+        item(name, voi_lut !== null ? "table" : `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_, "now", voi_lut))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()),
     ];
   }

@@ -10,7 +10,7 @@ import { type Frame, Renderer } from "./renderer";
 import { planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
+import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, tableNumber, tablesOf, windowFromPixels } from "./windowing";
 
 const REST_MS = 150;
 /** A series that arrives is another one with every instance: it is described again no more often than this. */
@@ -34,6 +34,7 @@ export class Viewer implements Pane {
   #describedAt = 0;
   #defaultWindow: Window | null = null;
   #windowTurn = 0;
+  #defaultLut: number | null = null;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
   readonly #cine = new Cine(() => this.#playOn(), () => this.events.onChange());
@@ -88,7 +89,7 @@ export class Viewer implements Pane {
   }
 
   get told(): PaneState {
-    return { ...this.#state, window: this.window };
+    return { ...this.#state, window: this.window, voi_lut: this.voi_lut };
   }
 
   get memory(): Memory | null {
@@ -120,6 +121,11 @@ export class Viewer implements Pane {
     return this.#state.window ?? this.#defaultWindow;
   }
 
+  /** Which of the series' tables is in use. */
+  get voi_lut(): number | null {
+    return this.#state.window === null ? this.#defaultLut : this.#state.voi_lut;
+  }
+
   get isPlaying(): boolean {
     return this.#cine.isPlaying;
   }
@@ -129,7 +135,7 @@ export class Viewer implements Pane {
   /** Change the state from this side. */
   set(change: Partial<PaneState>, telling: Telling = "now"): void {
     const before = this.#state;
-    const next = { ...before, ...change };
+    const next = { ...before, ...(change.window === undefined ? {} : { voi_lut: null }), ...change };
     next.zoom = Math.min(Math.max(next.zoom, MIN_ZOOM), MAX_ZOOM);
     if (next.index !== null && this.#stack) next.index = Math.min(Math.max(Math.round(next.index), 0), this.#stack.frames.length - 1);
     this.#state = next;
@@ -165,9 +171,9 @@ export class Viewer implements Pane {
     if (this.#stack && this.#state.index !== null) this.set({ index: this.#state.index + count }, telling);
   }
 
-  setWindow(window: Window | null, telling: Telling = "now"): void {
+  setWindow(window: Window | null, telling: Telling = "now", voi_lut: number | null = null): void {
     if (window !== null && !(Number.isFinite(window.center) && Number.isFinite(window.width) && window.width > 0)) return;
-    this.set({ window }, telling);
+    this.set({ window, voi_lut }, telling);
   }
 
   /** Apply the preset of a key 1 … 9; false where this series has none. */
@@ -187,10 +193,11 @@ export class Viewer implements Pane {
   /** Take the next of the windows that the series states. */
   cycleWindows(): string | null {
     const windows = this.#stack?.windows ?? [];
-    const next = windows[this.#windowTurn % Math.max(windows.length, 1)];
+    const place = this.#windowTurn % Math.max(windows.length, 1);
+    const next = windows[place];
     if (next === undefined) return null;
     this.#windowTurn += 1;
-    this.setWindow(statedWindow(next));
+    this.setWindow(statedWindow(next), "now", tableNumber(windows, place));
     return next.name;
   }
 
@@ -212,7 +219,7 @@ export class Viewer implements Pane {
 
   reset(): void {
     this.#windowTurn = 0;
-    this.set({ window: this.#defaultWindow, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+    this.set({ window: this.#defaultWindow, voi_lut: this.#defaultLut, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
   }
 
   /** Zoom by a factor and keep the voxel under a point (device px of the canvas; its centre without one) in place. */
@@ -340,6 +347,7 @@ export class Viewer implements Pane {
     if (before === null) {
       const [first] = stack.windows;
       if (first) this.#defaultWindow = statedWindow(first);
+      this.#defaultLut = tableNumber(stack.windows, 0);
       this.#windowTurn = first ? 1 : 0;
     } else {
       this.#follow(before, stack);
@@ -460,9 +468,10 @@ export class Viewer implements Pane {
     this.#placement = this.#place(this.#state, this.#shown.frame);
     const inverted = isLeastWhite(stack, this.#state.inverted);
     const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
+    const table = this.voi_lut === null ? null : (tablesOf(stack.windows)[this.voi_lut] ?? null);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted, table });
     this.stage.element.dataset["shown"] = String(this.#shown.index);
-    this.#caption(stack, window_);
+    this.#caption(stack, window_, table === null ? null : (stack.windows.filter((stated) => stated.table)[this.voi_lut ?? 0]?.name ?? null));
     this.stage.inkFor(inverted, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
     if (this.#reported === null && frame !== null) this.#tell("now");
     this.events.onPainted();
@@ -483,10 +492,10 @@ export class Viewer implements Pane {
     }
   }
 
-  #caption(stack: StackDescription, window_: Window | null): void {
+  #caption(stack: StackDescription, window_: Window | null, tableName: string | null): void {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
+    this.stage.caption({ stack, index, window: window_, tableName, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
     this.stage.drawRail(stack, this.#size.height / this.pixelRatio);
     this.stage.moveRail(index);
   }

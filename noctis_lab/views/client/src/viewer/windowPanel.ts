@@ -60,8 +60,9 @@ export class WindowPanel {
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
-      ...choices.map(({ name, key, window: { width, center }, window: window_ }, i) => button(name, i === firstStated ? "d" : key,
-        `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`, () => this.viewer.setWindow(window_))),
+      ...choices.map(({ name, key, window: { width, center }, window: window_, voi_lut }, i) => button(name, i === firstStated ? "d" : key,
+        voi_lut !== null ? "A table of the series (VOI LUT)" : `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`,
+        () => this.viewer.setWindow(window_, "now", voi_lut))),
       button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
     this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
     this.element.classList.toggle("void", stack === null);

@@ -73,6 +73,35 @@ export function makeWindow(center: number, width: number, voi: WindowFunction = 
   return { center, width, function: voi === "LINEAR" && width < 1 ? "LINEAR_EXACT" : voi };
 }
 
+/** Grey levels of modality values one by one: PS3.3 C.11.2.1.1. */
+export interface GreyTable {
+  first: number;
+  greys: Uint8Array;
+}
+
+const TABLES = new WeakMap<NamedWindow, GreyTable>();
+
+/** Return the tables among the windows that a series states; `voi_lut` counts them, from 0. */
+export function tablesOf(windows: readonly NamedWindow[]): GreyTable[] {
+  return windows.flatMap((stated) => {
+    if (!stated.table) return [];
+    const known = TABLES.get(stated) ?? { first: stated.table.first_mapped, greys: Uint8Array.from(atob(stated.table.greys), (code) => code.charCodeAt(0)) };
+    TABLES.set(stated, known);
+    return [known];
+  });
+}
+
+/** Return which of the tables one of the stated windows is, from 0; null where it is none. */
+export function tableNumber(windows: readonly NamedWindow[], place: number): number | null {
+  return windows[place]?.table ? windows.slice(0, place).filter((stated) => stated.table).length : null;
+}
+
+/** Return the grey level of a value: the nearest entry's, the first's below, the last's beyond; of NaN 0. */
+export function greyOfTable(value: number, { first, greys }: GreyTable): number {
+  const at = Math.floor(value + 0.5) - first;
+  return greys[at <= 0 ? 0 : at >= greys.length ? greys.length - 1 : at] ?? 0;
+}
+
 /** Return the window that a series states, with the function that it states. */
 export function statedWindow(stated: Pick<NamedWindow, "center" | "width" | "function">): Window {
   return makeWindow(stated.center, stated.width, stated.function);
@@ -83,13 +112,17 @@ export interface WindowChoice {
   name: string;
   key: string;
   window: Window;
+  /** Which of the series' tables it is, from 0. */
+  voi_lut: number | null;
 }
 
 /** Return what there is to choose from: the presets, then the windows that the series states. */
 export function choicesFor(stack: StackDescription): WindowChoice[] {
   return [
-    ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width) })),
-    ...stack.windows.map((stated, i) => ({ name: stated.name || `Stated window ${i + 1}`, key: "", window: statedWindow(stated) })),
+    ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width), voi_lut: null })),
+    ...stack.windows.map((stated, i) => ({
+      name: stated.name || `Stated window ${i + 1}`, key: "", window: statedWindow(stated), voi_lut: tableNumber(stack.windows, i),
+    })),
   ];
 }
 
