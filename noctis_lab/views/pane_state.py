@@ -10,8 +10,26 @@ from typing import Any, Self
 from noctis_lab.dicom.voi import VoiFunction, Window
 from noctis_lab.dicom.voi_lut import MOST_TABLES
 
-__all__ = ["LARGEST_INDEX", "LARGEST_ZOOM", "LEAST_ZOOM", "PaneState", "read_flag", "read_index"]
+__all__ = [
+    "COLORMAPS",
+    "LARGEST_INDEX",
+    "LARGEST_ZOOM",
+    "LEAST_ZOOM",
+    "PaneState",
+    "read_flag",
+    "read_index",
+]
 
+#: Names of colour maps: grey, PS3.6 Annex B's well-known palettes, cividis.
+COLORMAPS = (
+    "grey",
+    "grey_inverted",
+    "hot_iron",
+    "pet",
+    "hot_metal_blue",
+    "pet_20_step",
+    "cividis",
+)
 LEAST_ZOOM, LARGEST_ZOOM = 0.1, 64.0
 LARGEST_INDEX = 10_000_000
 _LARGEST_NUMBER = 1e12  # beyond any window's or place's sense, and far from overflow
@@ -37,6 +55,9 @@ class PaneState:
         window.
     inverted
         Whether white and black are exchanged.
+    colormap
+        The colours of one-channel images, one of `COLORMAPS`; None: those in which the modality is
+        usually read.
     zoom
         1 shows the whole frame.
     pan
@@ -58,6 +79,7 @@ class PaneState:
     window: Window | None = None
     voi_lut: int | None = None
     inverted: bool = False
+    colormap: str | None = None
     zoom: float = 1.0
     pan: tuple[float, float] = (0.0, 0.0)
     rotation_deg: int = 0
@@ -143,6 +165,12 @@ def _read_voi_lut(value: Any) -> int | None:
     return None if value is None else read_index(value, largest=MOST_TABLES - 1)
 
 
+def _read_colormap(value: Any) -> str | None:
+    if value is not None and value not in COLORMAPS:
+        raise ValueError(f"colormap is none of {', '.join(COLORMAPS)}")
+    return None if value is None else str(value)
+
+
 def read_flag(value: Any) -> bool:
     """Return a switch that is on or off."""
     if not isinstance(value, bool):
@@ -176,6 +204,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "window": _read_window,
     "voi_lut": _read_voi_lut,
     "inverted": read_flag,
+    "colormap": _read_colormap,
     "zoom": _read_zoom,
     "pan": _read_pan,
     "rotation_deg": _read_rotation,

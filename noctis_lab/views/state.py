@@ -12,6 +12,7 @@ from param.parameterized import discard_events
 from noctis_lab.dicom.voi import Window
 from noctis_lab.dicom.voi_lut import MOST_TABLES
 from noctis_lab.views.pane_state import (
+    COLORMAPS,
     LARGEST_INDEX,
     LARGEST_ZOOM,
     LEAST_ZOOM,
@@ -58,6 +59,10 @@ class ViewerState(param.Parameterized):
         doc="Which of the series' VOI LUT tables stands for the window; None: none does.",
     )  # fmt: skip
     inverted = param.Boolean(default=False, doc="Whether white and black are exchanged.")
+    colormap: Any = param.Selector(
+        default=None, objects=[None, *COLORMAPS], allow_None=True,
+        doc="The colours of one-channel images; None: those in which the modality is usually read.",
+    )  # fmt: skip
     zoom = param.Number(
         default=1.0, bounds=(LEAST_ZOOM, LARGEST_ZOOM), doc="1 shows the whole frame."
     )

@@ -162,7 +162,11 @@ export interface Look {
   inverted: boolean;
   /** Stands for the ramp. */
   table?: GreyTable | null;
+  /** The pixels of grey levels 0 … 255; without it they are grey, or inverted. */
+  colours?: Uint32Array;
 }
+
+const coloursOf = (look: Look): Uint32Array => look.colours ?? (look.inverted ? GREYS.inverted : GREYS.plain);
 
 /** Draws frames on one canvas. Only what changed is computed anew: a new window keeps the interpolation. */
 export class Renderer {
@@ -262,10 +266,10 @@ export class Renderer {
     const isSigned = frame.stored instanceof Int16Array || frame.stored instanceof Int8Array;
     const { slope, intercept } = frame;
     const { table } = look;
-    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, look.inverted, table, table && slope, table && intercept];
+    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, coloursOf(look), table, table && slope, table && intercept];
     if (this.#table !== null && sameKey(this.#table.key, key)) return this.#table.pixels;
     const count = 2 ** bits;
-    const greys = look.inverted ? GREYS.inverted : GREYS.plain;
+    const greys = coloursOf(look);
     const pixels = new Uint32Array(count);
     for (let i = 0; i < count; i += 1) {
       const stored = isSigned && i >= count / 2 ? i - count : i;
@@ -313,7 +317,7 @@ export class Renderer {
   #paintGrey({ slope, intercept }: Frame, look: Look): void {
     const [across, along, width] = [this.#across, this.#along, this.canvas.width];
     if (across === null || along === null) return;
-    const greys = look.inverted ? GREYS.inverted : GREYS.plain;
+    const greys = coloursOf(look);
     const ramp = storedRamp(look.ramp, { slope, intercept });
     const { gain, offset } = ramp;
     const { table } = look;

@@ -5,6 +5,8 @@ import { icon } from "../ground/icons";
 import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
 import { axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
+import { ColourBar } from "./colourBar";
+import type { StackLook } from "./look";
 import type { Window } from "./state";
 
 /** What the corner texts and the scale bar say. */
@@ -12,8 +14,8 @@ export interface Caption {
   stack: StackDescription;
   index: number;
   window: Window | null;
-  /** Of the table in use instead of the window. */
-  tableName: string | null;
+  /** null where the image has colours of its own. */
+  look: StackLook | null;
   placement: Placement;
   turn: Turn;
   dpr: number;
@@ -55,6 +57,7 @@ export class Stage {
     left: el("div", { class: "ol left" }), right: el("div", { class: "ol right" }),
     top: el("div", { class: "ol top" }), bottom: el("div", { class: "ol bottom" }),
   };
+  readonly #colours = new ColourBar();
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
   readonly #notice = el("div", { class: "notice", hidden: true });
   /** What the badge that was clicked means, in a sentence. */
@@ -66,7 +69,7 @@ export class Stage {
   constructor() {
     // Around an image all is dark, in either theme.
     this.element = el("div", { class: "stage", "data-theme": "dark", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
-      this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail, this.#notice);
+      this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.#colours.element, this.rail, this.#notice);
   }
 
   /** Where the identity's text stands in the window. */
@@ -108,6 +111,7 @@ export class Stage {
   clear(): void {
     for (const part of [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail]) part.replaceChildren();
     this.#sentence.hidden = true;
+    this.#colours.element.hidden = true;
     this.#railKey = "";
     this.#position = null;
     this.#ticks = [];
@@ -132,12 +136,12 @@ export class Stage {
   }
 
   /** Write what changes with slice, window and zoom. */
-  caption({ stack, index, window, tableName, placement, turn, dpr }: Caption): void {
+  caption({ stack, index, window, look, placement, turn, dpr }: Caption): void {
     const frame = stack.frames[index];
     if (frame === undefined) return;
     this.#corners.bottomLeft.replaceChildren(
       el("div", {}, "Image ", el("b", {}, index + 1), ` of ${stack.frames.length}`), ...placeLine(stack, index, frame),
-      ...(tableName !== null ? [el("div", {}, "VOI LUT ", el("b", {}, tableName))] : window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
+      ...(look?.tableName ? [el("div", {}, "VOI LUT ", el("b", {}, look.tableName))] : window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
     const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
     this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
       el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));
@@ -146,6 +150,7 @@ export class Stage {
       element.textContent = names?.[edge as keyof typeof names] ?? "";
     }
     this.#drawScale(stack, placement, turn, dpr);
+    this.#colours.show(look?.colormap ?? null, look?.isReversed ?? false, look?.tableName ? null : window, stack.units);
   }
 
   #drawScale(stack: StackDescription, placement: Placement, turn: Turn, dpr: number): void {

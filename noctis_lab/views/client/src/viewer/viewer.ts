@@ -5,12 +5,13 @@ import { CanvasSize } from "./canvasSize";
 import { Cine } from "./cine";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
 import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
 import { type Frame, Renderer } from "./renderer";
 import { planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, presetsFor, rampOf, statedWindow, tableNumber, tablesOf, windowFromPixels } from "./windowing";
+import { makeWindow, presetsFor, statedWindow, tableNumber, windowFromPixels } from "./windowing";
 
 const REST_MS = 150;
 /** A series that arrives is another one with every instance: it is described again no more often than this. */
@@ -89,7 +90,8 @@ export class Viewer implements Pane {
   }
 
   get told(): PaneState {
-    return { ...this.#state, window: this.window, voi_lut: this.voi_lut };
+    const colormap = this.#stack === null ? this.#state.colormap : colormapOf(this.#stack, this.#state);
+    return { ...this.#state, window: this.window, voi_lut: this.voi_lut, colormap };
   }
 
   get memory(): Memory | null {
@@ -219,7 +221,7 @@ export class Viewer implements Pane {
 
   reset(): void {
     this.#windowTurn = 0;
-    this.set({ window: this.#defaultWindow, voi_lut: this.#defaultLut, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+    this.set({ window: this.#defaultWindow, voi_lut: this.#defaultLut, inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
   }
 
   /** Zoom by a factor and keep the voxel under a point (device px of the canvas; its centre without one) in place. */
@@ -464,15 +466,12 @@ export class Viewer implements Pane {
       return;
     }
     this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
-    const window_ = this.window;
     this.#placement = this.#place(this.#state, this.#shown.frame);
-    const inverted = isLeastWhite(stack, this.#state.inverted);
-    const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
-    const table = this.voi_lut === null ? null : (tablesOf(stack.windows)[this.voi_lut] ?? null);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted, table });
+    const look = lookOf(stack, this.told);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
     this.stage.element.dataset["shown"] = String(this.#shown.index);
-    this.#caption(stack, window_, table === null ? null : (stack.windows.filter((stated) => stated.table)[this.voi_lut ?? 0]?.name ?? null));
-    this.stage.inkFor(inverted, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
+    this.#caption(stack, look);
+    this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
     if (this.#reported === null && frame !== null) this.#tell("now");
     this.events.onPainted();
   }
@@ -492,10 +491,10 @@ export class Viewer implements Pane {
     }
   }
 
-  #caption(stack: StackDescription, window_: Window | null, tableName: string | null): void {
+  #caption(stack: StackDescription, look: StackLook): void {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: window_, tableName, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
+    this.stage.caption({ stack, index, window: this.window, look: this.#shown?.frame.channels === 3 ? null : look, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
     this.stage.drawRail(stack, this.#size.height / this.pixelRatio);
     this.stage.moveRail(index);
   }

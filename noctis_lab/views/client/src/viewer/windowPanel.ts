@@ -2,7 +2,9 @@
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
+import { type Colormap, COLORMAPS, stopsOf } from "./colormaps";
 import { histogramOf, ticksBetween } from "./histogram";
+import { colormapOf } from "./look";
 import type { Pane } from "./pane";
 import type { Window } from "./state";
 import { choicesFor, isLeastWhite, makeWindow, roundWindow } from "./windowing";
@@ -19,6 +21,7 @@ export class WindowPanel {
   readonly #names = [el("span", { class: "k" }, "Width"), el("span", { class: "k" }, "Level")] as const;
   readonly #presets = el("div", { class: "presets", role: "group", "aria-label": "Presets" });
   readonly #units = el("span", { class: "f12 t3" });
+  readonly #colormap = el("select", { "aria-label": "Colours" }, ...COLORMAPS.map(({ name, label }) => el("option", { value: name }, label)));
   /** The chart's range: it rests while a handle is dragged. */
   #range: [number, number] = [0, 1];
   #counts: Uint32Array = new Uint32Array(BINS);
@@ -33,8 +36,14 @@ export class WindowPanel {
     this.element.append(
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
       el("div", { class: "sec" }, this.#chart,
-        el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset)),
+        el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset),
+        el("label", { class: "num colormap" }, el("span", { class: "k grow" }, "Colours"), this.#colormap)),
       el("div", { class: "hr" }), el("div", { class: "ph" }, el("span", { class: "ttl" }, "Presets")), this.#presets, el("div", { class: "hr" }));
+    this.#colormap.addEventListener("change", () => this.viewer.set({ colormap: this.#colormap.value as Colormap }));
+    this.#colormap.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.viewer.focus();
+    });
     for (const input of [this.#first, this.#second]) {
       input.addEventListener("change", () => this.#onTyped());
       input.addEventListener("keydown", (event) => {
@@ -74,6 +83,7 @@ export class WindowPanel {
     const window_ = this.viewer.window;
     if (window_ === null) return;
     this.#write(window_);
+    this.#colormap.value = this.viewer.told.colormap ?? "grey";
     this.#drawChart(window_);
     if (this.#dragged === null) this.recount();
   }
@@ -138,10 +148,11 @@ export class WindowPanel {
     svg("rect", { x: x - 8, y: 0, width: 16, height: 84, fill: "transparent" }),
     svg("line", { x1: x, x2: x, y1: 0, y2: 84 }), svg("rect", { x: x - 4, y: 27, width: 8, height: 18, rx: 3, class: "grip" }));
     const { stack, state } = this.viewer;
-    const [from, to] = stack !== null && isLeastWhite(stack, state.inverted) ? ["#fff", "#000"] : ["#000", "#fff"];
+    const stops = stack === null ? [] : stopsOf(colormapOf(stack, state), isLeastWhite(stack, state.inverted));
+    const [from, to] = [stops[0]?.colour ?? "#000", stops.at(-1)?.colour ?? "#fff"];
     this.#chart.replaceChildren(
       svg("defs", {},
-        svg("linearGradient", { id: "ramp" }, svg("stop", { offset: 0, "stop-color": from }), svg("stop", { offset: 1, "stop-color": to })),
+        svg("linearGradient", { id: "ramp" }, ...stops.map(({ offset, colour }) => svg("stop", { offset, "stop-color": colour }))),
         svg("clipPath", { id: "inside" }, svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT }))),
       svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT, class: "inside" }),
       svg("polygon", { points: outline, class: "outer" }), svg("polygon", { points: outline, class: "inner", "clip-path": "url(#inside)" }),
