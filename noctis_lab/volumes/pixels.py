@@ -42,6 +42,7 @@ from noctis_lab.volumes.lookups import (
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.series_plan import find_facts, find_plan
+from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
 from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
@@ -79,6 +80,7 @@ class FrameDescription:
     position_mm: Vector | None  # centre of the first voxel, patient LPS
     z_mm: float | None  # along the normal
     InstanceNumber: int | None
+    extra_index: int | None = None  # along `StackDescription.extra`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,8 @@ class StackDescription:
     windows: tuple[NamedWindow, ...]
     frames: tuple[FrameDescription, ...]
     corner: Corner
+    extra: ShownExtra | None = None  # the dim that is none of space, where there is one
+    rate_hz: float | None = None  # at which it says it is to be played
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -113,6 +117,7 @@ class _View:
     rows: tuple[InstanceRow, ...]
     frames: tuple[Frame, ...]
     revision: str
+    extra: ShownExtra | None
 
 
 def describe_stack(handle: Handle, reference: str) -> StackDescription:
@@ -162,8 +167,13 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         pixel_spacing_mm=_shared_spacing(view.frames),
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
-        frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
+        frames=tuple(
+            _describe_frame(frame, luts.get(frame.row.sha256), _place_along(view.extra, index))
+            for index, frame in enumerate(view.frames)
+        ),
         corner=corner_of(header, series),
+        extra=view.extra,
+        rate_hz=stated_rate_hz(header),
     )
 
 
@@ -293,13 +303,19 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
     if not rows:
         raise NoPixels(reference, "none of its instances holds pixel data")
     try:
-        frames = view_frames(rows, find_plan(handle, reference)[1])
+        plan = find_plan(handle, reference)[1]
     except (CannotStack, FileChanged):
-        frames = view_frames(rows, None)
+        plan = None
+    frames = view_frames(rows, plan)
     digest = hashlib.sha256()
     for frame in frames:
         digest.update(frame.row.sha256 + frame.index.to_bytes(4, "little"))
-    view = _View(rows=rows, frames=frames, revision=digest.hexdigest()[:16])
+    view = _View(
+        rows=rows,
+        frames=frames,
+        revision=digest.hexdigest()[:16],
+        extra=shown_extra(plan, frames),
+    )
     handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames)))
     return series, view
 
@@ -337,7 +353,15 @@ def _is_colour(layout: PixelLayout) -> bool:
     return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
 
 
-def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
+def _place_along(extra: ShownExtra | None, index: int) -> int | None:
+    if extra is None or index >= len(extra.values) * extra.planes:
+        return None
+    return index // extra.planes
+
+
+def _describe_frame(
+    frame: Frame, lut: ModalityLut | None, extra_index: int | None
+) -> FrameDescription:
     row, layout, plane = frame.row, frame.layout, frame.facts.plane
     # What a table gave needs no slope.
     rescale = IDENTITY if frame.facts.rescale is None or lut is not None else frame.facts.rescale
@@ -355,6 +379,7 @@ def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
         position_mm=plane.position_mm,
         z_mm=along,
         InstanceNumber=row.InstanceNumber,
+        extra_index=extra_index,
     )
 
 

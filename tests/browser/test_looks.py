@@ -46,13 +46,15 @@ def read_colours(stage: Locator) -> NDArray[np.uint8]:
 
 def values(plane: int = PLANES // 2) -> NDArray[np.float64]:
     stored: NDArray[np.int32] = formula_stored(PLANES, ROWS, COLUMNS, signed=False)
-    return stored[plane] * 2.0 - 1024
+    result: NDArray[np.float64] = stored[plane] * 2.0 - 1024
+    return result
 
 
 def looked_up(at: NDArray[np.float64]) -> NDArray[np.int32]:
     """PS3.3 C.11.2.1.1 by hand: the nearest integer's entry, clamped at the ends."""
     index = np.clip(np.floor(at + 0.5) - FIRST, 0, len(CURVE) - 1).astype(int)
-    return np.floor(CURVE[index] * 255.0 / 4095 + 0.5).astype(np.int32)
+    levels: NDArray[np.int32] = np.floor(CURVE[index] * 255.0 / 4095 + 0.5).astype(np.int32)
+    return levels
 
 
 @pytest.fixture
@@ -155,4 +157,22 @@ def test_pet_opens_in_inverted_grey(watched: Watched, site: Site) -> None:
     inside = opened != grey
     assert inside.mean() > 0.3
     assert np.array_equal(opened[inside], 255 - grey[inside])
+    assert watched.complaints == []
+
+
+def test_a_preset_of_ones_own_is_there_again_and_can_be_deleted(
+    watched: Watched, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    open_stage(watched, site, seen, PLANES // 2)
+    page.get_by_label("Width", exact=True).fill("777")
+    page.get_by_label("Width", exact=True).press("Enter")
+    page.get_by_label("Name of a new preset").fill("<b>Stent</b>")
+    page.get_by_label("Name of a new preset").press("Enter")
+    expect(page.locator(".pick").first).to_contain_text("<b>Stent</b>")
+    open_stage(watched, site, seen, PLANES // 2)
+    page.get_by_role("button", name="<b>Stent</b>", exact=True).click()
+    expect(page.locator(".ct.bl")).to_contain_text("Window 777 Level 300")
+    page.get_by_role("button", name="Delete preset <b>Stent</b>").click()
+    expect(page.locator(".own")).to_have_count(0)
     assert watched.complaints == []

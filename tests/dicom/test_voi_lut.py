@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_voi
+from pydicom.pixels.processing import apply_voi
 from pydicom.sequence import Sequence
 
 from noctis_lab.dicom.raw_values import read_header_bytes

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from noctis_lab.synthetic import (
     enhanced_image,
     formula_stored,
     pet_series,
+    ultrasound_cine,
+    weighted_mr,
 )
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
@@ -125,6 +128,48 @@ def test_voi_luts_that_are_tables_stand_beside_the_windows(handle: Handle, tmp_p
     assert list(base64.b64decode(windows[1].table.greys)) == [0, 128, 255]
     # LINEAR over the values 5 … 7: what a drag begins with.
     assert (windows[1].center, windows[1].width, windows[1].function) == (6.5, 3, "LINEAR")
+
+
+@pytest.mark.parametrize(
+    ("convention", "dim", "values", "units"),
+    [
+        ("echo", "echo", None, "ms"),
+        ("b_value", "b_value", None, "s/mm2"),
+        ("time ge", "time", (1.0, 2.0, 3.0), None),
+    ],
+)
+def test_frames_say_where_they_lie_along_a_dim_that_is_none_of_space(
+    handle: Handle, tmp_path: Path, convention: str, dim: str, values: Any, units: str | None
+) -> None:
+    series = weighted_mr(convention, stack=PlaneStack(planes=4), points=3)
+    admit(handle, series, tmp_path / "in")
+    uid = series[0].SeriesInstanceUID
+    described, volume = describe_stack(handle, uid), load(handle, uid)
+    assert described.extra is not None
+    assert volume.dims[0] == dim
+    assert (described.extra.dim, described.extra.planes) == (dim, 4)
+    assert described.extra.units == units
+    assert described.extra.values == (values or tuple(volume[dim].values.tolist()))
+    assert [f.extra_index for f in described.frames] == [0] * 4 + [1] * 4 + [2] * 4
+    shown = np.array([f.SOPInstanceUID for f in described.frames]).reshape(3, 4)
+    assert np.array_equal(shown, volume.SOPInstanceUID.values)
+
+
+def test_a_cine_says_how_fast_it_is_to_be_played(handle: Handle, tmp_path: Path) -> None:
+    planes = ultrasound_cine(frames=6)
+    planes[0].FrameTime = 40
+    for keyword in ("RecommendedDisplayFrameRate", "CineRate"):
+        if keyword in planes[0]:
+            delattr(planes[0], keyword)
+    admit(handle, planes, tmp_path / "in")
+    described = describe_stack(handle, planes[0].SeriesInstanceUID)
+    assert described.rate_hz == 25
+    assert described.extra is not None
+    assert (described.extra.dim, described.extra.planes) == ("time", 1)
+    planes[0].CineRate = 12
+    planes[0].SeriesInstanceUID, planes[0].SOPInstanceUID = "1.2.3", "1.2.3.4"
+    admit(handle, planes, tmp_path / "second")
+    assert describe_stack(handle, "1.2.3").rate_hz == 12
 
 
 def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ export interface FrameDescription {
   /** Distance along the stack's normal, mm. */
   z_mm: number | null;
   InstanceNumber: number | null;
+  /** Place along the stack's extra dim. */
+  extra_index?: number | null;
 }
 
 /** VOILUTFunction: how a window becomes grey levels. */
@@ -53,6 +55,10 @@ export interface StackDescription {
   /** (row, column): a pixel's proportions where it has no size in the patient; no lengths. */
   pixel_aspect?: [number, number] | null;
   windows: NamedWindow[];
+  /** A dim that is none of space: frame i lies at floor(i / planes) along it, at plane i mod planes. */
+  extra?: { dim: string; units: string | null; values: (number | string)[]; planes: number } | null;
+  /** At which it says it is to be played, images a second. */
+  rate_hz?: number | null;
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
 }

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import { Grid, type GridHost, LAYOUTS } from "./grid";
 import { HelpSheet } from "./help";
 import { Input, type InputHost, type Tool } from "./input";
+import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { DRAGGED_SERIES, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type Link, type PaneState, paneStateOf, sameView, type ViewState, type Window } from "./state";
@@ -46,6 +47,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
+  readonly presets = new OwnPresets(shelfOf(window));
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly #status: StatusLine;
@@ -223,6 +225,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onHelp(): void {
     this.#help.toggle();
+  }
+
+  onPresets(): void {
+    this.#windowPanel?.describe();
+    this.#toolbar.refresh();
   }
 
   onSay(words: string): void {

@@ -8,7 +8,7 @@ const SERIES_LINE: Line = [["PgUp", "PgDn"], "series before, after"];
 const SHEET: [string, Line[]][] = [
   ["Image", [
     [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], SERIES_LINE,
-    [["c"], "play, stop"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
+    [["[", "]"], "time, echo or b-value before, after"], [["c"], "play, stop"], [["{", "}"], "play slower, faster"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
@@ -16,7 +16,7 @@ const SHEET: [string, Line[]][] = [
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
-    [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
+    [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
   ]],
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"]]],
   ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],

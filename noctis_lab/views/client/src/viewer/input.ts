@@ -155,7 +155,7 @@ export class Input {
     if (!this.host.ownsWheel && root.activeElement !== this.#stage) return;
     event.preventDefault();
     const { pane } = this;
-    const delta = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
+    const delta = (event.deltaY || (event.altKey ? event.deltaX : 0)) * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
     if (event.ctrlKey) {
       const [x, y] = this.#place(event);
       pane.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * pane.pixelRatio, y * pane.pixelRatio]);
@@ -166,7 +166,9 @@ export class Input {
     this.#wheel += Math.abs(delta) >= 100 ? Math.sign(delta) * WHEEL_STEP : delta;
     const steps = Math.trunc(this.#wheel / WHEEL_STEP);
     this.#wheel -= steps * WHEEL_STEP;
-    if (steps !== 0) pane.step(steps);
+    if (steps === 0) return;
+    if (event.altKey && pane.stepExtra) pane.stepExtra(steps);
+    else pane.step(steps);
   }
 
   /** Handle a key; true if it was ours. */
@@ -175,6 +177,16 @@ export class Input {
     const action = this.#actions[event.key];
     if (action === undefined) return false;
     return action() !== false;
+  }
+
+  #toEnd(end: "first" | "last"): void {
+    const { viewer } = this.host;
+    if (viewer.stepToEnd) viewer.stepToEnd(end);
+    else viewer.set({ index: end === "first" ? 0 : Number.MAX_SAFE_INTEGER }, "rest");
+  }
+
+  #stepExtra(count: number): void {
+    if (!this.host.viewer.stepExtra?.(count)) this.host.onSay("This series has no time, echo or b-value to go along");
   }
 
   /** Take back the drag in progress. */
@@ -191,8 +203,12 @@ export class Input {
   readonly #actions: Record<string, () => boolean | void> = {
     ArrowUp: () => this.host.viewer.step(-1),
     ArrowDown: () => this.host.viewer.step(1),
-    Home: () => this.host.viewer.set({ index: 0 }, "rest"),
-    End: () => this.host.viewer.set({ index: Number.MAX_SAFE_INTEGER }, "rest"),
+    Home: () => this.#toEnd("first"),
+    End: () => this.#toEnd("last"),
+    "[": () => this.#stepExtra(-1),
+    "]": () => this.#stepExtra(1),
+    "{": () => this.host.viewer.changeRate?.(-1),
+    "}": () => this.host.viewer.changeRate?.(1),
     ArrowLeft: () => this.host.onPaneStep(-1),
     ArrowRight: () => this.host.onPaneStep(1),
     ",": () => this.host.onLayoutStep(-1),

@@ -5,6 +5,7 @@ import { formatAtScale } from "../ground/numbers";
 import { type Grid, labelOf, LAYOUTS } from "./grid";
 import type { Tool } from "./input";
 import { Menu } from "./menu";
+import type { OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
@@ -15,6 +16,7 @@ export interface ToolbarHost {
   readonly grid: Grid;
   readonly mode: "page" | "cell";
   tool: Tool;
+  readonly presets: OwnPresets;
   onHelp(): void;
   onCopy(): void;
   onExpand(): void;
@@ -89,7 +91,7 @@ export class Toolbar {
       { icon: "rotate", name: "Turn clockwise", key: "r", hint: "l turns back", run: () => host.viewer.turn(true) },
       { icon: "flip", name: "Mirror left to right", key: "h", hint: "v mirrors top to bottom", run: () => host.viewer.mirror("horizontal"), isOn: () => host.viewer.state.flipped },
       { icon: "invert", name: "Invert", key: "i", run: () => host.viewer.invert(), isOn: () => host.viewer.state.inverted },
-      { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
+      { icon: "play", name: "Play", key: "c", hint: "along time or through the slices; { and } set the rate", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), el("span", { class: "grow" }));
@@ -168,7 +170,7 @@ export class Toolbar {
 
   #choices(): WindowChoice[] {
     const { stack } = this.host.viewer;
-    return stack === null ? [] : choicesFor(stack);
+    return stack === null ? [] : choicesFor(stack, this.host.presets.of(stack.modality));
   }
 
   #windowItems(close: () => void): HTMLElement[] {

@@ -2,7 +2,8 @@
 import { type ImagePlane, type Probe, valuesAt } from "../ground/plane";
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
-import { Cine } from "./cine";
+import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
+import { alongExtra, nextOfCine, reachOf } from "./extra";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
 import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
 import { colormapOf, lookOf, type StackLook } from "./look";
@@ -38,7 +39,10 @@ export class Viewer implements Pane {
   #defaultLut: number | null = null;
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
-  readonly #cine = new Cine(() => this.#playOn(), () => this.events.onChange());
+  readonly #cine = new Cine(() => this.#playOn(), () => {
+    this.stage.cine.show(this.#cine);
+    this.events.onChange();
+  });
 
   /** `home` reaches the view's own study; `limits` may be shared with other panes, and change. */
   constructor(
@@ -47,6 +51,7 @@ export class Viewer implements Pane {
   ) {
     this.#state = { ...defaultState(state.SeriesInstanceUID), ...state };
     this.stage.watchRail((index) => this.set({ index }, "not yet"), () => this.tell());
+    this.stage.cine.watch((direction) => this.changeRate(direction), () => this.stopCine());
   }
 
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
@@ -170,7 +175,25 @@ export class Viewer implements Pane {
   }
 
   step(count: number, telling: Telling = "rest"): void {
-    if (this.#stack && this.#state.index !== null) this.set({ index: this.#state.index + count }, telling);
+    const { index } = this.#state;
+    if (this.#stack === null || index === null) return;
+    const [first, last] = reachOf(this.#stack, index);
+    this.set({ index: Math.min(Math.max(index + count, first), last) }, telling);
+  }
+
+  stepToEnd(end: "first" | "last"): void {
+    this.step(end === "first" ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER);
+  }
+
+  stepExtra(count: number, telling: Telling = "rest"): boolean {
+    const { index } = this.#state;
+    const next = this.#stack === null || index === null ? null : alongExtra(this.#stack, index, count);
+    if (next !== null) this.set({ index: next }, telling);
+    return next !== null;
+  }
+
+  changeRate(direction: 1 | -1): void {
+    this.#cine.rate_hz = nextRate(this.#cine.rate_hz, direction);
   }
 
   setWindow(window: Window | null, telling: Telling = "now", voi_lut: number | null = null): void {
@@ -265,10 +288,14 @@ export class Viewer implements Pane {
     else if (this.#stack && this.#stack.frames.length > 1) this.#cine.start();
   }
 
-  #playOn(): void {
-    const next = ((this.#state.index ?? 0) + 1) % (this.#stack?.frames.length ?? 1);
-    if (this.#store?.has(next)) this.set({ index: next }, "not yet");
+  #playOn(): boolean {
+    if (this.#stack === null) return false;
+    const next = nextOfCine(this.#stack, this.#state.index ?? 0);
+    const isHere = this.#store?.has(next) ?? false;
+    if (isHere) this.set({ index: next }, "not yet");
     else this.#store?.want(next, 1);
+    this.stage.cine.show(this.#cine);
+    return isHere;
   }
 
   stopCine(): void {
@@ -350,6 +377,7 @@ export class Viewer implements Pane {
       const [first] = stack.windows;
       if (first) this.#defaultWindow = statedWindow(first);
       this.#defaultLut = tableNumber(stack.windows, 0);
+      this.#cine.rate_hz = stack.rate_hz ?? USUAL_RATE_HZ;
       this.#windowTurn = first ? 1 : 0;
     } else {
       this.#follow(before, stack);
@@ -495,8 +523,7 @@ export class Viewer implements Pane {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
     this.stage.caption({ stack, index, window: this.window, look: this.#shown?.frame.channels === 3 ? null : look, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
-    this.stage.drawRail(stack, this.#size.height / this.pixelRatio);
-    this.stage.moveRail(index);
+    this.stage.drawRail(stack, index, this.#size.height / this.pixelRatio);
   }
 }
 

@@ -5,6 +5,7 @@ import { formatAtScale } from "../ground/numbers";
 import { type Colormap, COLORMAPS, stopsOf } from "./colormaps";
 import { histogramOf, ticksBetween } from "./histogram";
 import { colormapOf } from "./look";
+import { LONGEST_NAME, type OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
 import type { Window } from "./state";
 import { choicesFor, isLeastWhite, makeWindow, roundWindow } from "./windowing";
@@ -29,7 +30,7 @@ export class WindowPanel {
   #dragged: "low" | "high" | null = null;
   #timer = 0;
 
-  constructor(readonly host: { readonly viewer: Pane }) {
+  constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onPresets(): void; onSay(words: string): void }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
     const reset = el("button", { class: "ib s", "aria-label": "The series' own window", title: "The series' own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
@@ -64,18 +65,48 @@ export class WindowPanel {
   /** Another stack: its presets and units. */
   describe(): void {
     const { stack } = this.viewer;
+    const own = stack === null ? [] : this.host.presets.of(stack.modality);
     const choices = stack === null ? [] : choicesFor(stack);
     const firstStated = choices.length - (stack?.windows.length ?? 0);
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
+      ...own.map(({ name, window: window_ }) => el("div", { class: "row own" },
+        button(name, "", `Width ${formatAtScale(window_.width, window_.width)}, level ${formatAtScale(window_.center, window_.width)}`, () => this.viewer.setWindow(window_)),
+        el("button", { class: "ib s", "aria-label": `Delete preset ${name}`, click: () => this.#forget(name) }, icon("close", "s")))),
       ...choices.map(({ name, key, window: { width, center }, window: window_, voi_lut }, i) => button(name, i === firstStated ? "d" : key,
         voi_lut !== null ? "A table of the series (VOI LUT)" : `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`,
         () => this.viewer.setWindow(window_, "now", voi_lut))),
-      button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
+      button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()),
+      this.#naming());
     this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
     this.element.classList.toggle("void", stack === null);
     this.element.hidden = stack?.photometric_interpretation === "RGB" || stack?.frames[0]?.dtype === "rgb8" || stack?.frames.length === 0;
+  }
+
+  /** A line to keep the window in use under a name. */
+  #naming(): HTMLElement {
+    const name = el("input", { "aria-label": "Name of a new preset", placeholder: "Keep as preset", maxlength: LONGEST_NAME });
+    const save = (): void => {
+      const { stack, window: window_ } = this.viewer;
+      const refusal = stack === null || window_ === null ? "There is no window to keep" : this.host.presets.save(name.value, stack.modality, window_);
+      this.host.onSay(refusal ?? `Preset ${name.value.trim()} kept in this browser`);
+      if (refusal !== null) return;
+      this.host.onPresets();
+      this.viewer.focus();
+    };
+    name.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") save();
+      if (event.key === "Escape") this.viewer.focus();
+    });
+    return el("div", { class: "row g1 naming" }, el("div", { class: "num grow" }, name), el("button", { class: "ib s", "aria-label": "Keep as preset", click: save }, icon("plus", "s")));
+  }
+
+  #forget(name: string): void {
+    this.host.presets.remove(name, this.viewer.stack?.modality ?? null);
+    this.host.onPresets();
+    this.viewer.focus();
   }
 
   /** The window changed: numbers and handles now, the curve once things rest. */

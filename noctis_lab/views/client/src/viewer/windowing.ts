@@ -116,9 +116,10 @@ export interface WindowChoice {
   voi_lut: number | null;
 }
 
-/** Return what there is to choose from: the presets, then the windows that the series states. */
-export function choicesFor(stack: StackDescription): WindowChoice[] {
+/** Return what there is to choose from: a reader's own presets, the built-in ones, the windows that the series states. */
+export function choicesFor(stack: StackDescription, own: readonly Pick<WindowChoice, "name" | "window">[] = []): WindowChoice[] {
   return [
+    ...own.map(({ name, window }) => ({ name, key: "", window, voi_lut: null })),
     ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width), voi_lut: null })),
     ...stack.windows.map((stated, i) => ({
       name: stated.name || `Stated window ${i + 1}`, key: "", window: statedWindow(stated), voi_lut: tableNumber(stack.windows, i),
