@@ -41,6 +41,7 @@ from noctis_lab.volumes.lookups import (
 )
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
+from noctis_lab.volumes.reduction import area_mean, preview_factor
 from noctis_lab.volumes.series_plan import find_facts, find_plan
 from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
 from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
@@ -56,6 +57,7 @@ __all__ = [
     "StackDescription",
     "describe_stack",
     "encode_frames",
+    "encode_preview",
     "read_stored",
 ]
 
@@ -238,6 +240,50 @@ def encode_frames(
         for index, found in zip(missing, read, strict=True):
             encoded[index] = found
     return b"".join(found for found in encoded if found is not None)
+
+
+def encode_preview(
+    handle: Handle, reference: str, index: int, *, revision: str | None = None
+) -> bytes:
+    """Return one frame's stored values as `encode_frames` does, reduced to at most 1,024 a side.
+
+    Parameters
+    ----------
+    handle, reference, revision
+        As `encode_frames`.
+    index
+        Which frame, by its place in `StackDescription.frames`.
+
+    Returns
+    -------
+    bytes
+        Means of squares of `reduction.preview_factor` pixels a side, as `reduction.area_mean`
+        gives them; where that is 1 the frame as it is.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels, SeriesChanged, FileChanged, InstanceNotFound
+        As `encode_frames`.
+    UnsupportedTransferSyntax, DecodeError
+        The frame cannot be decoded or shown.
+    """
+    _, view = _find_view(handle, reference)
+    whole = encode_frames(handle, reference, index, 1, revision=revision)
+    frame = view.frames[index]
+    rows, columns = frame.layout.rows, frame.layout.columns
+    factor = preview_factor(rows, columns)
+    if factor == 1:
+        return whole
+    key = ("preview", frame.row.sha256, frame.index)
+    known: bytes | None = handle.frames.find(key)
+    if known is None:
+        sent = _sent_dtype(frame.layout, find_modality_lut(handle, frame.row))
+        is_colour = sent == "rgb8"
+        dtype = np.dtype(np.uint8 if is_colour else sent).newbyteorder("<")
+        shape = (rows, columns, 3) if is_colour else (rows, columns)
+        known = area_mean(np.frombuffer(whole, dtype).reshape(shape), factor).tobytes()
+        handle.frames.put(key, known, len(known))
+    return known
 
 
 def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any]:

@@ -33,7 +33,7 @@ from noctis_lab.synthetic import (
 )
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.pixels import describe_stack, encode_frames
+from noctis_lab.volumes.pixels import describe_stack, encode_frames, encode_preview
 from tests.volumes.archive import admit
 
 
@@ -153,6 +153,26 @@ def test_frames_say_where_they_lie_along_a_dim_that_is_none_of_space(
     assert [f.extra_index for f in described.frames] == [0] * 4 + [1] * 4 + [2] * 4
     shown = np.array([f.SOPInstanceUID for f in described.frames]).reshape(3, 4)
     assert np.array_equal(shown, volume.SOPInstanceUID.values)
+
+
+def test_a_large_frame_has_a_preview_of_means_and_a_small_one_is_its_own(
+    handle: Handle, tmp_path: Path
+) -> None:
+    large = ct_series(planes=1, rows=1500, columns=1100, seed="large")
+    admit(handle, large, tmp_path / "in")
+    uid = large[0].SeriesInstanceUID
+    preview = np.frombuffer(encode_preview(handle, uid, 0), "<i2").reshape(750, 550)
+    blocks = large[0].pixel_array.reshape(750, 2, 550, 2).astype(float)
+    assert np.array_equal(preview, np.floor(blocks.mean(axis=(1, 3)) + 0.5))
+    assert encode_preview(handle, uid, 0) == preview.tobytes()
+    with pytest.raises(SeriesChanged):
+        encode_preview(handle, uid, 0, revision="0")
+    with pytest.raises(InstanceNotFound):
+        encode_preview(handle, uid, 1)
+    small = ct_series(planes=2, seed="small")
+    admit(handle, small, tmp_path / "small")
+    uid = small[0].SeriesInstanceUID
+    assert encode_preview(handle, uid, 1) == encode_frames(handle, uid, 1, 1)
 
 
 def test_a_cine_says_how_fast_it_is_to_be_played(handle: Handle, tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ export interface Transport {
   stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription>;
   /** Stored values of frames first … first + count − 1 of a described stack, little endian, back to back. */
   pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer>;
+  /** One frame as means of squares, `previewFactor` voxels a side; the same encoding. */
+  preview?(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer>;
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]>;
   /** The same for the series of another study, where it can be had from here. */
   ofStudy?(StudyInstanceUID: string): Transport;
@@ -154,6 +156,12 @@ export class HttpTransport implements Transport {
   async pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
     const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
     const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/pixels?first=${first}&count=${count}${revision}`;
+    return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
+  }
+
+  async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/preview?index=${index}${revision}`;
     return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
   }
 

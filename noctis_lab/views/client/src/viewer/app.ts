@@ -243,6 +243,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     return true;
   }
 
+  onTool(tool: Tool): void {
+    this.tool = tool;
+    this.#toolbar.refresh();
+    this.onSay(tool === "zoom" ? "Left drag zooms" : "Left drag sets the window");
+  }
+
   onExpand(): void {
     const request = document.fullscreenElement === null ? this.#host.requestFullscreen() : document.exitFullscreen();
     request.catch(() => this.onSay("This browser allows no full screen here"));

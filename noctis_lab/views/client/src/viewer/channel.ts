@@ -9,7 +9,7 @@ export interface ComponentModel {
   off(event: string | string[], callback: (event: never) => void): void;
 }
 
-type Question = { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
+type Question = { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null } | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
 
 interface Answer {
   kind: "answer";
@@ -44,6 +44,11 @@ export class ChannelTransport implements Transport {
 
   async pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
     const question: Question = { what: "pixels", first, count, revision: stack.revision ?? null };
+    return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
+  }
+
+  async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const question: Question = { what: "preview", first: index, count: 1, revision: stack.revision ?? null };
     return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
   }
 

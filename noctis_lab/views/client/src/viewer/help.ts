@@ -16,10 +16,10 @@ const SHEET: [string, Line[]][] = [
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
-    [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
+    [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["z"], "left drag zooms, and again the window"], [["two fingers"], "zoom and pan"], [["three fingers"], "slices"],
   ]],
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"]]],
-  ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {

@@ -17,6 +17,9 @@ export interface InputHost {
   /** Go to the pane before or after; false where there is one alone. */
   onPaneStep(count: 1 | -1): boolean;
   onLayoutStep(count: 1 | -1): void;
+  /** Let the left button do something else. */
+  onTool(tool: Tool): void;
+  onExpand(): void;
   /** Show one pane alone, or all again. */
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
@@ -48,6 +51,8 @@ export class Input {
   readonly #pointers = new Map<number, { x: number; y: number }>();
   #drag: Drag | null = null;
   #pinch: { distance: number; x: number; y: number } | null = null;
+  /** Three fingers: where they were, and the fraction of a slice scrolled so far. */
+  #swipe: { y: number; rest: number } | null = null;
   #wheel = 0;
 
   constructor(readonly host: InputHost, readonly pane: Pane) {
@@ -65,7 +70,7 @@ export class Input {
   }
 
   get isDragging(): boolean {
-    return this.#drag !== null || this.#pinch !== null;
+    return this.#drag !== null || this.#pinch !== null || this.#swipe !== null;
   }
 
   #place(event: { clientX: number; clientY: number }): [number, number] {
@@ -84,6 +89,10 @@ export class Input {
       this.#pinch = this.#spread();
       return;
     }
+    if (this.#pointers.size === 3) {
+      [this.#drag, this.#pinch] = [null, null];
+      this.#swipe = { y: this.#middle(), rest: 0 };
+    }
     if (this.#pointers.size > 2) return;
     const tool = event.button === 1 ? "pan" : event.button === 2 ? "zoom" : event.ctrlKey ? "zoom" : this.host.tool;
     const [x, y] = this.#place(event);
@@ -100,7 +109,8 @@ export class Input {
     if (known === undefined) return;
     const [dx, dy] = [event.clientX - known.x, event.clientY - known.y];
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.#pinch !== null) this.#onPinch();
+    if (this.#swipe !== null) this.#onSwipe(this.#swipe);
+    else if (this.#pinch !== null) this.#onPinch();
     else if (this.#drag !== null) this.#onDrag(this.#drag, event, dx, dy);
   }
 
@@ -108,7 +118,7 @@ export class Input {
     this.#pointers.delete(event.pointerId);
     if (this.#pointers.size > 0) return;
     const wasDragging = this.isDragging;
-    [this.#drag, this.#pinch] = [null, null];
+    [this.#drag, this.#pinch, this.#swipe] = [null, null, null];
     this.#stage.classList.remove("dragging");
     if (wasDragging) this.pane.tell();
   }
@@ -136,6 +146,21 @@ export class Input {
   #spread(): { distance: number; x: number; y: number } {
     const [a, b] = [...this.#pointers.values()] as [{ x: number; y: number }, { x: number; y: number }];
     return { distance: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+  }
+
+  #middle(): number {
+    const places = [...this.#pointers.values()];
+    return places.reduce((sum, { y }) => sum + y, 0) / places.length;
+  }
+
+  #onSwipe(swipe: { y: number; rest: number }): void {
+    if (this.#pointers.size !== 3) return;
+    const y = this.#middle();
+    swipe.rest += (y - swipe.y) / 12;
+    swipe.y = y;
+    const steps = Math.trunc(swipe.rest);
+    swipe.rest -= steps;
+    if (steps !== 0) this.pane.step(steps, "not yet");
   }
 
   #onPinch(): void {
@@ -219,6 +244,8 @@ export class Input {
     "-": () => this.host.viewer.zoomBy(0.8),
     "=": () => this.host.viewer.fit(),
     i: () => this.host.viewer.invert(),
+    z: () => this.host.onTool(this.host.tool === "zoom" ? "window" : "zoom"),
+    F: () => this.host.onExpand(),
     r: () => this.host.viewer.turn(true),
     l: () => this.host.viewer.turn(false),
     h: () => this.host.viewer.mirror("horizontal"),

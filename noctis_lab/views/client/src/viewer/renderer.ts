@@ -9,6 +9,24 @@ export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32A
 export interface Frame extends Pick<FrameDescription, "rows" | "columns" | "slope" | "intercept"> {
   channels: 1 | 3;
   stored: Stored;
+  /** The frame is a reduced one: each voxel the mean of `factor` × `factor` of a whole that has so many. */
+  whole?: { factor: number; rows: number; columns: number };
+}
+
+/** Return the rows and columns that a frame covers in the image. */
+export const extentOf = (frame: Frame): { rows: number; columns: number } => frame.whole ?? frame;
+
+const PREVIEW_PIXELS = 1024;
+
+/** Return by which factor the server reduces a frame to its preview; 1: it sends it as it is. */
+export const previewFactor = ({ rows, columns }: { rows: number; columns: number }): number => Math.max(1, Math.ceil(Math.max(rows, columns) / PREVIEW_PIXELS));
+
+/** Return the preview of a frame over its bytes; null where these are not as many as they should be. */
+export function previewOf(description: FrameDescription, bytes: ArrayBuffer): Frame | null {
+  const factor = previewFactor(description);
+  const [rows, columns] = [Math.ceil(description.rows / factor), Math.ceil(description.columns / factor)];
+  if (bytes.byteLength !== frameBytes({ ...description, rows, columns })) return null;
+  return { ...frameOf({ ...description, rows, columns }, bytes), whole: { factor, rows: description.rows, columns: description.columns } };
 }
 
 const VIEWS: Record<FrameDtype, [new (buffer: ArrayBuffer) => Stored, number]> = {
@@ -69,9 +87,8 @@ interface AxisTable {
   share: Float32Array;
 }
 
-function axisTable(pixels: number, edge: number, scale: number, count: number, halvings: number, reversed: boolean): AxisTable {
+function axisTable(pixels: number, edge: number, scale: number, count: number, reduced: number, reversed: boolean): AxisTable {
   const table: AxisTable = { first: pixels, last: 0, index: new Int32Array(pixels), share: new Float32Array(pixels) };
-  const reduced = 2 ** halvings;
   const last = Math.ceil(count / reduced) - 1;
   for (let pixel = 0; pixel < pixels; pixel += 1) {
     // Pixel centres are at +0.5; voxel k's centre is at k, it reaches from k − 0.5 to k + 0.5.
@@ -202,7 +219,7 @@ export class Renderer {
   draw(frame: Frame, placement: Placement, turn: Turn, look: Look): number {
     const start = performance.now();
     this.#resize(placement.width, placement.height);
-    if (isOneToOne(placement, turn) && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
+    if (isOneToOne(placement, turn) && !frame.whole && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
       this.#drawExact(frame, placement, look);
     } else {
       this.#interpolate(frame, placement, turn);
@@ -285,12 +302,15 @@ export class Renderer {
     if (sameKey(key, this.#key)) return;
     const { right, down } = axesOf(turn);
     // Below half size, means of 2 × 2 (again and again) instead of voxels left out.
-    const halvings = Math.max(0, Math.floor(-Math.log2(Math.max(sx, sy)) + 1e-9));
+    const { factor = 1 } = source.whole ?? {};
+    const halvings = Math.max(0, Math.floor(-Math.log2(Math.max(sx, sy) * factor) + 1e-9));
+    const extent = extentOf(source);
+    const reduced = factor * 2 ** halvings;
     const isTransposed = right[0] === 0;
     const frame = this.#prepare(source, isTransposed, halvings);
-    const [columns, rows] = isTransposed ? [source.rows, source.columns] : [source.columns, source.rows];
-    const across = axisTable(width, x0, sx, columns, halvings, right[0] + right[1] < 0);
-    const along = axisTable(height, y0, sy, rows, halvings, down[0] + down[1] < 0);
+    const [columns, rows] = isTransposed ? [extent.rows, extent.columns] : [extent.columns, extent.rows];
+    const across = axisTable(width, x0, sx, columns, reduced, right[0] + right[1] < 0);
+    const along = axisTable(height, y0, sy, rows, reduced, down[0] + down[1] < 0);
     const size = width * height * frame.channels;
     if (this.#values.length < size) this.#values = new Float32Array(size);
     resample(frame, across, along, width, this.#values);

@@ -121,6 +121,7 @@ export class Stage {
     this.#position = null;
     this.#ticks = [];
     delete this.element.dataset["shown"];
+    delete this.element.dataset["preview"];
   }
 
   /** Close the geometry's sentence; false if it is not open. */

@@ -97,9 +97,8 @@ export class Toolbar {
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), el("span", { class: "grow" }));
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
-    } else {
-      this.#group([{ icon: "expand", name: "Full screen", run: () => host.onExpand() }]);
     }
+    this.#group([{ icon: "expand", name: "Full screen", key: "⇧ F", run: () => host.onExpand() }]);
   }
 
   /** Popover layers that belong above the stage. */
@@ -127,7 +126,7 @@ export class Toolbar {
     return [
       tool("window", "window", "Window", "left drag: width across, level up and down"),
       tool("pan", "pan", "Pan", "left drag; the middle button always does"),
-      tool("zoom", "zoom", "Zoom", "left drag; the right button always does"),
+      { ...tool("zoom", "zoom", "Zoom", "left drag; the right button always does"), key: "z" },
       tool("scroll", "stack", "Scroll", "left drag; the wheel always does"),
     ];
   }

@@ -8,7 +8,7 @@ import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames"
 import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
 import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
-import { type Frame, Renderer } from "./renderer";
+import { extentOf, type Frame, Renderer } from "./renderer";
 import { planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
@@ -114,7 +114,7 @@ export class Viewer implements Pane {
   plane(): ImagePlane | null {
     const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
     const description = shown && stack?.frames[shown.index];
-    if (!shown || !stack || !placement || !description) return null;
+    if (!shown || shown.frame.whole || !stack || !placement || !description) return null; // a preview's numbers are none
     return planeOfStack(stack, description, shown.frame, placement, this.#state, this.pixelRatio);
   }
 
@@ -212,7 +212,7 @@ export class Viewer implements Pane {
   /** Take a window from the pixels of the frame in view. */
   autoWindow(): void {
     const frame = this.#shown?.frame;
-    if (frame && frame.channels === 1) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
+    if (frame && frame.channels === 1 && !frame.whole) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
   }
 
   /** Take the next of the windows that the series states. */
@@ -475,7 +475,7 @@ export class Viewer implements Pane {
   }
 
   #shape(): { rows: number; columns: number } | null {
-    return this.#shown?.frame ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
+    return (this.#shown && extentOf(this.#shown.frame)) ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
   }
 
   #place(state: PaneState, shape: { rows: number; columns: number }): Placement {
@@ -486,21 +486,22 @@ export class Viewer implements Pane {
     const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
     const [stack, store, index] = [this.#stack, this.#store, this.#state.index];
-    const frame = index === null ? null : (store?.frame(index) ?? null);
+    const frame = index === null ? null : (store?.frame(index) ?? store?.preview(index) ?? null);
     if (frame !== null && index !== null) this.#shown = { index, frame };
     this.#noticeFailure();
     if (this.#shown === null || stack === null) {
       this.#renderer.clear(width, height);
       return;
     }
-    this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
-    this.#placement = this.#place(this.#state, this.#shown.frame);
+    const isPreview = this.#shown.frame.whole !== undefined;
+    if (!isPreview) this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
+    this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
     const look = lookOf(stack, this.told);
     this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
-    this.stage.element.dataset["shown"] = String(this.#shown.index);
+    this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
     this.#caption(stack, look);
-    this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
-    if (this.#reported === null && frame !== null) this.#tell("now");
+    this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
+    if (this.#reported === null && frame !== null && !isPreview) this.#tell("now");
     this.events.onPainted();
   }
 
