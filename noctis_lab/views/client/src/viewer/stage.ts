@@ -232,17 +232,20 @@ export class Stage {
       ...(retry ? [el("button", { class: "btn s", click: retry }, icon("refresh", "s"), "Try again")] : []));
   }
 
-  /** Ink that lies on a white image is dark; around the image it stays light, since black stays black. */
+  /** Ink that lies on a white image is dark; around the image it stays light, since black stays black; on the edge it gets a dark ground. */
   inkFor(inverted: boolean, covered: { left: number; top: number; right: number; bottom: number }): void {
     const inks = [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale];
     const stage = inverted ? this.element.getBoundingClientRect() : null;
-    const isOnWhite = inks.map((ink) => {
-      if (stage === null) return false;
+    const places = inks.map((ink): "" | "on-white" | "on-plate" => {
+      if (stage === null) return "";
       const box = ink.getBoundingClientRect();
-      const [x, y] = [(box.left + box.right) / 2 - stage.left, (box.top + box.bottom) / 2 - stage.top];
-      return x > covered.left && x < covered.right && y > covered.top && y < covered.bottom;
+      const [left, right, top, bottom] = [box.left - stage.left, box.right - stage.left, box.top - stage.top, box.bottom - stage.top];
+      if (right <= covered.left || left >= covered.right || bottom <= covered.top || top >= covered.bottom) return "";
+      return left >= covered.left && right <= covered.right && top >= covered.top && bottom <= covered.bottom ? "on-white" : "on-plate";
     });
-    inks.forEach((ink, i) => ink.classList.toggle("on-white", isOnWhite[i] ?? false));
+    inks.forEach((ink, i) => {
+      for (const name of ["on-white", "on-plate"]) ink.classList.toggle(name, places[i] === name);
+    });
   }
 }
 
