@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         process, url = serve(Path(folder, "noctis"), "serve")
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport=SIZE, color_scheme="dark")
         page.goto(url)
         page.get_by_text("Your archive is ready and empty").wait_for()
         photograph(page, "first-run")
@@ -62,9 +62,9 @@ def main() -> None:
 
         process, url = serve(Path(folder, "noctis-demo"), "demo", "--no-browser")
         origin = url.split("/login")[0]
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport=SIZE, color_scheme="dark")
         page.goto(url)
-        torso = page.locator("[data-study]", has_text="TORSO").first
+        torso = page.locator("[data-study]", has_text="PHANTOM^TORSO").first
         torso.wait_for(timeout=PUSHED_MS)
         page.wait_for_timeout(25_000)  # all is in, and the worker has its thumbnails and facts
         torso.click()

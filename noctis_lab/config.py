@@ -154,6 +154,7 @@ class Settings(BaseSettings):
         assert isinstance(env_settings, EnvSettingsSource)
         root = init_settings.init_kwargs.get("root") or env_settings().get("root")
         file = Path(str(root or cls.model_fields["root"].default)).expanduser() / "noctis.toml"
+        _refuse_what_is_no_file(file)
         try:
             of_file = TomlConfigSettingsSource(settings_cls, file)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -210,8 +211,10 @@ def find_sources(arguments: Mapping[str, Any], root: Path) -> dict[str, str]:
         Every setting's name: ``argument``, ``environment NAME``, ``noctis.toml`` or ``default``.
     """
     environment = {name.upper(): name for name in os.environ}
+    file = root / "noctis.toml"
     try:
-        stated: Mapping[str, Any] = tomllib.loads((root / "noctis.toml").read_text("utf-8"))
+        # Reading a pipe would wait for its writer.
+        stated = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
     except (OSError, ValueError):
         stated = {}
     found = {}
@@ -260,6 +263,13 @@ def is_loopback(host: str) -> bool:
 def local_address(host: str) -> str:
     """Return the address by which this machine reaches what listens on `host`."""
     return EVERYWHERE.get(host, host)
+
+
+def _refuse_what_is_no_file(file: Path) -> None:
+    """Refuse a pipe, a folder, a device: it would be waited for, or passed over without a word."""
+    if file.exists() and not file.is_file():
+        what = "a folder" if file.is_dir() else "a pipe, a socket or a device"
+        raise SettingsError(f"{file} has to be a regular file, and is {what}; remove or rename it")
 
 
 def _refuse_unknown_names(environment: Mapping[str, str]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from noctis_lab.config import is_loopback, open_settings
+from noctis_lab.config import find_sources, is_loopback, open_settings
 from noctis_lab.errors import SettingsError
 
 
@@ -16,6 +18,29 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
 
     with pytest.raises(SettingsError, match=r"noctis\.toml is not TOML"):
         open_settings({"root": tmp_path})
+
+
+def test_a_pipe_in_place_of_the_file_is_refused_by_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "noctis.toml")
+
+    with pytest.raises(SettingsError, match=r"noctis\.toml has to be a regular file.* a pipe"):
+        open_settings({"root": tmp_path})
+
+
+def test_a_folder_in_place_of_the_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "noctis.toml").mkdir()
+
+    with pytest.raises(SettingsError, match=r"noctis\.toml has to be a regular file.* a folder"):
+        open_settings({"root": tmp_path})
+
+
+def test_where_settings_come_from_is_told_without_waiting_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "noctis.toml")
+    holding = os.open(tmp_path / "noctis.toml", os.O_RDWR)  # else a failing test would hang
+    os.write(holding, b"quiet_s = 3\n")
+    threading.Timer(1, os.close, [holding]).start()
+
+    assert find_sources({}, tmp_path)["quiet_s"] == "default"
 
 
 def test_a_mistyped_name_in_the_environment_is_refused(

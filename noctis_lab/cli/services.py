@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -22,7 +23,7 @@ from noctis_lab.cli.options import (
     outer_door,
 )
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
-from noctis_lab.config import Settings, local_address
+from noctis_lab.config import Settings, is_usual_root, local_address
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
@@ -258,7 +259,8 @@ def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tup
     origin = _origin(settings, page)
     catalog.write_note(notes.PAGE, origin)
     if not settings.print_token:
-        return origin, f"{origin} (noctis token prints an address that signs in)"
+        option = "" if is_usual_root(settings) else f" --root {shlex.quote(str(settings.root))}"
+        return origin, f"{origin} (noctis token{option} prints an address that signs in)"
     url = f"{origin}/login?token={create_login_token(catalog)}"
     return url, url
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+from noctis_lab.lab.row_attributes import RowAttributes
 from noctis_lab.lab.shown import (
     html_or_none,
     series_html,
@@ -21,12 +22,13 @@ from noctis_lab.lab.shown import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from pydicom.dataset import Dataset
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.load_options import LoadOptions, OpenOptions
+    from noctis_lab.lab.measuring.measured import Measured, WhereDrawn
     from noctis_lab.lab.selection import Selection
     from noctis_lab.lab.stacks import Stack
     from noctis_lab.volumes.segments import Segments
@@ -46,8 +48,10 @@ class ExportArguments(TypedDict, total=False):
     level: float
 
 
-class Study:
-    """One study; its row is read anew at each use."""
+class Study(RowAttributes):
+    """One study; its row is read anew at each use, its columns as attributes too."""
+
+    _row_class = "StudyRow"
 
     def __init__(self, lab: Lab, StudyInstanceUID: str) -> None:
         self._lab = lab
@@ -81,8 +85,10 @@ class Study:
         return html_or_none(lambda: study_html(self._lab, self.row))
 
 
-class Series:
-    """One series of one study; its row is read anew at each use."""
+class Series(RowAttributes):
+    """One series of one study; its row is read anew at each use, its columns as attributes too."""
+
+    _row_class = "SeriesRow"
 
     def __init__(self, lab: Lab, SeriesInstanceUID: str, StudyInstanceUID: str) -> None:
         self._lab = lab
@@ -150,8 +156,9 @@ class Series:
             `stack`: which of `stacks`, where there are several. `dtype`: of the result, by default
             the smallest that is exact. `stored`: stored values instead of modality values (HU).
             `mask_padding`: NaN for padding. `duplicates`: ``"first"`` or ``"last"`` of frames at
-            one position that nothing tells apart. `progress`: called as ``progress(planes done,
-            planes in all)``.
+            one position that nothing tells apart. `regularize`: an irregular stack on evenly spaced
+            planes (True, or the options of `noctis_lab.volumes.regularize.regularize`). `progress`:
+            called as ``progress(planes done, planes in all)``.
 
         Returns
         -------
@@ -161,7 +168,7 @@ class Series:
         """
         from noctis_lab.volumes.load import load
 
-        return load(self._lab.handle, self.row.reference, **options)
+        return load(self._lab.handle, self.row, **options)
 
     def open(
         self,
@@ -176,7 +183,7 @@ class Series:
         chunks
             As `xarray.open_dataset` (needs dask, extra ``[dask]``); None reads without dask.
         **options
-            As `load`, without `progress`.
+            As `load`, without `regularize` and `progress`.
 
         Returns
         -------
@@ -185,7 +192,7 @@ class Series:
         """
         from noctis_lab.volumes.backend import open_lazily
 
-        return open_lazily(self._lab.settings, self.row.reference, chunks=chunks, **options)
+        return open_lazily(self._lab.settings, self.row, chunks=chunks, **options)
 
     def segments(self, *, SOPInstanceUID: str | None = None) -> Segments:
         """Open a segmentation (SEG): what its segments are, some or all as masks, or as labels.
@@ -207,9 +214,7 @@ class Series:
         """
         from noctis_lab.volumes.kinds import open_segmentation
 
-        return open_segmentation(
-            self._lab.handle, self.row.reference, SOPInstanceUID=SOPInstanceUID
-        )
+        return open_segmentation(self._lab.handle, self.row, SOPInstanceUID=SOPInstanceUID)
 
     def structures(self, *, SOPInstanceUID: str | None = None) -> Structures:
         """Open a structure set (RTSTRUCT): contours by region, and regions as voxels.
@@ -307,7 +312,7 @@ class Series:
         """
         from noctis_lab.volumes.suv import suv_of_series
 
-        return suv_of_series(self._lab.handle, self.row.reference)
+        return suv_of_series(self._lab.handle, self.row)
 
     def overlays(self, *, stack: int | None = None) -> xr.Dataset:
         """Load what lies over its images: `noctis_lab.volumes.overlays.load_overlays` says how.
@@ -319,11 +324,54 @@ class Series:
         """
         from noctis_lab.volumes.overlays import load_overlays
 
-        return load_overlays(self._lab.handle, self.row.reference, stack=stack)
+        return load_overlays(self._lab.handle, self.row, stack=stack)
+
+    def measure(
+        self,
+        kind: str,
+        points_px: ArrayLike | None = None,
+        **where: Unpack[WhereDrawn],
+    ) -> Measured:
+        """Measure on one of its images, with the figures that a viewer shows.
+
+        Parameters
+        ----------
+        kind
+            ``length``, ``angle``, ``cobb``, ``bidirectional``, ``ellipse``, ``rectangle``,
+            ``polygon``, ``freehand``, ``probe``, ``profile``;
+            `noctis_lab.analysis.measure.kinds.KINDS` says which points each takes.
+        points_px
+            Array-like of shape (points, 2): (column, row), 0 at the centre of the first voxel.
+        **where
+            `points_mm` instead of `points_px`: shape (points, 3), mm, patient LPS. `index` of the
+            image in the stack's order, or `SOPInstanceUID` (and `frame`); without, the image that
+            is nearest to `points_mm`.
+
+        Returns
+        -------
+        Measured
+            Figures by name, each with its unit in the name; ``.save("label")`` keeps it.
+
+        Raises
+        ------
+        CannotMeasure
+            These points make no such measurement, or no image is named.
+        FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
+            The image cannot be read.
+        """
+        from noctis_lab.lab.measuring.measured import measure_on_series
+
+        return measure_on_series(self._lab, self.row.reference, kind, points_px, **where)
+
+    def measurements(self) -> pd.DataFrame:
+        """Return what was measured on it and kept, one row each; as `Lab.measurements`."""
+        return self._lab.measurements(
+            SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
+        )
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return _open_viewer(self._lab, self.row)
+        return open_viewer(self._lab, self.row)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.
@@ -349,8 +397,10 @@ class Series:
         return html_or_none(lambda: series_html(self._lab, self.row))
 
 
-class Instance:
-    """One instance."""
+class Instance(RowAttributes):
+    """One instance; its row is read anew at each use, its columns as attributes too."""
+
+    _row_class = "InstanceRow"
 
     def __init__(self, lab: Lab, SOPInstanceUID: str) -> None:
         self._lab = lab
@@ -442,7 +492,14 @@ class Instance:
         return f"{number}{frames}{row.pixels.rows} × {row.pixels.columns}"
 
 
-def _open_viewer(lab: Lab, series: SeriesRow) -> Any:
+def open_viewer(
+    lab: Lab,
+    series: SeriesRow,
+    *,
+    state: Mapping[str, Any] | None = None,
+    others: Sequence[SeriesRow] = (),
+) -> Any:
+    """Open the viewer of a series; see `noctis_lab.views.viewer.view_series`."""
     # The only import by name: views stand above this floor, and a script needs none of them.
     viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, series)
+    return viewer.view_series(lab, series, state=state, others=others)

@@ -16,7 +16,14 @@ from noctis_lab.views.listing import StudyQuery, find_page
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
 
-__all__ = ["ArchiveStatus", "ReceiverStatus", "describe_status", "is_listening", "reached_at"]
+__all__ = [
+    "ArchiveStatus",
+    "ReceiverStatus",
+    "describe_status",
+    "find_named_root",
+    "is_listening",
+    "reached_at",
+]
 
 #: RFC 5737 and RFC 3849: addresses of nobody; a datagram socket sends nothing as it connects.
 _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
@@ -82,8 +89,18 @@ def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> Archi
         stored_bytes=None if counts is None else counts.stored_bytes,
         free_bytes=disk.f_bavail * disk.f_frsize,
         version=version("noctis-lab"),
-        root=None if counts is None or is_usual_root(settings) else str(settings.root),
+        root=find_named_root(settings, principal),
     )
+
+
+def find_named_root(settings: Settings, principal: Principal) -> str | None:
+    """Return the folder that code must name to mean this archive.
+
+    None where it need not, and for those who do not see all: paths of the machine are not theirs.
+    """
+    if principal.facilities is not None or is_usual_root(settings):
+        return None
+    return str(settings.root)
 
 
 def reached_at(settings: Settings) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,13 +11,17 @@ import param
 from panel.custom import JSComponent
 
 from noctis_lab.dicom.voi import VoiFunction, Window
+from noctis_lab.errors import UserItemRefused
+from noctis_lab.lab.measuring.keeping import own_principal
 from noctis_lab.views.channel import Channel
 from noctis_lab.views.notebook import load_notebook_once
+from noctis_lab.views.sessions import save_session
 from noctis_lab.views.state import ViewerState
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
+    from noctis_lab.lab.sessions import ViewerSession
 
 __all__ = ["SeriesView", "view_series"]
 
@@ -42,8 +47,16 @@ class SeriesView(JSComponent):
         doc="A page's viewer has the strip of series and the side panel, a cell's has not.",
     )  # fmt: skip
     StudyInstanceUID = param.String(default="", doc="The study whose series stand in the strip.")
+    compare = param.String(
+        default="",
+        doc="A StudyInstanceUID: its series stand below in the strip, its images beside.",
+    )
     api_base = param.String(
         default="", doc="Path of the pixel routes; empty asks the component's own channel."
+    )
+
+    root = param.String(
+        default="", doc="The archive's folder, where copied code has to name it to mean this one."
     )
 
     _bundle = Path(__file__).parent / "static" / "viewer.js"
@@ -51,6 +64,7 @@ class SeriesView(JSComponent):
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:
         self.state = ViewerState() if state is None else state
         self._channel: Channel | None = None
+        self._lab: Lab | None = None
         #: Counts our own changes: what a client says without knowing the last one is out of date.
         self._revision = 0
         self._hears_client = False
@@ -64,6 +78,8 @@ class SeriesView(JSComponent):
         index: int | None = None,
         window: tuple[float, float] | tuple[float, float, str] | None = None,
         inverted: bool | None = None,
+        voi_lut: int | None = None,
+        colormap: str | None = None,
     ) -> Self:
         """Move the view and return it.
 
@@ -75,19 +91,65 @@ class SeriesView(JSComponent):
             (center, width) in values, and the VOILUTFunction where it is not LINEAR.
         inverted
             Whether white and black are exchanged.
+        voi_lut
+            Which of the series' VOI LUT tables stands for the window, from 0; only with `window`,
+            which is then where a change of the window begins.
+        colormap
+            Of one-channel images: one of `pane_state.COLORMAPS`.
+
+        Raises
+        ------
+        FrameNotFound
+            The series has no frame of that index; the view stays as it is.
+        NoPixels
+            It has none at all.
+        ValueError
+            A table without a window, or no such colour map.
         """
-        changes: dict[str, Any] = {"index": index, "inverted": inverted}
+        if voi_lut is not None and window is None:
+            raise ValueError("voi_lut needs the window that spans the table; give window too")
+        if index is not None and self._channel is not None:
+            self._channel.require_frame(self.state.SeriesInstanceUID, index)
+        changes: dict[str, Any] = {"index": index, "inverted": inverted, "colormap": colormap}
         if window is not None:
             center, width, *function = window
             stated = VoiFunction(function[0]) if function else VoiFunction.LINEAR
             changes["window"] = Window(center=center, width=width, function=stated)
         changes = {name: value for name, value in changes.items() if value is not None}
         if "window" in changes:
-            changes["voi_lut"] = None  # a table would stand before it
+            changes["voi_lut"] = voi_lut  # without one a table would stand before it
         self.state.param.update(**changes)
         return self
 
-    def answer_from(self, lab: Lab) -> Self:
+    def save_session(self, name: str) -> ViewerSession:
+        """Save what is in view under a name, as this process' user; one of that name is replaced.
+
+        Parameters
+        ----------
+        name
+            1 to 100 printable characters.
+
+        Returns
+        -------
+        ViewerSession
+            ``lab.viewer_sessions()`` gives it again, and the dashboard to whom has the same name.
+
+        Raises
+        ------
+        UserItemRefused
+            The name is none, this process' user has too many, or the view is of no archive.
+        """
+        if self._lab is None:
+            raise UserItemRefused("expected a view of an archive's series, got one of none")
+        return save_session(
+            self._lab,
+            own_principal(),
+            name=name,
+            StudyInstanceUID=self.StudyInstanceUID,
+            state=self.state.to_dict(),
+        )
+
+    def answer_from(self, lab: Lab, others: Sequence[SeriesRow] = ()) -> Self:
         """Let the component's own channel answer for this view's series, from an archive.
 
         Raises
@@ -99,7 +161,8 @@ class SeriesView(JSComponent):
         if self.StudyInstanceUID:
             where["StudyInstanceUID"] = self.StudyInstanceUID
         series = lab.series(**where).one().row if self.state.SeriesInstanceUID else None
-        self._channel = Channel(lab.handle, series, self._send_msg)
+        self._lab = lab
+        self._channel = Channel(lab.handle, series, self._send_msg, lab=lab, others=others)
         return self
 
     def _handle_msg(self, data: Any) -> None:
@@ -134,7 +197,13 @@ class SeriesView(JSComponent):
 _NAMES = [name for name in ViewerState.param if name != "name"]
 
 
-def view_series(lab: Lab, series: SeriesRow) -> SeriesView:
+def view_series(
+    lab: Lab,
+    series: SeriesRow,
+    *,
+    state: Mapping[str, Any] | None = None,
+    others: Sequence[SeriesRow] = (),
+) -> SeriesView:
     """Return the viewer of a series, for a notebook's cell.
 
     Parameters
@@ -143,13 +212,19 @@ def view_series(lab: Lab, series: SeriesRow) -> SeriesView:
         The archive; it has to stay open as long as the view is used.
     series
         The series.
+    state
+        What it shows, as `ViewerState.to_dict` gives it; by default the series from its middle.
+    others
+        Series of further panes.
     """
     load_notebook_once()
+    shown = ViewerState(SeriesInstanceUID=series.SeriesInstanceUID)
+    shown.update_from(state or {})
     view = SeriesView(
-        ViewerState(SeriesInstanceUID=series.SeriesInstanceUID),
+        shown,
         StudyInstanceUID=series.StudyInstanceUID,
         mode="cell",
         height=_CELL_HEIGHT_PX,
         sizing_mode="stretch_width",
     )
-    return view.answer_from(lab)
+    return view.answer_from(lab, others)

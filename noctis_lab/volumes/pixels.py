@@ -17,6 +17,7 @@ from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
@@ -32,6 +33,7 @@ from noctis_lab.errors import (
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
@@ -55,9 +57,11 @@ __all__ = [
     "FrameDescription",
     "NamedWindow",
     "StackDescription",
+    "count_frames",
     "describe_stack",
     "encode_frames",
     "encode_preview",
+    "find_shown_frames",
     "read_stored",
 ]
 
@@ -106,6 +110,8 @@ class StackDescription:
     corner: Corner
     extra: ShownExtra | None = None  # the dim that is none of space, where there is one
     rate_hz: float | None = None  # at which it says it is to be played
+    #: Stored values that are padding, (lowest, highest), as the middle frame's instance says.
+    padding: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -176,7 +182,14 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         corner=corner_of(header, series),
         extra=view.extra,
         rate_hz=stated_rate_hz(header),
+        padding=None if header is None or luts else find_padding(header),
     )
+
+
+def count_frames(handle: Handle, reference: str) -> int:
+    """Return how many frames `describe_stack` describes; raises as it does."""
+    _, view = _find_view(handle, reference)
+    return len(view.frames)
 
 
 def encode_frames(
@@ -299,8 +312,11 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
         As `planes.read_plane`; also where the pixels' palette cannot be followed.
     """
-    stored = read_plane(instance_file(handle.storage, row), row, frame)
     layout = row.pixels
+    if layout is not None and is_one_stream(layout):
+        stored = find_inflated(handle, row, frame).copy()  # the cache's own is not to be changed
+    else:
+        stored = read_plane(instance_file(handle.storage, row), row, frame)
     assert layout is not None
     if layout.photometric_interpretation == "PALETTE COLOR":
         return find_palette(handle, row).apply_8bit(stored)
@@ -309,6 +325,18 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(
         stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
     )
+
+
+def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[Frame, ...]]:
+    """Return a series, and its frames in the order in which they are shown.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels
+        As `describe_stack`.
+    """
+    series, view = _find_view(handle, reference)
+    return series, view.frames
 
 
 def _badges(

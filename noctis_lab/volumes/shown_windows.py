@@ -35,6 +35,7 @@ class NamedWindow:
     width: float
     name: str
     function: str  # VOILUTFunction; of a table: of the window that spans it
+    is_stated: bool  # by the data set; else computed
     table: WindowTable | None = None
 
 
@@ -58,7 +59,7 @@ def shown_windows(
     """
     windows = () if header is None else find_windows(header)
     stated = [
-        _named(window, window.explanation or f"Window {number}")
+        _named(window, window.explanation or f"Window {number}", is_stated=True)
         for number, window in enumerate(windows, start=1)
     ]
     tables = () if header is None else _read_tables(path, header)
@@ -69,7 +70,7 @@ def shown_windows(
         shown = values()
     except (FileChanged, DecodeError, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
-    return (_named(window_of_values(shown), "Computed"),)
+    return (_named(window_of_values(shown), "Computed", is_stated=False),)
 
 
 def _read_tables(path: Path, header: Header) -> tuple[VoiLut, ...]:
@@ -81,9 +82,13 @@ def _read_tables(path: Path, header: Header) -> tuple[VoiLut, ...]:
         return ()
 
 
-def _named(window: Window, name: str) -> NamedWindow:
+def _named(window: Window, name: str, *, is_stated: bool) -> NamedWindow:
     return NamedWindow(
-        center=window.center, width=window.width, name=name, function=window.function.value
+        center=window.center,
+        width=window.width,
+        name=name,
+        function=window.function.value,
+        is_stated=is_stated,
     )
 
 
@@ -95,6 +100,7 @@ def _of_table(lut: VoiLut, number: int) -> NamedWindow:
         width=float(max(count, 2)),
         name=lut.explanation or f"Table {number}",
         function="LINEAR",
+        is_stated=True,
         table=WindowTable(
             first_mapped=lut.first_mapped,
             greys=base64.b64encode(lut.greys.tobytes()).decode("ascii"),

@@ -31,6 +31,7 @@ from noctis_lab.web.routes import (
     demo,
     health,
     live,
+    measurements,
     quarantine,
     senders,
     series,
@@ -38,6 +39,7 @@ from noctis_lab.web.routes import (
     status,
     studies,
     upload,
+    viewer_sessions,
 )
 from noctis_lab.web.schemas import ProblemAnswer
 
@@ -110,8 +112,20 @@ def create_app(lab: Lab) -> Guard:
     app.state.rendering = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
     app.include_router(status.health)
     app.include_router(sign_in.router)
-    for routes in (studies, series, live, senders, quarantine, health, status, upload, demo):
+    for routes in (
+        studies,
+        series,
+        measurements,
+        live,
+        senders,
+        quarantine,
+        health,
+        status,
+        upload,
+        demo,
+    ):
         app.include_router(routes.router, prefix=API_PATH)
+    app.include_router(viewer_sessions.router, prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoctisError, _failed)
     app.add_exception_handler(Exception, _broke)

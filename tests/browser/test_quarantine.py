@@ -97,4 +97,4 @@ def test_only_administrators_have_the_corner(browser: Browser, site: Site, tmp_p
         expect(page.locator(".tb .tr .pn")).to_have_text(["KEPT^ONE"])
         page.wait_for_timeout(500)
         assert page.get_by_text("in quarantine").count() == 0
-        expect(page.get_by_role("button", name="Upload")).to_be_visible()
+        expect(page.get_by_role("button", name="Drop files anywhere")).to_be_visible()

@@ -25,10 +25,13 @@ def test_the_pages_are_as_the_tutorial_says(site: Site, watched: Watched, tmp_pa
     row = page.locator(f'[data-study="{seen.study}"]')
     row.wait_for()
     named = set(re.findall(r"\*\*(.+?)\*\*", TUTORIAL.read_text(encoding="utf-8")))
-    assert named == {"Arrivals", "Copy as Python", "Upload"}
+    assert named == {"Arrivals", "Copy as Python", "Drop files anywhere", "Upload"}
     expect(page.get_by_label("Arrivals")).to_be_visible()
     expect(page.get_by_role("button", name="Copy as Python").first).to_be_visible()
-    expect(page.get_by_role("button", name="Upload").first).to_be_visible()
+    expect(page.get_by_role("link", name="Upload")).to_be_visible()
+    page.get_by_role("button", name="Drop files anywhere").click()
+    expect(page.get_by_role("button", name="Choose files")).to_be_visible()
+    page.get_by_role("button", name="Close the upload panel").click()
 
     page.keyboard.press("/")
     page.keyboard.type("walk")

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -161,6 +162,8 @@ def test_the_keys_do_what_the_sheet_says(watched: Watched, stage: Locator, seen:
     page.keyboard.press("2")
     expect(corner).to_contain_text("Window 1500 Level −600")
     page.keyboard.press("d")
+    expect(corner).to_contain_text("Window 1200 Level 300")
+    page.keyboard.press("d")
     expect(corner).to_contain_text("Window 500 Level 0")
     page.keyboard.press("End")
     expect(stage).to_have_attribute("data-shown", str(PLANES - 1))
@@ -188,6 +191,65 @@ def test_the_keys_do_what_the_sheet_says(watched: Watched, stage: Locator, seen:
     state = python_view(seen.series).state
     assert soon(lambda: (state.inverted, state.rotation_deg, state.index) == (False, 0, 1))
     assert watched.complaints == []
+
+
+def test_d_goes_back_to_the_images_own_window_after_a_preset_that_equals_another_of_its_own(
+    watched: Watched, site: Site
+) -> None:
+    torso = site.admit(
+        ct_series(planes=1, windows=((50, 400), (-600, 1500)), seed="torso"), "local"
+    )
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{torso.study}")
+    corner, said = page.locator(".ct.bl"), page.locator(".status [role=status]")
+    expect(corner).to_contain_text("Window 400 Level 50")
+    page.keyboard.press("2")
+    expect(corner).to_contain_text("Window 1500 Level −600")
+    page.keyboard.press("d")
+    expect(corner).to_contain_text("Window 400 Level 50")
+    expect(said).to_have_text("Window 1: window 1 of the image's own 2")
+    page.keyboard.press("?")
+    expect(page.get_by_text("the image's own window, then its others in turn")).to_be_visible()
+
+
+def test_d_goes_back_to_what_was_opened_where_the_image_states_no_window(
+    watched: Watched, site: Site
+) -> None:
+    bare = site.admit(ct_series(planes=1, windows=(), seed="bare"), "local")
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{bare.study}")
+    corner = page.locator(".ct.bl")
+    expect(corner).to_contain_text("Window")
+    opened = re.search(r"Window .*", corner.inner_text())
+    assert opened is not None
+    page.keyboard.press("5")
+    expect(corner).to_contain_text("Window 80 Level 40")
+    page.keyboard.press("d")
+    expect(corner).to_contain_text(opened[0])
+    said = page.locator(".status [role=status]")
+    expect(said).to_have_text("The image states no window: as it was opened")
+
+
+def test_the_python_copied_runs_as_pasted_into_an_empty_cell(
+    watched: Watched, stage: Locator, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.press("End")
+    page.keyboard.press("4")
+    expect(stage).to_have_attribute("data-shown", str(PLANES - 1))
+    page.get_by_role("button", name="Copy as Python").click()
+    expect(page.locator(".status [role=status]")).to_have_text("Copied")
+    *lines, last = page.evaluate("navigator.clipboard.readText()").splitlines()
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(lines), "<cell>", "exec"), names)
+    with names["lab"]:
+        assert names["lab"].settings.root == site.settings.root
+        view = eval(last, names)
+        assert view.state.SeriesInstanceUID == seen.series
+        assert (view.state.index, view.state.window) == (
+            PLANES - 1, Window(center=480, width=2500),
+        )  # fmt: skip
 
 
 def test_the_value_voxel_and_place_under_the_cursor_are_told(

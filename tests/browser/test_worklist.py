@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from noctis_lab.catalog import people
+from noctis_lab.synthetic import ct_series
 from tests.browser.watched import Watched
 from tests.served import HOSTILE_NAME, Site, named_series
 
@@ -127,6 +128,19 @@ def test_only_a_window_of_many_rows_is_fetched_and_drawn(watched: Watched, site:
     assert len(watched.names) < 60
 
 
+def test_the_way_to_bring_files_in_is_in_view_beside_many_arrivals(
+    watched: Watched, site: Site
+) -> None:
+    for number in range(18):
+        site.admit(named_series(f"MANY^{number:03d}", planes=1), "local")
+    page = watched.page
+    expect(page.locator(".feed .ev")).to_have_count(14, timeout=5000)  # the last ones
+    hint = page.get_by_role("button", name="Drop files anywhere")
+    expect(hint).to_be_in_viewport(ratio=1)
+    hint.click()
+    expect(page.get_by_role("button", name="Choose files")).to_be_focused()
+
+
 def test_an_unknown_sender_is_approved_into_a_facility_or_blocked(
     watched: Watched, site: Site
 ) -> None:
@@ -175,14 +189,70 @@ def test_the_sign_in_page_takes_a_name_and_says_what_was_wrong(
         assert urlsplit(page.url).path == "/login"
 
 
-def test_light_stays_chosen(watched: Watched, site: Site) -> None:
+def test_the_theme_is_the_systems_until_one_is_chosen(watched: Watched) -> None:
     page = watched.page
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    page.get_by_role("button", name="Light or dark").click()
+    html, button = page.locator("html"), page.get_by_role("button", name="Light or dark")
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        expect(html).to_have_attribute("data-theme", theme)
+        page.reload()
+        expect(html).to_have_attribute("data-theme", theme)
+    button.click()
     page.reload()
-    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    expect(html).to_have_attribute("data-theme", "light")
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(245, 246, 248)"
+    button.click()
+    page.emulate_media(color_scheme="light")
+    page.reload()
+    expect(html).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 1000])
+def test_copying_says_what_it_does_and_that_it_did_at_every_width(
+    watched: Watched, site: Site, width: int
+) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": 800})
+    site.admit(named_series("COPIED^ONE"), "local")
+    expect(page.locator(".tb .tr .pn")).to_have_count(1, timeout=5000)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.locator(".sql button").last
+    expect(button).to_have_attribute("aria-label", "Copy as Python")
+    expect(button).to_have_attribute("title", "Copy as Python")
+    expect(button.get_by_text("Copy as Python")).to_be_visible(visible=width > 1100)
+    button.click()
+    expect(button.get_by_text("Copied")).to_be_visible()
+    expect(button).to_have_attribute("aria-label", "Copied")
+    expect(button).to_have_attribute("aria-label", "Copy as Python", timeout=4000)
+    assert watched.complaints == []
+
+
+def test_copying_works_where_the_browser_has_no_clipboard(watched: Watched, site: Site) -> None:
+    # As on plain http from another host: no secure context, no navigator.clipboard.
+    page = watched.page
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    site.admit(named_series("COPIED^TWO"), "local")
+    page.reload()
+    expect(page.locator(".tb .tr .pn")).to_have_count(1, timeout=5000)
+    button = page.locator(".sql button").last
+    button.click()
+    expect(button.get_by_text("Copied")).to_be_visible()
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    pasted = page.locator("body > textarea")
+    pasted.focus()
+    page.keyboard.press("Control+V")
+    assert pasted.input_value().startswith("import noctis_lab as nl\n\nlab = nl.open_lab(")
+
+
+def test_a_long_id_has_room_at_full_width_and_is_told_whole(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    site.admit(ct_series(planes=1, seed="id", PatientID="NOCTIS-CATPHAN-504"), "local")
+    cell = page.locator(".tb .tr .hide").first
+    expect(cell).to_have_text("NOCTIS-CATPHAN-504", timeout=5000)
+    expect(cell).to_have_attribute("title", "NOCTIS-CATPHAN-504")
+    assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
 def test_what_is_to_be_copied_means_this_archive_and_no_other(watched: Watched, site: Site) -> None:

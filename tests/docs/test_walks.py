@@ -17,6 +17,8 @@ WALKS = (
     "how-to/reslice.md",
     "how-to/doses-segments-contours.md",
     "how-to/suv.md",
+    "how-to/measure.md",
+    "how-to/upload-by-script.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
     "tutorials/notebook.md",
@@ -45,6 +47,18 @@ def test_the_walk_goes_as_the_page_says(page: str, require_program: Callable[[st
     walked = apart(require_program, sys.executable, "-m", "tests.docs.walk", str(DOCS / page))
     assert walked.returncode == 0, walked.stdout + walked.stderr
     assert int(walked.stdout.split()[-2]) >= 1
+
+
+def test_the_readmes_notebook_runs_cell_by_cell(
+    tmp_path: Path, require_program: Callable[[str], str]
+) -> None:
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Ten minutes in a notebook")[2].partition("\n## ")[0]
+    page = tmp_path / "page.md"
+    page.write_text(section, encoding="utf-8")
+    walked = apart(require_program, sys.executable, "-m", "tests.docs.walk", str(page))
+    assert walked.returncode == 0, walked.stdout + walked.stderr
+    assert walked.stdout.split()[-2:] == ["4", "blocks"]
 
 
 def test_a_page_that_says_something_else_is_found_out(

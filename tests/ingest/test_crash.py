@@ -73,7 +73,7 @@ def forker(tmp_path: Path) -> Iterator[Forker]:
 
 def end(pid: int, how: signal.Signals) -> None:
     os.kill(pid, how)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)

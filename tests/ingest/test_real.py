@@ -159,7 +159,7 @@ def push(program: str, port: int, folder: Path) -> None:
 
 
 def wait_for_echo(echoscu: str, port: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while subprocess.run(
         [echoscu, "127.0.0.1", str(port)], check=False, capture_output=True, timeout=20
     ).returncode:

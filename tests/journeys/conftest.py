@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 SENDERS_TIMEOUT_S = 60
+_START_TIMEOUT_S = 180  #: three processes, each of which imports everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _announced(process: subprocess.Popen[str], root: Path) -> Served:
     threading.Thread(target=_follow, args=(process, lines, printed), daemon=True).start()
     dicom_port, url = None, None
     while url is None or dicom_port is None:
-        line = lines.get(timeout=SENDERS_TIMEOUT_S)
+        line = lines.get(timeout=_START_TIMEOUT_S)
         if not line:
             pytest.fail("noctis ended before it had announced itself")
         if receiver := re.search(r"receiver .* at \S+:(\d+)", line):
@@ -109,7 +110,7 @@ def _follow(process: subprocess.Popen[str], lines: queue.Queue[str], printed: li
 def stop(served: Served) -> int:
     """End it as Ctrl-C does; returns its exit code."""
     served.process.send_signal(signal.SIGINT)
-    code = served.process.wait(timeout=30)
+    code = served.process.wait(timeout=60)
     assert served.process.stdout is not None
     served.process.stdout.close()
     return code

@@ -7,26 +7,29 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import noctis_lab as nl
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
     CannotExport,
+    FrameNotFound,
     LabClosed,
     NotUnique,
     QueryError,
     SeriesNotFound,
     SettingsError,
 )
-from noctis_lab.lab import Lab, open_lab
+from noctis_lab.lab import Lab, Series, open_lab
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.export import read_netcdf
+from noctis_lab.volumes.load import load
 from tests.lab.filling import fill
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -259,6 +262,28 @@ def test_a_forked_lab_opens_its_own_archive(lab: Lab) -> None:
     assert len(lab.series()) == 3
 
 
+def test_columns_of_a_row_are_attributes(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    study = lab.studies(PatientID="B").one()
+    instance = series.instances[0]
+    assert (series.Modality, series.SeriesDescription) == ("CT", EVIL)
+    assert series.instance_count == series.row.instance_count == 4
+    assert (study.PatientID, study.StudyDate) == ("B", "20260201")
+    assert instance.InstanceNumber == instance.row.InstanceNumber
+    assert {"Modality", "load"} <= set(dir(series))
+    assert "PatientID" in dir(study)
+
+
+def test_what_is_no_column_is_told_what_there_is(lab: Lab) -> None:
+    series = lab.series(PatientID="B").one()
+    with pytest.raises(AttributeError, match=r"no attribute 'KVP': .*Modality.* series\.tags\(\)"):
+        series.KVP  # noqa: B018
+    assert not hasattr(series, "_repr_latex_")
+    gone = Series(lab, "1.2.3", "1.2")
+    with pytest.raises(SeriesNotFound):
+        gone.Modality  # noqa: B018
+
+
 def test_view_asks_the_viewer_by_name(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("noctis_lab.views.viewer")
     import noctis_lab.views.viewer as viewer
@@ -267,6 +292,14 @@ def test_view_asks_the_viewer_by_name(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     shown = lab.series(PatientID="B").one().view()
     assert type(shown).__module__.startswith("noctis_lab.views")
     assert "noctis_lab.views.viewer" in sys.modules
+
+
+@pytest.mark.parametrize("index", [4, 12, -1])
+def test_a_view_refuses_at_once_a_frame_that_there_is_not(lab: Lab, index: int) -> None:
+    view = lab.series(PatientID="B").one().view().at(index=3)
+    with pytest.raises(FrameNotFound, match=rf"expected an index of 0 to 3, came {index};"):
+        view.at(index=index, inverted=True)
+    assert (view.state.index, view.state.inverted) == (3, False)
 
 
 def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
@@ -283,6 +316,24 @@ def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
         fill(lab, [*first, *second], tmp_path / "in")
         with pytest.raises(NotUnique):
             lab.series(SeriesInstanceUID=uid).one()
+        root = tmp_path / "archive"
+        doors: list[Callable[[], object]] = [
+            lambda: xr.open_dataset(uid, engine="noctis", root=root),
+            lambda: load(lab.handle, uid),
+        ]
+        for door in doors:  # neither of them is taken in silence
+            with pytest.raises(NotUnique, match=rf"in 2 studies \(.*{study}.*StudyInstanceUID=…"):
+                door()
+        for series in (first, second):
+            named = str(series[0].StudyInstanceUID)
+            opened = xr.open_dataset(uid, engine="noctis", root=root, StudyInstanceUID=named)
+            one = lab.series(StudyInstanceUID=named).one()
+            for found in (opened["CT"], one.load(), one.open()):
+                assert found.SOPInstanceUID.values.tolist() == [
+                    str(plane.SOPInstanceUID) for plane in series
+                ]
+        with pytest.raises(SeriesNotFound, match=r"is not in study 1\.2\.3 of this archive"):
+            xr.open_dataset(uid, engine="noctis", root=root, StudyInstanceUID="1.2.3")
         for series in (lab.series(StudyInstanceUID=study).one(), lab.series(PatientID="B").one()):
             assert series.load(stored=True).shape == (2, 8, 8)
             assert (series.load(stored=True) == 7).all()

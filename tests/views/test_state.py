@@ -106,6 +106,18 @@ def test_a_view_is_given_a_window_of_any_function() -> None:
     assert view.view_state["window"] == {"center": 2048.0, "width": 1024.0, "function": "SIGMOID"}
 
 
+def test_at_takes_a_table_with_the_window_that_spans_it_and_a_colour_map() -> None:
+    view = SeriesView(ViewerState(SeriesInstanceUID="1.2.3"))
+    view.at(window=(40, 400), voi_lut=1, colormap="hot_iron")
+    assert (view.state.voi_lut, view.state.colormap) == (1, "hot_iron")
+    view.at(window=(40, 400))
+    assert (view.state.voi_lut, view.state.colormap) == (None, "hot_iron")
+    with pytest.raises(ValueError, match="give window too"):
+        view.at(voi_lut=0)
+    with pytest.raises(ValueError, match="colormap"):
+        view.at(colormap="rainbow")
+
+
 def test_a_view_answers_an_unsound_client_with_its_own_state() -> None:
     state = ViewerState(SeriesInstanceUID="1.2.3", index=3)
     view = SeriesView(state)

@@ -102,7 +102,7 @@ def test_a_series_without_windows_gets_a_computed_one(handle: Handle, tmp_path: 
     admit(handle, planes, tmp_path / "in")
     (window,) = describe_stack(handle, planes[0].SeriesInstanceUID).windows
     values = 2 * planes[0].pixel_array.astype(float)
-    assert window.name == "Computed"
+    assert (window.name, window.is_stated) == ("Computed", False)
     # It shows the bulk: from the first to the last percent of the values, edges included.
     low, high = np.percentile(values[values > values.min()], [1, 99])
     assert window.center - 0.5 == pytest.approx((low + high) / 2)
@@ -122,6 +122,7 @@ def test_voi_luts_that_are_tables_stand_beside_the_windows(handle: Handle, tmp_p
     admit(handle, planes, tmp_path / "in")
     windows = describe_stack(handle, planes[0].SeriesInstanceUID).windows
     assert [w.name for w in windows] == ["Window 1", "NORMAL", "Table 2"]
+    assert all(window.is_stated for window in windows)
     assert windows[0].table is None
     assert windows[1].table is not None
     assert windows[1].table.first_mapped == 5

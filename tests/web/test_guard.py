@@ -320,6 +320,16 @@ def test_a_void_token_shows_the_page_with_the_reason(site: Site) -> None:
     with site.client(None) as client:
         answer = client.get("/login", params={"token": "<script>alert(1)</script>"})
     assert answer.status_code == 401
-    assert "a token of this archive that nobody used yet" in answer.text
+    assert "a token of this archive that is new" in answer.text
     assert "<script>alert" not in answer.text
     assert "set-cookie" not in answer.headers
+
+
+def test_the_sign_in_page_says_how_a_token_is_had_and_not_where_the_archive_lies(
+    site: Site,
+) -> None:
+    with site.client(None) as client:
+        page = client.get("/login").text
+    assert "ends a minute after its first use" in page
+    assert "noctis token --root FOLDER" in page
+    assert str(site.settings.root) not in page

@@ -1,1 +1,1 @@
-{let t="dark";try{localStorage.getItem("noctis-theme")==="light"&&(t="light")}catch{}document.documentElement.dataset.theme=t}
+{let e=matchMedia("(prefers-color-scheme: light)"),c=()=>{try{return localStorage.getItem("noctis-theme")}catch{return null}},n=()=>{let t=c();document.documentElement.dataset.theme=t==="light"||t==="dark"?t:e.matches?"light":"dark"};n(),e.addEventListener("change",n)}

@@ -49,7 +49,9 @@ __all__ = ["export_series"]
 #: Raised by one when outputs of equal content are written otherwise than before.
 _VERSION = 1
 #: Formats whose writers need never hold a volume whole.
-_WRITTEN_IN_PIECES = frozenset((ExportFormat.NIFTI, ExportFormat.PNG))
+_WRITTEN_IN_PIECES = frozenset(
+    (ExportFormat.NIFTI, ExportFormat.PNG, ExportFormat.ZARR, ExportFormat.NETCDF)
+)
 
 type Progress = Callable[[int, int], None]
 
@@ -242,15 +244,15 @@ def _write_stack(
     def show(done: int, of: int) -> None:
         task.progress(number * of + done, len(stacks) * of)
 
-    handle, reference, stack = task.handle, task.series.reference, stacks[number]
-    is_lazy = stack is not None and task.options.to in _WRITTEN_IN_PIECES
+    handle, series, stack = task.handle, task.series, stacks[number]
+    is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
         if is_lazy:
-            volume = open_lazily(handle.settings, reference, stack=number)
+            volume = open_lazily(handle.settings, series, stack=number)
         else:
-            volume = load(handle, reference, stack=number, progress=show)
+            volume = load(handle, series, stack=number, progress=show)
     if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms, _words(task))
     return _write_volume(task, volume, stack, path, show if is_lazy else None)
@@ -264,9 +266,9 @@ def _write_volume(
         case ExportFormat.NIFTI:
             return write_nifti(volume, path, progress=progress)
         case ExportFormat.ZARR:
-            write_zarr(volume, path)
+            write_zarr(volume, path, progress=progress)
         case ExportFormat.NETCDF:
-            write_netcdf(volume, path)
+            write_netcdf(volume, path, progress=progress)
         case ExportFormat.PNG:
             window = options.window or _stated_window(task, stack)
             write_png_stack(volume, path, window=window, bits=options.bits, progress=progress)

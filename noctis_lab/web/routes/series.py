@@ -20,7 +20,7 @@ from noctis_lab.volumes.planes import instance_file
 from noctis_lab.web.routes.context import UID, AskedLab
 from noctis_lab.web.schemas import ElementAnswer
 
-__all__ = ["MOST_FRAMES", "router"]
+__all__ = ["MOST_FRAMES", "AskedSeries", "router"]
 
 router = APIRouter(tags=["series"])
 

@@ -79,8 +79,8 @@ async def _principal_of(request: Request, gate: AskedGate, asked: SignIn) -> str
         # People paste the whole address that was printed.
         token = asked.token.rpartition("token=")[2].strip()
         name = await asyncio.to_thread(gate.redeem_token, token)
-        what = "a token of this archive that nobody used yet"
-        advice = "The command noctis token prints a new one."
+        what = "a token of this archive that is new, or was first used less than a minute ago"
+        advice = "noctis token --root FOLDER, with the archive's folder, prints another."
     elif asked.name and asked.password:
         name = await asyncio.to_thread(gate.check_password, asked.name, asked.password)
         what, advice = "a name and its password", "An administrator can set a new password."

@@ -45,7 +45,7 @@ describe("a stack's look", () => {
 
   it("names the table that stands for the window; one that is not there leaves the window", () => {
     const table = { first_mapped: 0, greys: btoa("\x00\xff") };
-    const windows = [{ center: 1, width: 2, name: "SOFTER", function: "LINEAR" as const, table }];
+    const windows = [{ center: 1, width: 2, name: "SOFTER", function: "LINEAR" as const, is_stated: true, table }];
     expect(lookOf({ ...stack, windows }, { ...told, voi_lut: 0 }).tableName).toBe("SOFTER");
     expect(lookOf({ ...stack, windows }, { ...told, voi_lut: 3 })).toMatchObject({ table: null, tableName: null });
   });

@@ -33,6 +33,8 @@ export interface NamedWindow {
   function: WindowFunction;
   /** A VOI LUT that is a table: grey levels of the values from `first_mapped` on, a byte each, in Base64. */
   table?: { first_mapped: number; greys: string } | null;
+  /** Whether the data set proposes it; else it was computed from the pixels. */
+  is_stated: boolean;
 }
 
 /** What a series is, as `volumes/pixels.describe_stack` says it; no pixels. */
@@ -59,6 +61,8 @@ export interface StackDescription {
   extra?: { dim: string; units: string | null; values: (number | string)[]; planes: number } | null;
   /** At which it says it is to be played, images a second. */
   rate_hz?: number | null;
+  /** Stored values that are padding: (lowest, highest). */
+  padding?: [number, number] | null;
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
 }
@@ -82,6 +86,12 @@ export interface SeriesSummary {
   badges?: Badge[];
 }
 
+/** The study in view. */
+export interface StudySummary {
+  StudyInstanceUID: string;
+  StudyDate: string | null;
+}
+
 /** The seam between the viewer and where its pixels come from. */
 export interface Transport {
   stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription>;
@@ -101,6 +111,9 @@ export class TransportError extends Error {
     this.name = "TransportError";
   }
 }
+
+/** What went wrong, in words for people. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The series has other frames than when it was described: describe it again. */
 export const isStale = (error: unknown): boolean => error instanceof TransportError && error.status === 409;
@@ -168,6 +181,10 @@ export class HttpTransport implements Transport {
   async elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
     const path = `${this.base}/image/${encodeURIComponent(SOPInstanceUID)}/metadata`;
     return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as ElementText[];
+  }
+
+  async study(signal?: AbortSignal): Promise<StudySummary> {
+    return (await (await request(this.#studyPath(), { ...(signal ? { signal } : {}) })).json()) as StudySummary;
   }
 
   async series(signal?: AbortSignal): Promise<SeriesSummary[]> {

@@ -1,10 +1,17 @@
-// Runs before the first paint: dark unless this browser's user chose light.
+// Runs before the first paint: what this browser's user chose here, else what the system prefers.
 {
-  let theme = "dark";
-  try {
-    if (localStorage.getItem("noctis-theme") === "light") theme = "light";
-  } catch {
-    // storage is closed to us: dark
-  }
-  document.documentElement.dataset.theme = theme;
+  const light = matchMedia("(prefers-color-scheme: light)");
+  const chosen = (): string | null => {
+    try {
+      return localStorage.getItem("noctis-theme");
+    } catch {
+      return null; // storage is closed to us
+    }
+  };
+  const follow = (): void => {
+    const theme = chosen();
+    document.documentElement.dataset.theme = theme === "light" || theme === "dark" ? theme : light.matches ? "light" : "dark";
+  };
+  follow();
+  light.addEventListener("change", follow);
 }

@@ -1,6 +1,7 @@
 /** Colour maps of one-channel images: a grey level 0 … 255 becomes a colour. Pure. */
 import { COLOURS } from "./colours";
 
+/** Addresses count them: new ones go to the end. */
 export const COLORMAPS = [
   { name: "grey", label: "Grey" }, { name: "grey_inverted", label: "Inverted grey" }, { name: "hot_iron", label: "Hot iron" },
   { name: "pet", label: "PET" }, { name: "hot_metal_blue", label: "Hot metal blue" }, { name: "pet_20_step", label: "PET 20 steps" },

@@ -1,5 +1,5 @@
 /** The frames of one stack in memory: fetched centre-out from the frame in view, bounded in bytes. */
-import { type FrameDescription, isStale, type StackDescription, type Transport } from "../ground/transport";
+import { type FrameDescription, isStale, messageOf, type StackDescription, type Transport } from "../ground/transport";
 import { type Frame, frameBytes, frameOf, previewFactor, previewOf } from "./renderer";
 
 export interface FrameLimits {
@@ -35,6 +35,12 @@ export interface FrameEvents {
 export function placeOf(frame: Pick<FrameDescription, "SOPInstanceUID" | "frame">, frames: readonly FrameDescription[]): number | null {
   const index = frames.findIndex((other) => other.SOPInstanceUID === frame.SOPInstanceUID && other.frame === frame.frame);
   return index < 0 ? null : index;
+}
+
+/** Return where a frame of one description stands in a later one, or null where it is gone. */
+export function indexAfter(index: number | null, before: StackDescription, after: StackDescription): number | null {
+  const frame = index === null ? undefined : before.frames[index];
+  return frame === undefined ? null : placeOf(frame, after.frames);
 }
 
 const nameOf = ({ SOPInstanceUID, frame }: FrameDescription): string => `${SOPInstanceUID} ${frame}`;
@@ -259,7 +265,7 @@ export class FrameStore {
   #fail(flight: Flight, error: unknown): void {
     if (!this.#flights.delete(flight)) return; // it was cancelled
     if (!isStale(error)) {
-      this.#note(flight, error instanceof Error ? error.message : String(error));
+      this.#note(flight, messageOf(error));
     } else if (!this.#isStale) {
       this.#isStale = true;
       this.events.onStale();

@@ -1,6 +1,9 @@
 /** The keys, on one sheet over the stage. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { KINDS } from "../measure/shapes";
+import { PLANE_KEYS } from "../mpr/keys";
+import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
 
@@ -12,13 +15,21 @@ const SHEET: [string, Line[]][] = [
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
-    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], "the series' own windows in turn"], [["i"], "invert"],
+    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], OWN_WINDOWS], [["i"], "invert"],
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
     [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["z"], "left drag zooms, and again the window"], [["two fingers"], "zoom and pan"], [["three fingers"], "slices"],
   ]],
-  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"]]],
+  ["Measuring", [
+    ...KINDS.map(({ key, name }): Line => [[key], name.toLowerCase()]),
+    [["← ↑ → ↓"], "move the cursor; Shift ten times as far"], [["Enter"], "set a point; again there: close the outline"],
+    [["n", "N"], "select the next, the one before"], [["Enter"], "move what is selected: arrows, Tab, Enter"], [["Alt", "↑ ↓"], "slice, while the cursor is out"],
+    [["⌫"], "take back a point, delete what is selected"], [["Ctrl", "Z"], "undo; Ctrl Y redo"],
+  ]],
+  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
+    [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
+  ["Planes (MPR)", PLANE_KEYS],
   ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 

@@ -1,15 +1,21 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
+import type { Kind } from "../measure/shapes";
+import type { Pointing } from "../measure/pointing";
 import { roundWindow } from "./windowing";
+import { type LinkHost, LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import type { PaneState } from "./state";
 
-export type Tool = "window" | "pan" | "zoom" | "scroll";
+/** What the left button does; a kind of measurement: draws one. */
+export type Tool = "window" | "pan" | "zoom" | "scroll" | Kind;
 
-export interface InputHost {
+export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   /** The pane that keys act on. */
   readonly viewer: Pane;
   /** What the left button does. */
   tool: Tool;
+  /** Hears of the left button first: it may draw, or take hold of what is drawn. */
+  readonly measured: { readonly pointing: Pointing; readonly kind: Kind | null };
   /** In a page nothing else scrolls; in a notebook the wheel is the notebook's until the view has focus. */
   readonly ownsWheel: boolean;
   onProbe(pane: Pane, x: number, y: number): void;
@@ -20,6 +26,8 @@ export interface InputHost {
   /** Let the left button do something else. */
   onTool(tool: Tool): void;
   onExpand(): void;
+  /** Show three planes through the volume, or the images again. */
+  onMpr(): void;
   /** Show one pane alone, or all again. */
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
@@ -66,7 +74,7 @@ export class Input {
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
     stage.addEventListener("auxclick", (event) => event.preventDefault());
     stage.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
-    stage.addEventListener("dblclick", (event) => { if (!isControl(event)) host.onMaximise(); });
+    stage.addEventListener("dblclick", (event) => { if (!isControl(event) && host.measured.kind === null) host.onMaximise(); });
   }
 
   get isDragging(): boolean {
@@ -86,16 +94,19 @@ export class Input {
     if (event.button === 1) event.preventDefault(); // no autoscroll
     if (this.#pointers.size === 2) {
       this.#drag = null;
+      this.host.measured.pointing.abandon();
       this.#pinch = this.#spread();
       return;
     }
     if (this.#pointers.size === 3) {
       [this.#drag, this.#pinch] = [null, null];
+      this.host.measured.pointing.abandon();
       this.#swipe = { y: this.#middle(), rest: 0 };
     }
     if (this.#pointers.size > 2) return;
     const tool = event.button === 1 ? "pan" : event.button === 2 ? "zoom" : event.ctrlKey ? "zoom" : this.host.tool;
     const [x, y] = this.#place(event);
+    if (tool === this.host.tool && event.button === 0 && this.host.measured.pointing.down(this.pane, event, [x, y])) return;
     this.#drag = {
       tool, start: this.pane.told, x: event.clientX, y: event.clientY,
       point: [x * this.pane.pixelRatio, y * this.pane.pixelRatio], rest: 0,
@@ -104,18 +115,22 @@ export class Input {
   }
 
   #move(event: PointerEvent): void {
-    this.host.onProbe(this.pane, ...this.#place(event));
+    const at = this.#place(event);
+    this.host.onProbe(this.pane, ...at);
+    const isTaken = this.host.measured.pointing.move(this.pane, event, at);
     const known = this.#pointers.get(event.pointerId);
     if (known === undefined) return;
     const [dx, dy] = [event.clientX - known.x, event.clientY - known.y];
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (this.#swipe !== null) this.#onSwipe(this.#swipe);
     else if (this.#pinch !== null) this.#onPinch();
-    else if (this.#drag !== null) this.#onDrag(this.#drag, event, dx, dy);
+    else if (!isTaken && this.#drag !== null) this.#onDrag(this.#drag, event, dx, dy);
   }
 
   #up(event: PointerEvent): void {
     this.#pointers.delete(event.pointerId);
+    if (event.type === "pointercancel") this.host.measured.pointing.abandon();
+    else this.host.measured.pointing.up(event, this.#place(event));
     if (this.#pointers.size > 0) return;
     const wasDragging = this.isDragging;
     [this.#drag, this.#pinch, this.#swipe] = [null, null, null];
@@ -238,6 +253,7 @@ export class Input {
     ArrowRight: () => this.host.onPaneStep(1),
     ",": () => this.host.onLayoutStep(-1),
     ".": () => this.host.onLayoutStep(1),
+    M: () => this.host.onMpr(),
     PageUp: () => this.host.onSeriesStep(-1),
     PageDown: () => this.host.onSeriesStep(1),
     "+": () => this.host.viewer.zoomBy(1.25),
@@ -253,10 +269,8 @@ export class Input {
     c: () => this.host.viewer.toggleCine(),
     " ": () => this.host.viewer.reset(),
     "0": () => this.host.viewer.autoWindow(),
-    d: () => {
-      const name = this.host.viewer.cycleWindows();
-      this.host.onSay(name === null ? "The series states no window" : `Window ${name}`);
-    },
+    d: () => this.host.onSay(this.host.viewer.cycleWindows()),
+    ...Object.fromEntries(LINKS.map(({ name, key }) => [key, () => this.host.toggleLink(name)])),
     "?": () => this.host.onHelp(),
     Escape: () => this.#cancelDrag() || this.host.onEscape(),
     ...Object.fromEntries([..."123456789"].map((key) => [key, () => {

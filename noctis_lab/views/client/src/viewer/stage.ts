@@ -4,10 +4,11 @@ import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
-import { axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
+import { acrossOf, axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
 import { CineBar } from "./cineBar";
 import { ColourBar } from "./colourBar";
 import { extraPlaceOf, extraWords, reachOf } from "./extra";
+import type { ReferenceLine } from "./linking";
 import type { StackLook } from "./look";
 import type { Window } from "./state";
 
@@ -62,6 +63,11 @@ export class Stage {
   readonly cine = new CineBar();
   readonly #colours = new ColourBar();
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
+  /** Where other panes' images cross this one. */
+  readonly #lines = svg("svg", { class: "lines", "aria-hidden": true });
+  /** Why this pane does not go with the others. */
+  readonly #apart = el("div", { class: "apart", role: "note", hidden: true });
+  readonly #title = el("div", { class: "title m" });
   readonly #notice = el("div", { class: "notice", hidden: true });
   /** What the badge that was clicked means, in a sentence. */
   readonly #sentence = el("div", { class: "sentence pop", role: "note", hidden: true });
@@ -74,7 +80,7 @@ export class Stage {
   constructor() {
     // Around an image all is dark, in either theme.
     this.element = el("div", { class: "stage", "data-theme": "dark", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
-      this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.#colours.element, this.cine.element, this.rail, this.#notice);
+      this.canvas, this.#lines, this.#apart, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.#colours.element, this.cine.element, this.rail, this.#notice);
   }
 
   /** Where the identity's text stands in the window. */
@@ -100,7 +106,7 @@ export class Stage {
   /** Write the series' own texts: who, where, how. */
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
-    this.#corners.topLeft.replaceChildren(...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
+    this.#corners.topLeft.replaceChildren(this.#title, ...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
     const told = stack.badges.filter((badge) => badge.kind !== "pass");
     if (told.length > 0) {
       this.#corners.topLeft.append(el("div", { class: "note" },
@@ -141,6 +147,25 @@ export class Stage {
     button.setAttribute("aria-expanded", "true");
   }
 
+  /** Say which study this is, where there are several. */
+  title(title: string | null): void {
+    this.#title.textContent = title;
+    this.#title.hidden = title === null;
+  }
+
+  /** Draw where other panes' images cross this one, and say why it does not go with them. */
+  drawLinks(why: string | null, lines: readonly ReferenceLine[]): void {
+    this.#apart.hidden = why === null;
+    this.#apart.textContent = why ?? "";
+    this.#lines.replaceChildren(...lines.flatMap(({ from: [x1, y1], to: [x2, y2], plane, label }) => {
+      const [x, y] = [x1 + (x2 - x1) / 4, y1 + (y2 - y1) / 4]; // clear of corners and letters
+      return [
+        svg("line", { x1, y1, x2, y2, class: "halo" }), svg("line", { x1, y1, x2, y2, class: plane }),
+        svg("text", { x: x + 4, y: y - 4, class: plane }, label),
+      ];
+    }));
+  }
+
   /** Write what changes with slice, window and zoom. */
   caption({ stack, index, window, look, placement, turn, dpr }: Caption): void {
     const frame = stack.frames[index];
@@ -165,7 +190,7 @@ export class Stage {
   #drawScale(stack: StackDescription, placement: Placement, turn: Turn, dpr: number): void {
     const spacing = stack.pixel_spacing_mm;
     const width = placement.width / dpr;
-    const horizontal_mm = spacing === null ? null : axesOf(turn).right[0] === 0 ? spacing[0] : spacing[1];
+    const horizontal_mm = spacing === null ? null : acrossOf(spacing, turn);
     const pixelsPerMm = horizontal_mm === null ? 0 : placement.sx / dpr / horizontal_mm;
     const length_mm = horizontal_mm === null ? null : scaleBarLength(pixelsPerMm, Math.min(width * 0.3, 360));
     this.#scale.replaceChildren();
@@ -258,8 +283,8 @@ function placeLine(stack: StackDescription, index: number, frame: FrameDescripti
     distance === null ? "" : distance < 1e-3 ? ", another at the same place" : `, neighbours ${formatNumber(distance, 1)} mm away`)];
 }
 
-/** The neighbours of one volume: its images at other times are no neighbours. */
-function neighbourIn(stack: StackDescription, index: number): number | null {
+/** Return how far the nearer neighbour in one volume is, mm: its images at other times are no neighbours. */
+export function neighbourIn(stack: StackDescription, index: number): number | null {
   const [first, last] = reachOf(stack, index);
   return neighbourDistance(stack.frames.slice(first, last + 1), index - first);
 }

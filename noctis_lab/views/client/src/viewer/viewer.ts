@@ -1,44 +1,39 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
-import { type ImagePlane, type Probe, valuesAt } from "../ground/plane";
-import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import { centreOf, type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
+import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
 import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
+import { Describing } from "./describing";
 import { alongExtra, nextOfCine, reachOf } from "./extra";
-import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
-import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
+import { acrossOf, coveredBox, mirrored, panTo, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { nearestFrame, type ReferenceLine } from "./linking";
 import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
+import { OwnWindows } from "./ownWindows";
 import { extentOf, type Frame, Renderer } from "./renderer";
-import { planeOfStack } from "./stackPlane";
+import { geometryOf, planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { makeWindow, presetsFor, statedWindow, tableNumber, windowFromPixels } from "./windowing";
-
-const REST_MS = 150;
-/** A series that arrives is another one with every instance: it is described again no more often than this. */
-const DESCRIBE_EVERY_MS = 1000;
+import { Teller } from "./teller";
+import { makeWindow, presetsFor, windowOfFrame } from "./windowing";
 
 export class Viewer implements Pane {
   readonly kind = "stack";
   readonly stage = new Stage();
   readonly #renderer = new Renderer(this.stage.canvas);
   #state: PaneState;
-  #reported: PaneState | null = null;
   #stack: StackDescription | null = null;
   #store: FrameStore | null = null;
   #placement: Placement | null = null;
   /** The frame on the canvas. */
   #shown: { index: number; frame: Frame } | null = null;
-  #loading: AbortController | null = null;
   #repaint = 0;
-  #restTimer = 0;
-  #staleTimer = 0;
-  #describedAt = 0;
-  #defaultWindow: Window | null = null;
-  #windowTurn = 0;
-  #defaultLut: number | null = null;
+  readonly #own = new OwnWindows();
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
+  readonly #teller = new Teller(() => this.told, () => this.#stack !== null, () => this.events.onReport());
+  readonly #describing = new Describing({ onDescribed: (stack) => this.#begin(stack), onFailed: (error) => this.#onUndescribed(error) });
   readonly #cine = new Cine(() => this.#playOn(), () => {
     this.stage.cine.show(this.#cine);
     this.events.onChange();
@@ -57,7 +52,7 @@ export class Viewer implements Pane {
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
   start(): void {
     this.#size.start();
-    void this.#load();
+    this.#load();
   }
 
   get element(): HTMLElement {
@@ -90,13 +85,18 @@ export class Viewer implements Pane {
     return this.#state;
   }
 
+  /** What is in memory of the series; planes begin with it. */
+  get store(): FrameStore | null {
+    return this.#store;
+  }
+
   get stack(): StackDescription | null {
     return this.#stack;
   }
 
   get told(): PaneState {
     const colormap = this.#stack === null ? this.#state.colormap : colormapOf(this.#stack, this.#state);
-    return { ...this.#state, window: this.window, voi_lut: this.voi_lut, colormap };
+    return { ...this.#state, ...this.#own.inUse(this.#state), colormap };
   }
 
   get memory(): Memory | null {
@@ -108,6 +108,22 @@ export class Viewer implements Pane {
 
   get SOPInstanceUID(): string | null {
     return this.#stack?.frames[this.#state.index ?? 0]?.SOPInstanceUID ?? null;
+  }
+
+  get wanted(): PlaneGeometry | null {
+    const frame = this.#stack?.frames[this.#state.index ?? -1];
+    return this.#stack && frame ? geometryOf(this.#stack, frame) : null;
+  }
+
+  get mmPerPixel(): number | null {
+    const [shape, spacing] = [this.#shape(), this.#stack?.pixel_spacing_mm];
+    if (shape === null || !spacing || this.#size.width === 0) return null;
+    return (acrossOf(spacing, this.#state) / this.#place(this.#state, shape).sx) * this.pixelRatio;
+  }
+
+  get centre(): Vector | null {
+    const [plane, [row, column]] = [this.wanted, this.#state.pan];
+    return plane && positionOn(plane, (plane.columns - 1) / 2 + column, (plane.rows - 1) / 2 + row);
   }
 
   /** The frame on the canvas; it lags behind `state.index` while pixels arrive. */
@@ -125,12 +141,7 @@ export class Viewer implements Pane {
 
   /** The window in use: the state's, or the series' own, or one from the pixels. */
   get window(): Window | null {
-    return this.#state.window ?? this.#defaultWindow;
-  }
-
-  /** Which of the series' tables is in use. */
-  get voi_lut(): number | null {
-    return this.#state.window === null ? this.#defaultLut : this.#state.voi_lut;
+    return this.#own.inUse(this.#state).window;
   }
 
   get isPlaying(): boolean {
@@ -150,7 +161,7 @@ export class Viewer implements Pane {
       this.#store?.want(next.index, next.index >= (before.index ?? 0) ? 1 : -1);
     }
     if (!sameState(next, before)) this.#changed();
-    this.#tell(telling);
+    this.#teller.tell(telling);
   }
 
   /** Take over a state from Python; says nothing back but what Python does not know yet. */
@@ -161,17 +172,17 @@ export class Viewer implements Pane {
       return;
     }
     this.set({ ...state, index: state.index ?? this.#state.index }, "not yet");
-    this.#reported = { ...this.#state };
-    this.#tell("rest"); // Python left to us what it says null for
+    this.#teller.know({ ...this.#state });
+    this.#teller.tell("rest"); // Python left to us what it says null for
   }
 
   /** Show another series, from its own beginning. */
   open(SeriesInstanceUID: string, state: Partial<PaneState> = {}): void {
     this.stopCine();
     this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
-    this.#reported = null; // told as soon as it is painted, with what this side chose for it
+    this.#teller.know(null); // told as soon as it is painted, with what this side chose for it
     this.#changed();
-    void this.#load();
+    this.#load();
   }
 
   step(count: number, telling: Telling = "rest"): void {
@@ -212,18 +223,16 @@ export class Viewer implements Pane {
   /** Take a window from the pixels of the frame in view. */
   autoWindow(): void {
     const frame = this.#shown?.frame;
-    if (frame && frame.channels === 1 && !frame.whole) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
+    const window_ = frame && !frame.whole ? windowOfFrame(frame) : null;
+    if (window_ !== null) this.setWindow(window_);
   }
 
-  /** Take the next of the windows that the series states. */
-  cycleWindows(): string | null {
-    const windows = this.#stack?.windows ?? [];
-    const place = this.#windowTurn % Math.max(windows.length, 1);
-    const next = windows[place];
-    if (next === undefined) return null;
-    this.#windowTurn += 1;
-    this.setWindow(statedWindow(next), "now", tableNumber(windows, place));
-    return next.name;
+  /** Take the image's own window, or the next of them; returns what there is to say of it. */
+  cycleWindows(): string {
+    if (this.#stack === null) return "";
+    const { window, voi_lut, words } = this.#own.next(this.#stack.windows, this.#state);
+    this.setWindow(window, "now", voi_lut);
+    return words;
   }
 
   invert(): void {
@@ -243,8 +252,7 @@ export class Viewer implements Pane {
   }
 
   reset(): void {
-    this.#windowTurn = 0;
-    this.set({ window: this.#defaultWindow, voi_lut: this.#defaultLut, inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+    this.set({ ...this.#own.reset(), inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
   }
 
   /** Zoom by a factor and keep the voxel under a point (device px of the canvas; its centre without one) in place. */
@@ -267,10 +275,28 @@ export class Viewer implements Pane {
 
   /** Show one voxel column on so many device pixels: 1 is the values themselves. */
   setScale(pixels: number): void {
-    const shape = this.#shape();
-    if (shape === null || this.#stack === null) return;
-    const { width, height } = this.#size;
-    this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
+    const [shape, { width, height }] = [this.#shape(), this.#size];
+    if (shape !== null && this.#stack) this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
+  }
+
+  goTo(plane: PlaneGeometry): void {
+    const index = this.#stack && nearestFrame(this.#stack, centreOf(plane), this.#state.index ?? 0);
+    if (index !== null) this.set({ index }, "not yet");
+  }
+
+  zoomToScale(mmPerPixel: number, centre: Vector | null): void {
+    const [now, plane] = [this.mmPerPixel, this.wanted];
+    if (now === null) return;
+    const pan = centre && plane ? panTo(voxelOn(plane, centre), plane) : this.#state.pan;
+    this.set({ zoom: this.#state.zoom * (now / mmPerPixel), pan }, "not yet");
+  }
+
+  showTitle(title: string | null): void {
+    this.stage.title(title);
+  }
+
+  showLinks(why: string | null, lines: readonly ReferenceLine[]): void {
+    this.stage.drawLinks(why, lines);
   }
 
   /** Move the image by CSS pixels on the screen. */
@@ -301,7 +327,7 @@ export class Viewer implements Pane {
   stopCine(): void {
     if (!this.isPlaying) return;
     this.#cine.stop();
-    this.#tell("now");
+    this.#teller.tell("now");
   }
 
   probe(x: number, y: number): Probe | null {
@@ -316,26 +342,25 @@ export class Viewer implements Pane {
 
   /** Tell Python now what it has not been told. */
   tell(): void {
-    this.#tell("now");
+    this.#teller.tell("now");
   }
 
   close(): void {
     this.stopCine();
-    this.#loading?.abort();
+    this.#describing.cancel();
     this.#store?.close();
     this.#size.close();
     cancelAnimationFrame(this.#repaint);
-    clearTimeout(this.#restTimer);
-    clearTimeout(this.#staleTimer);
+    this.#teller.close();
   }
 
   // -- loading -------------------------------------------------------------------------------
 
-  async #load(): Promise<void> {
-    this.#loading?.abort();
+  #load(): void {
+    this.#describing.cancel();
     this.#store?.close();
-    clearTimeout(this.#staleTimer);
-    [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
+    [this.#stack, this.#store, this.#shown] = [null, null, null];
+    this.#own.begin([]);
     this.stage.notice(null);
     this.stage.clear();
     this.#placement = null;
@@ -345,40 +370,29 @@ export class Viewer implements Pane {
       this.stage.notice("No series", "Choose one on the left.");
       return;
     }
-    await this.#describe();
+    this.#describe();
   }
 
   /** Ask what the series is by now. What is shown and what is in memory stay where they are part of it. */
-  async #describe(): Promise<void> {
-    this.#loading?.abort();
-    clearTimeout(this.#staleTimer);
-    const loading = new AbortController();
-    this.#loading = loading;
-    this.#describedAt = performance.now();
-    try {
-      const stack = await this.transport.stack(this.#state.SeriesInstanceUID, loading.signal);
-      if (!loading.signal.aborted) this.#begin(stack);
-    } catch (error) {
-      if (loading.signal.aborted) return;
-      this.#store?.close();
-      this.#store = null;
-      const hasNothing = error instanceof TransportError && error.status === 422;
-      if (hasNothing) {
-        this.stage.notice("No image to show", messageOf(error));
-        this.#report();
-      } else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
-    }
+  #describe(): void {
+    void this.#describing.ask(this.transport, this.#state.SeriesInstanceUID);
+  }
+
+  #onUndescribed(error: unknown): void {
+    this.#store?.close();
+    this.#store = null;
+    if (error instanceof TransportError && error.status === 422) {
+      this.stage.notice("No image to show", messageOf(error));
+      this.#teller.report();
+    } else this.stage.notice("This series could not be opened", messageOf(error), () => this.#load());
   }
 
   #begin(stack: StackDescription): void {
     const [before, store] = [this.#stack, this.#store];
     this.#stack = stack;
     if (before === null) {
-      const [first] = stack.windows;
-      if (first) this.#defaultWindow = statedWindow(first);
-      this.#defaultLut = tableNumber(stack.windows, 0);
+      this.#own.begin(stack.windows);
       this.#cine.rate_hz = stack.rate_hz ?? USUAL_RATE_HZ;
-      this.#windowTurn = first ? 1 : 0;
     } else {
       this.#follow(before, stack);
     }
@@ -388,13 +402,13 @@ export class Viewer implements Pane {
       store?.close();
       this.#store = null;
       this.stage.notice("No pixels", stack.badges[0]?.sentence ?? "This series holds no images; its elements are under Tags.");
-      this.#report();
+      this.#teller.report();
       return;
     }
     this.#store = new FrameStore(stack, this.transport, {
       onLanded: (from, count) => this.#onLanded(from, count),
       onFailed: (index) => this.#onFailed(index),
-      onStale: () => this.#onStale(),
+      onStale: () => this.#describing.later(() => this.#describe()),
     }, this.limits);
     if (store !== null) {
       this.#store.adopt(store);
@@ -405,24 +419,15 @@ export class Viewer implements Pane {
     this.#store.want(index, 1);
     this.#changed();
     this.events.onMemory();
-    if (before !== null) this.#tell("rest");
+    if (before !== null) this.#teller.tell("rest");
   }
 
   /** Stay with the image in view: frames that came before it have moved it on. */
   #follow(before: StackDescription, stack: StackDescription): void {
-    const placeNow = (index: number | null): number | null => {
-      const frame = index === null ? undefined : before.frames[index];
-      return frame === undefined ? null : placeOf(frame, stack.frames);
-    };
-    this.#state = { ...this.#state, index: placeNow(this.#state.index) ?? this.#state.index };
-    const shownIndex = placeNow(this.#shown?.index ?? null);
+    const { index } = this.#state;
+    this.#state = { ...this.#state, index: indexAfter(index, before, stack) ?? index };
+    const shownIndex = indexAfter(this.#shown?.index ?? null, before, stack);
     this.#shown = this.#shown && shownIndex !== null ? { ...this.#shown, index: shownIndex } : null;
-  }
-
-  #onStale(): void {
-    const wait_ms = Math.max(this.#describedAt + DESCRIBE_EVERY_MS - performance.now(), 0);
-    clearTimeout(this.#staleTimer);
-    this.#staleTimer = window.setTimeout(() => void this.#describe(), wait_ms);
   }
 
   #onLanded(first: number, count: number): void {
@@ -437,23 +442,6 @@ export class Viewer implements Pane {
   }
 
   // -- telling and painting -------------------------------------------------------------------
-
-  #tell(telling: Telling): void {
-    if (telling === "not yet") return;
-    clearTimeout(this.#restTimer);
-    if (telling === "rest") {
-      this.#restTimer = window.setTimeout(() => this.#tell("now"), REST_MS);
-      return;
-    }
-    if (this.#stack !== null) this.#report();
-  }
-
-  #report(): void {
-    const state = this.told;
-    if (this.#reported !== null && sameState(state, this.#reported)) return;
-    this.#reported = state;
-    this.events.onReport();
-  }
 
   #changed(): void {
     this.invalidate();
@@ -494,19 +482,15 @@ export class Viewer implements Pane {
       return;
     }
     const isPreview = this.#shown.frame.whole !== undefined;
-    if (!isPreview) this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
+    if (!isPreview) this.#own.see(this.#shown.frame);
     this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
     const look = lookOf(stack, this.told);
     this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
     this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
     this.#caption(stack, look);
     this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
-    if (this.#reported === null && frame !== null && !isPreview) this.#tell("now");
+    if (!this.#teller.hasTold && frame !== null && !isPreview) this.#teller.tell("now");
     this.events.onPainted();
-  }
-
-  #windowOf(frame: Frame): Window | null {
-    return frame.channels === 3 ? null : windowFromPixels(frame.stored, frame.slope, frame.intercept);
   }
 
   #noticeFailure(): void {
@@ -514,7 +498,7 @@ export class Viewer implements Pane {
     const failure = index === null ? null : (this.#store?.failure(index) ?? null);
     if (failure !== null && index !== null) {
       this.#shown = null;
-      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => void this.#describe());
+      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => this.#describe());
     } else if (this.#store !== null) {
       this.stage.notice(null);
     }
@@ -527,5 +511,3 @@ export class Viewer implements Pane {
     this.stage.drawRail(stack, index, this.#size.height / this.pixelRatio);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -8,7 +8,7 @@ import { colormapOf } from "./look";
 import { LONGEST_NAME, type OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
 import type { Window } from "./state";
-import { choicesFor, isLeastWhite, makeWindow, roundWindow } from "./windowing";
+import { choicesFor, isLeastWhite, makeWindow, OWN_WINDOWS, roundWindow } from "./windowing";
 
 const WIDTH = 312;
 const HEIGHT = 72;
@@ -32,14 +32,15 @@ export class WindowPanel {
 
   constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onPresets(): void; onSay(words: string): void }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
-    const reset = el("button", { class: "ib s", "aria-label": "The series' own window", title: "The series' own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
+    const reset = el("button", { class: "ib s", "aria-label": "The image's own window", title: "The image's own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
     this.element.append(
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
       el("div", { class: "sec" }, this.#chart,
         el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset),
         el("label", { class: "num colormap" }, el("span", { class: "k grow" }, "Colours"), this.#colormap)),
-      el("div", { class: "hr" }), el("div", { class: "ph" }, el("span", { class: "ttl" }, "Presets")), this.#presets, el("div", { class: "hr" }));
+      el("div", { class: "hr" }), this.#fold(), this.#presets, el("div", { class: "hr" }));
+    this.#presets.hidden = true;
     this.#colormap.addEventListener("change", () => this.viewer.set({ colormap: this.#colormap.value as Colormap }));
     this.#colormap.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -62,20 +63,28 @@ export class WindowPanel {
     return this.host.viewer;
   }
 
+  /** The head of the presets, which opens them: the toolbar's picker and the keys have them too. */
+  #fold(): HTMLElement {
+    const head = el("button", { class: "ph fold", "aria-expanded": "false", click: () => {
+      this.#presets.hidden = !this.#presets.hidden;
+      head.setAttribute("aria-expanded", String(!this.#presets.hidden));
+    } }, el("span", { class: "ttl grow" }, "Presets"), icon("down", "s"));
+    return head;
+  }
+
   /** Another stack: its presets and units. */
   describe(): void {
     const { stack } = this.viewer;
     const own = stack === null ? [] : this.host.presets.of(stack.modality);
     const choices = stack === null ? [] : choicesFor(stack);
-    const firstStated = choices.length - (stack?.windows.length ?? 0);
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
       ...own.map(({ name, window: window_ }) => el("div", { class: "row own" },
         button(name, "", `Width ${formatAtScale(window_.width, window_.width)}, level ${formatAtScale(window_.center, window_.width)}`, () => this.viewer.setWindow(window_)),
         el("button", { class: "ib s", "aria-label": `Delete preset ${name}`, click: () => this.#forget(name) }, icon("close", "s")))),
-      ...choices.map(({ name, key, window: { width, center }, window: window_, voi_lut }, i) => button(name, i === firstStated ? "d" : key,
-        voi_lut !== null ? "A table of the series (VOI LUT)" : `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`,
+      ...choices.map(({ name, key, window: { width, center }, window: window_, voi_lut }) => button(name, key,
+        `${voi_lut !== null ? "A table of the image (VOI LUT)" : `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`}${key === "d" ? `; d: ${OWN_WINDOWS}` : ""}`,
         () => this.viewer.setWindow(window_, "now", voi_lut))),
       button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()),
       this.#naming());

@@ -1,6 +1,7 @@
 /** VOI windows: PS3.3 C.11.2.1.2 in 8 bits, the presets, and a window from the pixels themselves. */
 import type { FrameDescription, NamedWindow, StackDescription, WindowFunction } from "../ground/transport";
-import type { Window } from "./state";
+import type { Frame } from "./renderer";
+import { sameWindow, type Window } from "./state";
 
 /** grey = value · gain + offset, or 255 / (1 + exp(−that)) for a sigmoid; clamped to 0 … 255, then floor(grey + 0.5). */
 export interface Ramp {
@@ -107,6 +108,9 @@ export function statedWindow(stated: Pick<NamedWindow, "center" | "width" | "fun
   return makeWindow(stated.center, stated.width, stated.function);
 }
 
+/** What the key `d` gives, in the one wording that sheet, panel and documentation share. */
+export const OWN_WINDOWS = "the image's own window, then its others in turn";
+
 /** A window to choose by name, and its key where it has one. */
 export interface WindowChoice {
   name: string;
@@ -116,15 +120,34 @@ export interface WindowChoice {
   voi_lut: number | null;
 }
 
-/** Return what there is to choose from: a reader's own presets, the built-in ones, the windows that the series states. */
+/** Return what there is to choose from: a reader's own presets, the built-in ones, the image's own windows and tables. */
 export function choicesFor(stack: StackDescription, own: readonly Pick<WindowChoice, "name" | "window">[] = []): WindowChoice[] {
   return [
     ...own.map(({ name, window }) => ({ name, key: "", window, voi_lut: null })),
     ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width), voi_lut: null })),
-    ...stack.windows.map((stated, i) => ({
-      name: stated.name || `Stated window ${i + 1}`, key: "", window: statedWindow(stated), voi_lut: tableNumber(stack.windows, i),
+    ...stack.windows.map((own, i) => ({
+      name: own.name || `Window ${i + 1}`, key: i === 0 ? "d" : "", window: statedWindow(own), voi_lut: tableNumber(stack.windows, i),
     })),
   ];
+}
+
+/**
+ * Return the image's own window or table to go to from what is in use, and what to say of it: the first, or the one
+ * after that of the last turn where that is in use still. Where the image states none, the one that it was opened with.
+ */
+export function nextOwnWindow(
+  windows: readonly NamedWindow[], turn: number, inUse: Window | null, opened: Window | null, lutInUse: number | null = null,
+): { turn: number; window: Window | null; voi_lut: number | null; words: string } {
+  const last = windows[turn];
+  const isInUse = last && sameWindow(statedWindow(last), inUse) && tableNumber(windows, turn) === lutInUse;
+  const next = isInUse ? (turn + 1) % windows.length : 0;
+  const own = windows[next];
+  if (own?.is_stated) {
+    const words = windows.length > 1 ? `${own.name}: window ${next + 1} of the image's own ${windows.length}` : `${own.name}: the image's only own window`;
+    return { turn: next, window: statedWindow(own), voi_lut: tableNumber(windows, next), words };
+  }
+  const window = own ? statedWindow(own) : opened;
+  return { turn: 0, window, voi_lut: null, words: window ? "The image states no window: as it was opened" : "Colours have no window" };
 }
 
 /** From this span on LINEAR's half steps are too small to be seen. */
@@ -149,6 +172,11 @@ export function windowFromPixels(stored: ArrayLike<number>, slope: number, inter
   // The inverse of LINEAR's edges: low is the last black value, high the first white one.
   if (high - low >= WIDE_SPAN) return makeWindow((low + high) / 2 + 0.5, high - low + 1);
   return makeWindow((low + high) / 2, high > low ? high - low : 1, "LINEAR_EXACT");
+}
+
+/** Return a frame's window from its pixels; colours have none. */
+export function windowOfFrame({ channels, stored, slope, intercept }: Frame): Window | null {
+  return channels === 3 ? null : windowFromPixels(stored, slope, intercept);
 }
 
 function percentileOf(sorted: readonly number[], fraction: number): number {

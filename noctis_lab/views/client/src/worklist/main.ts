@@ -32,7 +32,7 @@ const KEYS: [string[], string][] = [
   [["↑", "↓"], "select a study"], [["→", "←"], "unfold, its series, fold"], [["↵"], "open in the viewer"],
   [["Home", "End"], "first, last"], [["/"], "search"], [["Esc"], "close, clear the search"], [["?"], "these keys"],
 ];
-const UPLOAD_KEYS: [string[], string][] = [[["u"], "upload"]];
+const UPLOAD_KEYS: [string[], string][] = [[["u"], "choose files to bring in"]];
 
 export interface WorklistOptions {
   source: Source;
@@ -117,7 +117,7 @@ class Worklist {
         this.facets.element,
         el("section", { class: "main", "aria-label": "Worklist" },
           el("div", { class: "q row g3" },
-            el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), this.uploadButton(), filtersButton),
+            el("label", { class: "input grow" }, icon("search"), this.chips, this.input, key("/")), filtersButton),
           el("div", { class: "sql" }, icon("database", "s"), this.sqlText, this.count,
             copyButton("Copy SQL", () => this.sql, { class: "lnk" }),
             copyButton("Copy as Python", () => pythonOf(this.sql, this.archiveRoot), { class: "lnk" }, "code")),
@@ -144,14 +144,8 @@ class Worklist {
     return root;
   }
 
-  private uploadButton(): HTMLElement | null {
-    const { upload } = this;
-    if (!upload) return null;
-    return el("button", { type: "button", class: "btn upload", title: "Upload files (u)", click: () => { void upload.open(); } }, icon("upload"), "Upload");
-  }
-
   private dropHint(upload: UploadPanel): HTMLElement {
-    return el("button", { type: "button", class: "drophint", click: () => { void upload.open(); } },
+    return el("button", { type: "button", class: "drophint", title: "Or choose them (u)", click: () => { void upload.open(); } },
       icon("drop"), el("span", { class: "col" }, el("span", { class: "m" }, "Drop files anywhere"), el("span", { class: "f12 t2" }, "Stored as they come, never altered")));
   }
 

@@ -5,6 +5,8 @@ import { el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import type { Source } from "./api";
 
+const SAID_MS = 2000;
+
 /** A badge; the sentence behind it is its tooltip and its text for screen readers. */
 export function badgeOf(badge: Badge): HTMLElement {
   return el("span", { class: `badge ${badge.kind}`, title: badge.sentence },
@@ -43,15 +45,27 @@ export function thumbnailOf(source: Source, studyUID: string, seriesUID: string 
   return image;
 }
 
-/** A button that copies and says so in its own words for a moment. */
+/** A button that copies and says so for a moment: by its picture, its words (shown then also where room is scarce), its name. */
 export function copyButton(label: string, textOf: () => string, attributes: Record<string, string> = {}, picture: IconName = "copy"): HTMLButtonElement {
   const words = el("span", { class: "lbl" }, label);
   const button = el("button", { type: "button", "aria-label": label, title: label, ...attributes }, icon(picture, "s"), words);
+  const say = (said: string, shape: IconName): void => {
+    words.textContent = said;
+    button.firstElementChild?.replaceWith(icon(shape, "s"));
+    button.title = said;
+    button.setAttribute("aria-label", said);
+  };
+  let timer = 0;
   button.addEventListener("click", (event) => {
     event.stopPropagation();
     void copyText(textOf()).then((isCopied) => {
-      words.textContent = isCopied ? "Copied" : "Select and copy by hand";
-      setTimeout(() => { words.textContent = label; }, 1500);
+      say(isCopied ? "Copied" : "This browser allows no copying here", isCopied ? "check" : "warn");
+      button.classList.add("said");
+      clearTimeout(timer);
+      timer = window.setTimeout(() => {
+        say(label, picture);
+        button.classList.remove("said");
+      }, SAID_MS);
     });
   });
   return button;

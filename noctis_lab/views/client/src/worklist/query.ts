@@ -1,4 +1,5 @@
 /** The worklist's state as text: in the address's fragment, which no server and no log sees. */
+import { beginningOf, pythonText } from "../ground/python";
 import type { Query } from "./api";
 
 export const DEFAULT_SORT = "-last_received_at";
@@ -45,21 +46,16 @@ export function isNarrowed(query: Query): boolean {
   return query.text !== "" || modalities.length > 0 || facilities.length > 0 || received_days !== null;
 }
 
-const pythonText = (text: string): string => JSON.stringify(text);
-
-/** Write how Python opens this archive; `root` as the status tells it, null where none need be named. */
-export const openingOf = (root: string | null): string => `nl.open_lab(${root === null ? "" : pythonText(root)})`;
-
 /** Write the options by which a command means this archive, with a space before them. */
 export const rootOptionOf = (root: string | null): string =>
   root === null ? "" : ` --root ${/^[\w@%+=:,./-]+$/.test(root) ? root : `'${root.replaceAll("'", "'\\''")}'`}`;
 
 /** Write the Python that gives the same rows. */
 export function pythonOf(sql: string, root: string | null): string {
-  return `import noctis_lab as nl\n\nlab = ${openingOf(root)}\nstudies = lab.sql("""\n${sql.replaceAll("\\", "\\\\").replaceAll('"""', '\\"\\"\\"')}\n""").df()\n`;
+  return `${beginningOf(root)}studies = lab.sql("""\n${sql.replaceAll("\\", "\\\\").replaceAll('"""', '\\"\\"\\"')}\n""").df()\n`;
 }
 
 /** Write the Python that opens one series. */
 export function pythonOfSeries(studyUID: string, seriesUID: string, root: string | null): string {
-  return `import noctis_lab as nl\n\nlab = ${openingOf(root)}\nvalues = lab.series(StudyInstanceUID=${pythonText(studyUID)}, SeriesInstanceUID=${pythonText(seriesUID)}).one().load()\n`;
+  return `${beginningOf(root)}values = lab.series(StudyInstanceUID=${pythonText(studyUID)}, SeriesInstanceUID=${pythonText(seriesUID)}).one().load()\n`;
 }

@@ -273,13 +273,13 @@ export class Table {
     },
       el("span", { role: "gridcell" }, unfoldButton),
       el("span", { role: "gridcell", class: `pn ${study.PatientName ? "" : "t3"}`, title: study.PatientName }, study.PatientName || "no name"),
-      el("span", { role: "gridcell", class: "x hide" }, study.PatientID),
+      el("span", { role: "gridcell", class: "x hide", title: study.PatientID }, study.PatientID),
       el("span", { role: "gridcell", class: "x" }, formatDate(study.StudyDate)),
       el("span", { role: "gridcell", class: "x", title: study.StudyDescription }, study.StudyDescription),
       el("span", { role: "gridcell", class: "mods" }, ...modalities),
       el("span", { role: "gridcell", class: "n" }, formatNumber(study.series_count, 0)),
       el("span", { role: "gridcell", class: "n" }, formatNumber(study.instance_count, 0)),
-      el("span", { role: "gridcell", class: "x hide" }, study.facilities.join(", ")),
+      el("span", { role: "gridcell", class: "x hide", title: study.facilities.join(", ") }, study.facilities.join(", ")),
       el("span", { role: "gridcell", class: "x", title: arrived.toLocaleString() }, formatArrival(arrived, now)),
       el("span", { role: "gridcell", class: "c" }, ...checks));
   }
