@@ -11,7 +11,7 @@ from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import FrameNotFound, NoctisError, SeriesChanged, SeriesNotFound
 from noctis_lab.views.measuring import MEASURING, answer_measuring
-from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames
+from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -141,15 +141,19 @@ class Channel:
         if what == "stack":
             return describe_stack(self._handle, series.reference).to_dict()
         first, count = question.get("first"), question.get("count")
-        if what != "pixels" or not isinstance(first, int) or not isinstance(count, int):
+        is_known = what in ("pixels", "preview")
+        if not is_known or not isinstance(first, int) or not isinstance(count, int):
             raise SeriesNotFound("the view asked for something that there is not")
-        revision = question.get("revision")
+        said = question.get("revision")
+        revision = said if isinstance(said, str) else None
+        if what == "preview":
+            return encode_preview(self._handle, series.reference, first, revision=revision)
         return encode_frames(
             self._handle,
             series.reference,
             first,
             min(count, _MOST_FRAMES),
-            revision=revision if isinstance(revision, str) else None,
+            revision=revision,
         )
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:

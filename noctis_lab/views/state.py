@@ -10,8 +10,10 @@ import param
 from param.parameterized import discard_events
 
 from noctis_lab.dicom.voi import Window
+from noctis_lab.dicom.voi_lut import MOST_TABLES
 from noctis_lab.views.mpr_state import MprState
 from noctis_lab.views.pane_state import (
+    COLORMAPS,
     LARGEST_INDEX,
     LARGEST_ZOOM,
     LEAST_ZOOM,
@@ -53,7 +55,15 @@ class ViewerState(param.Parameterized):
         class_=Window, default=None, allow_None=True,
         doc="VOI window in values; None is the first that the series states, or one from pixels.",
     )  # fmt: skip
+    voi_lut = param.Integer(
+        default=None, allow_None=True, bounds=(0, MOST_TABLES - 1),
+        doc="Which of the series' VOI LUT tables stands for the window; None: none does.",
+    )  # fmt: skip
     inverted = param.Boolean(default=False, doc="Whether white and black are exchanged.")
+    colormap: Any = param.Selector(
+        default=None, objects=[None, *COLORMAPS], allow_None=True,
+        doc="The colours of one-channel images; None: those in which the modality is usually read.",
+    )  # fmt: skip
     zoom = param.Number(
         default=1.0, bounds=(LEAST_ZOOM, LARGEST_ZOOM), doc="1 shows the whole frame."
     )

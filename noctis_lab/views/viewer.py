@@ -80,6 +80,8 @@ class SeriesView(JSComponent):
         index: int | None = None,
         window: tuple[float, float] | tuple[float, float, str] | None = None,
         inverted: bool | None = None,
+        voi_lut: int | None = None,
+        colormap: str | None = None,
     ) -> Self:
         """Move the view and return it.
 
@@ -92,6 +94,11 @@ class SeriesView(JSComponent):
             ``(90, 150)`` shows some 15 to 165 HU of a CT.
         inverted
             Whether white and black are exchanged.
+        voi_lut
+            Which of the series' VOI LUT tables stands for the window, from 0; only with `window`,
+            which is then where a change of the window begins.
+        colormap
+            Of one-channel images: one of `pane_state.COLORMAPS`.
 
         Raises
         ------
@@ -99,17 +106,22 @@ class SeriesView(JSComponent):
             The series has no frame of that index; the view stays as it is.
         NoPixels
             It has none at all.
+        ValueError
+            A table without a window, or no such colour map.
         """
+        if voi_lut is not None and window is None:
+            raise ValueError("voi_lut needs the window that spans the table; give window too")
         if index is not None and self._channel is not None:
             self._channel.require_frame(self.state.SeriesInstanceUID, index)
-        changes: dict[str, Any] = {"index": index, "inverted": inverted}
+        changes: dict[str, Any] = {"index": index, "inverted": inverted, "colormap": colormap}
         if window is not None:
             center, width, *function = window
             stated = VoiFunction(function[0]) if function else VoiFunction.LINEAR
             changes["window"] = Window(center=center, width=width, function=stated)
-        self.state.param.update(
-            **{name: value for name, value in changes.items() if value is not None}
-        )
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if "window" in changes:
+            changes["voi_lut"] = voi_lut  # without one a table would stand before it
+        self.state.param.update(**changes)
         return self
 
     def save_session(self, name: str) -> ViewerSession:

@@ -101,6 +101,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}", Kind.STUDY),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/stack", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/pixels", Kind.STUDY, is_viewing=True),
+    _rule(f"{_API}/studies/{{uid}}/series/{{series}}/preview", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/thumbnail", Kind.STUDY),
     _rule(f"{_SERIES}/measurements", Kind.STUDY),
     _rule(f"{_SERIES}/measurements.csv", Kind.STUDY),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decodeView, encodeView, NoView } from "../src/viewer/address";
+import { COLORMAPS } from "../src/viewer/colormaps";
 import { LAYOUTS } from "../src/viewer/grid";
 import { defaultState, type PaneState, type ViewState } from "../src/viewer/state";
 
@@ -21,7 +22,7 @@ function anyPane(next: () => number): PaneState {
   return {
     StudyInstanceUID: pick(["", "2.25.7"]), SeriesInstanceUID: pick(["", `1.2.${Math.floor(next() * 1e6)}`]), index: pick([null, 0, Math.floor(next() * 3000)]),
     window: pick([null, { center: number(1e4), width: Number((1 + Math.abs(number(1e4))).toPrecision(7)), function: pick(["LINEAR", "LINEAR_EXACT", "SIGMOID"] as const) }, { center: number(1), width: 1e-9, function: "LINEAR_EXACT" as const }]),
-    inverted: next() < 0.5, zoom: pick([1, Number((0.1 + next() * 60).toPrecision(7))]), pan: [pick([0, number(1e3)]), number(1e-4)],
+    voi_lut: pick([null, 0, 7]), colormap: pick([null, ...COLORMAPS.map(({ name }) => name)]), inverted: next() < 0.5, zoom: pick([1, Number((0.1 + next() * 60).toPrecision(7))]), pan: [pick([0, number(1e3)]), number(1e-4)],
     rotation_deg: pick([0, 90, 180, 270] as const), flipped: next() < 0.5,
   };
 }

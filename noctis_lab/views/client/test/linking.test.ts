@@ -81,6 +81,11 @@ describe("the nearest frame", () => {
     expect([0, 4, 8].map((index) => nearestFrame(stack, [0, 0, 5.5], index))).toEqual([1, 4, 7]);
   });
 
+  it("is at the time of the one in view, though another time's may be next to it", () => {
+    const stack = stackOf([0, 5, 10, 0, 5, 10, 0, 5, 10], { extra: { dim: "time", units: "s", values: [0, 1, 2], planes: 3 } });
+    expect([0, 3, 6].map((index) => nearestFrame(stack, [0, 0, 11], index))).toEqual([2, 5, 8]);
+  });
+
   it("is none where the images state no place", () => {
     expect(nearestFrame(stackOf([null, null]), [0, 0, 0], 0)).toBeNull();
     expect(nearestFrame(stackOf([0, 1], { orientation: null }), [0, 0, 0], 0)).toBeNull();

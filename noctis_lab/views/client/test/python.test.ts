@@ -22,4 +22,9 @@ describe("a view as Python", () => {
       'import noctis_lab as nl\n\nlab = nl.open_lab()\ns = lab.series(SeriesInstanceUID="1.2.3").one()\n'
       + 's.view().at(index=12, window=(2048, 1024, "SIGMOID"), inverted=True)\n');
   });
+
+  it("says which table stands for the window, and the colours that were chosen", () => {
+    expect(pythonOfView({ ...state, voi_lut: 1, colormap: "hot_iron" }, { center: 40, width: 400, function: "LINEAR" }, null, null))
+      .toContain('s.view().at(index=12, window=(40, 400), voi_lut=1, colormap="hot_iron")\n');
+  });
 });

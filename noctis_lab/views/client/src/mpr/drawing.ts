@@ -1,6 +1,8 @@
 /** One plane's picture: sampled where something of it changed, windowed when only the window did. */
+import type { StackLook } from "../viewer/look";
+import { pixelsOf } from "../viewer/colormaps";
 import type { Stored } from "../viewer/renderer";
-import { type Ramp, storedRamp } from "../viewer/windowing";
+import { storedRamp } from "../viewer/windowing";
 import { indexAt } from "./geometry";
 import { type MprModel, normalOf, type PlaneName } from "./model";
 import { PlanePainter } from "./painter";
@@ -12,11 +14,6 @@ import type { Voxels } from "./volume";
 
 /** A plane that takes longer than this is drawn coarser while it is dragged. */
 const SLOW_MS = 8;
-
-export interface Look {
-  ramp: Ramp;
-  inverted: boolean;
-}
 
 export interface Lie {
   right: Vector;
@@ -75,16 +72,16 @@ export class PlaneDrawing {
   }
 
   /** Paint; what is the same as before is not sampled again. */
-  draw(lie: Lie, look: Look): void {
+  draw(lie: Lie, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">): void {
     const { volume } = this.model;
     if (volume === null) return;
     const start = performance.now();
     const isNew = this.#sample(lie);
     this.sampleMs = performance.now() - start;
-    const look_ = JSON.stringify([look, volume.slope, volume.intercept]);
+    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept]);
     if (!isNew && look_ === this.#look) return;
     this.#look = look_;
-    this.#painter.paint(this.sampled, storedRamp(look.ramp, volume), look.inverted);
+    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed));
     this.paintMs = performance.now() - start;
   }
 

@@ -1,6 +1,7 @@
 /** Where the three planes lie: one crosshair, a frame and a slab for each plane, one window for all; and their volume. */
 import type { Badge } from "../ground/badges";
 import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import type { Colormap } from "../viewer/colormaps";
 import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
 import { statedWindow, windowFromPixels } from "../viewer/windowing";
@@ -66,6 +67,8 @@ export class MprModel {
   /** null: the first window that the series states, or one from the pixels. */
   window: Window | null = null;
   inverted = false;
+  /** null: that in which the modality is usually read. */
+  colormap: Colormap | null = null;
   zoom = 1;
   /** Handles or the crosshair are being dragged: oblique planes and slabs may be drawn coarser. */
   isDragging = false;
@@ -141,7 +144,7 @@ export class MprModel {
     this.transport = transport;
     this.#loader?.close();
     [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
-    [this.planes, this.zoom, this.inverted] = [defaultPlanes(), 1, false];
+    [this.planes, this.zoom, this.inverted, this.colormap] = [defaultPlanes(), 1, false, null];
     this.resets += 1;
     this.#say("volume");
     void this.reload();
@@ -302,6 +305,11 @@ export class MprModel {
 
   setInverted(inverted: boolean): void {
     this.inverted = inverted;
+    this.#say("window");
+  }
+
+  setColormap(colormap: Colormap | null): void {
+    this.colormap = colormap;
     this.#say("window");
   }
 

@@ -5,9 +5,6 @@ import { GAP, INSIDE, type Sampled } from "./plane";
 
 const BLACK = 0xff000000;
 const HATCH = 0xff4a4038; // little endian: blue, green, red
-const greys = (inverted: boolean): Uint32Array =>
-  Uint32Array.from({ length: 256 }, (_, i) => (BLACK | ((inverted ? 255 - i : i) * 0x010101)) >>> 0);
-const GREYS = { plain: greys(false), inverted: greys(true) };
 
 export class PlanePainter {
   readonly #context: CanvasRenderingContext2D;
@@ -26,10 +23,9 @@ export class PlanePainter {
     this.#show();
   }
 
-  /** Paint a plane of the canvas's size; the ramp is over the sampled values. */
-  paint(sampled: Sampled, ramp: Ramp, inverted: boolean, tint: ((pixels: Uint32Array) => void) | null = null): void {
+  /** Paint a plane of the canvas's size; the ramp is over the sampled values, `table` has the pixels of 256 grey levels. */
+  paint(sampled: Sampled, ramp: Ramp, table: Uint32Array, tint: ((pixels: Uint32Array) => void) | null = null): void {
     this.#resize(sampled.columns, sampled.rows);
-    const table = inverted ? GREYS.inverted : GREYS.plain;
     if (ramp.isSigmoid) paintSigmoid(sampled, ramp, table, this.#pixels);
     else paintLine(sampled, ramp.gain, ramp.offset, table, this.#pixels);
     tint?.(this.#pixels);

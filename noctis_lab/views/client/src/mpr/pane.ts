@@ -3,10 +3,11 @@ import { areParallel, centreOf as middleOf, type ImagePlane, type PlaneGeometry,
 import type { StackDescription, Transport } from "../ground/transport";
 import { CanvasSize } from "../viewer/canvasSize";
 import { axesOf, mirrored, turned } from "../viewer/geometry";
+import { colormapOf, lookOf } from "../viewer/look";
 import type { Memory, Pane, PaneEvents, Telling } from "../viewer/pane";
 import { formatAtScale } from "../ground/numbers";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from "../viewer/state";
-import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, windowFromPixels } from "../viewer/windowing";
+import { makeWindow, nextOwnWindow, presetsFor, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
 import { PlaneDrawing } from "./drawing";
 import { handleKey } from "./keys";
@@ -53,6 +54,7 @@ export class PlanePane implements Pane, CrosshairHost {
     this.element.addEventListener("keydown", (event) => handleKey(event, this));
     if (state.window) model.window = state.window;
     if (state.inverted !== undefined) model.inverted = state.inverted;
+    if (state.colormap !== undefined) model.colormap = state.colormap;
     if (state.zoom !== undefined) model.zoom = state.zoom;
   }
 
@@ -88,11 +90,12 @@ export class PlanePane implements Pane, CrosshairHost {
 
   get state(): Readonly<PaneState> {
     const { model } = this;
-    return { ...this.#state, SeriesInstanceUID: model.SeriesInstanceUID, index: null, window: model.window, inverted: model.inverted, zoom: model.zoom };
+    return { ...this.#state, SeriesInstanceUID: model.SeriesInstanceUID, index: null, window: model.window, voi_lut: null, inverted: model.inverted, colormap: model.colormap, zoom: model.zoom };
   }
 
   get told(): PaneState {
-    return { ...this.state, window: this.window };
+    const { state, stack } = this;
+    return { ...state, window: this.window, colormap: stack === null ? state.colormap : colormapOf(stack, state) };
   }
 
   get window(): Window | null {
@@ -227,9 +230,10 @@ export class PlanePane implements Pane, CrosshairHost {
   }
 
   set(change: Partial<PaneState>, telling: Telling = "now"): void {
-    const { window, inverted, zoom, pan, rotation_deg, flipped, index } = change;
+    const { window, inverted, colormap, zoom, pan, rotation_deg, flipped, index } = change;
     if (window !== undefined && window !== null) this.model.setWindow(window);
     if (inverted !== undefined && inverted !== this.model.inverted) this.model.setInverted(inverted);
+    if (colormap !== undefined && colormap !== this.model.colormap) this.model.setColormap(colormap);
     if (zoom !== undefined) this.model.setZoom(Math.min(Math.max(zoom, MIN_ZOOM), MAX_ZOOM));
     this.#state = {
       ...this.#state, ...(pan === undefined ? {} : { pan }), ...(rotation_deg === undefined ? {} : { rotation_deg }), ...(flipped === undefined ? {} : { flipped }),
@@ -285,7 +289,7 @@ export class PlanePane implements Pane, CrosshairHost {
 
   cycleWindows(): string {
     if (this.stack === null) return "";
-    const { turn, window, words } = nextOwnWindow(this.stack.windows, this.#windowTurn, this.window, this.model.defaultWindow);
+    const { turn, window, words } = nextOwnWindow(this.stack.windows.filter(({ table }) => !table), this.#windowTurn, this.window, this.model.defaultWindow);
     this.#windowTurn = turn;
     this.setWindow(window);
     return words;
@@ -310,7 +314,7 @@ export class PlanePane implements Pane, CrosshairHost {
 
   reset(): void {
     this.model.setWindow(null);
-    this.set({ inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+    this.set({ inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
   }
 
   setProjection(how: Projection | null): void {
@@ -461,9 +465,8 @@ export class PlanePane implements Pane, CrosshairHost {
     model.findWindow();
     const { right, down } = this.axes;
     const window_ = this.window;
-    const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
     this.#drawing.draw(
-      { right, down, width, height, mmPerPixel: model.fitting / model.zoom, centre: this.centre }, { ramp, inverted: isLeastWhite(stack, model.inverted) });
+      { right, down, width, height, mmPerPixel: model.fitting / model.zoom, centre: this.centre }, lookOf(stack, this.told));
     this.#caption(window_);
     this.#crosshair.draw(width / this.pixelRatio, height / this.pixelRatio);
     this.element.dataset["painted"] = String(Number(this.element.dataset["painted"] ?? 0) + 1);

@@ -1,5 +1,6 @@
 /** The view in the page's address: everything that `ViewState` holds, short, after the #. Pure. */
 import { decodeMpr, encodeMpr } from "../mpr/address";
+import { type Colormap, COLORMAPS } from "./colormaps";
 import { layoutOf } from "./grid";
 import { defaultState, type Link, MAX_ZOOM, MIN_ZOOM, type PaneState, type ViewState, type Window } from "./state";
 import type { WindowFunction } from "../ground/transport";
@@ -7,6 +8,7 @@ import type { WindowFunction } from "../ground/transport";
 /** An address is anybody's to write: what is longer than nine panes can be is not read. */
 const LONGEST = 4096;
 const MOST_PANES = 9;
+const MOST_TABLES = 8;
 const LARGEST_INDEX = 10_000_000;
 const LARGEST_NUMBER = 1e12;
 const NUMBER = /^-?\d{1,17}(\.\d{1,17})?(e[+-]?\d{1,3})?$/;
@@ -27,6 +29,8 @@ function encodePane(pane: PaneState): string {
     pane.StudyInstanceUID && `s${pane.StudyInstanceUID}`,
     pane.index !== null && `i${pane.index}`,
     window_ && `w${short(window_.center)}:${short(window_.width)}:${letter}`,
+    pane.voi_lut !== null && `t${pane.voi_lut}`,
+    pane.colormap !== null && `c${COLORMAPS.findIndex(({ name }) => name === pane.colormap)}`,
     pane.zoom !== 1 && `z${short(pane.zoom)}`,
     (row !== 0 || column !== 0) && `o${short(row)}:${short(column)}`,
     pane.rotation_deg !== 0 && `r${pane.rotation_deg}`,
@@ -72,6 +76,12 @@ function readWindow(text: string): Window {
   return window_;
 }
 
+function readColormap(text: string): Colormap {
+  const known = COLORMAPS[readWhole(text, COLORMAPS.length - 1)];
+  if (known === undefined) throw new NoView("a colour map is none");
+  return known.name;
+}
+
 function readZoom(text: string): number {
   const zoom = readNumber(text);
   if (zoom < MIN_ZOOM || zoom > MAX_ZOOM) throw new NoView("a zoom is out of range");
@@ -93,6 +103,8 @@ const PARTS: Record<string, (text: string) => Partial<PaneState>> = {
   s: (text) => ({ StudyInstanceUID: readUID(text) }),
   i: (text) => ({ index: readWhole(text, LARGEST_INDEX) }),
   w: (text) => ({ window: readWindow(text) }),
+  t: (text) => ({ voi_lut: readWhole(text, MOST_TABLES - 1) }),
+  c: (text) => ({ colormap: readColormap(text) }),
   z: (text) => ({ zoom: readZoom(text) }),
   o: (text) => ({ pan: readPan(text) }),
   r: (text) => ({ rotation_deg: readRotation(text) }),

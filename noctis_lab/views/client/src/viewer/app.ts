@@ -18,6 +18,7 @@ import type { MeasurementSource } from "../measure/store";
 import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
+import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
 import { pythonOfView } from "./python";
@@ -73,6 +74,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
+  readonly presets = new OwnPresets(shelfOf(window));
   readonly measured: Measured;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
@@ -366,6 +368,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#help.toggle();
   }
 
+  onPresets(): void {
+    this.#windowPanel?.describe();
+    this.#toolbar.refresh();
+  }
+
   onSay(words: string): void {
     this.#status.say(words);
   }
@@ -377,16 +384,22 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     return true;
   }
 
+  onTool(tool: Tool): void {
+    this.tool = tool;
+    this.#toolbar.refresh();
+    this.onSay(tool === "zoom" ? "Left drag zooms" : "Left drag sets the window");
+  }
+
   onExpand(): void {
     const request = document.fullscreenElement === null ? this.#host.requestFullscreen() : document.exitFullscreen();
     request.catch(() => this.onSay("This browser allows no full screen here"));
   }
 
   onCopy(): void {
-    const { state, window: window_ } = this.viewer;
+    const { state, told: { voi_lut }, window: window_ } = this.viewer;
     const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
     const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
-    void copyText(pythonOfView(state, window_, study, this.options.root ?? null, plane))
+    void copyText(pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 

@@ -12,7 +12,8 @@ export interface ComponentModel {
 }
 
 type Question = { what: "measurements" } | { what: "save-measurement"; measurement: Measurement } | { what: "delete-measurement"; MeasurementUID: string }
-  | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
+  | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null }
+  | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
 
 interface Answer {
   kind: "answer";
@@ -47,6 +48,11 @@ export class ChannelTransport implements Transport, MeasurementSource {
 
   async pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
     const question: Question = { what: "pixels", first, count, revision: stack.revision ?? null };
+    return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
+  }
+
+  async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const question: Question = { what: "preview", first: index, count: 1, revision: stack.revision ?? null };
     return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
   }
 

@@ -11,7 +11,7 @@ const SERIES_LINE: Line = [["PgUp", "PgDn"], "series before, after"];
 const SHEET: [string, Line[]][] = [
   ["Image", [
     [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], SERIES_LINE,
-    [["c"], "play, stop"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
+    [["[", "]"], "time, echo or b-value before, after"], [["c"], "play, stop"], [["{", "}"], "play slower, faster"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
@@ -19,7 +19,7 @@ const SHEET: [string, Line[]][] = [
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
-    [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
+    [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["z"], "left drag zooms, and again the window"], [["two fingers"], "zoom and pan"], [["three fingers"], "slices"],
   ]],
   ["Measuring", [
     ...KINDS.map(({ key, name }): Line => [[key], name.toLowerCase()]),
@@ -30,7 +30,7 @@ const SHEET: [string, Line[]][] = [
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
     [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
   ["Planes (MPR)", PLANE_KEYS],
-  ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {

@@ -1,17 +1,22 @@
 /** What panes share: the place in the patient, the window, millimetres a pixel; and why they do not, in words. */
 import { areParallel, crossingOf, heightAbove, normalOf, type PlaneGeometry, type Vector } from "../ground/plane";
 import type { FrameDescription, StackDescription } from "../ground/transport";
+import { reachOf } from "./extra";
 import type { Pane } from "./pane";
 import { geometryOf } from "./stackPlane";
 import { type Link, sameWindow, type Window } from "./state";
 
-/** Return the frame of a stack that lies nearest to a point of the patient; of several at one place that next to `index`. */
+/**
+ * Return the frame of a stack that lies nearest to a point of the patient, at the time, echo or b-value of `index`;
+ * of several at one place that next to it.
+ */
 export function nearestFrame(
-  stack: Pick<StackDescription, "orientation" | "pixel_spacing_mm" | "frames">, point: Readonly<Vector>, index: number,
+  stack: Pick<StackDescription, "orientation" | "pixel_spacing_mm" | "frames" | "extra">, point: Readonly<Vector>, index: number,
 ): number | null {
+  const [first, last] = reachOf(stack, index);
   let nearest: { index: number; distance: number } | null = null;
   stack.frames.forEach((frame: FrameDescription, i) => {
-    const plane = geometryOf(stack, frame);
+    const plane = i < first || i > last ? null : geometryOf(stack, frame);
     if (plane === null) return;
     const distance = Math.abs(heightAbove(plane, point));
     const closer = nearest === null || distance < nearest.distance - 1e-6;
@@ -41,12 +46,13 @@ export function shareWindow(a: StackDescription, b: StackDescription): boolean {
 interface Shared {
   geometry: PlaneGeometry | null;
   window: Window | null;
+  voi_lut: number | null;
   mmPerPixel: number | null;
   centre: Vector | null;
 }
 
 const sharedOf = (pane: Pane): Shared => ({
-  geometry: pane.wanted, window: pane.window, mmPerPixel: pane.mmPerPixel, centre: pane.centre,
+  geometry: pane.wanted, window: pane.window, voi_lut: pane.told.voi_lut, mmPerPixel: pane.mmPerPixel, centre: pane.centre,
 });
 
 const samePoint = (a: Vector | null, b: Vector | null): boolean => a === b || (a !== null && b !== null && a.every((part, i) => part === b[i]));
@@ -67,7 +73,7 @@ export class Linker {
     this.#last = { pane: leader, shared: now };
     const changed: Link = {
       position: !samePoint(before?.geometry?.origin_mm ?? null, now.geometry?.origin_mm ?? null),
-      window: !sameWindow(before?.window ?? null, now.window),
+      window: !sameWindow(before?.window ?? null, now.window) || before?.voi_lut !== now.voi_lut,
       zoom: before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
     };
     for (const pane of panes) if (pane !== leader) bring(pane, leader, intersection(link, changed));
@@ -87,7 +93,11 @@ function bring(pane: Pane, leader: Pane, link: Link): void {
   const isOneSpace = whyApart(stack, leading) === null;
   const { geometry, window: window_, mmPerPixel, centre } = sharedOf(leader);
   if (link.position && isOneSpace && geometry !== null) pane.goTo(geometry);
-  if (link.window && window_ !== null && shareWindow(stack, leading)) pane.setWindow(window_, "not yet");
+  if (link.window && window_ !== null && shareWindow(stack, leading)) {
+    // A table is one series' own; others take the window that spans it.
+    const isOneSeries = stack.SeriesInstanceUID === leading.SeriesInstanceUID;
+    pane.setWindow(window_, "not yet", isOneSeries ? leader.told.voi_lut : null);
+  }
   if (link.zoom && mmPerPixel !== null) {
     const { wanted } = pane;
     const isBeside = isOneSpace && centre !== null && geometry !== null && wanted !== null && areParallel(geometry, wanted);

@@ -10,11 +10,11 @@ import type { MeasurementSource } from "../measure/store";
 import { Toast } from "../measure/toast";
 import { placeOf } from "./frames";
 import type { Tool } from "./input";
+import { lookOf } from "./look";
 import type { Pane } from "./pane";
 import { pythonOfMeasurements } from "./python";
 import type { SeriesPlace } from "./seriesStrip";
-import { neighbourDistance } from "./stage";
-import { isLeastWhite } from "./windowing";
+import { neighbourIn } from "./stage";
 
 /** The application around it. */
 export interface MeasuredApp {
@@ -116,12 +116,12 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
 
   reachOf(pane: Pane): number {
     const { kind, stack, state } = pane;
-    if (kind === "stack" && stack !== null) return Math.min((neighbourDistance(stack.frames, state.index ?? 0) ?? 0) * 1.001, FARTHEST_DOT_MM);
+    if (kind === "stack" && stack !== null) return Math.min((neighbourIn(stack, state.index ?? 0) ?? 0) * 1.001, FARTHEST_DOT_MM);
     return Math.min(...(pane.plane()?.spacing_mm ?? [0]));
   }
 
-  isOnWhite({ stack, state }: Pane): boolean {
-    return stack !== null && isLeastWhite(stack, state.inverted);
+  isOnWhite({ stack, told }: Pane): boolean {
+    return stack !== null && lookOf(stack, told).isWhite;
   }
 
   /** Take a tool; the one in use again, or null: what the left button did before. */

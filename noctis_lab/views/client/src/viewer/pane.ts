@@ -80,7 +80,14 @@ export interface Pane {
   /** Show another series, from its own beginning. */
   open(SeriesInstanceUID: string, state?: Partial<PaneState>): void;
   step(count: number, telling?: Telling): void;
-  setWindow(window: Window | null, telling?: Telling): void;
+  /** Go to the first or last image within reach of `step`. */
+  stepToEnd?(end: "first" | "last"): void;
+  /** Go along time, echoes, b-values; false where there is no such dim. */
+  stepExtra?(count: number, telling?: Telling): boolean;
+  /** Play slower or faster. */
+  changeRate?(direction: 1 | -1): void;
+  /** `voi_lut`: which of the series' tables stands for the window, where it is one. */
+  setWindow(window: Window | null, telling?: Telling, voi_lut?: number | null): void;
   preset(key: string): boolean;
   autoWindow(): void;
   cycleWindows(): string;

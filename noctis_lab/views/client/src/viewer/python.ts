@@ -4,7 +4,10 @@ import type { PaneState, Window } from "./state";
 
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
 export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
-  const shown = [`index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(state.inverted ? ["inverted=True"] : [])];
+  const shown = [
+    `index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(window && state.voi_lut !== null ? [`voi_lut=${state.voi_lut}`] : []),
+    ...(state.inverted ? ["inverted=True"] : []), ...(state.colormap === null ? [] : [`colormap=${pythonText(state.colormap)}`]),
+  ];
   return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
 }
 

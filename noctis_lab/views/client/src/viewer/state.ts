@@ -1,6 +1,7 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
 import type { WindowFunction } from "../ground/transport";
 import type { MprState } from "../mpr/model";
+import type { Colormap } from "./colormaps";
 
 /** A VOI window in modality units, centre first as in DICOM. */
 export interface Window {
@@ -18,7 +19,11 @@ export interface PaneState {
   index: number | null;
   /** null: the first window the series states, or else one from the pixels. */
   window: Window | null;
+  /** Which of the series' VOI LUT tables is in use instead of the window, from 0; null: the window. */
+  voi_lut: number | null;
   inverted: boolean;
+  /** The colours of one-channel images; null: those in which the modality is usually read. */
+  colormap: Colormap | null;
   /** 1 shows the whole frame. */
   zoom: number;
   /** (row, column): how far the pane's centre is from the frame's, in voxels. */
@@ -54,7 +59,7 @@ export const MAX_ZOOM = 64;
 
 export function defaultState(SeriesInstanceUID: string): PaneState {
   return {
-    StudyInstanceUID: "", SeriesInstanceUID, index: null, window: null, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false,
+    StudyInstanceUID: "", SeriesInstanceUID, index: null, window: null, voi_lut: null, inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false,
   };
 }
 
@@ -70,7 +75,7 @@ export function sameWindow(a: Window | null, b: Window | null): boolean {
 
 export function sameState(a: PaneState, b: PaneState): boolean {
   return a.StudyInstanceUID === b.StudyInstanceUID && a.SeriesInstanceUID === b.SeriesInstanceUID && a.index === b.index && sameWindow(a.window, b.window)
-    && a.inverted === b.inverted && a.zoom === b.zoom && a.pan[0] === b.pan[0] && a.pan[1] === b.pan[1]
+    && a.voi_lut === b.voi_lut && a.inverted === b.inverted && a.colormap === b.colormap && a.zoom === b.zoom && a.pan[0] === b.pan[0] && a.pan[1] === b.pan[1]
     && a.rotation_deg === b.rotation_deg && a.flipped === b.flipped;
 }
 

@@ -7,6 +7,7 @@ import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
 import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
+import type { OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
 import type { SessionMenu } from "./sessions";
 import { sameWindow } from "./state";
@@ -20,6 +21,7 @@ export interface ToolbarHost extends LinkHost {
   readonly grid: Grid;
   readonly mode: "page" | "cell";
   tool: Tool;
+  readonly presets: OwnPresets;
   readonly measured: GroupHost;
   onMpr(): void;
   onHelp(): void;
@@ -97,7 +99,7 @@ export class Toolbar {
       { icon: "rotate", name: "Turn clockwise", key: "r", hint: "l turns back", run: () => host.viewer.turn(true) },
       { icon: "flip", name: "Mirror left to right", key: "h", hint: "v mirrors top to bottom", run: () => host.viewer.mirror("horizontal"), isOn: () => host.viewer.state.flipped },
       { icon: "invert", name: "Invert", key: "i", run: () => host.viewer.invert(), isOn: () => host.viewer.state.inverted },
-      { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
+      { icon: "play", name: "Play", key: "c", hint: "along time or through the slices; { and } set the rate", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
@@ -109,9 +111,8 @@ export class Toolbar {
     }
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
-    } else {
-      this.#group([{ icon: "expand", name: "Full screen", run: () => host.onExpand() }]);
     }
+    this.#group([{ icon: "expand", name: "Full screen", key: "⇧ F", run: () => host.onExpand() }]);
   }
 
   /** Popover layers that belong above the stage. */
@@ -139,7 +140,7 @@ export class Toolbar {
     return [
       tool("window", "window", "Window", "left drag: width across, level up and down"),
       tool("pan", "pan", "Pan", "left drag; the middle button always does"),
-      tool("zoom", "zoom", "Zoom", "left drag; the right button always does"),
+      { ...tool("zoom", "zoom", "Zoom", "left drag; the right button always does"), key: "z" },
       tool("scroll", "stack", "Scroll", "left drag; the wheel always does"),
     ];
   }
@@ -179,7 +180,7 @@ export class Toolbar {
       const window_ = viewer.window;
       pick.hidden = window_ === null;
       if (window_ === null || viewer.stack === null) return;
-      const known = this.#choices().find((choice) => sameWindow(choice.window, window_));
+      const known = this.#choices().find((choice) => sameWindow(choice.window, window_) && choice.voi_lut === viewer.told.voi_lut);
       name.textContent = known?.name ?? "Window";
       numbers.textContent = `${formatAtScale(window_.width, window_.width)} / ${formatAtScale(window_.center, window_.width)}`;
       key.textContent = known?.key ?? "";
@@ -190,7 +191,7 @@ export class Toolbar {
 
   #choices(): WindowChoice[] {
     const { stack } = this.host.viewer;
-    return stack === null ? [] : choicesFor(stack);
+    return stack === null ? [] : choicesFor(stack, this.host.presets.of(stack.modality));
   }
 
   #windowItems(close: () => void): HTMLElement[] {
@@ -199,8 +200,8 @@ export class Toolbar {
       el("button", { role: "menuitem", class: "item", click: () => { run(); close(); viewer.focus(); } },
         el("span", { class: "grow" }, name), el("span", { class: "t3" }, numbers), el("span", { class: key ? "kbd" : "nokbd" }, key));
     return [
-      ...this.#choices().map(({ name, key, window: { width, center }, window: window_ }) =>
-        item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
+      ...this.#choices().map(({ name, key, window: { width, center }, window: window_, voi_lut }) =>
+        item(name, voi_lut !== null ? "table" : `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_, "now", voi_lut))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()),
     ];
   }

@@ -2,40 +2,42 @@
 import { centreOf, type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
 import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
-import { Cine } from "./cine";
+import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
 import { Describing } from "./describing";
+import { alongExtra, nextOfCine, reachOf } from "./extra";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
 import { acrossOf, coveredBox, mirrored, panTo, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
 import { nearestFrame, type ReferenceLine } from "./linking";
+import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
-import { type Frame, Renderer } from "./renderer";
+import { OwnWindows } from "./ownWindows";
+import { extentOf, type Frame, Renderer } from "./renderer";
 import { geometryOf, planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, statedWindow, windowOfFrame } from "./windowing";
-
-const REST_MS = 150;
+import { Teller } from "./teller";
+import { makeWindow, presetsFor, windowOfFrame } from "./windowing";
 
 export class Viewer implements Pane {
   readonly kind = "stack";
   readonly stage = new Stage();
   readonly #renderer = new Renderer(this.stage.canvas);
   #state: PaneState;
-  #reported: PaneState | null = null;
   #stack: StackDescription | null = null;
   #store: FrameStore | null = null;
   #placement: Placement | null = null;
   /** The frame on the canvas. */
   #shown: { index: number; frame: Frame } | null = null;
   #repaint = 0;
-  #restTimer = 0;
-  #defaultWindow: Window | null = null;
-  /** Which of the image's own windows was in use last. */
-  #windowTurn = 0;
+  readonly #own = new OwnWindows();
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
+  readonly #teller = new Teller(() => this.told, () => this.#stack !== null, () => this.events.onReport());
   readonly #describing = new Describing({ onDescribed: (stack) => this.#begin(stack), onFailed: (error) => this.#onUndescribed(error) });
-  readonly #cine = new Cine(() => this.#playOn(), () => this.events.onChange());
+  readonly #cine = new Cine(() => this.#playOn(), () => {
+    this.stage.cine.show(this.#cine);
+    this.events.onChange();
+  });
 
   /** `home` reaches the view's own study; `limits` may be shared with other panes, and change. */
   constructor(
@@ -44,6 +46,7 @@ export class Viewer implements Pane {
   ) {
     this.#state = { ...defaultState(state.SeriesInstanceUID), ...state };
     this.stage.watchRail((index) => this.set({ index }, "not yet"), () => this.tell());
+    this.stage.cine.watch((direction) => this.changeRate(direction), () => this.stopCine());
   }
 
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
@@ -92,7 +95,8 @@ export class Viewer implements Pane {
   }
 
   get told(): PaneState {
-    return { ...this.#state, window: this.window };
+    const colormap = this.#stack === null ? this.#state.colormap : colormapOf(this.#stack, this.#state);
+    return { ...this.#state, ...this.#own.inUse(this.#state), colormap };
   }
 
   get memory(): Memory | null {
@@ -126,7 +130,7 @@ export class Viewer implements Pane {
   plane(): ImagePlane | null {
     const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
     const description = shown && stack?.frames[shown.index];
-    if (!shown || !stack || !placement || !description) return null;
+    if (!shown || shown.frame.whole || !stack || !placement || !description) return null; // a preview's numbers are none
     return planeOfStack(stack, description, shown.frame, placement, this.#state, this.pixelRatio);
   }
 
@@ -137,7 +141,7 @@ export class Viewer implements Pane {
 
   /** The window in use: the state's, or the series' own, or one from the pixels. */
   get window(): Window | null {
-    return this.#state.window ?? this.#defaultWindow;
+    return this.#own.inUse(this.#state).window;
   }
 
   get isPlaying(): boolean {
@@ -149,7 +153,7 @@ export class Viewer implements Pane {
   /** Change the state from this side. */
   set(change: Partial<PaneState>, telling: Telling = "now"): void {
     const before = this.#state;
-    const next = { ...before, ...change };
+    const next = { ...before, ...(change.window === undefined ? {} : { voi_lut: null }), ...change };
     next.zoom = Math.min(Math.max(next.zoom, MIN_ZOOM), MAX_ZOOM);
     if (next.index !== null && this.#stack) next.index = Math.min(Math.max(Math.round(next.index), 0), this.#stack.frames.length - 1);
     this.#state = next;
@@ -157,7 +161,7 @@ export class Viewer implements Pane {
       this.#store?.want(next.index, next.index >= (before.index ?? 0) ? 1 : -1);
     }
     if (!sameState(next, before)) this.#changed();
-    this.#tell(telling);
+    this.#teller.tell(telling);
   }
 
   /** Take over a state from Python; says nothing back but what Python does not know yet. */
@@ -168,26 +172,44 @@ export class Viewer implements Pane {
       return;
     }
     this.set({ ...state, index: state.index ?? this.#state.index }, "not yet");
-    this.#reported = { ...this.#state };
-    this.#tell("rest"); // Python left to us what it says null for
+    this.#teller.know({ ...this.#state });
+    this.#teller.tell("rest"); // Python left to us what it says null for
   }
 
   /** Show another series, from its own beginning. */
   open(SeriesInstanceUID: string, state: Partial<PaneState> = {}): void {
     this.stopCine();
     this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
-    this.#reported = null; // told as soon as it is painted, with what this side chose for it
+    this.#teller.know(null); // told as soon as it is painted, with what this side chose for it
     this.#changed();
     this.#load();
   }
 
   step(count: number, telling: Telling = "rest"): void {
-    if (this.#stack && this.#state.index !== null) this.set({ index: this.#state.index + count }, telling);
+    const { index } = this.#state;
+    if (this.#stack === null || index === null) return;
+    const [first, last] = reachOf(this.#stack, index);
+    this.set({ index: Math.min(Math.max(index + count, first), last) }, telling);
   }
 
-  setWindow(window: Window | null, telling: Telling = "now"): void {
+  stepToEnd(end: "first" | "last"): void {
+    this.step(end === "first" ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER);
+  }
+
+  stepExtra(count: number, telling: Telling = "rest"): boolean {
+    const { index } = this.#state;
+    const next = this.#stack === null || index === null ? null : alongExtra(this.#stack, index, count);
+    if (next !== null) this.set({ index: next }, telling);
+    return next !== null;
+  }
+
+  changeRate(direction: 1 | -1): void {
+    this.#cine.rate_hz = nextRate(this.#cine.rate_hz, direction);
+  }
+
+  setWindow(window: Window | null, telling: Telling = "now", voi_lut: number | null = null): void {
     if (window !== null && !(Number.isFinite(window.center) && Number.isFinite(window.width) && window.width > 0)) return;
-    this.set({ window }, telling);
+    this.set({ window, voi_lut }, telling);
   }
 
   /** Apply the preset of a key 1 … 9; false where this series has none. */
@@ -200,16 +222,16 @@ export class Viewer implements Pane {
 
   /** Take a window from the pixels of the frame in view. */
   autoWindow(): void {
-    const window_ = this.#shown && windowOfFrame(this.#shown.frame);
+    const frame = this.#shown?.frame;
+    const window_ = frame && !frame.whole ? windowOfFrame(frame) : null;
     if (window_ !== null) this.setWindow(window_);
   }
 
   /** Take the image's own window, or the next of them; returns what there is to say of it. */
   cycleWindows(): string {
     if (this.#stack === null) return "";
-    const { turn, window, words } = nextOwnWindow(this.#stack.windows, this.#windowTurn, this.window, this.#defaultWindow);
-    this.#windowTurn = turn;
-    this.setWindow(window);
+    const { window, voi_lut, words } = this.#own.next(this.#stack.windows, this.#state);
+    this.setWindow(window, "now", voi_lut);
     return words;
   }
 
@@ -230,8 +252,7 @@ export class Viewer implements Pane {
   }
 
   reset(): void {
-    this.#windowTurn = 0;
-    this.set({ window: this.#defaultWindow, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+    this.set({ ...this.#own.reset(), inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
   }
 
   /** Zoom by a factor and keep the voxel under a point (device px of the canvas; its centre without one) in place. */
@@ -293,16 +314,20 @@ export class Viewer implements Pane {
     else if (this.#stack && this.#stack.frames.length > 1) this.#cine.start();
   }
 
-  #playOn(): void {
-    const next = ((this.#state.index ?? 0) + 1) % (this.#stack?.frames.length ?? 1);
-    if (this.#store?.has(next)) this.set({ index: next }, "not yet");
+  #playOn(): boolean {
+    if (this.#stack === null) return false;
+    const next = nextOfCine(this.#stack, this.#state.index ?? 0);
+    const isHere = this.#store?.has(next) ?? false;
+    if (isHere) this.set({ index: next }, "not yet");
     else this.#store?.want(next, 1);
+    this.stage.cine.show(this.#cine);
+    return isHere;
   }
 
   stopCine(): void {
     if (!this.isPlaying) return;
     this.#cine.stop();
-    this.#tell("now");
+    this.#teller.tell("now");
   }
 
   probe(x: number, y: number): Probe | null {
@@ -317,7 +342,7 @@ export class Viewer implements Pane {
 
   /** Tell Python now what it has not been told. */
   tell(): void {
-    this.#tell("now");
+    this.#teller.tell("now");
   }
 
   close(): void {
@@ -326,7 +351,7 @@ export class Viewer implements Pane {
     this.#store?.close();
     this.#size.close();
     cancelAnimationFrame(this.#repaint);
-    clearTimeout(this.#restTimer);
+    this.#teller.close();
   }
 
   // -- loading -------------------------------------------------------------------------------
@@ -334,7 +359,8 @@ export class Viewer implements Pane {
   #load(): void {
     this.#describing.cancel();
     this.#store?.close();
-    [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
+    [this.#stack, this.#store, this.#shown] = [null, null, null];
+    this.#own.begin([]);
     this.stage.notice(null);
     this.stage.clear();
     this.#placement = null;
@@ -357,7 +383,7 @@ export class Viewer implements Pane {
     this.#store = null;
     if (error instanceof TransportError && error.status === 422) {
       this.stage.notice("No image to show", messageOf(error));
-      this.#report();
+      this.#teller.report();
     } else this.stage.notice("This series could not be opened", messageOf(error), () => this.#load());
   }
 
@@ -365,8 +391,8 @@ export class Viewer implements Pane {
     const [before, store] = [this.#stack, this.#store];
     this.#stack = stack;
     if (before === null) {
-      const [first] = stack.windows;
-      if (first) this.#defaultWindow = statedWindow(first);
+      this.#own.begin(stack.windows);
+      this.#cine.rate_hz = stack.rate_hz ?? USUAL_RATE_HZ;
     } else {
       this.#follow(before, stack);
     }
@@ -376,7 +402,7 @@ export class Viewer implements Pane {
       store?.close();
       this.#store = null;
       this.stage.notice("No pixels", stack.badges[0]?.sentence ?? "This series holds no images; its elements are under Tags.");
-      this.#report();
+      this.#teller.report();
       return;
     }
     this.#store = new FrameStore(stack, this.transport, {
@@ -393,7 +419,7 @@ export class Viewer implements Pane {
     this.#store.want(index, 1);
     this.#changed();
     this.events.onMemory();
-    if (before !== null) this.#tell("rest");
+    if (before !== null) this.#teller.tell("rest");
   }
 
   /** Stay with the image in view: frames that came before it have moved it on. */
@@ -417,23 +443,6 @@ export class Viewer implements Pane {
 
   // -- telling and painting -------------------------------------------------------------------
 
-  #tell(telling: Telling): void {
-    if (telling === "not yet") return;
-    clearTimeout(this.#restTimer);
-    if (telling === "rest") {
-      this.#restTimer = window.setTimeout(() => this.#tell("now"), REST_MS);
-      return;
-    }
-    if (this.#stack !== null) this.#report();
-  }
-
-  #report(): void {
-    const state = this.told;
-    if (this.#reported !== null && sameState(state, this.#reported)) return;
-    this.#reported = state;
-    this.events.onReport();
-  }
-
   #changed(): void {
     this.invalidate();
     this.events.onChange();
@@ -454,7 +463,7 @@ export class Viewer implements Pane {
   }
 
   #shape(): { rows: number; columns: number } | null {
-    return this.#shown?.frame ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
+    return (this.#shown && extentOf(this.#shown.frame)) ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
   }
 
   #place(state: PaneState, shape: { rows: number; columns: number }): Placement {
@@ -465,23 +474,22 @@ export class Viewer implements Pane {
     const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
     const [stack, store, index] = [this.#stack, this.#store, this.#state.index];
-    const frame = index === null ? null : (store?.frame(index) ?? null);
+    const frame = index === null ? null : (store?.frame(index) ?? store?.preview(index) ?? null);
     if (frame !== null && index !== null) this.#shown = { index, frame };
     this.#noticeFailure();
     if (this.#shown === null || stack === null) {
       this.#renderer.clear(width, height);
       return;
     }
-    this.#defaultWindow ??= windowOfFrame(this.#shown.frame);
-    const window_ = this.window;
-    this.#placement = this.#place(this.#state, this.#shown.frame);
-    const inverted = isLeastWhite(stack, this.#state.inverted);
-    const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
-    this.stage.element.dataset["shown"] = String(this.#shown.index);
-    this.#caption(stack, window_);
-    this.stage.inkFor(inverted, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
-    if (this.#reported === null && frame !== null) this.#tell("now");
+    const isPreview = this.#shown.frame.whole !== undefined;
+    if (!isPreview) this.#own.see(this.#shown.frame);
+    this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
+    const look = lookOf(stack, this.told);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
+    this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
+    this.#caption(stack, look);
+    this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
+    if (!this.#teller.hasTold && frame !== null && !isPreview) this.#teller.tell("now");
     this.events.onPainted();
   }
 
@@ -496,11 +504,10 @@ export class Viewer implements Pane {
     }
   }
 
-  #caption(stack: StackDescription, window_: Window | null): void {
+  #caption(stack: StackDescription, look: StackLook): void {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
-    this.stage.drawRail(stack, this.#size.height / this.pixelRatio);
-    this.stage.moveRail(index);
+    this.stage.caption({ stack, index, window: this.window, look: this.#shown?.frame.channels === 3 ? null : look, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
+    this.stage.drawRail(stack, index, this.#size.height / this.pixelRatio);
   }
 }
