@@ -21,6 +21,8 @@ export interface ToolbarHost extends LinkHost {
   readonly mode: "page" | "cell";
   tool: Tool;
   readonly measured: GroupHost;
+  /** Another tool was taken. */
+  onTools(): void;
   onMpr(): void;
   onHelp(): void;
   onCopy(): void;
@@ -133,7 +135,7 @@ export class Toolbar {
       icon: shape, name: label, hint, isOn: () => this.host.tool === name,
       run: () => {
         this.host.tool = name;
-        this.refresh();
+        this.host.onTools();
       },
     });
     return [
