@@ -45,11 +45,11 @@ def first_mm() -> NDArray[np.float64]:
     return np.array(series()[0].ImagePositionPatient, dtype=np.float64)
 
 
-def series() -> list[Any]:
+def series(tilt_deg: float = 0.0) -> list[Any]:
     return ct_series(
         planes=PLANES, rows=ROWS, columns=COLUMNS, stored=smooth(),
         pixel_spacing_mm=(ROW_MM, ROW_MM), slice_spacing_mm=SLICE_MM, rescale_slope=SLOPE,
-        rescale_intercept=INTERCEPT, seed="measuring planes",
+        rescale_intercept=INTERCEPT, gantry_tilt_deg=tilt_deg, seed=f"measuring planes {tilt_deg}",
     )  # fmt: skip
 
 
@@ -199,6 +199,21 @@ def test_what_is_drawn_on_a_plane_has_scipys_figures_and_pythons(
     assert model(watched, "model.crosshair") == before
 
 
+def test_on_a_sheared_stack_the_archive_has_the_same_figures(watched: Watched, site: Site) -> None:
+    found = site.admit(series(16.5), "local")
+    open_mpr(watched, site, found, PLANES)
+    draw(watched, "coronal", "e", (-9, -6), (8, 9))
+    draw(watched, "sagittal", "q", (-7, -8), (9, 7))
+    set_planes(watched, CASES["oblique slab"][1])
+    draw(watched, "coronal", "e", (-9, -6), (8, 9))
+    all_saved(watched)
+    saved = measured(watched)
+    assert [item["plane"]["slab_mm"] for item in saved] == [0, 0, SLAB_MM]
+    assert [item["values"]["excluded"] for item in saved] == [0] * 3
+    assert [item["differs"] for item in saved] == [[]] * 3
+    assert watched.complaints == []
+
+
 def test_it_is_seen_on_its_plane_alone_and_the_list_leads_back_to_it(
     watched: Watched, seen: Seen
 ) -> None:
@@ -226,6 +241,10 @@ def test_it_is_seen_on_its_plane_alone_and_the_list_leads_back_to_it(
     set_planes(watched, "model.resetPlanes()")
     expect(ink).to_have_count(0)
     page.locator(".mrow .ms").click()
+    expect(ink).to_have_count(1)
+    page.wait_for_timeout(600)  # the address follows at rest
+    page.reload()
+    expect(page.locator(".stage.plane")).to_have_count(3)
     expect(ink).to_have_count(1)
     set_planes(watched, "model.turn('coronal', [0, 0, 1], 0.2)")
     expect(ink).to_have_count(0)
