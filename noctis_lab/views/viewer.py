@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -67,7 +68,8 @@ class SeriesView(JSComponent):
         self._lab: Lab | None = None
         #: Counts our own changes: what a client says without knowing the last one is out of date.
         self._revision = 0
-        self._hears_client = False
+        #: The thread that takes over what a client says: another's change meanwhile is its own.
+        self._hearing: int | None = None
         super().__init__(view_state=self._said(), **params)  # type: ignore[no-untyped-call]
         self.param.watch(self._on_client, "view_state")
         self.state.param.watch(self._on_state, _NAMES)
@@ -161,9 +163,9 @@ class SeriesView(JSComponent):
         return self.state.to_dict() | {"revision": self._revision}
 
     def _on_client(self, event: param.parameterized.Event) -> None:
-        if self._hears_client or event.new == self._said():
+        if self._hearing == threading.get_ident() or event.new == self._said():
             return
-        self._hears_client = True
+        self._hearing = threading.get_ident()
         try:
             # A change of ours that is still on its way to the client wins over what it says.
             if event.new.get("revision") == self._revision:
@@ -173,10 +175,10 @@ class SeriesView(JSComponent):
             logger.warning("a view's state was refused")
         finally:
             self.view_state = self._said()
-            self._hears_client = False
+            self._hearing = None
 
     def _on_state(self, *_: param.parameterized.Event) -> None:
-        if self._hears_client:
+        if self._hearing == threading.get_ident():
             return
         self._revision += 1
         self.view_state = self._said()
