@@ -33,7 +33,7 @@ TILT = "ct_philips_headphantom_tilt"
 _GRID = """(stage, name) => {
   const app = stage.closest(".viewer").getRootNode().host.noctis;
   const pane = app.grid.panes.find((item) => item.name === name);
-  const { origin_mm, right, down, spacing_mm } = pane.plane().geometry;
+  const { origin_mm, right, down, spacing_mm } = pane.wanted;
   return { origin_mm, right, down, spacing_mm, crosshair: pane.model.crosshair };
 }"""
 

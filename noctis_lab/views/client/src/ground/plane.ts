@@ -18,7 +18,7 @@ export interface PlaneGeometry {
 
 /** Numbers on a grid: values = data · slope + intercept; `channels` numbers a voxel, row by row. */
 export interface PlaneValues {
-  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
+  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
   rows: number;
   columns: number;
   channels: 1 | 3;
@@ -26,6 +26,13 @@ export interface PlaneValues {
   intercept: number;
   /** Stored values from the first to the second of these are padding; none where it is left out. */
   padding?: readonly [number, number] | null;
+}
+
+/** Numbers of a part of a plane. */
+export interface PlanePart {
+  values: PlaneValues;
+  /** (column, row) of the first of them on the plane. */
+  first: readonly [number, number];
 }
 
 /** The plane that a pane shows at this moment; after the next painting it may be another one. */
@@ -52,8 +59,12 @@ export interface ImagePlane {
   toVoxel(x: number, y: number): [number, number];
   /** The inverse of `toVoxel`. */
   fromVoxel(column: number, row: number): [number, number];
-  /** The whole frame's numbers; not a copy. */
+  /** The whole frame's numbers, or those on the canvas of a reformat, pixel by pixel; not a copy. */
   values(): PlaneValues;
+  /** Of a reformat alone: how far it is to the next plane, mm. */
+  readonly step_mm?: number;
+  /** Of a reformat alone: its numbers around points (column, row); null where they are too many, or not here. */
+  part?(points: readonly (readonly [number, number])[]): PlanePart | null;
 }
 
 /** What stands in a pane under a point. */

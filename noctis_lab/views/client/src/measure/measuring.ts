@@ -3,12 +3,11 @@ import { el } from "../ground/dom";
 import type { ImagePlane } from "../ground/plane";
 import type { Point } from "./area";
 import { Draft } from "./draft";
-import { type Detail, figuresOf } from "./figures";
 import { handlesOf, shifted } from "./handles";
 import type { MeasuredPane, MeasuringHost } from "./host";
 import { askLabel } from "./labelInput";
 import { Overlay, type Shown } from "./overlay";
-import { groundOf, isOn, passOf, placedOn, pointsOn } from "./seen";
+import { isOn, isSamePlane, measuredOn, passOf, placedOn, pointsOn, toldPoints } from "./seen";
 import { factsOf, type Kind, type Measurement, newUID } from "./shapes";
 import { type MeasurementSource, MeasurementStore } from "./store";
 import { figureLines, spoken } from "./words";
@@ -131,10 +130,11 @@ export class Measuring {
   }
 
   #make(pane: MeasuredPane, plane: ImagePlane, kind: Kind, points: readonly Point[]): Measurement {
+    const place = placedOn(points, plane);
     return {
       MeasurementUID: newUID(), kind, StudyInstanceUID: this.host.studyOf(pane), SeriesInstanceUID: plane.SeriesInstanceUID,
-      FrameOfReferenceUID: plane.FrameOfReferenceUID, ...placedOn(points, plane), label: "", extra_index: null,
-      values: figuresOf(kind, points, groundOf(plane)),
+      FrameOfReferenceUID: plane.FrameOfReferenceUID, ...place, label: "", extra_index: null,
+      values: measuredOn(kind, toldPoints(place, points, plane), plane),
     };
   }
 
@@ -189,7 +189,7 @@ export class Measuring {
     const { kind } = grab.before;
     const handle = grab.handle === null ? undefined : handlesOf(kind, grab.points)[grab.handle];
     const points = handle === undefined ? shifted(grab.points, by) : handle.moved([handle.at[0] + by[0], handle.at[1] + by[1]]);
-    grab.now = { ...grab.before, ...placedOn(points, plane), values: this.#figures(kind, points, plane, "moving") };
+    grab.now = { ...grab.before, ...placedOn(points, plane), values: measuredOn(kind, points, plane, "moving") };
     this.changed();
   }
 
@@ -202,13 +202,9 @@ export class Measuring {
       this.changed();
       return;
     }
-    const after = { ...grab.now, values: this.#figures(grab.now.kind, pointsOn(grab.now, plane), plane, "all") };
+    const after = { ...grab.now, values: measuredOn(grab.now.kind, pointsOn(grab.now, plane), plane) };
     this.store.commit({ before: grab.before, after });
     this.sayMeasured(after);
-  }
-
-  #figures(kind: Kind, points: readonly Point[], plane: ImagePlane, detail: Detail): Measurement["values"] {
-    return figuresOf(kind, points, groundOf(plane), detail);
   }
 
   moveLabel(uid: string, by: Point): void {
@@ -320,7 +316,7 @@ export class Measuring {
   #shownDraft(pane: MeasuredPane, plane: ImagePlane): Shown[] {
     if (this.#draft?.pane !== pane) return [];
     const { kind, points } = this.#draft.draft;
-    const values = this.#figures(kind, points, plane, "moving");
+    const values = measuredOn(kind, points, plane, "moving");
     return [{ uid: null, kind, points, isSelected: true, title: "", lines: figureLines({ kind, values }), offset: [0, 0], heldHandle: null }];
   }
 
@@ -329,7 +325,7 @@ export class Measuring {
     const plane = this.#cursor?.pane.plane();
     if (!this.#cursor || !plane || this.#draft === null) return;
     const { kind, points } = this.#draft.draft;
-    this.say(figureLines({ kind, values: this.#figures(kind, points, plane, "moving") }).join(", "), false);
+    this.say(figureLines({ kind, values: measuredOn(kind, points, plane, "moving") }).join(", "), false);
   }
 
   sayMeasured(measurement: Measurement): void {
@@ -341,7 +337,3 @@ export class Measuring {
     this.#liveTimer = window.setTimeout(() => { this.live.textContent = words; }, isNow ? 0 : 400);
   }
 }
-
-const isSamePlane = (one: ImagePlane, other: ImagePlane | null): boolean => other !== null && one.SeriesInstanceUID === other.SeriesInstanceUID
-  && one.SOPInstanceUID === other.SOPInstanceUID && one.frame === other.frame
-  && (one.SOPInstanceUID !== null || one.geometry?.origin_mm.join() === other.geometry?.origin_mm.join());

@@ -1,10 +1,10 @@
 /** A measurement on the plane in view: whether it lies there, where, and how a drawn one is told. Pure. */
 import { type ImagePlane, type PlaneGeometry, positionOn, type Vector, voxelOn } from "../ground/plane";
 import type { Point } from "./area";
-import type { Ground } from "./figures";
-import type { Measurement, Place, Plane } from "./shapes";
+import { type Detail, figuresOf, type Ground } from "./figures";
+import { factsOf, type Kind, type Measurement, type Place, type Plane, type Values } from "./shapes";
 
-/** Two reformats closer than this, mm, are one plane: a millionth of what is in view, and far below any voxel. */
+/** A reformat that does not say how far the next one is: closer than this, mm, two are one plane. */
 const SAME_MM = 0.01;
 
 const dot = (one: readonly number[], other: readonly number[]): number => one.reduce((sum, part, i) => sum + part * (other[i] as number), 0);
@@ -23,8 +23,9 @@ export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
   }
   if (plane.SOPInstanceUID !== null || plane.geometry === null || measurement.points_mm === null) return false;
   const { right, down } = measurement.plane;
+  const reach = plane.step_mm === undefined ? SAME_MM : plane.step_mm / 2;
   const isParallel = Math.abs(dot(cross(right, down), cross(plane.geometry.right, plane.geometry.down))) > 1 - 1e-6;
-  return isParallel && measurement.points_mm.every((place) => Math.abs(distanceFrom(plane.geometry as PlaneGeometry, place)) < SAME_MM);
+  return isParallel && measurement.points_mm.every((place) => Math.abs(distanceFrom(plane.geometry as PlaneGeometry, place)) < reach);
 }
 
 /**
@@ -59,10 +60,25 @@ function planeOf(plane: ImagePlane, { origin_mm, right, down, spacing_mm }: Plan
   return { origin_mm, right, down, spacing_mm, slab_mm: plane.slab_mm ?? 0, projection: plane.projection ?? "mean" };
 }
 
+/** Return the figures of a kind at points (column, row) of the plane in view. */
+export function measuredOn(kind: Kind, points: readonly Point[], plane: ImagePlane, detail: Detail = "all"): Values {
+  if (plane.part === undefined) return figuresOf(kind, points, groundOf(plane), detail);
+  const { spacing_mm, units } = plane;
+  const hasValues = factsOf(kind).isArea || kind === "probe" || kind === "profile";
+  const part = hasValues && points.length > 0 ? plane.part(points) : null;
+  const [column, row] = part?.first ?? [0, 0];
+  // From the part's own corner, as Python counts: both meet the same edges to the last digit.
+  const moved = points.map((point): Point => [point[0] - column, point[1] - row]);
+  const { columns, rows } = part?.values ?? { columns: 1, rows: 1 };
+  const figures = figuresOf(kind, moved, { columns, rows, spacing_mm, units, grid: part?.values ?? null }, detail);
+  // The plane goes on; it is the volume that ends.
+  return "clipped" in figures ? { ...figures, clipped: (figures.excluded ?? 0) > 0 || figures.value === null } : figures;
+}
+
 const known = new WeakMap<ImagePlane, Ground>();
 
-/** Return what is measured on the plane in view; colours have no values. */
-export function groundOf(plane: ImagePlane): Ground {
+/** Return what is measured on the image in view; colours have no values. */
+function groundOf(plane: ImagePlane): Ground {
   let ground = known.get(plane);
   if (ground === undefined) {
     const values = plane.values();
@@ -71,4 +87,22 @@ export function groundOf(plane: ImagePlane): Ground {
     known.set(plane, ground);
   }
   return ground;
+}
+
+/** Return a new measurement's points as whoever reads its place finds them: on a reformat by way of the patient. */
+export function toldPoints(place: Pick<Measurement, "points_mm">, points: readonly Point[], { SOPInstanceUID, geometry }: ImagePlane): readonly Point[] {
+  return SOPInstanceUID !== null || geometry === null || place.points_mm === null ? points : place.points_mm.map((point) => voxelOn(geometry, point as Vector));
+}
+
+/** Of reformats the same but for the last digits of a crosshair that moves along them, mm. */
+const STILL_MM = 1e-6;
+
+/** Return whether what was in view still is; how it lies on the screen does not count. */
+export function isSamePlane(one: ImagePlane, other: ImagePlane | null): boolean {
+  if (other === null || one.SeriesInstanceUID !== other.SeriesInstanceUID || one.SOPInstanceUID !== other.SOPInstanceUID || one.frame !== other.frame) return false;
+  if (one.SOPInstanceUID !== null) return true;
+  const [a, b] = [one.geometry, other.geometry];
+  if (a === null || b === null) return a === b;
+  const isNear = (these: readonly number[], those: readonly number[]): boolean => these.every((part, i) => Math.abs(part - (those[i] as number)) < STILL_MM);
+  return one.slab_mm === other.slab_mm && one.projection === other.projection && isNear(a.origin_mm, b.origin_mm) && isNear(a.right, b.right) && isNear(a.down, b.down);
 }

@@ -19,6 +19,8 @@ export interface CrosshairHost {
   toPlane(x: number, y: number): Vector;
   /** CSS px of one mm. */
   readonly scale: number;
+  /** Whether the left button draws: handles leave it alone. */
+  readonly isMeasuring: boolean;
   /** Something was dragged to its end. */
   onDragged(): void;
 }
@@ -137,7 +139,7 @@ export class Crosshair {
 
   #down(event: PointerEvent): void {
     const { grip, plane } = (event.target as SVGElement).dataset as { grip?: Grip["kind"]; plane?: string };
-    if (grip === undefined || event.button !== 0) return;
+    if (grip === undefined || event.button !== 0 || this.host.isMeasuring) return;
     event.stopPropagation();
     this.host.element.focus({ preventScroll: true });
     this.element.setPointerCapture(event.pointerId);
@@ -192,7 +194,7 @@ function room(x: number, y: number, dx: number, dy: number, width: number, heigh
 
 const REST_MS = 150;
 
-/** Shift and the mouse move the crosshair, with no button or with one; no other drag begins then. */
+/** Shift and the mouse move the crosshair, with no button or with one; no other drag begins then. What draws keeps its button. */
 export function followShift(host: CrosshairHost, isDragging: () => boolean): void {
   const { element, model } = host;
   let timer = 0;
@@ -207,11 +209,11 @@ export function followShift(host: CrosshairHost, isDragging: () => boolean): voi
     }, REST_MS);
   };
   element.addEventListener("pointermove", (event) => {
-    if (event.shiftKey && !isDragging() && model.volume !== null) follow(event);
+    if (event.shiftKey && !isDragging() && model.volume !== null && !(host.isMeasuring && event.buttons !== 0)) follow(event);
   });
   element.addEventListener("pointerdown", (event) => {
     const isControl = event.target instanceof Element && event.target.closest("button, .hit") !== null;
-    if (!event.shiftKey || event.button !== 0 || isControl || model.volume === null) return;
+    if (!event.shiftKey || event.button !== 0 || isControl || model.volume === null || host.isMeasuring) return;
     event.stopImmediatePropagation();
     element.focus({ preventScroll: true });
     follow(event);

@@ -161,7 +161,8 @@ export function indexAt(geometry: VolumeGeometry, place: Vector): [number, numbe
 
 /** Return the corners of the hull of all voxel centres. */
 export function cornersOf(geometry: VolumeGeometry): Vector[] {
-  const slices = Array.from(geometry.heights_mm.keys()); // an uneven line of origins may bulge anywhere
+  const last = geometry.heights_mm.length - 1;
+  const slices = geometry.isRegular ? [0, last] : Array.from(geometry.heights_mm.keys()); // an uneven line of origins may bulge anywhere
   return slices.flatMap((k) => [0, geometry.rows - 1].flatMap((row) => [0, geometry.columns - 1].map((column) => placeAt(geometry, column, row, k))));
 }
 

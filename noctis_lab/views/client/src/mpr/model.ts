@@ -271,6 +271,23 @@ export class MprModel {
     this.#say("planes");
   }
 
+  /** Let the plane that lies nearest to a wanted one lie as it: through a place of it where the crosshair cannot stay beside. */
+  lookAt(wanted: PlaneFrame, place: Vector): void {
+    const lie = orthonormal(wanted);
+    if (lie === null || this.volume === null) return;
+    const normal = normalOf(lie);
+    const alike = (name: PlaneName): number => Math.abs(dot(normalOf(this.planes[name]), normal));
+    const name = PLANE_NAMES.reduce((best, other) => (alike(other) > alike(best) + 1e-9 ? other : best));
+    const { slab_mm, projection } = wanted;
+    const slab = slab_mm > 0 ? { slab_mm: boundedSlab(slab_mm), projection } : { slab_mm: 0 };
+    this.planes = { ...this.planes, [name]: { ...this.planes[name], ...slab, ...(alike(name) > 1 - 1e-9 ? {} : lie) } };
+    const across = plus(this.crosshair, scaled(normal, dot(minus(place, this.crosshair), normal)));
+    // Where the way along the normal leaves the volume, the place itself does not.
+    const bounded = this.#bounded(across);
+    this.crosshair = bounded.every((part, i) => part === across[i]) ? across : this.#bounded(place);
+    this.#say("planes");
+  }
+
   setPlane(name: PlaneName, change: Partial<PlaneFrame>): void {
     const next = { ...this.planes[name], ...change };
     this.planes = { ...this.planes, [name]: { ...next, slab_mm: boundedSlab(next.slab_mm) } };

@@ -10,6 +10,8 @@ import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from ".
 import { makeWindow, nextOwnWindow, presetsFor, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
 import { PlaneDrawing } from "./drawing";
+import { FineSampler } from "./fine";
+import { imagePlaneOf } from "./imagePlane";
 import { handleKey } from "./keys";
 import { type Change, type MprModel, normalOf, type PlaneFrame, type PlaneName } from "./model";
 import { PlaneStage } from "./planeStage";
@@ -21,6 +23,8 @@ const REST_MS = 150;
 
 export interface PlaneEvents extends PaneEvents {
   onMaximise(): void;
+  /** Whether the left button draws: the crosshair's handles leave it alone. */
+  isMeasuring(): boolean;
 }
 
 export class PlanePane implements Pane, CrosshairHost {
@@ -30,6 +34,7 @@ export class PlanePane implements Pane, CrosshairHost {
   readonly #crosshair: Crosshair;
   readonly #drawing: PlaneDrawing;
   readonly #size: CanvasSize;
+  readonly #fine = new FineSampler();
   /** `pan` is how far the middle of the pane is from the volume's, down and right along the plane, mm. */
   #state: PaneState;
   #frame: PlaneFrame;
@@ -162,21 +167,12 @@ export class PlanePane implements Pane, CrosshairHost {
     this.element.focus();
   }
 
+  get isMeasuring(): boolean {
+    return this.events.isMeasuring();
+  }
+
   plane(): ImagePlane | null {
-    const [geometry, { stack, volume }] = [this.wanted, this.model];
-    if (geometry === null || stack === null || volume === null) return null;
-    const ratio = this.pixelRatio;
-    const { sampled } = this.#drawing;
-    return {
-      SeriesInstanceUID: stack.SeriesInstanceUID, FrameOfReferenceUID: stack.FrameOfReferenceUID ?? null, SOPInstanceUID: null, frame: null,
-      units: stack.units, spacing_mm: geometry.spacing_mm, geometry,
-      toCanvas: (point) => this.toCanvas(point), toPatient: (x, y) => [...this.toPlane(x, y)] as Point,
-      toVoxel: (x, y) => [x * ratio - 0.5, y * ratio - 0.5], fromVoxel: (column, row) => [(column + 0.5) / ratio, (row + 0.5) / ratio],
-      values: () => ({
-        data: sampled.values.subarray(0, sampled.columns * sampled.rows), rows: sampled.rows, columns: sampled.columns, channels: 1,
-        slope: volume.slope, intercept: volume.intercept,
-      }),
-    };
+    return imagePlaneOf(this, this.#drawing.sampled, this.#fine);
   }
 
   toCanvas(place: Readonly<Vector>): [number, number] {

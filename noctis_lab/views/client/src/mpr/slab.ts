@@ -22,7 +22,11 @@ export function offsetsOf(thickness_mm: number, sampling_mm: number): number[] {
 /** Return the distance of samples at which none of the voxel's indices moves by more than one. */
 export function samplingAlong(voxels: Voxels, normal: Vector): number {
   const { u, v, h } = latticeOf(voxels.geometry, { origin: [0, 0, 0], right: normal, down: [0, 0, 0], columns: 1, rows: 1 });
-  return 1 / Math.max(Math.abs(u.across), Math.abs(v.across), Math.abs(h.across) / voxels.geometry.step_mm);
+  const { heights_mm, originColumns, originRows, step_mm } = voxels.geometry;
+  const range = (values: Float64Array): number => (values.at(-1) as number) - (values[0] as number);
+  // Slices that do not lie above each other move the indices, too.
+  const [column, row] = [originColumns, originRows].map((origins) => (h.across * range(origins)) / range(heights_mm)) as [number, number];
+  return 1 / Math.max(Math.abs(u.across - column), Math.abs(v.across - row), Math.abs(h.across) / step_mm);
 }
 
 /** Projects slabs of volumes. */

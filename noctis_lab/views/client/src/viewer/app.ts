@@ -24,7 +24,7 @@ import { Linker, referenceLines, whyApart } from "./linking";
 import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
-import { type Link, type PaneState, paneStateOf, sameView, sameWindow, type ViewState, type Window } from "./state";
+import { type Link, type PaneState, sameView, sameWindow, type ViewState, type Window, withActive } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -231,10 +231,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
         this.#drawLinks();
       },
     }, this.#limits);
-    const progress = el("div", { class: "badge info progress", hidden: true });
-    pane.element.append(progress);
-    this.#fittings.set(pane, { input: new Input(this, pane), progress });
-    return pane;
+    return this.#fitted(pane);
   }
 
   makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
@@ -248,12 +245,18 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const pane = new PlanePane(name, this.#mpr, state, {
       onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
+      isMeasuring: () => this.measured.kind !== null,
       onPainted: () => {
+        this.measured.onPainted(pane);
         if (isActive()) this.#onPainted();
         // Once for the three planes of a frame of the screen.
         if (this.#showing === 0) this.#showing = requestAnimationFrame(() => this.#showPlanes());
       },
     });
+    return this.#fitted(pane);
+  }
+
+  #fitted(pane: Pane): Pane {
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
     this.#fittings.set(pane, { input: new Input(this, pane), progress });
@@ -361,6 +364,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   }
 
   onTools(): void {
+    this.#root.classList.toggle("measuring", this.measured.kind !== null);
     this.#toolbar.refresh();
   }
 
@@ -499,12 +503,4 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
-}
-
-/** Return what the panes show, where the active one's part stands at the top level. */
-function withActive(panes: readonly PaneState[], active: number, state: Partial<ViewState>): Partial<PaneState>[] {
-  const own = paneStateOf(state);
-  const all: Partial<PaneState>[] = panes.map((pane, i) => (i === active ? { ...pane, ...own } : pane));
-  if (all[active] === undefined && active === 0) all[0] = own;
-  return all;
 }

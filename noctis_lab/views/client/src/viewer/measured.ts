@@ -5,6 +5,8 @@ import type { MeasuringHost } from "../measure/host";
 import { Measuring } from "../measure/measuring";
 import { MeasurementsPanel, type PanelHost } from "../measure/panel";
 import { Pointing } from "../measure/pointing";
+import { PlanePane } from "../mpr/pane";
+import type { Projection } from "../mpr/slab";
 import { factsOf, type Kind, type Measurement } from "../measure/shapes";
 import type { MeasurementSource } from "../measure/store";
 import { Toast } from "../measure/toast";
@@ -25,6 +27,8 @@ export interface MeasuredApp {
   /** The archive's folder, where code has to name it. */
   readonly root: string | null;
   openSeries(place: SeriesPlace): void;
+  /** Show three planes through the active pane's series. */
+  onMpr(): void;
   onSay(words: string): void;
   /** The tool in use, or what can be taken back, changed. */
   onTools(): void;
@@ -74,7 +78,10 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
 
   onStack(pane: Pane): void {
     if (pane.stack !== null) this.measuring.onSeries(pane, pane.stack.SeriesInstanceUID);
-    if (this.#awaited?.SeriesInstanceUID === pane.stack?.SeriesInstanceUID && this.#awaited) this.#show(pane, this.#awaited);
+    if (this.#awaited && pane.stack !== null && this.#awaited.SeriesInstanceUID === pane.stack.SeriesInstanceUID) {
+      if (this.#awaited.plane === null) this.#show(pane, this.#awaited);
+      else this.#showPlane(pane, this.#awaited);
+    }
     this.measuring.changed();
   }
 
@@ -117,7 +124,7 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
   reachOf(pane: Pane): number {
     const { kind, stack, state } = pane;
     if (kind === "stack" && stack !== null) return Math.min((neighbourIn(stack, state.index ?? 0) ?? 0) * 1.001, FARTHEST_DOT_MM);
-    return Math.min(...(pane.plane()?.spacing_mm ?? [0]));
+    return pane.plane()?.step_mm ?? 0;
   }
 
   isOnWhite({ stack, told }: Pane): boolean {
@@ -167,6 +174,10 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
   }
 
   onJump(measurement: Measurement): void {
+    if (measurement.plane !== null) {
+      this.#showPlane(this.pane, measurement);
+      return;
+    }
     const pane = this.panes.find((item) => item.state.SeriesInstanceUID === measurement.SeriesInstanceUID && item === this.pane)
       ?? this.panes.find((item) => item.state.SeriesInstanceUID === measurement.SeriesInstanceUID);
     if (pane !== undefined) this.#show(pane, measurement);
@@ -175,6 +186,32 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
       const { StudyInstanceUID, SeriesInstanceUID } = measurement;
       this.app.openSeries({ StudyInstanceUID, SeriesInstanceUID });
     }
+  }
+
+  /** Move the planes to where a measurement lies; they are shown, of its series, where they are not yet. */
+  #showPlane(pane: Pane, measurement: Measurement): void {
+    const { StudyInstanceUID, SeriesInstanceUID, points_mm } = measurement;
+    const isOfIt = (item: Pane): item is PlanePane => item instanceof PlanePane && item.model.SeriesInstanceUID === SeriesInstanceUID;
+    const found = [pane, ...this.panes].find(isOfIt);
+    if (found === undefined) {
+      this.#awaited = measurement;
+      if (pane.state.SeriesInstanceUID !== SeriesInstanceUID) this.app.openSeries({ StudyInstanceUID, SeriesInstanceUID });
+      else if (pane.stack !== null && !this.#isTurning) this.#toPlanes();
+    } else if (found.model.volume === null) this.#awaited = measurement;
+    else if (measurement.plane !== null && points_mm !== null) {
+      this.#awaited = null;
+      const { right, down, slab_mm, projection } = measurement.plane;
+      const middle = (i: number): number => points_mm.reduce((sum, point) => sum + (point[i] as number), 0) / points_mm.length;
+      found.model.lookAt({ right, down, slab_mm, projection: projection as Projection }, [middle(0), middle(1), middle(2)]);
+    }
+  }
+
+  #isTurning = false;
+
+  #toPlanes(): void {
+    this.#isTurning = true;
+    this.app.onMpr();
+    this.#isTurning = false;
   }
 
   #show(pane: Pane, { SOPInstanceUID, frame }: Measurement): void {

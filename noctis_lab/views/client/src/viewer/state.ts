@@ -85,3 +85,11 @@ export function sameView(a: ViewState, b: ViewState): boolean {
 }
 
 export const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;
+
+/** Return what the panes show, where the active one's part stands at the top level. */
+export function withActive(panes: readonly PaneState[], active: number, state: Partial<ViewState>): Partial<PaneState>[] {
+  const own = paneStateOf(state);
+  const all: Partial<PaneState>[] = panes.map((pane, i) => (i === active ? { ...pane, ...own } : pane));
+  if (all[active] === undefined && active === 0) all[0] = own;
+  return all;
+}

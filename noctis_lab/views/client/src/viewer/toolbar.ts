@@ -23,6 +23,8 @@ export interface ToolbarHost extends LinkHost {
   tool: Tool;
   readonly presets: OwnPresets;
   readonly measured: GroupHost;
+  /** Another tool was taken. */
+  onTools(): void;
   onMpr(): void;
   onHelp(): void;
   onCopy(): void;
@@ -134,7 +136,7 @@ export class Toolbar {
       icon: shape, name: label, hint, isOn: () => this.host.tool === name,
       run: () => {
         this.host.tool = name;
-        this.refresh();
+        this.host.onTools();
       },
     });
     return [
