@@ -35,7 +35,7 @@ def stages(watched: Watched, site: Site, seen: Seen, beside: Seen) -> Locator:
     watched.page.goto(f"{site.base}/viewer/{seen.study}")
     found = watched.page.locator(".stage")
     expect(found).to_have_attribute("data-shown", "3")
-    expect(watched.page.get_by_role("option")).to_have_count(2)
+    expect(watched.page.locator(".strip").get_by_role("option")).to_have_count(2)
     return found
 
 

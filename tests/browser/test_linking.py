@@ -122,7 +122,7 @@ def test_another_image_is_a_line_where_it_crosses(
 ) -> None:
     page = watched.page
     stages = open_two(page, site, fine, 2)
-    page.get_by_role("option").nth(2).drag_to(stages.nth(1))
+    page.locator(".strip").get_by_role("option").nth(2).drag_to(stages.nth(1))
     expect(stages.nth(1)).to_have_attribute("data-shown", "1")
     stages.nth(0).click()
     page.keyboard.press("Shift+P")
@@ -222,5 +222,5 @@ def test_a_study_to_compare_with_that_is_not_here_is_told_in_words(
     page.goto(f"{site.base}/viewer/{fine.study}?compare=2.25.404")
     expect(page.locator(".stage")).to_have_attribute("data-shown", "4")
     expect(page.locator(".strip")).to_contain_text("Expected a study that is here and yours to see")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.locator(".strip").get_by_role("option")).to_have_count(1)
     expect(page.locator(".stage")).to_have_count(1)
