@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from playwright.sync_api import expect
@@ -14,7 +13,7 @@ from tests.served import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-INTERACTIONS, SEED, BOUND_S = 4_000, 5, 60
+INTERACTIONS, SEED = 4_000, 5
 KEYS = [
     *"0123456789drlhvicz+-=,.[]{}? ",
     *("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"),
@@ -100,12 +99,11 @@ def test_thousands_of_random_interactions_leave_no_complaint(watched: Watched, s
     page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
     expect(page.locator(".stage")).to_have_attribute("data-shown", "4")
     viewer = page.locator(".noctis-viewer")
-    rng, begin, done = random.Random(SEED), time.monotonic(), 0
-    while done < INTERACTIONS and time.monotonic() - begin < BOUND_S:
+    rng, done = random.Random(SEED), 0
+    while done < INTERACTIONS:
         assert viewer.evaluate(_PLAY, _steps(rng, 200)) >= 1
         done += 200
         assert watched.complaints == [], f"within {done} interactions of seed {SEED}"
-    assert done == INTERACTIONS, f"{done} interactions in {BOUND_S} s"
     # It still does as it is told.
     page.keyboard.press("Escape")
     viewer.evaluate("(e) => e.noctis.grid.arrange('1x1')")
