@@ -67,8 +67,9 @@ def python_views(series: str) -> list[SeriesView]:
 
 
 def python_view(series: str) -> SeriesView:
-    (view,) = python_views(series)
-    return view
+    """Return the one view of a series; Python hears of another series once the page rests."""
+    assert soon(lambda: len(python_views(series)) == 1, timeout_s=20)
+    return python_views(series)[0]
 
 
 def soon(fact: Callable[[], bool], timeout_s: float = 5) -> bool:
