@@ -75,12 +75,13 @@ def fill(root: Path, planes: int) -> None:
     (root.parent / "files").write_text("\n".join(ordered))
 
 
-def _files(root: Path) -> list[str]:
+def files_of(root: Path) -> list[str]:
+    """Return the files of the series, in the order of the stack."""
     return (root.parent / "files").read_text().split("\n")
 
 
 def copy(root: Path) -> Callable[[], object]:
-    source = _stack(_files(root))
+    source = _stack(files_of(root))
     return source.copy
 
 
@@ -99,12 +100,12 @@ def _stack(files: list[str]) -> NDArray[np.int16]:
 
 
 def stack(root: Path) -> Callable[[], object]:
-    files = _files(root)
+    files = files_of(root)
     return lambda: _stack(files)
 
 
 def stack_float(root: Path) -> Callable[[], object]:
-    files = _files(root)
+    files = files_of(root)
 
     def call() -> object:
         datasets = [pydicom.dcmread(path) for path in files]
@@ -115,7 +116,7 @@ def stack_float(root: Path) -> Callable[[], object]:
 
 
 def read_itk(root: Path) -> Callable[[], tuple[Any, SimpleITK.Image]]:
-    files = _files(root)
+    files = files_of(root)
 
     def call() -> tuple[Any, SimpleITK.Image]:
         reader = SimpleITK.ImageSeriesReader()
@@ -127,7 +128,7 @@ def read_itk(root: Path) -> Callable[[], tuple[Any, SimpleITK.Image]]:
 
 
 def read_highdicom(root: Path) -> Callable[[], Any]:
-    files = _files(root)
+    files = files_of(root)
 
     def call() -> Any:
         datasets = [pydicom.dcmread(path) for path in files]

@@ -175,8 +175,8 @@ def report(planes: int, one: tuple[Result, ...], many: tuple[Result, ...]) -> st
         for name in (SCIPY, ITK)
     ]
     head = (
-        f"512² float32 of {planes} × 512² int16, oblique, linear; SimpleITK in all threads, the "
-        "others in one: `uv run python benchmarks/reslice.py`."
+        f"512² float32 of {planes} × 512² int16, oblique, linear; scipy in one thread, the others "
+        "in all: `uv run python benchmarks/reslice.py`."
     )
     return "\n\n".join(
         (

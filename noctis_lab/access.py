@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from noctis_lab.errors import AccessDenied
 
-__all__ = ["ADMIN", "Action", "Principal", "Role", "may", "require"]
+__all__ = ["ADMIN", "Action", "Principal", "Role", "may", "may_edit", "require"]
 
 
 class Role(StrEnum):
@@ -78,3 +78,8 @@ def require(
             principal=principal.name,
             action=str(action),
         )
+
+
+def may_edit(principal: Principal, author: str) -> bool:
+    """Return whether `principal` may change or delete what `author` made."""
+    return principal.role is Role.ADMIN or principal.name == author

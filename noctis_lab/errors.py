@@ -19,9 +19,12 @@ name or identifier: UIDs only.
     ├── StudyNotFound, SeriesNotFound, InstanceNotFound (LookupError)
     ├── FrameNotFound (IndexError)              a view has fewer frames than that
     ├── RoiNotFound (LookupError)               no such region in a structure set
+    ├── MeasurementNotFound (LookupError)       no such measurement
+    ├── UserItemNotFound (LookupError)          nothing of that id is kept for whoever asks
+    ├── UserItemRefused (ValueError)            what is to be kept for somebody cannot be, and why
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
-    ├── NotUnique (LookupError)                 `.one()` on a selection of none or several
+    ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
     ├── CannotStack (ValueError)                a series is not one stack, and why
     │   ├── DuplicatePositions, MixedGeometry, NoGeometry, NoPixels, CompressedPixels,
     │   ├── SeveralStacks                       `stack=` says which is meant
@@ -30,6 +33,7 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -41,6 +45,7 @@ name or identifier: UIDs only.
     │   └── UnsupportedFilesystem (OSError)     WAL needs a local disk
     ├── StorageError (OSError)
     │   └── NoSpace                             free space below the watermark
+    ├── AddressTaken (OSError)                  a service cannot listen where it should
     ├── LabClosed (ValueError)                  a lab was used after its close
     ├── QueryError (ValueError)                 DuckDB refused the SQL, in its words
     ├── AccessDenied (PermissionError)          `access.may` said no
@@ -56,11 +61,13 @@ from typing import Any
 
 __all__ = [
     "AccessDenied",
+    "AddressTaken",
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
     "CannotExport",
     "CannotInterpret",
+    "CannotMeasure",
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
@@ -77,6 +84,7 @@ __all__ = [
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
+    "MeasurementNotFound",
     "MixedGeometry",
     "NestingTooDeep",
     "NoGeometry",
@@ -102,6 +110,8 @@ __all__ = [
     "UnsupportedFilesystem",
     "UnsupportedSeries",
     "UnsupportedTransferSyntax",
+    "UserItemNotFound",
+    "UserItemRefused",
 ]
 
 
@@ -229,6 +239,26 @@ class RoiNotFound(NoctisError, LookupError):
         self.numbers = numbers
 
 
+class MeasurementNotFound(NoctisError, LookupError):
+    """No measurement of that MeasurementUID in this series."""
+
+    def __init__(self, message: str, *, MeasurementUID: str | None = None) -> None:
+        super().__init__(message)
+        self.MeasurementUID = MeasurementUID
+
+
+class UserItemNotFound(NoctisError, LookupError):
+    """Whoever asks keeps nothing of that id, or may not see it any more."""
+
+    def __init__(self, message: str, *, item_id: str | None = None) -> None:
+        super().__init__(message)
+        self.item_id = item_id
+
+
+class UserItemRefused(NoctisError, ValueError):
+    """A view or a layout cannot be kept under that name; says what was expected."""
+
+
 class QuarantinedNotFound(NoctisError, LookupError):
     """No file of that id is kept aside, whole and with its reason."""
 
@@ -247,7 +277,7 @@ class CannotAccept(NoctisError, ValueError):
 
 
 class NotUnique(NoctisError, LookupError):
-    """`.one()` was asked of a selection that holds none or several."""
+    """`.one()` was asked of a selection of none or several, or a UID that several studies hold."""
 
     def __init__(self, message: str, *, count: int) -> None:
         super().__init__(message)
@@ -333,6 +363,10 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotMeasure(NoctisError, ValueError):
+    """What was drawn is no measurement, or is of nothing that can be measured; says what to do."""
 
 
 class CannotResample(NoctisError, ValueError):
@@ -427,6 +461,10 @@ class NoSpace(StorageError):
         self.needed_bytes = needed_bytes
 
 
+class AddressTaken(NoctisError, OSError):
+    """Another program listens on the address that a service was to listen on."""
+
+
 class LabClosed(NoctisError, ValueError):
     """A lab was used after its close; its archive's folder is `root`."""
 
@@ -463,6 +501,29 @@ class SenderRefused(NoctisError, PermissionError):
 
 class SendFailed(NoctisError, ConnectionError):
     """An association or a C-STORE that we began did not succeed."""
+
+
+class ContrastWarning(UserWarning):
+    """Planes of one volume are not alike in something that is stated of them: ImageType, say.
+
+    Parameters
+    ----------
+    SeriesInstanceUID
+        The series.
+    reason
+        What is so; no patient data.
+    varying
+        The names of what changes from plane to plane.
+    """
+
+    def __init__(self, SeriesInstanceUID: str, reason: str, varying: tuple[str, ...] = ()) -> None:
+        super().__init__(SeriesInstanceUID, reason, varying)
+        self.SeriesInstanceUID = SeriesInstanceUID
+        self.reason = reason
+        self.varying = varying
+
+    def __str__(self) -> str:
+        return f"series {self.SeriesInstanceUID}: {self.reason}"
 
 
 class GeometryWarning(UserWarning):

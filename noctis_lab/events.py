@@ -13,6 +13,7 @@ __all__ = [
     "InstanceConflict",
     "InstanceRejected",
     "InstanceStored",
+    "MeasurementChanged",
     "QuarantineSettled",
     "SenderRefused",
     "SeriesFlushed",
@@ -108,6 +109,16 @@ class ChildRestarted(Event):
     kind: ClassVar[str] = "child-restarted"
     process: str
     exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementChanged(Event):
+    """Somebody made, changed or deleted a measurement."""
+
+    kind: ClassVar[str] = "measurement-changed"
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    MeasurementUID: str
 
 
 EVENTS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}

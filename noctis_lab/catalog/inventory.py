@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import database_path
@@ -17,7 +18,7 @@ from noctis_lab.catalog.records import InPlace
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import CatalogLocked
 
-__all__ = ["Location", "database_held", "held_alone", "iter_locations"]
+__all__ = ["Location", "database_held", "has_source_below", "held_alone", "iter_locations"]
 
 _PAGE = 5_000
 _ALONE_TIMEOUT_S = 1.0
@@ -119,3 +120,21 @@ def database_held(root: Path) -> Iterator[None]:
         except sqlite3.DatabaseError:
             pass  # damaged: nobody works with it, and a rebuild is what it needs
         yield
+
+
+def has_source_below(catalog: Catalog, folder: Path) -> bool:
+    """Return whether a file below a folder is registered in place.
+
+    Parameters
+    ----------
+    folder
+        Any; it is sought as it is named, the way files are registered, and with links followed.
+    """
+    path = schema.in_place.c.path
+    names = {os.path.abspath(folder), os.path.realpath(folder)}
+    # What begins with "…/" sorts before "…0", the byte after it.
+    below = [name.rstrip("/").encode("utf-8", "surrogateescape") for name in names]
+    within = [and_(path >= name + b"/", path < name + b"0") for name in below]
+    statement = select(path).where(or_(*within)).limit(1)
+    with catalog.connections.read() as connection:
+        return connection.execute(statement).first() is not None

@@ -109,6 +109,8 @@ def remove_principal(catalog: Catalog, name: str) -> None:
             schema.principal,
         ):
             connection.execute(delete(table).where(table.c.name == name))
+        kept = schema.user_item
+        connection.execute(delete(kept).where(kept.c.principal == name))
 
 
 def find_principal(catalog: Catalog, name: str) -> Principal | None:

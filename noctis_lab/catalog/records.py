@@ -80,6 +80,7 @@ class InstanceEntry:
     has_unread_modality_lut: bool = False
     is_mosaic: bool = False
     FrameOfReferenceUID: str | None = None
+    contrast_digest: bytes | None = None  # `dicom.contrast_digest`: 8 bytes
 
 
 class CommitOutcome(StrEnum):
@@ -119,6 +120,9 @@ class InstanceRow:
     has_unread_modality_lut: bool = False
     is_mosaic: bool = False  # many slices side by side in one image; `plane` is none of theirs
     FrameOfReferenceUID: str | None = None  # None too where an older program catalogued it
+    #: Of what must be alike in one volume (`dicom.contrast_digest`), 8 bytes; None where an older
+    #: program catalogued it.
+    contrast_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +142,8 @@ class SeriesFacts:
     extra_dim: str | None = None
     extra_size: int | None = None
     residual_mm: float | None = None  # farthest plane of any stack from its place
+    #: What is stated otherwise of other planes of one stack (``image type, flip angle``).
+    varies_along_z: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ elements                an element of a series (SOPInstanceUID NULL: alike in al
                         or of an instance; `path` says where it is nested
 instance_elements       an element of an instance, the constant ones repeated for each
 receipts                an arrival: the first of each instance, and each of the same content again
+measurements            a measurement that is not deleted, with its figures
 facilities, senders, unknown_senders, study_access, collisions, quarantine
                         as the commit tier has them
 ======================= ======================================================================
@@ -28,7 +29,7 @@ import pyarrow as pa
 from noctis_lab.catalog.columns import ELEMENTS, INSTANCES, KEYWORDS, SERIES
 from noctis_lab.catalog.workspace import quote
 
-__all__ = ["ROLLUPS", "columnar_views", "rollup_views"]
+__all__ = ["MEASURED_NUMBERS", "ROLLUPS", "columnar_views", "rollup_views"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _AT, _DAY = pa.timestamp("us"), pa.date32()
@@ -66,7 +67,15 @@ _SERIES_FACTS: dict[str, pa.DataType] = {
     "extra_dim": _TEXT,
     "extra_size": _WHOLE,
     "residual_mm": _NUMBER,
+    "varies_along_z": _TEXT,
 }
+
+#: Figures of a measurement that are numbers, by their names in its `values`.
+MEASURED_NUMBERS = (
+    *("length_mm", "width_mm", "angle_deg", "area_mm2", "perimeter_mm"),
+    *("length_px", "width_px", "area_px2", "perimeter_px"),
+    *("value", "mean", "sd", "min", "max", "median"),
+)
 
 #: Tables of the commit tier that are brought in whole, as `base.<name>`.
 ROLLUPS: dict[str, pa.Schema] = {
@@ -101,6 +110,32 @@ ROLLUPS: dict[str, pa.Schema] = {
             ("called_aet", _TEXT),
             ("receipt_source", _TEXT),
             ("received_at", _AT),
+        ]
+    ),
+    "measurements": pa.schema(
+        [
+            ("MeasurementUID", _TEXT),
+            ("kind", _TEXT),
+            ("label", _TEXT),
+            ("StudyInstanceUID", _TEXT),
+            ("SeriesInstanceUID", _TEXT),
+            ("SOPInstanceUID", _TEXT),
+            ("frame", _WHOLE),
+            ("extra_index", _WHOLE),
+            ("FrameOfReferenceUID", _TEXT),
+            ("x_mm", _NUMBER),
+            ("y_mm", _NUMBER),
+            ("z_mm", _NUMBER),
+            *((name, _NUMBER) for name in MEASURED_NUMBERS),
+            ("count", _WHOLE),
+            ("excluded", _WHOLE),
+            ("value_units", _TEXT),
+            ("is_clipped", _FLAG),
+            ("points_px", pa.list_(pa.list_(_NUMBER))),
+            ("points_mm", pa.list_(pa.list_(_NUMBER))),
+            ("author", _TEXT),
+            ("created_at", _AT),
+            ("updated_at", _AT),
         ]
     ),
     "facilities": pa.schema([("facility", _TEXT), ("added_at", _AT)]),
@@ -148,6 +183,7 @@ ROLLUPS: dict[str, pa.Schema] = {
 }
 
 _AS_THEY_ARE = (
+    "measurements",
     "facilities",
     "senders",
     "unknown_senders",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -9,7 +10,9 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.columns import Kind, typed_value
-from noctis_lab.catalog.relations import ROLLUPS
+from noctis_lab.catalog.instants import to_instant
+from noctis_lab.catalog.measurements import MeasurementRow
+from noctis_lab.catalog.relations import MEASURED_NUMBERS, ROLLUPS
 from noctis_lab.catalog.snapshot import as_timestamp, in_pieces
 
 __all__ = ["WholeTable", "read_receipts", "read_series", "read_studies", "read_whole_tables"]
@@ -117,9 +120,59 @@ def read_whole_tables(
     total = func.coalesce(func.sum(collision.c.instance_count), 0)
     marks["collisions"] = select(func.count(), total).select_from(collision)
     return {
-        name: _read_whole(connection, name, statement, marks.get(name), known.get(name))
-        for name, statement in statements.items()
+        "measurements": _read_measurements(connection, known.get("measurements")),
+        **{
+            name: _read_whole(connection, name, statement, marks.get(name), known.get(name))
+            for name, statement in statements.items()
+        },
     }
+
+
+def _read_measurements(connection: Connection, known: WholeTable | None) -> WholeTable:
+    """Return the measurements that are not deleted; each state of one is a version more."""
+    table, versions = schema.measurement, schema.measurement_version
+    mark = (int(connection.execute(select(func.count()).select_from(versions)).scalar_one()),)
+    if known is not None and known.mark == mark:
+        return known
+    places = {name: at for at, name in enumerate(ROLLUPS["measurements"].names)}
+    uid_at, updated_at = places["MeasurementUID"], places["updated_at"]
+    rows = {(row[uid_at], row[updated_at]): row for row in (known.rows if known else ())}
+    standing = [
+        (uid, as_timestamp(instant))
+        for uid, instant in connection.execute(
+            select(table.c.MeasurementUID, table.c.updated_at)
+            .where(table.c.deleted_at.is_(None))
+            .order_by(table.c.created_at, table.c.MeasurementUID)
+        )
+    ]
+    # Of thousands one or two have changed; to parse them all takes a second.
+    for piece in in_pieces([uid for uid, at in standing if (uid, at) not in rows]):
+        statement = select(table.c.document).where(table.c.MeasurementUID.in_(piece))
+        for text in connection.execute(statement).scalars():
+            row = _measured(MeasurementRow.from_json(json.loads(text)))
+            rows[row[uid_at], row[updated_at]] = row
+    return WholeTable(mark, [rows[key] for key in standing])
+
+
+def _measured(row: MeasurementRow) -> tuple[Any, ...]:
+    values = row.values
+    x_mm, y_mm, z_mm = row.place_mm or (None, None, None)
+    found = {
+        **{name: values.get(name) for name in (*MEASURED_NUMBERS, "count", "excluded")},
+        "x_mm": x_mm,
+        "y_mm": y_mm,
+        "z_mm": z_mm,
+        "value_units": values.get("units"),
+        "is_clipped": values.get("clipped"),
+        "created_at": as_timestamp(to_instant(row.created_at)),
+        "updated_at": as_timestamp(to_instant(row.updated_at)),
+    }
+    return tuple(
+        [
+            found[name] if name in found else getattr(row, name)
+            for name in ROLLUPS["measurements"].names
+        ]
+    )
 
 
 def _read_whole(

@@ -121,6 +121,7 @@ def format_values(entry: InstanceEntry) -> dict[str, Any]:
         if plane.pixel_spacing_mm is None
         else _SPACING.pack(*plane.pixel_spacing_mm),
         "FrameOfReferenceUID": None,
+        "contrast_digest": entry.contrast_digest,
     }
     if entry.FrameOfReferenceUID is not None:
         values["FrameOfReferenceUID"] = clean_text(entry.FrameOfReferenceUID)
@@ -276,6 +277,7 @@ def to_instance_row(row: Mapping[str, Any]) -> InstanceRow:
         has_unread_modality_lut=bool(row["has_unread_modality_lut"]),
         is_mosaic=bool(row["is_mosaic"]),
         FrameOfReferenceUID=row["FrameOfReferenceUID"],
+        contrast_digest=None if (digest := row["contrast_digest"]) is None else bytes(digest),
     )
 
 
@@ -350,6 +352,7 @@ def to_series_row(row: Mapping[str, Any]) -> SeriesRow:
             extra_dim=row["extra_dim"],
             extra_size=row["extra_size"],
             residual_mm=row["residual_mm"],
+            varies_along_z=row["varies_along_z"],
         ),
     )
 

@@ -37,6 +37,8 @@ __all__ = [
     "job",
     "login_session",
     "login_token",
+    "measurement",
+    "measurement_version",
     "meta",
     "metadata",
     "origin",
@@ -49,11 +51,12 @@ __all__ = [
     "study",
     "study_access",
     "unknown_sender",
+    "user_item",
     "wide",
 ]
 
 #: The newest migration; a test holds it to `migrations/versions/`.
-REVISION = "0002"
+REVISION = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -159,6 +162,7 @@ series = Table(
     Column("extra_dim", Text),
     Column("extra_size", Int64),
     Column("residual_mm", Double),
+    Column("varies_along_z", Text),
     Index(None, "study_key"),
     Index(None, "SeriesInstanceUID"),
 )
@@ -191,6 +195,7 @@ instance_format = Table(
     Column("orientation", LargeBinary),  # 6 doubles, little-endian
     Column("pixel_spacing_mm", LargeBinary),  # 2 doubles, little-endian: row, column
     Column("FrameOfReferenceUID", Text),  # NULL too where revision 0001 wrote the row
+    Column("contrast_digest", LargeBinary),  # 8 bytes; NULL where an older revision wrote the row
 )
 
 #: By which door and from whom: the part of a receipt that many share; key = hash of the content.
@@ -390,6 +395,50 @@ audit = Table(
     _text("action"),
     _text("subject"),  # a UID or a title; never a patient's name or identifier
     Index(None, "at"),
+)
+
+# ---------------------------------------------------------------- what people have measured
+
+#: As they stand now, deleted ones too; a series is named, for a rebuild may meet it later.
+measurement = Table(
+    "measurement",
+    metadata,
+    _text("MeasurementUID", primary_key=True),
+    _text("StudyInstanceUID"),
+    _text("SeriesInstanceUID"),
+    Column("SOPInstanceUID", Text),  # NULL: drawn on a plane through a volume
+    _text("document"),  # JSON: measurements.MeasurementRow
+    _text("author"),
+    _at("created_at"),
+    _at("updated_at"),
+    _at("deleted_at", nullable=True),
+    Index(None, "StudyInstanceUID", "SeriesInstanceUID"),
+)
+
+#: Every state that one has had, the present one too; only ever appended to.
+measurement_version = Table(
+    "measurement_version",
+    metadata,
+    _text("MeasurementUID", primary_key=True),
+    Column("updated_at", Int64, primary_key=True, nullable=False, autoincrement=False),
+    _text("document"),
+    _text("principal"),  # who made it so
+)
+
+# ---------------------------------------------------------------- what people keep for themselves
+
+#: Saved views, rules of hanging: of a kind and principal one of a name.
+user_item = Table(
+    "user_item",
+    metadata,
+    _text("item_id", primary_key=True),
+    _text("kind"),
+    _text("principal"),
+    _text("name"),
+    _text("document"),  # JSON
+    _at("created_at"),
+    _at("updated_at"),
+    UniqueConstraint("kind", "principal", "name"),
 )
 
 # ---------------------------------------------------------------- the queue and the events

@@ -38,7 +38,7 @@ class WideInstance:
         return decode_columns(self.blob)
 
 
-def in_pieces(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+def in_pieces[T](keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield the keys in lists that one statement may bind."""
     for start in range(0, len(keys), _PIECE):
         yield keys[start : start + _PIECE]

@@ -15,7 +15,7 @@ from noctis_lab.catalog.grants import facilities_by_study
 from noctis_lab.catalog.instants import to_instant
 from noctis_lab.catalog.records import StudyRow
 from noctis_lab.catalog.rows import to_study_row
-from noctis_lab.catalog.search import search_words
+from noctis_lab.catalog.search import date_prefix, search_words
 from noctis_lab.catalog.store import Catalog
 
 __all__ = ["SORTS", "Facets", "Page", "StudyFilters", "count_facets", "find_studies"]
@@ -107,7 +107,7 @@ def find_studies(
     text
         Words, in any case and without regard to accents, each of which is part of the patient's
         name or ID, the accession number, the description, the referring physician, the study's
-        ID or its date.
+        ID or its date, as ``YYYYMMDD``, as ``YYYY-MM-DD`` or its beginning, or as ``DD.MM.YYYY``.
     sort
         One of `SORTS`, with a minus before it for descending; empty values come last.
     offset, limit
@@ -203,13 +203,7 @@ def _is_seen_by(facilities: Collection[str]) -> ColumnElement[bool]:
 
 def _conditions(text: str, filters: StudyFilters, now: datetime) -> list[_Condition]:
     table = schema.study
-    found = [
-        _Condition(
-            table.c.search_text.contains(word, autoescape=True),
-            f"contains(lower(strip_accents({_SEARCHED_SQL})), {_quoted(word)})",
-        )
-        for word in search_words(text)
-    ]
+    found = [_holds(word) for word in search_words(text)]
     if filters.modalities:
         found.append(_has_modality(filters.modalities))
     if filters.facilities:
@@ -233,6 +227,18 @@ def _conditions(text: str, filters: StudyFilters, now: datetime) -> list[_Condit
             )
         )
     return found
+
+
+def _holds(word: str) -> _Condition:
+    clause = schema.study.c.search_text.contains(word, autoescape=True)
+    sql = f"contains(lower(strip_accents({_SEARCHED_SQL})), {_quoted(word)})"
+    prefix = date_prefix(word)
+    if prefix is None:
+        return _Condition(clause, sql)
+    # Or, not instead: a patient's ID may look like a date.
+    is_date = schema.study.c.StudyDate.startswith(prefix, autoescape=True)
+    date_sql = f"starts_with(strftime(StudyDate, '%Y%m%d'), {_quoted(prefix)})"
+    return _Condition(or_(clause, is_date), f"({sql} OR {date_sql})")
 
 
 def _has_modality(modalities: tuple[str, ...]) -> _Condition:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +25,8 @@ from noctis_lab.cli.options import (
     outer_door,
 )
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
-from noctis_lab.config import Settings, is_usual_root, local_address
+from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address, reached_at
+from noctis_lab.errors import AddressTaken
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
@@ -83,7 +86,9 @@ def receive(
         from noctis_lab.ingest.scp import serve_scp
 
         def run(stop: threading.Event, ready: Callable[[Address | None], None]) -> None:
-            serve_scp(settings, stop=stop, ready=lambda h, p: ready(Address(h, p)))
+            option = "--dicom-port" if supervised else "--port"
+            with _taken_told(settings.dicom_host, settings.dicom_port, f"{option} 11113"):
+                serve_scp(settings, stop=stop, ready=lambda h, p: ready(Address(h, p)))
 
         run_supervised(run, supervised=supervised)
 
@@ -114,7 +119,8 @@ def web(
                         _, words = _sign_in_address(settings, catalog, Address(host, port))
                     print(f"page  {words}", flush=True)
 
-            serve_web(settings, stop=stop, ready=announce)
+            with _taken_told(settings.host, settings.port, "--port 5007"):
+                serve_web(settings, stop=stop, ready=announce)
 
         run_supervised(run, supervised=supervised)
 
@@ -238,18 +244,40 @@ def _start(supervisor: Supervisor, settings: Settings) -> tuple[Address, Address
     return receiver, page
 
 
+@contextmanager
+def _taken_told(host: str, port: int, other: str) -> Iterator[None]:
+    """Tell of an address that is taken by its port, who has it most likely, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        option = other.partition(" ")[0]
+        raise AddressTaken(
+            f"port {port} of {host} is in use, most likely by another `noctis serve` or "
+            f"`noctis demo`: stop that one (Ctrl-C where it runs; `ss -ltnp` names it), or take "
+            f"another port by {other}, or any free one by {option} 0"
+        ) from error
+
+
 def _announce(settings: Settings, catalog: Catalog, receiver: Address, page: Address) -> str:
     """Print where everything is, and return the address that signs in."""
     url, words = _sign_in_address(settings, catalog, page)
     catalog.write_note(notes.RECEIVER, f"{settings.dicom_aet}@{receiver.host}:{receiver.port}")
     print(
         f"noctis_lab serves {settings.root}\n"
-        f"  receiver  {settings.dicom_aet} at {receiver.host}:{receiver.port}\n"
+        f"  receiver  {settings.dicom_aet} at {receiver.host}:{receiver.port}{_entered(receiver)}\n"
         f"  page      {words}\n"
         "Ctrl-C stops all.",
         flush=True,
     )
     return url
+
+
+def _entered(receiver: Address) -> str:
+    if receiver.host not in EVERYWHERE:
+        return ""
+    return f"; at the modality enter {' or '.join(reached_at(receiver.host))}"
 
 
 def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tuple[str, str]:

@@ -98,18 +98,20 @@ class InflatedWindow:
         """Move the window forward to `position`; see `ByteWindow`."""
         if position < self.base:
             raise InvalidDicom("a deflated data set is read in one direction only")
+        pieces, held = [], 0
+        piece, at = self.buffer, self.base
         while True:
-            surplus = position - self.base
-            if surplus:
-                dropped = self.buffer[:surplus]
-                self.buffer = self.buffer[surplus:]
-                self.base += len(dropped)
-            if self.base == position and len(self.buffer) >= count:
-                return
+            kept = piece[max(position - at, 0) :]
+            at += len(piece)
+            pieces.append(kept)
+            held += len(kept)
+            if at >= position and held >= count:
+                break
             piece = self._inflate()
             if not piece:
-                return
-            self.buffer += piece
+                break
+        self.buffer = b"".join(pieces)
+        self.base = at - held
 
     def read(self, position: int, count: int) -> bytes:
         """Move the window to `position` and return its first `count` bytes; see `ByteWindow`."""

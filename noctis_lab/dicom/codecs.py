@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from noctis_lab.dicom.byte_window import InflatedWindow
 from noctis_lab.dicom.codec_list import CodecRow, list_codecs
 from noctis_lab.dicom.decoders import CODECS, Codec
 from noctis_lab.dicom.file_meta import read_file_meta
@@ -24,12 +27,11 @@ __all__ = [
     "CodecRow",
     "can_decode",
     "decode_frame",
+    "iter_frames",
     "list_codecs",
     "native_dtype",
     "read_frame",
 ]
-
-_INFLATE_CHUNK = 1 << 20
 
 
 def can_decode(transfer_syntax_uid: str) -> bool:
@@ -133,24 +135,57 @@ def read_frame(
     OSError
         The file cannot be opened.
 
-    Notes
-    -----
-    Of a deflated data set everything up to the frame is inflated at every call, in pieces; only
-    the frame's own bytes are kept.
+    See Also
+    --------
+    iter_frames : Of a deflated data set everything up to a frame is inflated at every call.
     """
-    if not 0 <= frame < layout.frames:
-        raise DecodeError(f"frame {frame} was asked of {layout.frames}")
+    ((_, stored),) = iter_frames(path, layout, transfer_syntax_uid, (frame,))
+    return stored
+
+
+def iter_frames(
+    path: Path, layout: PixelLayout, transfer_syntax_uid: str, frames: Iterable[int]
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Read several frames from a file and decode them, each when it is asked for.
+
+    Parameters
+    ----------
+    path, layout, transfer_syntax_uid
+        As of `read_frame`.
+    frames
+        Counted from 0.
+
+    Yields
+    ------
+    (int, ndarray)
+        Each frame once, ascending: a deflated data set is inflated once, in pieces, and no more is
+        kept of it than the frame.
+
+    Raises
+    ------
+    UnsupportedTransferSyntax, DecodeError, OSError
+        As `read_frame`.
+    """
+    ascending = sorted(set(frames))
+    for frame in ascending:
+        if not 0 <= frame < layout.frames:
+            raise DecodeError(f"frame {frame} was asked of {layout.frames}")
     if layout.encapsulated:
         _codec_of(transfer_syntax_uid)  # why there is none matters more than where bytes lie
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        if layout.encapsulated:
-            payload = _read_fragments(descriptor, layout, frame)
-        else:
-            payload = _read_native(descriptor, layout, frame)
+        read = partial(_read_exactly, descriptor)
+        if layout.deflated:
+            read = partial(_read_inflated, _inflating(descriptor, layout))
+        for frame in ascending:
+            if layout.encapsulated:
+                payload = _read_fragments(descriptor, layout, frame)
+            else:
+                swapped = _is_swapped(descriptor, layout)
+                payload = _read_native(read, layout, frame, swapped=swapped)
+            yield frame, decode_frame(layout, transfer_syntax_uid, payload)
     finally:
         os.close(descriptor)
-    return decode_frame(layout, transfer_syntax_uid, payload)
 
 
 def _read_fragments(descriptor: int, layout: PixelLayout, frame: int) -> bytes:
@@ -160,17 +195,16 @@ def _read_fragments(descriptor: int, layout: PixelLayout, frame: int) -> bytes:
     return b"".join(_read_exactly(descriptor, offset, length) for offset, length in table[frame])
 
 
-def _read_native(descriptor: int, layout: PixelLayout, frame: int) -> bytes:
+def _read_native(
+    read: Callable[[int, int], bytes], layout: PixelLayout, frame: int, *, swapped: bool
+) -> bytes:
+    """Return a frame's bytes, of what reads bytes from some offset on."""
     first_bit = frame * frame_bits(layout)
     begin = first_bit // 8
     end = (first_bit + frame_bits(layout) + 7) // 8
-    swapped = _is_swapped(descriptor, layout)
     if swapped:  # whole words only
         begin, end = begin - begin % 2, end + end % 2
-    if layout.deflated:
-        payload = _inflate_range(descriptor, layout.offset + begin, end - begin)
-    else:
-        payload = _read_exactly(descriptor, layout.offset + begin, end - begin)
+    payload = read(layout.offset + begin, end - begin)
     if swapped:
         words = np.frombuffer(payload, np.uint16).byteswap().tobytes()
         payload = words[first_bit // 8 - begin :]
@@ -200,24 +234,17 @@ def _read_exactly(descriptor: int, offset: int, length: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _inflate_range(descriptor: int, start: int, length: int) -> bytes:
-    """Return `length` bytes from `start` of the inflated data set, keeping no others."""
-    source = read_file_meta(descriptor).data_set_offset
-    inflater = zlib.decompressobj(-15)
-    kept = bytearray()
-    inflated = 0
-    while len(kept) < length and not inflater.eof:
-        deflated = inflater.unconsumed_tail or os.pread(descriptor, _INFLATE_CHUNK, source)
-        if not inflater.unconsumed_tail:
-            source += len(deflated)
-        try:
-            piece = inflater.decompress(deflated, _INFLATE_CHUNK)
-        except zlib.error as error:
-            raise DecodeError("the data set is not a deflate stream") from error
-        if not deflated and not piece:
-            break
-        kept += piece[max(start - inflated, 0) :][: length - len(kept)]
-        inflated += len(piece)
-    if len(kept) < length:
+def _inflating(descriptor: int, layout: PixelLayout) -> InflatedWindow:
+    begin = read_file_meta(descriptor).data_set_offset
+    return InflatedWindow(descriptor, begin, layout.offset + layout.length)
+
+
+def _read_inflated(window: InflatedWindow, offset: int, length: int) -> bytes:
+    """Return bytes of the inflated data set, from where the last call began or beyond."""
+    try:
+        payload = window.read(offset, length)
+    except zlib.error as error:
+        raise DecodeError("the data set is not a deflate stream") from error
+    if len(payload) < length:
         raise DecodeError("the deflated data set ends within the frame's bytes")
-    return bytes(kept)
+    return payload

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from noctis_lab.dicom.geometry import FARTHEST_MM
 from noctis_lab.dicom.header import Header, Limits
 from noctis_lab.dicom.items import Item, to_tree
 from noctis_lab.errors import InvalidDicom
@@ -18,8 +19,6 @@ __all__ = ["CLOSED", "CONTOUR_LIMITS", "Contour", "Roi", "StructureSet", "parse_
 CLOSED = frozenset(("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"))
 #: A contour's data is one value: of a hundred thousand points, some 6 MB.
 CONTOUR_LIMITS = Limits(max_value_bytes=16 * 1024 * 1024)
-#: A kilometre: what lies farther is no place in a patient's room.
-_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -213,7 +212,7 @@ def _parse_points(where: str, item: Item) -> NDArray[np.float64]:
         raise InvalidDicom(f"{where} holds something else than numbers") from error
     if len(numbers) % 3:
         raise InvalidDicom(f"{where} has {len(numbers)} numbers, expected three per point")
-    if not np.all(np.abs(numbers) < _FARTHEST_MM):  # NaN is not below either
+    if not np.all(np.abs(numbers) < FARTHEST_MM):  # NaN is not below either
         raise InvalidDicom(f"{where} has a point beyond a kilometre, or one that is no number")
     count = item.integer("NumberOfContourPoints")
     if count is not None and count != len(numbers) // 3:

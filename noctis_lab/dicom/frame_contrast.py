@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from noctis_lab.dicom.attributes import Attributes
-from noctis_lab.dicom.private_elements import GE_COMPONENT, PHILIPS_COMPONENT, PHILIPS_LABEL
+from noctis_lab.dicom.header import Header
+from noctis_lab.dicom.private_elements import (
+    GE_ASL_TECHNIQUE,
+    GE_COMPONENT,
+    PHILIPS_COMPONENT,
+    PHILIPS_LABEL,
+)
 
-__all__ = ["asl_context_of", "component_of", "image_type_of"]
+__all__ = [
+    "asl_context_of",
+    "asl_technique_of",
+    "component_of",
+    "image_type_of",
+    "orphaned_groups_of",
+]
 
 _FRAME_TYPES = tuple(
     f"{sequence}[0].FrameType"
@@ -24,6 +36,7 @@ _COMPONENTS = {
     "MIXED": "MIXED",
 }
 _GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
+_GROUPS_OF_MAKERS = frozenset((0x0019, 0x0021, 0x0029, 0x0043, 0x2001, 0x2005))
 _ASL_CONTEXTS = frozenset(("LABEL", "CONTROL", "M_ZERO_SCAN"))
 
 
@@ -77,3 +90,38 @@ def asl_context_of(attributes: Attributes) -> str | None:
     stated = attributes.texts("MRArterialSpinLabelingSequence[0].ASLContext", "ASLContext")
     context = (stated or (attributes.private_text(PHILIPS_LABEL) or "",))[0]
     return context.upper() if context.upper() in _ASL_CONTEXTS else None
+
+
+def asl_technique_of(attributes: Attributes) -> str | None:
+    """Return GE's word for how a frame of arterial spin labelling was labelled.
+
+    Notes
+    -----
+    GE stores no label and control: its series hold perfusion-weighted images (PSEUDOCONTINUOUS)
+    and those of proton density (CONTINUOUS), at the same places. The word parts the two; it is no
+    ASL Context.
+    """
+    stated = attributes.private_text(GE_ASL_TECHNIQUE)
+    return stated.strip(" ").upper() or None if stated is not None else None
+
+
+def orphaned_groups_of(header: Header) -> tuple[str, ...]:
+    """Return the groups of those private elements that stand without their creator, ascending.
+
+    Notes
+    -----
+    Programs that remove what they do not know take the creators (gggg,0010-00FF) first. Only the
+    groups in which makers state b-values, components and labels are looked at.
+
+    References
+    ----------
+    :dcm:`PS3.5 7.8.1 <part05/sect_7.8.html>`
+    """
+    groups = {
+        element.tag >> 16
+        for element in header.elements
+        if element.private_creator is None
+        and element.tag >> 16 in _GROUPS_OF_MAKERS
+        and element.tag & 0xFFFF >= 0x1000
+    }
+    return tuple(f"{group:04X}" for group in sorted(groups))

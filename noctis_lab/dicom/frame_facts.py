@@ -11,7 +11,13 @@ from noctis_lab.dicom.cine import frame_times_ms, frame_vectors, reconstructed_p
 from noctis_lab.dicom.csa import CsaHeader, parse_csa
 from noctis_lab.dicom.dictionary import element_name
 from noctis_lab.dicom.diffusion import diffusion_of
-from noctis_lab.dicom.frame_contrast import asl_context_of, component_of, image_type_of
+from noctis_lab.dicom.frame_contrast import (
+    asl_context_of,
+    asl_technique_of,
+    component_of,
+    image_type_of,
+    orphaned_groups_of,
+)
 from noctis_lab.dicom.geometry import PlaneGeometry
 from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.mosaic import split_mosaic
@@ -95,7 +101,12 @@ class FrameFacts:
     #: The scanner's own words for the direction: they tell one from another and nothing else.
     gradient_key: tuple[float, ...] | None = None
     asl_context: str | None = None  # LABEL, CONTROL or M_ZERO_SCAN
+    asl_technique: str | None = None  # GE's: of the weighted images, and of those beside them
+    kernel: str | None = None  # ConvolutionKernel
+    tube_kv: float | None = None  # KVP
     segment_number: int | None = None
+    #: Groups of private elements whose creator is missing, as ``0019``: nobody can read those.
+    orphaned_groups: tuple[str, ...] = ()
 
 
 def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
@@ -133,6 +144,15 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
     if pixels.frames > MOST_FRAMES:
         raise DicomTooLarge(f"{pixels.frames} frames, expected at most {MOST_FRAMES}")
     groups = split_functional_groups(header)
+    orphans = orphaned_groups_of(header)
+    found = _frame_facts(header, groups)
+    return tuple(replace(each, orphaned_groups=orphans) for each in found) if orphans else found
+
+
+def _frame_facts(header: Header, groups: FunctionalGroups) -> tuple[FrameFacts, ...]:
+    """Return the frames of an image, as its kind states them."""
+    pixels = header.pixels
+    assert pixels is not None
     if header.is_mosaic() and (groups.is_stated or pixels.frames > 1):
         refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
         return (refused,) * pixels.frames
@@ -295,6 +315,11 @@ def _facts(attributes: Attributes, csa: CsaHeader | None) -> FrameFacts:
         diffusion_directionality=diffusion.directionality,
         gradient_key=diffusion.gradient_key,
         asl_context=asl_context_of(attributes),
+        asl_technique=asl_technique_of(attributes),
+        kernel=attributes.text(
+            "CTReconstructionSequence[0].ConvolutionKernel", "ConvolutionKernel"
+        ),
+        tube_kv=attributes.number("CTXRayDetailsSequence[0].KVP", "KVP"),
         segment_number=attributes.integer(
             "SegmentIdentificationSequence[0].ReferencedSegmentNumber"
         ),

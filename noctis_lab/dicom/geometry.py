@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FARTHEST_MM",
     "PlaneGeometry",
     "closest_plane",
     "is_orthonormal",
@@ -24,6 +25,8 @@ __all__ = [
 type Vector = tuple[float, float, float]
 type Orientation = tuple[float, float, float, float, float, float]
 
+#: A kilometre: what lies farther (or is NaN) is no place in a patient's room.
+FARTHEST_MM = 1e6
 #: Cosines are decimal strings of at most 16 characters, and scanners round them further.
 ORTHONORMAL_TOLERANCE = 1e-3
 #: 1e-4 moves the far corner of a 500 mm field by 0.05 mm: less than a tenth of any CT pixel.

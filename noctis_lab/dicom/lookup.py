@@ -65,8 +65,19 @@ class LookupTable:
         return found
 
 
-def read_descriptor(values: HeaderBytes, tag: int, prefix: str = "") -> Descriptor:
+def read_descriptor(
+    values: HeaderBytes, tag: int, prefix: str = "", *, signed: bool | None = None
+) -> Descriptor:
     """Read a table's descriptor.
+
+    Parameters
+    ----------
+    values
+        Of the data set.
+    tag, prefix
+        Of the descriptor's element.
+    signed
+        Whether the first input may be negative; None where it is as the pixels are.
 
     Raises
     ------
@@ -79,7 +90,9 @@ def read_descriptor(values: HeaderBytes, tag: int, prefix: str = "") -> Descript
         raise CannotInterpret(keyword, "expected three numbers")
     first = int(unsigned[1])
     # The first input is read as the pixels are; "US or SS" is not to be trusted on it.
-    if first >= 1 << 15 and values.header.integer("PixelRepresentation") == 1:
+    if signed is None:
+        signed = values.header.integer("PixelRepresentation") == 1
+    if first >= 1 << 15 and signed:
         first -= 1 << 16
     bits = int(unsigned[2])
     if not 1 <= bits <= 16:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from noctis_lab.dicom.attributes import Attributes
 from noctis_lab.dicom.csa import CsaHeader
-from noctis_lab.dicom.geometry import PlaneGeometry, is_orthonormal, plane_normal
+from noctis_lab.dicom.geometry import FARTHEST_MM, PlaneGeometry, is_orthonormal, plane_normal
 from noctis_lab.dicom.private_elements import SIEMENS_MOSAIC_COUNT
 from noctis_lab.errors import InvalidDicom
 
@@ -18,8 +18,10 @@ type Vector = tuple[float, float, float]
 #: A volume of 64 x 64 tiles would be one image of thousands of pixels a side.
 _MOST_SLICES = 4096
 _PARALLEL_TOLERANCE = 1e-3
-#: Farther than any room.
-_FARTHEST_MM = 1e6
+_ADVICE = (
+    "de-identification often removes it with the other private elements: keep those of SIEMENS CSA "
+    "HEADER, or have the scanner export enhanced or single images"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,9 @@ def split_mosaic(
     CSA header's SliceNormalVector. Image Position (Patient) is the corner of the mosaic, laid as if
     its centre were the slice's: the first slice's corner is half the difference of their sizes
     further along row and column.
+
+    The order is taken from nothing else: position and orientation are alike for slices that ascend
+    and slices that descend, and the times of slices tell interleaving, not direction.
 
     References
     ----------
@@ -104,7 +109,10 @@ def _slice_count(attributes: Attributes, csa: CsaHeader | None) -> int:
     if stated is None:
         stated = attributes.private_number(SIEMENS_MOSAIC_COUNT)
     if stated is None:
-        raise InvalidDicom("the mosaic states no number of images (NumberOfImagesInMosaic)")
+        raise InvalidDicom(
+            "the mosaic states no number of images: NumberOfImagesInMosaic is missing, in the CSA "
+            f"header (0029,xx10) and as (0019,xx0A); {_ADVICE}"
+        )
     if not (stated.is_integer() and 1 <= stated <= _MOST_SLICES):
         raise InvalidDicom(f"a mosaic of {stated:g} images, expected 1 to {_MOST_SLICES}")
     return int(stated)
@@ -114,14 +122,17 @@ def _step_mm(attributes: Attributes, csa: CsaHeader | None, normal: Vector) -> f
     """Return how far the next slice lies along the normal; negative where they descend."""
     towards = csa.vector("SliceNormalVector") if csa is not None else None
     if towards is None:
-        raise InvalidDicom("the mosaic states no order of its slices (CSA SliceNormalVector)")
+        raise InvalidDicom(
+            "the mosaic states no order of its slices: SliceNormalVector is missing in the CSA "
+            f"header (0029,xx10); {_ADVICE}"
+        )
     cosine = math.sumprod(towards, normal)
     if not abs(abs(cosine) - 1) <= _PARALLEL_TOLERANCE:
         raise InvalidDicom("the mosaic's SliceNormalVector is not normal to its planes")
     spacing_mm = attributes.number("SpacingBetweenSlices")
     if spacing_mm is None and csa is not None:
         spacing_mm = csa.number("SpacingBetweenSlices")
-    if spacing_mm is None or not 0 < spacing_mm < _FARTHEST_MM:
+    if spacing_mm is None or not 0 < spacing_mm < FARTHEST_MM:
         raise InvalidDicom("the mosaic states no distance of its slices (SpacingBetweenSlices)")
     return math.copysign(spacing_mm, cosine)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.codecs import read_frame
+from noctis_lab.dicom.codecs import iter_frames
 from noctis_lab.dicom.raw_values import HeaderBytes, read_header_bytes
 from noctis_lab.errors import CannotInterpret
 
@@ -178,9 +178,9 @@ def _from_pixels(
         pixel_representation=0,
     )
     planes = np.empty(shape, np.bool_)
-    for number in range(shape[0]):
-        words = read_frame(path, whole, values.header.transfer_syntax_uid, first + number)
-        planes[number] = words & words.dtype.type(1 << position)
+    wanted = range(first, first + shape[0])
+    for number, words in iter_frames(path, whole, values.header.transfer_syntax_uid, wanted):
+        planes[number - first] = words & words.dtype.type(1 << position)
     return planes
 
 

@@ -72,13 +72,16 @@ def compare_decoded(
 
 def _is_equal(a: EncodedPixels, b: EncodedPixels) -> bool:
     # Imported here: the receiver imports this module, and never a decoder.
-    from noctis_lab.dicom.codecs import read_frame
+    from noctis_lab.dicom.codecs import iter_frames
 
     if a.layout.frames != b.layout.frames:
         return False
-    for frame in range(a.layout.frames):
-        stored_a = read_frame(a.path, a.layout, a.transfer_syntax_uid, frame)
-        stored_b = read_frame(b.path, b.layout, b.transfer_syntax_uid, frame)
+    frames = range(a.layout.frames)
+    for (_, stored_a), (_, stored_b) in zip(
+        iter_frames(a.path, a.layout, a.transfer_syntax_uid, frames),
+        iter_frames(b.path, b.layout, b.transfer_syntax_uid, frames),
+        strict=True,
+    ):
         if stored_a.shape != stored_b.shape or stored_a.dtype != stored_b.dtype:
             return False
         # Bytes, not numbers: NaN equals itself here.

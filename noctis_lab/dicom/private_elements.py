@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "CSA_IMAGE_HEADER",
+    "GE_ASL_TECHNIQUE",
     "GE_B_VALUE",
     "GE_COMPONENT",
     "GE_GRADIENT",
@@ -70,6 +71,8 @@ GE_B_VALUE: Final = PrivateElement(_GE, 0x00430039, "IS")
 GE_GRADIENT: Final = tuple(
     PrivateElement(_GE_ACQUISITION, 0x00190000 | low, "DS") for low in (0xBB, 0xBC, 0xBD)
 )
+#: PSEUDOCONTINUOUS of the perfusion-weighted images, CONTINUOUS of the proton density beside them.
+GE_ASL_TECHNIQUE: Final = PrivateElement(_GE, 0x004300A3, "CS")
 #: How many places the images of one point in time are of.
 GE_LOCATIONS: Final = PrivateElement("GEMS_RELA_01", 0x0021004F, "SS")
 PHILIPS_B_VALUE: Final = PrivateElement(_PHILIPS, 0x20010003, "FL")
@@ -89,6 +92,7 @@ KEPT_WHOLE: Final = frozenset(
     for element in (
         *(CSA_IMAGE_HEADER, SIEMENS_MOSAIC_COUNT, SIEMENS_B_VALUE, SIEMENS_DIRECTIONALITY),
         *(SIEMENS_GRADIENT, GE_COMPONENT, GE_B_VALUE, *GE_GRADIENT, GE_LOCATIONS),
+        GE_ASL_TECHNIQUE,
         *(
             PHILIPS_B_VALUE,
             PHILIPS_PHASE,

@@ -57,6 +57,11 @@ class HeaderBytes:
         raw = self._by_tag.get((prefix, tag))
         return raw is not None and raw[4] > 0
 
+    def vr(self, tag: int, prefix: str = "") -> str | None:
+        """Return an element's Value Representation; None where it is absent."""
+        raw = self._by_tag.get((prefix, tag))
+        return None if raw is None else raw[2]
+
     def has_item(self, prefix: str) -> bool:
         """Return whether an item with any elements is there."""
         return prefix in self._prefixes

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog.records import InPlace, InstanceEntry, Receipt, ReceiptSource
+from noctis_lab.dicom.contrast_digest import contrast_digest
 from noctis_lab.dicom.file_meta import FileMeta, read_file_meta
 from noctis_lab.dicom.header import Header, Limits, parse_header
 from noctis_lab.errors import DicomTooLarge, FileChanged, InvalidDicom
@@ -108,6 +109,7 @@ def build_entry(
         has_unread_modality_lut=header.has_unread_modality_lut(),
         is_mosaic=header.is_mosaic(),
         FrameOfReferenceUID=header.text("FrameOfReferenceUID"),
+        contrast_digest=contrast_digest(header),
     )
 
 

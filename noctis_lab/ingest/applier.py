@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 from noctis_lab.access import Role
-from noctis_lab.catalog import people, senders
+from noctis_lab.catalog import people, senders, user_items
+from noctis_lab.catalog.measurements import MeasurementRow, write_measurement
 from noctis_lab.catalog.records import InstanceEntry
 from noctis_lab.catalog.store import Catalog
+from noctis_lab.catalog.user_items import UserItem
 from noctis_lab.dicom.header import Limits
 from noctis_lab.errors import FileChanged, InvalidDicom
 from noctis_lab.ingest.admission import read_entry_in_place
@@ -64,6 +68,9 @@ class Applier:
             "audit": self._apply_audit,
             "correction": self._apply_correction,
             "quarantine-settled": self._apply_settlement,
+            "measurement": self._apply_measurement,
+            "user-item-saved": self._apply_user_item,
+            "user-item-removed": self._apply_user_item_removal,
         }
 
     def _apply_receipt(self, record: JournalRecord) -> None:
@@ -186,6 +193,19 @@ class Applier:
         uid = record.fields["SOPInstanceUID"]
         action = "accept" if outcome == "accepted" else "discard"
         self._audit_settled(record, action, quarantine_id if uid is None else str(uid))
+
+    def _apply_user_item(self, record: JournalRecord) -> None:
+        fields = cast("dict[str, Any]", dict(record.fields))
+        created_at = datetime.fromisoformat(fields.pop("created_at"))
+        item = UserItem(**fields, created_at=created_at, updated_at=record.at)
+        user_items.write_item(self._catalog, item)
+
+    def _apply_user_item_removal(self, record: JournalRecord) -> None:
+        user_items.remove_item(self._catalog, str(record.fields["item_id"]))
+
+    def _apply_measurement(self, record: JournalRecord) -> None:
+        row = MeasurementRow.from_json(cast("dict[str, Any]", record.fields["measurement"]))
+        write_measurement(self._catalog, row, principal=str(record.fields["principal"]))
 
     def _audit_settled(self, record: JournalRecord, action: str, subject: str) -> None:
         self._catalog.record_audit(

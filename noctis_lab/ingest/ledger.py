@@ -8,16 +8,26 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from noctis_lab.access import ADMIN, Role
-from noctis_lab.catalog import people, senders
+from noctis_lab.access import ADMIN, Principal, Role
+from noctis_lab.catalog import people, senders, user_items
 from noctis_lab.catalog.connection import database_path
+from noctis_lab.catalog.measurements import MeasurementRow, find_measurement
 from noctis_lab.catalog.records import InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.errors import FileChanged, InstanceNotFound, InvalidDicom, StorageError
+from noctis_lab.catalog.user_items import MOST_ITEMS, UserItem
+from noctis_lab.errors import (
+    FileChanged,
+    InstanceNotFound,
+    InvalidDicom,
+    StorageError,
+    UserItemRefused,
+)
 from noctis_lab.ingest.applier import Applier
+from noctis_lab.ingest.measurement_states import deleted_state, next_state
 from noctis_lab.ingest.settlement import Correction
 from noctis_lab.ingest.sidecar import parse_quarantine, receipt_fields
 from noctis_lab.storage.durable import write_all, write_file
@@ -274,6 +284,92 @@ class Ledger:
         """
         hashed = None if password is None else people.hash_password(password)
         self._act("password-set", {"name": name, "password_hash": hashed})
+
+    # What people measure
+
+    def save_measurement(self, row: MeasurementRow, *, principal: Principal) -> MeasurementRow:
+        """Make a measurement, give it another state, or bring it back after it was deleted.
+
+        Parameters
+        ----------
+        row
+            As it shall be; who made it first and when stays, and nothing is written where all
+            but its times is as it stands.
+
+        Returns
+        -------
+        MeasurementRow
+            As it stands now.
+
+        Raises
+        ------
+        AccessDenied
+            It is another's, and the principal no administrator.
+        CannotMeasure
+            It belongs to another series, or the series has too many.
+        """
+        with self._writing() as append:
+            next_row = next_state(self._catalog, row, principal)
+            if next_row is not None:
+                self._write_measurement(append, next_row, principal)
+        standing = find_measurement(self._catalog, row.MeasurementUID)
+        assert standing is not None
+        return standing
+
+    def remove_measurement(
+        self, MeasurementUID: str, *, principal: Principal, at: datetime
+    ) -> MeasurementRow | None:
+        """Mark a measurement as deleted; its states stay. None where there is none.
+
+        Raises
+        ------
+        AccessDenied
+            It is another's, and the principal no administrator.
+        """
+        with self._writing() as append:
+            row = deleted_state(self._catalog, MeasurementUID, principal, at)
+            if row is not None:
+                self._write_measurement(append, row, principal)
+        return find_measurement(self._catalog, MeasurementUID)
+
+    def _write_measurement(self, append: Append, row: MeasurementRow, principal: Principal) -> None:
+        fields: Fields = {"principal": principal.name, "measurement": row.to_json()}
+        record = JournalRecord(kind="measurement", fields=fields)
+        append(record)
+        self._kinds[record.kind](record)
+
+    # What people keep for themselves
+
+    def save_user_item(self, item: UserItem) -> UserItem:
+        """Keep an item under its name; one of that name, kind and principal gives way, not its id.
+
+        Raises
+        ------
+        UserItemRefused
+            The principal has too many of the kind; then nothing was written.
+        """
+        with self._writing() as append:
+            known = user_items.find_named(self._catalog, item.kind, item.principal, item.name)
+            if known is not None:
+                item = replace(item, item_id=known.item_id, created_at=known.created_at)
+            elif user_items.count_items(self._catalog, item.kind, item.principal) >= MOST_ITEMS:
+                raise UserItemRefused(f"expected at most {MOST_ITEMS} of a kind; delete some first")
+            fields: Fields = {
+                "item_id": item.item_id,
+                "kind": item.kind,
+                "principal": item.principal,
+                "name": item.name,
+                "document": item.document,
+                "created_at": item.created_at.isoformat(timespec="microseconds"),
+            }
+            record = JournalRecord(kind="user-item-saved", fields=fields, at=item.updated_at)
+            append(record)
+            self._kinds[record.kind](record)
+        return item
+
+    def remove_user_item(self, item_id: str) -> None:
+        """Forget an item; one that is not known changes nothing."""
+        self._act("user-item-removed", {"item_id": item_id})
 
     # Who did what
 

@@ -16,11 +16,14 @@ from noctis_lab.lab.selection import Condition, Selection
 from noctis_lab.lab.shown import archive_html, archive_text, html_or_none, text_or_reason
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from noctis_lab.catalog.query import Query, Result
     from noctis_lab.catalog.store import Catalog
     from noctis_lab.ingest.archive import OpenArchive
     from noctis_lab.ingest.index_report import IndexReport
     from noctis_lab.ingest.ledger import Ledger
+    from noctis_lab.lab.sessions import ViewerSession
     from noctis_lab.storage.files import Storage
     from noctis_lab.volumes.cache import Handle
 
@@ -276,3 +279,33 @@ class Lab:
     def instances(self, **where: Condition) -> Selection[Instance]:
         """Return the instances whose columns have these values; as `studies`."""
         return Selection(self, "instances", ("SOPInstanceUID",), where, Instance)
+
+    def viewer_sessions(self) -> list[ViewerSession]:
+        """Return the views that were saved, everybody's, newest first; ``.view()`` opens one."""
+        from noctis_lab.lab.sessions import list_viewer_sessions
+
+        return list_viewer_sessions(self)
+
+    def measurements(self, **where: Condition) -> pd.DataFrame:
+        """Return the measurements whose columns have these values, oldest first; as `studies`.
+
+        Parameters
+        ----------
+        **where
+            Columns of the view `measurements`: ``SeriesInstanceUID=…``, ``kind="ellipse"``,
+            ``author=…``.
+
+        Returns
+        -------
+        DataFrame
+            A row each: kind, label, figures with their unit in the name, place, author, times
+            (UTC), UIDs.
+
+        Raises
+        ------
+        QueryError
+            The view has no such column.
+        """
+        from noctis_lab.lab.measuring.table import measurements_frame
+
+        return measurements_frame(self, **where)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from numpy.typing import DTypeLike
+
+if TYPE_CHECKING:
+    from noctis_lab.volumes.regularize import RegularizeOptions
 
 __all__ = ["LoadOptions", "OpenOptions"]
 
@@ -23,4 +26,5 @@ class OpenOptions(TypedDict, total=False):
 class LoadOptions(OpenOptions, total=False):
     """What `Series.load` is told."""
 
+    regularize: bool | RegularizeOptions
     progress: Callable[[int, int], None] | None

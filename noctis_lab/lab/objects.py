@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -22,12 +22,13 @@ from noctis_lab.lab.shown import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from pydicom.dataset import Dataset
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.load_options import LoadOptions, OpenOptions
+    from noctis_lab.lab.measuring.measured import Measured, WhereDrawn
     from noctis_lab.lab.selection import Selection
     from noctis_lab.lab.stacks import Stack
     from noctis_lab.volumes.segments import Segments
@@ -155,8 +156,9 @@ class Series(RowAttributes):
             `stack`: which of `stacks`, where there are several. `dtype`: of the result, by default
             the smallest that is exact. `stored`: stored values instead of modality values (HU).
             `mask_padding`: NaN for padding. `duplicates`: ``"first"`` or ``"last"`` of frames at
-            one position that nothing tells apart. `progress`: called as ``progress(planes done,
-            planes in all)``.
+            one position that nothing tells apart. `regularize`: an irregular stack on evenly spaced
+            planes (True, or the options of `noctis_lab.volumes.regularize.regularize`). `progress`:
+            called as ``progress(planes done, planes in all)``.
 
         Returns
         -------
@@ -166,7 +168,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.load import load
 
-        return load(self._lab.handle, self.row.reference, **options)
+        return load(self._lab.handle, self.row, **options)
 
     def open(
         self,
@@ -181,7 +183,7 @@ class Series(RowAttributes):
         chunks
             As `xarray.open_dataset` (needs dask, extra ``[dask]``); None reads without dask.
         **options
-            As `load`, without `progress`.
+            As `load`, without `regularize` and `progress`.
 
         Returns
         -------
@@ -190,7 +192,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.backend import open_lazily
 
-        return open_lazily(self._lab.settings, self.row.reference, chunks=chunks, **options)
+        return open_lazily(self._lab.settings, self.row, chunks=chunks, **options)
 
     def segments(self, *, SOPInstanceUID: str | None = None) -> Segments:
         """Open a segmentation (SEG): what its segments are, some or all as masks, or as labels.
@@ -212,9 +214,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.kinds import open_segmentation
 
-        return open_segmentation(
-            self._lab.handle, self.row.reference, SOPInstanceUID=SOPInstanceUID
-        )
+        return open_segmentation(self._lab.handle, self.row, SOPInstanceUID=SOPInstanceUID)
 
     def structures(self, *, SOPInstanceUID: str | None = None) -> Structures:
         """Open a structure set (RTSTRUCT): contours by region, and regions as voxels.
@@ -312,7 +312,7 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.suv import suv_of_series
 
-        return suv_of_series(self._lab.handle, self.row.reference)
+        return suv_of_series(self._lab.handle, self.row)
 
     def overlays(self, *, stack: int | None = None) -> xr.Dataset:
         """Load what lies over its images: `noctis_lab.volumes.overlays.load_overlays` says how.
@@ -324,11 +324,54 @@ class Series(RowAttributes):
         """
         from noctis_lab.volumes.overlays import load_overlays
 
-        return load_overlays(self._lab.handle, self.row.reference, stack=stack)
+        return load_overlays(self._lab.handle, self.row, stack=stack)
+
+    def measure(
+        self,
+        kind: str,
+        points_px: ArrayLike | None = None,
+        **where: Unpack[WhereDrawn],
+    ) -> Measured:
+        """Measure on one of its images, with the figures that a viewer shows.
+
+        Parameters
+        ----------
+        kind
+            ``length``, ``angle``, ``cobb``, ``bidirectional``, ``ellipse``, ``rectangle``,
+            ``polygon``, ``freehand``, ``probe``, ``profile``;
+            `noctis_lab.analysis.measure.kinds.KINDS` says which points each takes.
+        points_px
+            Array-like of shape (points, 2): (column, row), 0 at the centre of the first voxel.
+        **where
+            `points_mm` instead of `points_px`: shape (points, 3), mm, patient LPS. `index` of the
+            image in the stack's order, or `SOPInstanceUID` (and `frame`); without, the image that
+            is nearest to `points_mm`.
+
+        Returns
+        -------
+        Measured
+            Figures by name, each with its unit in the name; ``.save("label")`` keeps it.
+
+        Raises
+        ------
+        CannotMeasure
+            These points make no such measurement, or no image is named.
+        FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
+            The image cannot be read.
+        """
+        from noctis_lab.lab.measuring.measured import measure_on_series
+
+        return measure_on_series(self._lab, self.row.reference, kind, points_px, **where)
+
+    def measurements(self) -> pd.DataFrame:
+        """Return what was measured on it and kept, one row each; as `Lab.measurements`."""
+        return self._lab.measurements(
+            SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
+        )
 
     def view(self) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return _open_viewer(self._lab, self.row)
+        return open_viewer(self._lab, self.row)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.
@@ -449,7 +492,14 @@ class Instance(RowAttributes):
         return f"{number}{frames}{row.pixels.rows} × {row.pixels.columns}"
 
 
-def _open_viewer(lab: Lab, series: SeriesRow) -> Any:
+def open_viewer(
+    lab: Lab,
+    series: SeriesRow,
+    *,
+    state: Mapping[str, Any] | None = None,
+    others: Sequence[SeriesRow] = (),
+) -> Any:
+    """Open the viewer of a series; see `noctis_lab.views.viewer.view_series`."""
     # The only import by name: views stand above this floor, and a script needs none of them.
     viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, series)
+    return viewer.view_series(lab, series, state=state, others=others)

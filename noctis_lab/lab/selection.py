@@ -211,7 +211,9 @@ class Selection[T]:
         return self._find_at_once(by_uid) if by_uid else self._find_uids(None)
 
     def _by_uid(self) -> str | None:
-        """Return the UID where it is the only condition."""
+        """Return the UID where it is the only condition, and the commit tier answers it."""
+        if self._view == "measurements":
+            return None
         by_uid = self._where.get(self._keys[0])
         return by_uid if len(self._where) == 1 and isinstance(by_uid, str) else None
 
@@ -239,6 +241,7 @@ class Selection[T]:
             "studies": '"StudyDate" DESC NULLS LAST, "StudyInstanceUID"',
             "series": '"StudyInstanceUID", "SeriesNumber", "SeriesInstanceUID"',
             "instances": '"SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID"',
+            "measurements": '"created_at", "MeasurementUID"',
         }[self._view]
 
     def _columns(self) -> list[str]:

@@ -201,6 +201,17 @@ def _phase_philips(dataset: Dataset, at: _At) -> None:
     )
 
 
+def _asl(dataset: Dataset, at: _At) -> None:
+    dataset.ASLContext = ("LABEL", "CONTROL")[at.point % 2]
+
+
+def _asl_technique_ge(dataset: Dataset, at: _At) -> None:
+    # Perfusion-weighted images, and those of proton density at the same places.
+    words = ("PSEUDOCONTINUOUS", "CONTINUOUS")
+    block = dataset.private_block(0x0043, "GEMS_PARM_01", create=True)
+    block.add_new(0xA3, "CS", words[at.point % 2])
+
+
 def _asl_philips(dataset: Dataset, at: _At) -> None:
     dataset.private_block(0x2005, "Philips MR Imaging DD 005", create=True).add_new(
         0x29, "CS", ("LABEL", "CONTROL")[at.point % 2]
@@ -234,7 +245,9 @@ CONVENTIONS: Final[Mapping[str, Callable[[Dataset, _At], None]]] = {
     "b_value philips": _diffusion_philips,
     "phase": _phase,
     "phase philips": _phase_philips,
+    "asl_context": _asl,
     "asl_context philips": _asl_philips,
+    "asl_technique ge": _asl_technique_ge,
     "component siemens": _component_siemens,
     "component ge": _component_ge,
     "component philips": _component_philips,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import FrameNotFound, NoctisError, SeriesChanged, SeriesNotFound
-from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames
+from noctis_lab.views.measuring import MEASURING, answer_measuring
+from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import InstanceRow, SeriesRow
+    from noctis_lab.lab import Lab
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["Channel"]
@@ -27,35 +29,46 @@ _MOST_QUESTIONS = 32  # that are being answered at one time
 
 
 class Channel:
-    """Answers a view's questions about one series, off the thread that hears them.
+    """Answers a view's questions about its series, off the thread that hears them.
 
     Parameters
     ----------
     handle
         The open archive.
     series
-        The series that may be asked about; a view of one series reads no other. None: no series.
+        The series that may be asked about; a view reads no other. None: no series.
     send
         Sends one message to the client; bytes in it go as they are.
+    lab
+        Keeps measurements, as this process' user; without it none are kept.
+    others
+        Series of further panes.
     """
 
     def __init__(
-        self, handle: Handle, series: SeriesRow | None, send: Callable[[dict[str, Any]], None]
+        self,
+        handle: Handle,
+        series: SeriesRow | None,
+        send: Callable[[dict[str, Any]], None],
+        *,
+        lab: Lab | None = None,
+        others: Sequence[SeriesRow] = (),
     ) -> None:
         self._handle = handle
-        self._series = series
+        self._keeping = lab
+        self._series = {row.SeriesInstanceUID: row for row in (*others, series) if row is not None}
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def require_frame(self, index: int) -> None:
-        """Refuse an index that no frame of the series has.
+    def require_frame(self, SeriesInstanceUID: str, index: int) -> None:
+        """Refuse an index that no frame of a series has.
 
         Raises
         ------
         FrameNotFound
             It is below 0, or beyond the last frame.
         """
-        series = self._series
+        series = self._series.get(SeriesInstanceUID)
         count = 0 if series is None else count_frames(self._handle, series.reference)
         if not 0 <= index < count:
             uid = None if series is None else series.SeriesInstanceUID
@@ -120,26 +133,33 @@ class Channel:
         what = question.get("what")
         if what == "elements":
             return self._elements(str(question.get("SOPInstanceUID")))
-        series = self._series
-        if series is None or question.get("SeriesInstanceUID") != series.SeriesInstanceUID:
+        series = self._series.get(str(question.get("SeriesInstanceUID")))
+        if series is None:
             raise SeriesNotFound("this view is of another series")
+        if what in MEASURING and self._keeping is not None:
+            return answer_measuring(self._keeping, series, question)
         if what == "stack":
             return describe_stack(self._handle, series.reference).to_dict()
         first, count = question.get("first"), question.get("count")
-        if what != "pixels" or not isinstance(first, int) or not isinstance(count, int):
+        is_known = what in ("pixels", "preview")
+        if not is_known or not isinstance(first, int) or not isinstance(count, int):
             raise SeriesNotFound("the view asked for something that there is not")
-        revision = question.get("revision")
+        said = question.get("revision")
+        revision = said if isinstance(said, str) else None
+        if what == "preview":
+            return encode_preview(self._handle, series.reference, first, revision=revision)
         return encode_frames(
             self._handle,
             series.reference,
             first,
             min(count, _MOST_FRAMES),
-            revision=revision if isinstance(revision, str) else None,
+            revision=revision,
         )
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:
         row = self._handle.catalog.find_instance(SOPInstanceUID)
-        if row is None or self._series is None or not _is_of(row, self._series):
+        series = None if row is None else self._series.get(row.SeriesInstanceUID)
+        if row is None or series is None or not _is_of(row, series):
             raise SeriesNotFound("this view is of another series")
         header = read_header(instance_file(self._handle.storage, row))
         return [

@@ -43,6 +43,7 @@ ASSETS_PATH = "/assets"
 API_PATH = "/api/v1/dicom"
 
 _STATIC = Path(__file__).parent / "static"
+_UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
 _SCRIPT_TAG = re.compile(r"<script(?=[\s>])")
 _WEBGL = re.compile(r'<script[^>]*src="[^"]*/bokeh-gl\.min\.js"[^>]*></script>')
 _BOKEH_SOURCE = re.compile(r'(src="[^"?]*static/[^"?]*\.js)"')
@@ -100,7 +101,8 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
         StudyInstanceUID = pn.state.route_params["StudyInstanceUID"]
         visitor = visit()
         _dress(shell, lab, visitor, page="viewer", identity=_identity(lab, StudyInstanceUID))
-        return _viewer_body(lab, visitor.principal, StudyInstanceUID, _asked_series())
+        asked, compare = _asked_uid("series"), _asked_uid("compare")
+        return _viewer_body(lab, visitor.principal, StudyInstanceUID, asked, compare)
 
     app.mount(ASSETS_PATH, StaticFiles(directory=_STATIC), name="assets")
     add_applications(
@@ -181,9 +183,11 @@ def _dress(
     document.template_variables.update(variables)
 
 
-def _asked_series() -> str | None:
-    values = pn.state.session_args.get("series")
-    return values[-1].decode("ascii", "replace") if values else None
+def _asked_uid(name: str) -> str | None:
+    """Return a UID that the address asks for; None where it asks for none, or for what is none."""
+    values = pn.state.session_args.get(name)
+    text = values[-1].decode("ascii", "replace") if values else ""
+    return text if _UID.fullmatch(text) else None
 
 
 def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
@@ -198,7 +202,7 @@ def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
 
 
 def _viewer_body(
-    lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None
+    lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None, compare: str | None
 ) -> Viewable:
     from noctis_lab.views.state import ViewerState
     from noctis_lab.views.viewer import SeriesView
@@ -212,6 +216,8 @@ def _viewer_body(
         ViewerState(SeriesInstanceUID=first),
         mode="page",
         StudyInstanceUID=StudyInstanceUID,
+        # Whether it may be seen is the API's to say, of which the client asks its series.
+        compare=compare if compare and compare != StudyInstanceUID else "",
         api_base=API_PATH,
         root=find_named_root(lab.settings, principal) or "",
         sizing_mode="stretch_both",

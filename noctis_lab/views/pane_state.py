@@ -8,9 +8,28 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from noctis_lab.dicom.voi import VoiFunction, Window
+from noctis_lab.dicom.voi_lut import MOST_TABLES
 
-__all__ = ["LARGEST_INDEX", "LARGEST_ZOOM", "LEAST_ZOOM", "PaneState", "read_flag", "read_index"]
+__all__ = [
+    "COLORMAPS",
+    "LARGEST_INDEX",
+    "LARGEST_ZOOM",
+    "LEAST_ZOOM",
+    "PaneState",
+    "read_flag",
+    "read_index",
+]
 
+#: Names of colour maps: grey, PS3.6 Annex B's well-known palettes, cividis.
+COLORMAPS = (
+    "grey",
+    "grey_inverted",
+    "hot_iron",
+    "pet",
+    "hot_metal_blue",
+    "pet_20_step",
+    "cividis",
+)
 LEAST_ZOOM, LARGEST_ZOOM = 0.1, 64.0
 LARGEST_INDEX = 10_000_000
 _LARGEST_NUMBER = 1e12  # beyond any window's or place's sense, and far from overflow
@@ -31,8 +50,14 @@ class PaneState:
         Frame in view, from 0 in the stack's order; None is the middle one.
     window
         VOI window in values; None is the first that the series states, or one from pixels.
+    voi_lut
+        Which of the series' VOI LUT tables is in use instead of the window, from 0; None: the
+        window.
     inverted
         Whether white and black are exchanged.
+    colormap
+        The colours of one-channel images, one of `COLORMAPS`; None: those in which the modality is
+        usually read.
     zoom
         1 shows the whole frame.
     pan
@@ -52,7 +77,9 @@ class PaneState:
     StudyInstanceUID: str = ""
     index: int | None = None
     window: Window | None = None
+    voi_lut: int | None = None
     inverted: bool = False
+    colormap: str | None = None
     zoom: float = 1.0
     pan: tuple[float, float] = (0.0, 0.0)
     rotation_deg: int = 0
@@ -134,6 +161,16 @@ def _read_window(value: Any) -> Window | None:
     return Window(center=_read_number(value.get("center")), width=width, function=function)
 
 
+def _read_voi_lut(value: Any) -> int | None:
+    return None if value is None else read_index(value, largest=MOST_TABLES - 1)
+
+
+def _read_colormap(value: Any) -> str | None:
+    if value is not None and value not in COLORMAPS:
+        raise ValueError(f"colormap is none of {', '.join(COLORMAPS)}")
+    return None if value is None else str(value)
+
+
 def read_flag(value: Any) -> bool:
     """Return a switch that is on or off."""
     if not isinstance(value, bool):
@@ -165,7 +202,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "StudyInstanceUID": _read_uid,
     "index": _read_frame,
     "window": _read_window,
+    "voi_lut": _read_voi_lut,
     "inverted": read_flag,
+    "colormap": _read_colormap,
     "zoom": _read_zoom,
     "pan": _read_pan,
     "rotation_deg": _read_rotation,

@@ -10,7 +10,10 @@ import param
 from param.parameterized import discard_events
 
 from noctis_lab.dicom.voi import Window
+from noctis_lab.dicom.voi_lut import MOST_TABLES
+from noctis_lab.views.mpr_state import MprState
 from noctis_lab.views.pane_state import (
+    COLORMAPS,
     LARGEST_INDEX,
     LARGEST_ZOOM,
     LEAST_ZOOM,
@@ -22,8 +25,8 @@ from noctis_lab.views.pane_state import (
 
 __all__ = ["LAYOUTS", "PaneState", "ViewerState"]
 
-#: "rows x columns" of panes.
-LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3")
+#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored.
+LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
 _MOST_PANES = 9
 _LINKS = ("position", "window", "zoom")
 _NOT_LINKED = dict.fromkeys(_LINKS, False)
@@ -52,20 +55,29 @@ class ViewerState(param.Parameterized):
         class_=Window, default=None, allow_None=True,
         doc="VOI window in values; None is the first that the series states, or one from pixels.",
     )  # fmt: skip
+    voi_lut = param.Integer(
+        default=None, allow_None=True, bounds=(0, MOST_TABLES - 1),
+        doc="Which of the series' VOI LUT tables stands for the window; None: none does.",
+    )  # fmt: skip
     inverted = param.Boolean(default=False, doc="Whether white and black are exchanged.")
+    colormap: Any = param.Selector(
+        default=None, objects=[None, *COLORMAPS], allow_None=True,
+        doc="The colours of one-channel images; None: those in which the modality is usually read.",
+    )  # fmt: skip
     zoom = param.Number(
         default=1.0, bounds=(LEAST_ZOOM, LARGEST_ZOOM), doc="1 shows the whole frame."
     )
     pan = param.NumericTuple(
         default=(0.0, 0.0), length=2,
-        doc="(row, column): how far the pane's centre is from the frame's, in voxels.",
+        doc="(row, column): how far the pane's centre is from the frame's, in voxels; on a plane "
+        "of \"mpr\" from the volume's, in mm.",
     )  # fmt: skip
     rotation_deg: Any = param.Selector(
         default=0, objects=[0, 90, 180, 270], doc="Clockwise, applied first."
     )
     flipped = param.Boolean(default=False, doc="Mirrored left to right, after the rotation.")
     layout: Any = param.Selector(
-        default="1x1", objects=list(LAYOUTS), doc='How the panes stand: "rows x columns".'
+        default="1x1", objects=list(LAYOUTS), doc='How the panes stand: "rows x columns", or "mpr".'
     )
     panes = param.List(
         default=[], item_type=PaneState, bounds=(0, _MOST_PANES),
@@ -78,6 +90,10 @@ class ViewerState(param.Parameterized):
     link = param.Dict(
         default=_NOT_LINKED, doc="What panes of one frame of reference share: name → on."
     )
+    mpr = param.ClassSelector(
+        class_=MprState, default=None, allow_None=True,
+        doc='Crosshair and planes of the layout "mpr"; None puts them through the middle.',
+    )  # fmt: skip
 
     def __init__(self, **values: Any) -> None:
         self._activated = values.get("active", 0)
@@ -92,6 +108,7 @@ class ViewerState(param.Parameterized):
             "panes": [pane.to_dict() for pane in self.panes],
             "active": self.active,
             "link": {name: bool(self.link.get(name, False)) for name in _LINKS},
+            "mpr": None if self.mpr is None else self.mpr.to_dict(),
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -112,6 +129,7 @@ class ViewerState(param.Parameterized):
             "panes": _read_panes,
             "active": _read_active,
             "link": _read_link,
+            "mpr": MprState.from_dict,
         }
         sound = read_parts(said)
         sound |= {key: read(said[key]) for key, read in readers.items() if key in said}

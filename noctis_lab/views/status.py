@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Principal
-from noctis_lab.config import EVERYWHERE, Settings, is_usual_root
+from noctis_lab.config import Settings, is_usual_root, reached_at
 from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.listing import StudyQuery, find_page
 
@@ -22,11 +21,7 @@ __all__ = [
     "describe_status",
     "find_named_root",
     "is_listening",
-    "reached_at",
 ]
-
-#: RFC 5737 and RFC 3849: addresses of nobody; a datagram socket sends nothing as it connects.
-_ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +73,7 @@ def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> Archi
             aet=settings.dicom_aet,
             host=settings.dicom_host,
             port=settings.dicom_port,
-            reached_at=reached_at(settings),
+            reached_at=reached_at(settings.dicom_host),
             listening=listening,
         ),
         studies=find_page(lab, principal, StudyQuery(limit=1)).total
@@ -101,18 +96,3 @@ def find_named_root(settings: Settings, principal: Principal) -> str | None:
     if principal.facilities is not None or is_usual_root(settings):
         return None
     return str(settings.root)
-
-
-def reached_at(settings: Settings) -> tuple[str, ...]:
-    """Return the addresses a modality may be given; of a receiver on all, this machine's own."""
-    if settings.dicom_host not in EVERYWHERE:
-        return (settings.dicom_host,)
-    found = []
-    for family, elsewhere in _ELSEWHERE:
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as asking:
-                asking.connect((elsewhere, 9))
-                found.append(str(asking.getsockname()[0]))
-        except OSError:  # no way out in this family
-            continue
-    return (*found[:1], socket.gethostname())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,13 +12,17 @@ import param
 from panel.custom import JSComponent
 
 from noctis_lab.dicom.voi import VoiFunction, Window
+from noctis_lab.errors import UserItemRefused
+from noctis_lab.lab.measuring.keeping import own_principal
 from noctis_lab.views.channel import Channel
 from noctis_lab.views.notebook import load_notebook_once
+from noctis_lab.views.sessions import save_session
 from noctis_lab.views.state import ViewerState
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
+    from noctis_lab.lab.sessions import ViewerSession
 
 __all__ = ["SeriesView", "view_series"]
 
@@ -42,6 +48,10 @@ class SeriesView(JSComponent):
         doc="A page's viewer has the strip of series and the side panel, a cell's has not.",
     )  # fmt: skip
     StudyInstanceUID = param.String(default="", doc="The study whose series stand in the strip.")
+    compare = param.String(
+        default="",
+        doc="A StudyInstanceUID: its series stand below in the strip, its images beside.",
+    )
     api_base = param.String(
         default="", doc="Path of the pixel routes; empty asks the component's own channel."
     )
@@ -55,9 +65,11 @@ class SeriesView(JSComponent):
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:
         self.state = ViewerState() if state is None else state
         self._channel: Channel | None = None
+        self._lab: Lab | None = None
         #: Counts our own changes: what a client says without knowing the last one is out of date.
         self._revision = 0
-        self._hears_client = False
+        #: The thread that takes over what a client says: another's change meanwhile is its own.
+        self._hearing: int | None = None
         super().__init__(view_state=self._said(), **params)  # type: ignore[no-untyped-call]
         self.param.watch(self._on_client, "view_state")
         self.state.param.watch(self._on_state, _NAMES)
@@ -68,6 +80,8 @@ class SeriesView(JSComponent):
         index: int | None = None,
         window: tuple[float, float] | tuple[float, float, str] | None = None,
         inverted: bool | None = None,
+        voi_lut: int | None = None,
+        colormap: str | None = None,
     ) -> Self:
         """Move the view and return it.
 
@@ -76,9 +90,15 @@ class SeriesView(JSComponent):
         index
             Frame, from 0 in the stack's order.
         window
-            (center, width) in values, and the VOILUTFunction where it is not LINEAR.
+            (center, width) in the values' unit, and the VOILUTFunction where it is not LINEAR:
+            ``(90, 150)`` shows some 15 to 165 HU of a CT.
         inverted
             Whether white and black are exchanged.
+        voi_lut
+            Which of the series' VOI LUT tables stands for the window, from 0; only with `window`,
+            which is then where a change of the window begins.
+        colormap
+            Of one-channel images: one of `pane_state.COLORMAPS`.
 
         Raises
         ------
@@ -86,20 +106,53 @@ class SeriesView(JSComponent):
             The series has no frame of that index; the view stays as it is.
         NoPixels
             It has none at all.
+        ValueError
+            A table without a window, or no such colour map.
         """
+        if voi_lut is not None and window is None:
+            raise ValueError("voi_lut needs the window that spans the table; give window too")
         if index is not None and self._channel is not None:
-            self._channel.require_frame(index)
-        changes: dict[str, Any] = {"index": index, "inverted": inverted}
+            self._channel.require_frame(self.state.SeriesInstanceUID, index)
+        changes: dict[str, Any] = {"index": index, "inverted": inverted, "colormap": colormap}
         if window is not None:
             center, width, *function = window
             stated = VoiFunction(function[0]) if function else VoiFunction.LINEAR
             changes["window"] = Window(center=center, width=width, function=stated)
-        self.state.param.update(
-            **{name: value for name, value in changes.items() if value is not None}
-        )
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if "window" in changes:
+            changes["voi_lut"] = voi_lut  # without one a table would stand before it
+        self.state.param.update(**changes)
         return self
 
-    def answer_from(self, lab: Lab) -> Self:
+    def save_session(self, name: str) -> ViewerSession:
+        """Save what is in view under a name, as this process' user; one of that name is replaced.
+
+        Parameters
+        ----------
+        name
+            1 to 100 printable characters.
+
+        Returns
+        -------
+        ViewerSession
+            ``lab.viewer_sessions()`` gives it again, and the dashboard to whom has the same name.
+
+        Raises
+        ------
+        UserItemRefused
+            The name is none, this process' user has too many, or the view is of no archive.
+        """
+        if self._lab is None:
+            raise UserItemRefused("expected a view of an archive's series, got one of none")
+        return save_session(
+            self._lab,
+            own_principal(),
+            name=name,
+            StudyInstanceUID=self.StudyInstanceUID,
+            state=self.state.to_dict(),
+        )
+
+    def answer_from(self, lab: Lab, others: Sequence[SeriesRow] = ()) -> Self:
         """Let the component's own channel answer for this view's series, from an archive.
 
         Raises
@@ -111,7 +164,8 @@ class SeriesView(JSComponent):
         if self.StudyInstanceUID:
             where["StudyInstanceUID"] = self.StudyInstanceUID
         series = lab.series(**where).one().row if self.state.SeriesInstanceUID else None
-        self._channel = Channel(lab.handle, series, self._send_msg)
+        self._lab = lab
+        self._channel = Channel(lab.handle, series, self._send_msg, lab=lab, others=others)
         return self
 
     def _handle_msg(self, data: Any) -> None:
@@ -122,9 +176,9 @@ class SeriesView(JSComponent):
         return self.state.to_dict() | {"revision": self._revision}
 
     def _on_client(self, event: param.parameterized.Event) -> None:
-        if self._hears_client or event.new == self._said():
+        if self._hearing == threading.get_ident() or event.new == self._said():
             return
-        self._hears_client = True
+        self._hearing = threading.get_ident()
         try:
             # A change of ours that is still on its way to the client wins over what it says.
             if event.new.get("revision") == self._revision:
@@ -134,10 +188,10 @@ class SeriesView(JSComponent):
             logger.warning("a view's state was refused")
         finally:
             self.view_state = self._said()
-            self._hears_client = False
+            self._hearing = None
 
     def _on_state(self, *_: param.parameterized.Event) -> None:
-        if self._hears_client:
+        if self._hearing == threading.get_ident():
             return
         self._revision += 1
         self.view_state = self._said()
@@ -146,7 +200,13 @@ class SeriesView(JSComponent):
 _NAMES = [name for name in ViewerState.param if name != "name"]
 
 
-def view_series(lab: Lab, series: SeriesRow) -> SeriesView:
+def view_series(
+    lab: Lab,
+    series: SeriesRow,
+    *,
+    state: Mapping[str, Any] | None = None,
+    others: Sequence[SeriesRow] = (),
+) -> SeriesView:
     """Return the viewer of a series, for a notebook's cell.
 
     Parameters
@@ -155,13 +215,19 @@ def view_series(lab: Lab, series: SeriesRow) -> SeriesView:
         The archive; it has to stay open as long as the view is used.
     series
         The series.
+    state
+        What it shows, as `ViewerState.to_dict` gives it; by default the series from its middle.
+    others
+        Series of further panes.
     """
     load_notebook_once()
+    shown = ViewerState(SeriesInstanceUID=series.SeriesInstanceUID)
+    shown.update_from(state or {})
     view = SeriesView(
-        ViewerState(SeriesInstanceUID=series.SeriesInstanceUID),
+        shown,
         StudyInstanceUID=series.StudyInstanceUID,
         mode="cell",
         height=_CELL_HEIGHT_PX,
         sizing_mode="stretch_width",
     )
-    return view.answer_from(lab)
+    return view.answer_from(lab, others)

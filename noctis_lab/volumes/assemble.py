@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.rescale import IDENTITY
-from noctis_lab.errors import GeometryWarning
+from noctis_lab.errors import ContrastWarning, GeometryWarning
 from noctis_lab.volumes.axes import stack_coordinates
 from noctis_lab.volumes.conversion import NO_RESCALE, Conversion
 from noctis_lab.volumes.lookups import find_units
 from noctis_lab.volumes.stack import Stack
-from noctis_lab.volumes.summary import describe_gaps
+from noctis_lab.volumes.summary import describe_gaps, describe_varying
 
-__all__ = ["attributes_of", "coordinates_of", "series_attributes", "warn_of_gaps"]
+__all__ = ["attributes_of", "coordinates_of", "series_attributes", "warn_of_stack"]
 
 type Attributes = dict[str, str | int | float | list[float] | list[int]]
 
@@ -74,6 +74,7 @@ def attributes_of(
         attributes["geometry_note"] = note
         attributes["gaps_after_mm"] = [gap.after_mm for gap in stack.placement.gaps]
         attributes["gap_planes"] = [gap.planes for gap in stack.placement.gaps]
+    attributes["contrast_note"] = describe_varying(stack)
     return {name: value for name, value in attributes.items() if value not in (None, [])}
 
 
@@ -88,14 +89,16 @@ def series_attributes(series: SeriesRow) -> dict[str, str | int | None]:
     }
 
 
-def warn_of_gaps(stack: Stack, *, stacklevel: int) -> None:
-    """Warn where planes lie at unequal distances."""
-    note = None if stack.placement is None else describe_gaps(stack.placement)
-    if note is None or stack.placement is None:
-        return
-    gaps = tuple((gap.after_mm, gap.planes) for gap in stack.placement.gaps)
-    warning = GeometryWarning(stack.SeriesInstanceUID, note, gaps)
-    warnings.warn(warning, stacklevel=stacklevel + 1)
+def warn_of_stack(stack: Stack, *, stacklevel: int, of_gaps: bool = True) -> None:
+    """Warn where planes lie at unequal distances, and where they are not alike."""
+    uid, placement = stack.SeriesInstanceUID, stack.placement
+    varying = describe_varying(stack)
+    if varying is not None:
+        warnings.warn(ContrastWarning(uid, varying, stack.varying), stacklevel=stacklevel + 1)
+    note = None if placement is None or not of_gaps else describe_gaps(placement)
+    if note is not None and placement is not None:
+        gaps = tuple((gap.after_mm, gap.planes) for gap in placement.gaps)
+        warnings.warn(GeometryWarning(uid, note, gaps), stacklevel=stacklevel + 1)
 
 
 def _per_frame(stack: Stack) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import weakref
@@ -16,17 +15,17 @@ from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.config import Settings, open_settings
-from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import FileChanged, OtherObject, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
-from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
-from noctis_lab.volumes.cache import open_handle
-from noctis_lab.volumes.conversion import plan_conversion
-from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.cache import Handle, open_handle
+from noctis_lab.volumes.conversion import ValueOptions
+from noctis_lab.volumes.kinds import open_object
 from noctis_lab.volumes.plan import Duplicates
-from noctis_lab.volumes.reading import Window, read_all, read_windows
-from noctis_lab.volumes.series_plan import find_stack
-from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.series_plan import find_stack, reference_of
+from noctis_lab.volumes.stack_voxels import open_stack
+from noctis_lab.volumes.voxels import Voxels
 
 __all__ = ["LazyPixels", "NoctisBackend", "Source", "open_lazily"]
 
@@ -53,17 +52,7 @@ class _Connection:
         self.handle = open_handle(source.settings)
         self._close = weakref.finalize(self, self.handle.release)
         self._close.atexit = False
-        self.series, self.stack = find_stack(
-            self.handle, source.reference, source.stack, duplicates=source.duplicates
-        )
-        require_decoders(self.stack)
-        self.conversion = plan_conversion(
-            self.handle,
-            self.stack,
-            dtype=source.dtype,
-            stored=source.stored,
-            mask_padding=source.mask_padding,
-        )
+        self.voxels = _open_voxels(self.handle, source)
 
     @property
     def is_usable(self) -> bool:
@@ -76,7 +65,7 @@ class _Connection:
 
 
 class LazyPixels(BackendArray):
-    """The values of one stack, read on demand; pickles as its `Source` alone.
+    """The values of one array, read on demand; pickles as its `Source` alone.
 
     Parameters
     ----------
@@ -89,9 +78,9 @@ class LazyPixels(BackendArray):
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
         connection = self.connect()
-        self.shape = connection.stack.shape
-        self.dtype = connection.conversion.dtype
-        self._digest = _digest(connection.stack)
+        self.shape = connection.voxels.shape
+        self.dtype = connection.voxels.dtype
+        self._digest = connection.voxels.digest
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -117,7 +106,7 @@ class LazyPixels(BackendArray):
         with self._lock:
             if self._connection is None or not self._connection.is_usable:
                 connection = _Connection(self._source)
-                if hasattr(self, "_digest") and _digest(connection.stack) != self._digest:
+                if hasattr(self, "_digest") and connection.voxels.digest != self._digest:
                     uid = self._source.reference
                     raise SeriesChanged(
                         f"series {uid} has other frames than when it was opened; open it again",
@@ -152,28 +141,8 @@ class LazyPixels(BackendArray):
             return self._read_through(self.connect(), key)
 
     def _read_through(self, connection: _Connection, key: tuple[Any, ...]) -> NDArray[Any]:
-        stack, conversion = connection.stack, connection.conversion
         picked = [np.arange(size)[one] for one, size in zip(key, self.shape, strict=True)]
-        kept = [np.atleast_1d(indices) for indices in picked]
-        outer = len(stack.outer_shape)
-        if all(
-            len(indices) == size and np.array_equal(indices, np.arange(size))
-            for indices, size in zip(kept, self.shape, strict=True)
-        ):
-            result = np.empty(self.shape, self.dtype)
-            read_all(connection.handle, stack, conversion, result)
-        else:
-            numbers = np.ravel_multi_index(np.ix_(*kept[:outer]), stack.outer_shape).ravel()
-            planes = read_windows(
-                connection.handle,
-                stack,
-                conversion,
-                numbers.tolist(),
-                Window(rows=kept[outer], columns=kept[outer + 1]),
-            )
-            if stack.is_color:
-                planes = planes[..., kept[outer + 2]]
-            result = planes.reshape([len(indices) for indices in kept])
+        result = connection.voxels.read([np.atleast_1d(indices) for indices in picked])
         # An int takes its dim away.
         return result[tuple(0 if indices.ndim == 0 else slice(None) for indices in picked)]
 
@@ -186,6 +155,7 @@ class NoctisBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         "root",
+        "StudyInstanceUID",
         "stack",
         "duplicates",
         "dtype",
@@ -199,6 +169,7 @@ class NoctisBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         root: str | os.PathLike[str] | None = None,
+        StudyInstanceUID: str | None = None,
         settings: Settings | None = None,
         **options: Any,
     ) -> xr.Dataset:
@@ -212,6 +183,8 @@ class NoctisBackend(BackendEntrypoint):
             Coordinates that are not wanted.
         root
             The archive's folder; None takes NOCTIS_ROOT, or ``~/noctis``.
+        StudyInstanceUID
+            The study that holds it: needed where several hold one of that UID.
         settings
             Instead of `root`, the settings of a process that has built its own.
         **options
@@ -219,20 +192,23 @@ class NoctisBackend(BackendEntrypoint):
 
         Raises
         ------
-        SeriesNotFound, CannotStack, FileChanged
+        SeriesNotFound, NotUnique, CannotStack, FileChanged
             As `noctis_lab.volumes.load.load`.
         """
         if settings is None:
             settings = open_settings({"root": root})
-        source = Source(settings=settings, reference=str(filename_or_obj), **options)
+        uid = str(filename_or_obj)
         try:
-            pixels = LazyPixels(source)
+            with open_handle(settings) as handle:
+                reference = reference_of(handle, uid, StudyInstanceUID=StudyInstanceUID)
+                source = Source(settings=settings, reference=reference, **options)
+                pixels = LazyPixels(source)
         except SeriesNotFound as error:
             raise SeriesNotFound(
                 f"{error}, {settings.root}: another one is named by root=",
                 SeriesInstanceUID=error.SeriesInstanceUID,
             ) from None
-        dataset = _to_dataset(pixels, stored=source.stored)
+        dataset = _to_dataset(pixels)
         dataset.set_close(pixels.close)
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables
         return dataset.drop_vars(dropped or [], errors="ignore")
@@ -244,7 +220,7 @@ class NoctisBackend(BackendEntrypoint):
 
 def open_lazily(
     settings: Settings,
-    reference: str,
+    series: str | SeriesRow,
     *,
     chunks: Mapping[str, int] | Literal["auto"] | None = None,
     **options: Any,
@@ -253,9 +229,14 @@ def open_lazily(
 
     Parameters
     ----------
+    series
+        Its row, or its SeriesInstanceUID.
     chunks
         As `xarray.open_dataset`: None reads without dask.
     """
+    reference = series if isinstance(series, str) else series.reference
+    if not isinstance(series, str) and reference == series.SeriesInstanceUID:
+        options["StudyInstanceUID"] = series.StudyInstanceUID  # as exact as the row is
     dataset = xr.open_dataset(
         reference, engine=NoctisBackend, chunks=chunks, settings=settings, **options
     )
@@ -264,22 +245,27 @@ def open_lazily(
     return array if name != _UNNAMED else array.rename(None)
 
 
-def _to_dataset(pixels: LazyPixels, *, stored: bool) -> xr.Dataset:
-    connection = pixels.connect()
-    series, stack, conversion = connection.series, connection.stack, connection.conversion
-    warn_of_gaps(stack, stacklevel=3)
-    attributes = attributes_of(series, stack, conversion, stored=stored)
-    variable = xr.Variable(stack.dims, indexing.LazilyIndexedArray(pixels), attributes)
-    name = series.Modality or _UNNAMED
-    dataset = xr.Dataset({name: variable}, coordinates_of(stack), attributes)
-    dataset.encoding["source"] = series.reference
+def _to_dataset(pixels: LazyPixels) -> xr.Dataset:
+    voxels = pixels.connect().voxels
+    voxels.warn(stacklevel=3)
+    attributes = dict(voxels.attributes)
+    variable = xr.Variable(voxels.dims, indexing.LazilyIndexedArray(pixels), attributes)
+    name = voxels.series.Modality or _UNNAMED
+    dataset = xr.Dataset({name: variable}, dict(voxels.coordinates), attributes)
+    dataset.encoding["source"] = voxels.series.reference
     return dataset
 
 
-def _digest(stack: Stack) -> bytes:
-    """Return what is another one when a frame comes, goes or moves."""
-    digest = hashlib.sha256(repr((stack.dims, stack.shape)).encode())
-    for frame in stack.frames:
-        digest.update(frame.row.sha256)
-        digest.update(repr((frame.index, frame.facts.tile)).encode())
-    return digest.digest()[:16]
+def _open_voxels(handle: Handle, source: Source) -> Voxels:
+    options: ValueOptions = {
+        "dtype": source.dtype,
+        "stored": source.stored,
+        "mask_padding": source.mask_padding,
+    }
+    try:
+        series, stack = find_stack(
+            handle, source.reference, source.stack, duplicates=source.duplicates
+        )
+    except OtherObject:
+        return open_object(handle, source.reference, stack=source.stack, **options)
+    return open_stack(handle, series, stack, **options)

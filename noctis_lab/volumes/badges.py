@@ -67,6 +67,8 @@ def _exceptions(row: SeriesRow) -> Iterator[Badge]:
         yield Badge(kind="warn", icon="gap", text=text, sentence=note or _GAPS)
     if facts.is_volume and facts.is_regular is False and not facts.gap_count:
         yield Badge(kind="warn", icon="gap", text="Uneven steps", sentence=note or _UNEVEN)
+    if facts.varies_along_z:
+        yield Badge(kind="warn", icon="layers", text="Planes differ", sentence=note or _VARYING)
     yield from _makeup(row)
 
 
@@ -92,6 +94,7 @@ _REGULAR = "Every plane lies at its place: one regular volume."
 _TILTED = "The planes are sheared against their normal; the affine keeps the tilt."
 _DUPLICATES = "Several images lie at one position; none is left out."
 _UNEVEN = "Distances between neighbouring planes differ; the volume keeps each plane's true place."
+_VARYING = "Something that is stated of the planes changes from one to another."
 _STACKS = "The series holds several stacks; each opens as a volume of its own."
 _REPEATED = "Each place was imaged several times; the volume has a dim for it."
 _EXTRA = {

@@ -54,6 +54,7 @@ class Conversion:
     palettes: dict[bytes, Palette]
     paddings: dict[bytes, tuple[float, float]]
     pet_units: str | None = None  # of the rescaled values, as a PET states them
+    shared: Rescale | None = None  # of all frames, where nothing else makes their values
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the values of a frame, or of a part of it.
@@ -73,15 +74,32 @@ class Conversion:
             return
         padding = self.paddings.get(key)
         mask = None if padding is None else padding_mask(stored, padding)
-        rescale = self.rescales[number]
         if key in self.luts:
             out[...] = self.luts[key].apply(stored)
-        elif not rescale.is_identity:
-            apply_rescale(stored, rescale, out)
-        elif out.ctypes.data != stored.ctypes.data or out.dtype != stored.dtype:
-            out[...] = stored
+        else:
+            _rescale(stored, self.rescales[number], out)
         if mask is not None:
             out[mask] = np.nan
+
+    def write_all(
+        self,
+        frames: Sequence[Frame],
+        numbers: Sequence[int],
+        stored: NDArray[Any],
+        out: NDArray[Any],
+    ) -> None:
+        """Write the values of several frames, or of the same part of each; as `write`.
+
+        Parameters
+        ----------
+        stored, out
+            Shape (frames, rows, columns), both C-contiguous.
+        """
+        if self.shared is None:
+            for place, (frame, number) in enumerate(zip(frames, numbers, strict=True)):
+                self.write(frame, number, stored[place], out[place])
+        else:
+            _rescale(stored, self.shared, out)
 
     def _to_rgb(self, frame: Frame, stored: NDArray[Any]) -> NDArray[np.uint8]:
         palette = self.palettes.get(frame.row.sha256)
@@ -91,6 +109,13 @@ class Conversion:
         return to_rgb(
             stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
         )
+
+
+def _rescale(stored: NDArray[Any], rescale: Rescale, out: NDArray[Any]) -> None:
+    if not rescale.is_identity:
+        apply_rescale(stored, rescale, out)
+    elif out.ctypes.data != stored.ctypes.data or out.dtype != stored.dtype:
+        out[...] = stored
 
 
 def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions]) -> Conversion:
@@ -129,7 +154,14 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         palettes=palettes,
         paddings=paddings,
         pet_units=find_pet_units(handle, rows[0]),
+        shared=_shared(rescales) if not (luts or palettes or paddings or stack.is_color) else None,
     )
+
+
+def _shared(rescales: Sequence[Rescale]) -> Rescale | None:
+    first = rescales[0]
+    alike = all((one.slope, one.intercept) == (first.slope, first.intercept) for one in rescales)
+    return first if alike else None
 
 
 def _find_paddings(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, tuple[float, float]]:

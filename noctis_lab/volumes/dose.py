@@ -2,41 +2,108 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.dose_grid import DoseGrid, parse_dose_grid
 from noctis_lab.dicom.geometry import PlaneGeometry, plane_normal
-from noctis_lab.dicom.rescale import IDENTITY, apply_rescale
+from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale
 from noctis_lab.errors import DuplicatePositions, NoPixels, UnsupportedSeries
-from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import series_attributes
 from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.instance_frames import each_frame, require_size
 from noctis_lab.volumes.lattice import Lattice, plan_lattice
 from noctis_lab.volumes.planes import instance_file, read_instance_header
+from noctis_lab.volumes.reading import Window
+from noctis_lab.volumes.summary import describe_gaps
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["load_dose"]
+__all__ = ["Dose", "open_dose"]
 
 
-def load_dose(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dose:
+    """One RTDOSE instance, as `voxels.Voxels` are."""
+
+    handle: Handle
+    series: SeriesRow
+    row: InstanceRow
+    grid: DoseGrid
+    lattice: Lattice
+    rescale: Rescale
+    dtype: np.dtype[Any]
+    attributes: Mapping[str, Any]
+    dims: tuple[str, ...] = AXES
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of z, y and x."""
+        return self.lattice.shape
+
+    @property
+    def coordinates(self) -> Mapping[Hashable, Any]:
+        """Coordinates, as (dims, values[, attrs])."""
+        return self.lattice.coordinates(self.grid.FrameOfReferenceUID)
+
+    @property
+    def digest(self) -> bytes:
+        """What is another one where the instance is."""
+        return self.row.sha256[:16]
+
+    def read(self, kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
+        """Read a part: frames of the planes that are asked for, and no others.
+
+        Raises
+        ------
+        UnsupportedSeries
+            The part is beyond 4 GiB.
+        CompressedPixels, DecodeError, FileChanged
+            As `instance_frames.each_frame`.
+        """
+        planes, window = kept[0], Window(rows=kept[1], columns=kept[2])
+        shape = tuple(len(indices) for indices in kept)
+        require_size(self.row, shape, self.dtype)
+        values = np.empty(shape, self.dtype)
+        if not values.size:
+            return values
+        wanted: dict[int, list[int]] = {}
+        frame_at = {place: frame for frame, place in enumerate(self.lattice.places)}
+        for at, plane in enumerate(planes.tolist()):
+            wanted.setdefault(frame_at[plane], []).append(at)
+
+        def place(frame: int, stored: NDArray[Any]) -> None:
+            part = window.cut(stored, 0)
+            for at in wanted[frame]:
+                if self.rescale is IDENTITY:
+                    values[at] = part
+                else:
+                    apply_rescale(part, self.rescale, values[at])
+
+        each_frame(self.handle, self.row, wanted, place)
+        return values
+
+    def warn(self, *, stacklevel: int) -> None:
+        """Warn where planes lie at unequal distances."""
+        self.lattice.warn_if_uneven(self.row.SeriesInstanceUID, stacklevel=stacklevel + 1)
+
+
+def open_dose(
     handle: Handle,
     series: SeriesRow,
     row: InstanceRow,
     *,
     dtype: DTypeLike | None = None,
     stored: bool = False,
-) -> xr.DataArray:
-    """Load one RTDOSE instance.
+) -> Dose:
+    """Open one RTDOSE instance: its header is read, its pixels are not.
 
     Parameters
     ----------
@@ -52,16 +119,11 @@ def load_dose(
 
     Returns
     -------
-    DataArray, dims (z, y, x)
+    Dose, dims (z, y, x)
         Dose in `attrs["units"]` (Gy, or relative), ascending along the normal of the planes; z is
         where GridFrameOffsetVector puts each plane, uneven or not. attrs has DoseUnits, DoseType,
         DoseSummationType, DoseGridScaling, and what it refers to: ReferencedPlanUIDs,
         ReferencedStructureSetUIDs.
-
-    Warns
-    -----
-    GeometryWarning
-        Planes lie at unequal distances: they keep their true z.
 
     Raises
     ------
@@ -69,8 +131,8 @@ def load_dose(
         A DVH without a grid; where the planes lie, or what their values mean, is not stated.
     DuplicatePositions
         Two planes lie at one place.
-    CompressedPixels, DecodeError, FileChanged
-        As `instance_frames.each_frame`.
+    FileChanged
+        As `planes.read_instance_header`.
 
     References
     ----------
@@ -91,25 +153,18 @@ def load_dose(
             SOPInstanceUIDs=(row.SOPInstanceUID,),
         )
     lattice = _lattice(row, grid)
-    uneven = lattice.warn_if_uneven(row.SeriesInstanceUID, stacklevel=3)
-    values = np.empty(lattice.shape, _result_dtype(row, dtype, stored=stored))
     rescale = IDENTITY if stored or grid.rescale is None else grid.rescale
-
-    def place(frame: int, plane: NDArray[Any]) -> None:
-        out = values[lattice.places[frame]]
-        if stored:
-            out[...] = plane
-        else:
-            apply_rescale(plane, rescale, out)
-
-    each_frame(handle, row, range(row.pixels.frames), place)
-    return xr.DataArray(
-        values,
-        dims=AXES,
-        coords=dict(lattice.coordinates(grid.FrameOfReferenceUID)),
-        name=series.Modality,
-        attrs=_attributes(
-            series, grid, units="stored" if stored else rescale.units, note=grid.note or uneven
+    note = grid.note or describe_gaps(lattice.placement)
+    return Dose(
+        handle=handle,
+        series=series,
+        row=row,
+        grid=grid,
+        lattice=lattice,
+        rescale=rescale,
+        dtype=_result_dtype(row, dtype, stored=stored),
+        attributes=_attributes(
+            series, grid, units="stored" if stored else rescale.units, note=note
         ),
     )
 
@@ -121,7 +176,6 @@ def _lattice(row: InstanceRow, grid: DoseGrid) -> Lattice:
     assert grid.plane.orientation is not None
     if pixels.samples_per_pixel != 1:
         raise UnsupportedSeries(row.SeriesInstanceUID, "a dose grid has one sample per pixel")
-    require_size(row, (pixels.frames, pixels.rows, pixels.columns), np.dtype(np.float64))
     normal = plane_normal(grid.plane.orientation)
     planes = [_moved(grid.plane, normal, offset_mm) for offset_mm in grid.offsets_mm]
     lattice = plan_lattice(

@@ -10,6 +10,7 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from noctis_lab.volumes.contrasts import part_by_contrast
 from noctis_lab.volumes.frames import Frame, Orientation, number_key
 from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s, is_one_clock
 from noctis_lab.volumes.spread import Spread, spread_frames
@@ -51,6 +52,9 @@ def explain_spread(spread: Spread, orientation: Orientation) -> list[Explained] 
 
 
 def _explain(spread: Spread, orientation: Orientation, depth: int) -> list[Explained] | None:
+    contrasts = part_by_contrast(spread)
+    if contrasts is not None and depth > 0:
+        return _explain_contrasts(contrasts, orientation, depth)
     if spread.is_single:
         return [Explained(spread=spread)]
     varying = [key for key in (*PARTS, *DIMS) if _varies(spread, key)]
@@ -69,6 +73,19 @@ def _explain(spread: Spread, orientation: Orientation, depth: int) -> list[Expla
     if found is None:
         last = [key for key in LAST_RESORT if _varies(spread, key)]
         found = _part_by(spread, orientation, last, depth)
+    return found
+
+
+def _explain_contrasts(
+    parts: Sequence[tuple[dict[str, str], Sequence[Frame]]], orientation: Orientation, depth: int
+) -> list[Explained] | None:
+    """Explain parts that may not be one array; None where one of them cannot be."""
+    found: list[Explained] = []
+    for words, frames in parts:
+        explained = _explain(spread_frames(frames, orientation), orientation, depth - 1)
+        if explained is None:
+            return None
+        found += [replace(one, words=words | one.words) for one in explained]
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.frame_facts import FrameFacts
 from noctis_lab.dicom.frames import PixelLayout
-from noctis_lab.dicom.geometry import PlaneGeometry, is_orthonormal
+from noctis_lab.dicom.geometry import FARTHEST_MM, PlaneGeometry, is_orthonormal
 
 __all__ = [
     "Frame",
@@ -24,9 +24,6 @@ __all__ = [
 
 type Vector = tuple[float, float, float]
 type Orientation = tuple[float, float, float, float, float, float]
-
-#: A kilometre: what lies farther (or is NaN) is no place in a patient's room.
-_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +112,14 @@ def has_place(plane: PlaneGeometry) -> bool:
         is_position(position_mm)
         and spacing_mm is not None
         and orientation is not None
-        and all(0 < value < _FARTHEST_MM for value in spacing_mm)
+        and all(0 < value < FARTHEST_MM for value in spacing_mm)
         and is_orthonormal(orientation)
     )
 
 
 def is_position(position_mm: Vector | None) -> bool:
     """Return whether a position is one in a patient's room."""
-    return position_mm is not None and all(abs(value) < _FARTHEST_MM for value in position_mm)
+    return position_mm is not None and all(abs(value) < FARTHEST_MM for value in position_mm)
 
 
 def number_key_of_row(row: InstanceRow) -> tuple[bool, int, str]:

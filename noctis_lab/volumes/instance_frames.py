@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, wait
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
+from noctis_lab.dicom.codecs import can_decode, iter_frames, native_dtype, read_frame
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.stored import frame_shape
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, UnsupportedSeries
 from noctis_lab.volumes.planes import (
@@ -23,8 +26,10 @@ from noctis_lab.volumes.planes import (
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["LARGEST_ARRAY_BYTES", "each_frame", "require_size"]
+__all__ = ["LARGEST_ARRAY_BYTES", "each_frame", "find_inflated", "is_one_stream", "require_size"]
 
+#: Of the cache: what the frames of one instance may take that are inflated together.
+_SHARE = 4
 #: Of an array that a few bytes of a file can ask for: segments or planes that hold no frame.
 LARGEST_ARRAY_BYTES = 4 * 1024**3
 
@@ -84,6 +89,10 @@ def each_frame(handle: Handle, row: InstanceRow, frames: Iterable[int], place: P
                 read_plane_into(descriptor, layout, stored, frame=frame)
                 place(frame, stored)
             return
+        if is_one_stream(layout):
+            for frame, decoded in iter_frames(path, layout, row.transfer_syntax_uid, frames):
+                place(frame, decoded)
+            return
 
         def decode(frame: int) -> None:
             place(frame, read_frame(path, layout, row.transfer_syntax_uid, frame))
@@ -98,3 +107,48 @@ def each_frame(handle: Handle, row: InstanceRow, frames: Iterable[int], place: P
             for task in tasks:
                 task.cancel()
             wait(tasks)  # none may write into an array that is given up
+
+
+def is_one_stream(layout: PixelLayout) -> bool:
+    """Return whether frames lie in a deflated data set: each is reached through those before it."""
+    return layout.deflated and layout.frames > 1
+
+
+def find_inflated(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
+    """Return a frame's stored values from the handle's cache, or inflate some frames into it.
+
+    Parameters
+    ----------
+    row
+        Of an instance for which `is_one_stream` holds.
+    frame
+        Counted from 0. With it come those around it: as many as a quarter of the cache holds, so
+        that whoever asks for one after the other, either way, does not inflate all before each.
+
+    Returns
+    -------
+    ndarray
+        As `codecs.read_frame`; not to be written to.
+
+    Raises
+    ------
+    FileChanged, NoPixels, DecodeError
+        As `planes.read_plane`.
+    """
+    key = ("stored", row.sha256, frame)
+    wanted: NDArray[Any] | None = handle.frames.find(key)
+    if wanted is not None:
+        return wanted
+    path = instance_file(handle.storage, row)
+    with open_plane(path, row) as (_, layout):
+        size = math.prod(frame_shape(layout)) * native_dtype(layout).itemsize
+        at_once = max(1, handle.frames.limit_bytes // _SHARE // max(1, size))
+        first = frame // at_once * at_once
+        some = {frame, *range(first, min(first + at_once, layout.frames))}
+        for index, stored in iter_frames(path, layout, row.transfer_syntax_uid, some):
+            stored.flags.writeable = False
+            handle.frames.put(("stored", row.sha256, index), stored, stored.nbytes)
+            if index == frame:
+                wanted = stored
+    assert wanted is not None
+    return wanted

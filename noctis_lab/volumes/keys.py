@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from noctis_lab.dicom.frame_facts import FrameFacts
 from noctis_lab.volumes.frames import Frame
 
-__all__ = ["DIMS", "LAST_RESORT", "PARTS", "Key", "acquired_s", "is_one_clock"]
+__all__ = [
+    "CONTRASTS",
+    "DIMS",
+    "LAST_RESORT",
+    "PARTS",
+    "REMARKS",
+    "Key",
+    "acquired_s",
+    "is_number",
+    "is_one_clock",
+]
 
 type Value = Hashable
 
@@ -69,6 +79,19 @@ def _image_type(facts: FrameFacts) -> Value:
     return facts.image_type
 
 
+def _flavour(facts: FrameFacts) -> Value:
+    """Return what ImageType says of the contrast: its values from the third (PS3.3 C.8.16.1.3)."""
+    return facts.image_type[2:]
+
+
+def _origin(facts: FrameFacts) -> Value:
+    return facts.image_type[:2]
+
+
+def _type_words(value: Value) -> str:
+    return "\\".join(value) if isinstance(value, tuple) and value else "no ImageType"
+
+
 def _vector(keyword: str) -> Callable[[Frame], Value]:
     return lambda frame: dict(frame.facts.vectors).get(keyword)
 
@@ -80,13 +103,16 @@ PARTS = (
         "image type",
         None,
         _of(_image_type),
-        lambda v: "\\".join(v) if isinstance(v, tuple) and v else "no ImageType",
+        _type_words,
     ),
     Key("energy window", None, _vector("EnergyWindowVector"), _with("energy window")),
     Key("detector", None, _vector("DetectorVector"), _with("detector")),
     Key("interval", None, _vector("RRIntervalVector"), _with("R-R interval")),
     Key("inversion", None, _of(lambda f: _number(f.inversion_ms)), _with("inversion", " ms")),
     Key("flip angle", None, _of(lambda f: _number(f.flip_deg)), _with("flip angle", "°")),
+    Key("kernel", None, _of(lambda f: f.kernel), _with("kernel")),
+    Key("tube voltage", None, _of(lambda f: _number(f.tube_kv)), _with("tube voltage", " kV")),
+    Key("ASL technique", None, _of(lambda f: f.asl_technique), _with("ASL technique")),
 )
 
 #: What may be a dim, the more telling first.
@@ -107,6 +133,25 @@ DIMS = (
 LAST_RESORT = (
     Key("acquisition", None, _of(lambda facts: facts.acquisition_number), _with("acquisition")),
 )
+
+_FLAVOUR = Key("image type", None, _of(_flavour), _type_words)
+_NUMBERS = frozenset(("inversion", "flip angle", "tube voltage", "b-value", "echo"))
+
+#: What planes of one volume must share, be they at one place or at several.
+CONTRASTS = (
+    *(_FLAVOUR if key.name == "image type" else key for key in PARTS),
+    *(key for key in DIMS if key.name in ("b-value", "echo", "ASL context")),
+)
+#: What planes of one volume may differ in, if it is said.
+REMARKS = (
+    Key("ImageType values 1 and 2", None, _of(_origin), _type_words),
+    *(key for key in DIMS if key.name in ("phase", "part of the beat", "time point")),
+)
+
+
+def is_number(key: Key) -> bool:
+    """Return whether a contrast is a number, of which each plane may have its own."""
+    return key.name in _NUMBERS
 
 
 def acquired_s(frame: Frame) -> float | None:

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import xarray as xr
 from numpy.typing import DTypeLike
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.object_kinds import DOSE, SEGMENTATIONS
 from noctis_lab.errors import SeriesNotFound, SeveralStacks, UnsupportedSeries
-from noctis_lab.volumes.dose import load_dose
+from noctis_lab.volumes.dose import open_dose
 from noctis_lab.volumes.frames import number_key_of_row
 from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
 from noctis_lab.volumes.segments import Segments, open_segments
+from noctis_lab.volumes.series_plan import reference_of
+from noctis_lab.volumes.voxels import Voxels
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["load_object", "open_segmentation"]
+__all__ = ["open_object", "open_segmentation"]
 
 _NAMED = 5
 
 
-def load_object(
+def open_object(
     handle: Handle,
     reference: str,
     *,
@@ -32,8 +33,8 @@ def load_object(
     dtype: DTypeLike | None = None,
     stored: bool = False,
     mask_padding: bool = False,
-) -> xr.DataArray:
-    """Load a dose grid, or all segments of a segmentation.
+) -> Voxels:
+    """Open a dose grid, or all segments of a segmentation.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def load_object(
     stack
         Which instance, by InstanceNumber from 0; needed where there are several.
     dtype, stored
-        As `dose.load_dose` and `segments.Segments.load`.
+        As `dose.open_dose` and `segments.Segments.load`.
     mask_padding
         Refused: these objects have no padding.
 
@@ -73,40 +74,42 @@ def load_object(
         )
     row = rows[index]
     if row.SOPClassUID == DOSE:
-        return load_dose(handle, series, row, dtype=dtype, stored=stored)
-    return open_segments(handle, series, row).load(dtype=dtype, stored=stored)
+        return open_dose(handle, series, row, dtype=dtype, stored=stored)
+    return open_segments(handle, series, row).open(dtype=dtype, stored=stored)
 
 
 def open_segmentation(
-    handle: Handle, reference: str, *, SOPInstanceUID: str | None = None
+    handle: Handle, series: str | SeriesRow, *, SOPInstanceUID: str | None = None
 ) -> Segments:
     """Open a segmentation of a series.
 
     Parameters
     ----------
+    series
+        Its row, or its SeriesInstanceUID.
     SOPInstanceUID
         Which one, where the series holds several.
 
     Raises
     ------
-    SeriesNotFound
-        No such series here.
+    SeriesNotFound, NotUnique
+        As `series_plan.reference_of`.
     UnsupportedSeries
         It holds none, not that one, or several and none is named; or as
         `segmentation.parse_segmentation` says.
     NoPixels, FileChanged
         As `segments.open_segments`.
     """
-    series, rows = _find(handle, reference, SEGMENTATIONS)
-    wanted = [row for row in rows if SOPInstanceUID in (None, row.SOPInstanceUID)]
+    row, rows = _find(handle, reference_of(handle, series), SEGMENTATIONS)
+    wanted = [one for one in rows if SOPInstanceUID in (None, one.SOPInstanceUID)]
     if len(wanted) != 1:
         several = f"{len(wanted)} segmentations; name one by SOPInstanceUID: {_listed(rows)}"
         raise UnsupportedSeries(
-            series.SeriesInstanceUID,
+            row.SeriesInstanceUID,
             f"it holds {several if wanted else 'no such segmentation (SEG)'}",
-            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
+            SOPInstanceUIDs=tuple(one.SOPInstanceUID for one in rows),
         )
-    return open_segments(handle, series, wanted[0])
+    return open_segments(handle, row, wanted[0])
 
 
 def _find(

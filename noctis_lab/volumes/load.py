@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import xarray as xr
 
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
-from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_gaps
+from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.conversion import ValueOptions, plan_conversion
-from noctis_lab.volumes.kinds import load_object
+from noctis_lab.volumes.kinds import open_object
 from noctis_lab.volumes.loadable import require_decoders
 from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Progress, read_all
-from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.regularize import RegularizeOptions
+from noctis_lab.volumes.regularize import regularize as regularized
+from noctis_lab.volumes.series_plan import find_stack, reference_of
+from noctis_lab.volumes.voxels import load_voxels
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -25,10 +29,11 @@ __all__ = ["load"]
 
 def load(
     handle: Handle,
-    reference: str,
+    series: str | SeriesRow,
     *,
     stack: int | None = None,
     duplicates: Duplicates | None = None,
+    regularize: bool | RegularizeOptions = False,
     progress: Progress | None = None,
     **options: Unpack[ValueOptions],
 ) -> xr.DataArray:
@@ -38,13 +43,17 @@ def load(
     ----------
     handle
         The open archive.
-    reference
-        Of the series: its SeriesInstanceUID, or `SeriesRow.reference`.
+    series
+        Its row, or its SeriesInstanceUID.
     stack
         Which of the stacks that its frames make, from 0; needed where there are several.
     duplicates
         Of frames at one position that nothing tells apart take the ``"first"`` or the ``"last"``,
         by InstanceNumber; by default they are refused.
+    regularize
+        Put an irregular stack on evenly spaced planes, as `regularize.regularize` does; its
+        options (``{"gaps": "interpolate"}``, ``{"fill": -1024}`` …) instead of True. A regular one
+        stays as it is.
     progress
         Called in this thread as ``progress(planes done, planes in all)``.
     **options
@@ -59,18 +68,21 @@ def load(
         Values (HU for a CT), or RGB of 8 bits; coordinates in mm, and per plane SOPInstanceUID,
         InstanceNumber, slope and intercept. Geometry is asked by `.dicom`. Frames without a place
         in the patient: dims (frame, y, x[, channel]), or time where a cine states its times.
-        A dose grid gives doses (`dose.load_dose`), a segmentation a mask of each segment
+        A dose grid gives doses (`dose.open_dose`), a segmentation a mask of each segment
         (`segments.Segments.load`).
 
     Warns
     -----
     GeometryWarning
-        Planes are missing, or lie at unequal distances: they keep their true z.
+        Planes are missing, or lie at unequal distances: they keep their true z; not where
+        `regularize` is asked.
+    ContrastWarning
+        Planes are not alike in something that is stated of them, and no contrast of its own.
 
     Raises
     ------
-    SeriesNotFound
-        No such series here.
+    SeriesNotFound, NotUnique
+        No such series here; several studies hold one of that SeriesInstanceUID: pass a row.
     SeveralStacks
         The series makes several arrays and `stack` names none; the message lists them.
     CannotStack
@@ -82,6 +94,8 @@ def load(
     UnsupportedSeries
         Also where `dtype` does not hold every value, and, but with `stored`, where a plane's
         Modality LUT cannot be followed.
+    CannotResample
+        As `regularize.regularize`, where it is asked.
 
     Notes
     -----
@@ -95,19 +109,39 @@ def load(
     ----------
     :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
     """
+    reference = reference_of(handle, series)
+    volume = _load(
+        handle, reference, stack, duplicates, progress, is_warned=regularize is False, **options
+    )
+    if regularize is False:
+        return volume
+    return regularized(volume, **({} if regularize is True else regularize))
+
+
+def _load(
+    handle: Handle,
+    reference: str,
+    stack: int | None,
+    duplicates: Duplicates | None,
+    progress: Progress | None,
+    *,
+    is_warned: bool,
+    **options: Unpack[ValueOptions],
+) -> xr.DataArray:
+    """Load a series as it is; see `load`."""
     try:
-        series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
+        row, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
     except OtherObject:
-        return load_object(handle, reference, stack=stack, **options)
+        return load_voxels(open_object(handle, reference, stack=stack, **options))
     require_decoders(chosen)
     conversion = plan_conversion(handle, chosen, **options)
     result = np.empty(chosen.shape, conversion.dtype)
     read_all(handle, chosen, conversion, result, progress)
-    warn_of_gaps(chosen, stacklevel=2)
+    warn_of_stack(chosen, stacklevel=3, of_gaps=is_warned)
     return xr.DataArray(
         result,
         dims=chosen.dims,
         coords=coordinates_of(chosen),
-        name=series.Modality,
-        attrs=attributes_of(series, chosen, conversion, stored=options.get("stored", False)),
+        name=row.Modality,
+        attrs=attributes_of(row, chosen, conversion, stored=options.get("stored", False)),
     )

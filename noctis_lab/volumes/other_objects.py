@@ -50,7 +50,7 @@ def require_images(rows: Sequence[InstanceRow]) -> list[InstanceRow]:
         what = "a dose grid" if voxels[0].SOPClassUID == DOSE else "a segmentation"
         raise OtherObject(
             uid,
-            f"it is {what}, no stack of images: load() gives its voxels; it is not opened lazily",
+            f"it is {what}, no stack of images: load() gives its voxels",
             SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in voxels),
         )
     named = dict.fromkeys(kind for kind in kinds.values() if kind is not None)

@@ -8,14 +8,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.overlays import Overlay, read_overlays
 from noctis_lab.errors import FileChanged, InvalidDicom
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import coordinates_of, series_attributes
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.planes import instance_file, open_plane
-from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.series_plan import find_stack, reference_of
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["load_overlays"]
 
 
-def load_overlays(handle: Handle, reference: str, *, stack: int | None = None) -> xr.Dataset:
+def load_overlays(
+    handle: Handle, series: str | SeriesRow, *, stack: int | None = None
+) -> xr.Dataset:
     """Load what lies over a series' images: planes of one bit, stored apart or in unused bits.
 
     Parameters
     ----------
     handle
         The open archive.
-    reference
-        Of the series: its SeriesInstanceUID, or `SeriesRow.reference`.
+    series
+        Its row, or its SeriesInstanceUID.
     stack
         Which of several stacks, from 0.
 
@@ -46,7 +48,7 @@ def load_overlays(handle: Handle, reference: str, *, stack: int | None = None) -
 
     Raises
     ------
-    SeriesNotFound, CannotStack
+    SeriesNotFound, NotUnique, CannotStack
         As `load.load`.
     CannotInterpret
         An overlay cannot be followed.
@@ -57,7 +59,7 @@ def load_overlays(handle: Handle, reference: str, *, stack: int | None = None) -
     ----------
     :dcm:`PS3.3 C.9.2 <part03/sect_C.9.2.html>`
     """
-    series, chosen = find_stack(handle, reference, stack)
+    row_of, chosen = find_stack(handle, reference_of(handle, series), stack)
     rows = list({frame.row.sha256: frame.row for frame in chosen.frames}.values())
     found = dict(
         zip(
@@ -72,7 +74,7 @@ def load_overlays(handle: Handle, reference: str, *, stack: int | None = None) -
         name: value for name, value in coordinates_of(chosen).items() if name != "channel"
     }
     attributes = {
-        name: text for name, text in series_attributes(series).items() if text is not None
+        name: text for name, text in series_attributes(row_of).items() if text is not None
     }
     variables = {
         f"overlay_{group:04x}": (planar, *_variable(chosen, group, found)) for group in groups

@@ -17,23 +17,23 @@ from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
-from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.errors import (
     CannotStack,
-    DecodeError,
     FileChanged,
     InstanceNotFound,
     InvalidDicom,
     NoPixels,
     SeriesChanged,
     SeriesNotFound,
-    UnsupportedTransferSyntax,
 )
 from noctis_lab.volumes.badges import Badge, badges_of_series
+from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
@@ -43,7 +43,10 @@ from noctis_lab.volumes.lookups import (
 )
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
+from noctis_lab.volumes.reduction import area_mean, preview_factor
 from noctis_lab.volumes.series_plan import find_facts, find_plan
+from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
+from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ __all__ = [
     "count_frames",
     "describe_stack",
     "encode_frames",
+    "encode_preview",
+    "find_shown_frames",
     "read_stored",
 ]
 
@@ -81,26 +86,7 @@ class FrameDescription:
     position_mm: Vector | None  # centre of the first voxel, patient LPS
     z_mm: float | None  # along the normal
     InstanceNumber: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedWindow:
-    """A window that the data set proposes, or one computed for it, in modality values."""
-
-    center: float
-    width: float
-    name: str
-    function: str  # VOILUTFunction
-    is_stated: bool  # by the data set; else computed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Corner:
-    """The lines in three corners of the stage; the fourth is the viewer's own."""
-
-    top_left: tuple[str, ...]  # who
-    top_right: tuple[str, ...]  # where and when
-    bottom_right: tuple[str, ...]  # acquisition
+    extra_index: int | None = None  # along `StackDescription.extra`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +108,10 @@ class StackDescription:
     windows: tuple[NamedWindow, ...]
     frames: tuple[FrameDescription, ...]
     corner: Corner
+    extra: ShownExtra | None = None  # the dim that is none of space, where there is one
+    rate_hz: float | None = None  # at which it says it is to be played
+    #: Stored values that are padding, (lowest, highest), as the middle frame's instance says.
+    padding: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -135,6 +125,7 @@ class _View:
     rows: tuple[InstanceRow, ...]
     frames: tuple[Frame, ...]
     revision: str
+    extra: ShownExtra | None
 
 
 def describe_stack(handle: Handle, reference: str) -> StackDescription:
@@ -184,8 +175,14 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         pixel_spacing_mm=_shared_spacing(view.frames),
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
-        frames=tuple(_describe_frame(frame, luts.get(frame.row.sha256)) for frame in view.frames),
-        corner=_corner(header, series),
+        frames=tuple(
+            _describe_frame(frame, luts.get(frame.row.sha256), _place_along(view.extra, index))
+            for index, frame in enumerate(view.frames)
+        ),
+        corner=corner_of(header, series),
+        extra=view.extra,
+        rate_hz=stated_rate_hz(header),
+        padding=None if header is None or luts else find_padding(header),
     )
 
 
@@ -258,6 +255,50 @@ def encode_frames(
     return b"".join(found for found in encoded if found is not None)
 
 
+def encode_preview(
+    handle: Handle, reference: str, index: int, *, revision: str | None = None
+) -> bytes:
+    """Return one frame's stored values as `encode_frames` does, reduced to at most 1,024 a side.
+
+    Parameters
+    ----------
+    handle, reference, revision
+        As `encode_frames`.
+    index
+        Which frame, by its place in `StackDescription.frames`.
+
+    Returns
+    -------
+    bytes
+        Means of squares of `reduction.preview_factor` pixels a side, as `reduction.area_mean`
+        gives them; where that is 1 the frame as it is.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels, SeriesChanged, FileChanged, InstanceNotFound
+        As `encode_frames`.
+    UnsupportedTransferSyntax, DecodeError
+        The frame cannot be decoded or shown.
+    """
+    _, view = _find_view(handle, reference)
+    whole = encode_frames(handle, reference, index, 1, revision=revision)
+    frame = view.frames[index]
+    rows, columns = frame.layout.rows, frame.layout.columns
+    factor = preview_factor(rows, columns)
+    if factor == 1:
+        return whole
+    key = ("preview", frame.row.sha256, frame.index)
+    known: bytes | None = handle.frames.find(key)
+    if known is None:
+        sent = _sent_dtype(frame.layout, find_modality_lut(handle, frame.row))
+        is_colour = sent == "rgb8"
+        dtype = np.dtype(np.uint8 if is_colour else sent).newbyteorder("<")
+        shape = (rows, columns, 3) if is_colour else (rows, columns)
+        known = area_mean(np.frombuffer(whole, dtype).reshape(shape), factor).tobytes()
+        handle.frames.put(key, known, len(known))
+    return known
+
+
 def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
     """Read one frame without loading its series.
 
@@ -271,8 +312,11 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
         As `planes.read_plane`; also where the pixels' palette cannot be followed.
     """
-    stored = read_plane(instance_file(handle.storage, row), row, frame)
     layout = row.pixels
+    if layout is not None and is_one_stream(layout):
+        stored = find_inflated(handle, row, frame).copy()  # the cache's own is not to be changed
+    else:
+        stored = read_plane(instance_file(handle.storage, row), row, frame)
     assert layout is not None
     if layout.photometric_interpretation == "PALETTE COLOR":
         return find_palette(handle, row).apply_8bit(stored)
@@ -281,6 +325,18 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     return to_rgb(
         stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
     )
+
+
+def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[Frame, ...]]:
+    """Return a series, and its frames in the order in which they are shown.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels
+        As `describe_stack`.
+    """
+    series, view = _find_view(handle, reference)
+    return series, view.frames
 
 
 def _badges(
@@ -321,13 +377,19 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
     if not rows:
         raise NoPixels(reference, "none of its instances holds pixel data")
     try:
-        frames = view_frames(rows, find_plan(handle, reference)[1])
+        plan = find_plan(handle, reference)[1]
     except (CannotStack, FileChanged):
-        frames = view_frames(rows, None)
+        plan = None
+    frames = view_frames(rows, plan)
     digest = hashlib.sha256()
     for frame in frames:
         digest.update(frame.row.sha256 + frame.index.to_bytes(4, "little"))
-    view = _View(rows=rows, frames=frames, revision=digest.hexdigest()[:16])
+    view = _View(
+        rows=rows,
+        frames=frames,
+        revision=digest.hexdigest()[:16],
+        extra=shown_extra(plan, frames),
+    )
     handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames)))
     return series, view
 
@@ -365,7 +427,15 @@ def _is_colour(layout: PixelLayout) -> bool:
     return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
 
 
-def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
+def _place_along(extra: ShownExtra | None, index: int) -> int | None:
+    if extra is None or index >= len(extra.values) * extra.planes:
+        return None
+    return index // extra.planes
+
+
+def _describe_frame(
+    frame: Frame, lut: ModalityLut | None, extra_index: int | None
+) -> FrameDescription:
     row, layout, plane = frame.row, frame.layout, frame.facts.plane
     # What a table gave needs no slope.
     rescale = IDENTITY if frame.facts.rescale is None or lut is not None else frame.facts.rescale
@@ -383,6 +453,7 @@ def _describe_frame(frame: Frame, lut: ModalityLut | None) -> FrameDescription:
         position_mm=plane.position_mm,
         z_mm=along,
         InstanceNumber=row.InstanceNumber,
+        extra_index=extra_index,
     )
 
 
@@ -418,87 +489,9 @@ def _find_header(handle: Handle, row: InstanceRow) -> Header | None:
 
 
 def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[NamedWindow, ...]:
-    """Return the windows that the data set states, or one computed from the middle frame."""
-    stated = () if header is None else find_windows(header)
-    if stated:
-        return tuple(
-            _named(window, window.explanation or f"Window {number}", is_stated=True)
-            for number, window in enumerate(stated, start=1)
-        )
-    if middle.is_color:
-        return ()
-    try:
+    def values() -> NDArray[Any]:
         shown = _read_shown(handle, middle.row, middle.index)
-    except (FileChanged, DecodeError, UnsupportedTransferSyntax):
-        return ()  # asking for the frame itself says why
-    computed = window_of_values(to_float32(shown, middle.facts.rescale))
-    return (_named(computed, "Computed", is_stated=False),)
+        return to_float32(shown, middle.facts.rescale)
 
-
-def _named(window: Window, name: str, *, is_stated: bool) -> NamedWindow:
-    return NamedWindow(
-        center=window.center,
-        width=window.width,
-        name=name,
-        function=window.function.value,
-        is_stated=is_stated,
-    )
-
-
-def _corner(header: Header | None, series: SeriesRow) -> Corner:
-    if header is None:
-        return Corner(top_left=(), top_right=(), bottom_right=())
-
-    def line(*parts: str) -> str:
-        return " ".join(part for part in parts if part)
-
-    def text(keyword: str, unit: str = "") -> str:
-        value = (header.text(keyword) or "").strip()
-        number = header.number(keyword)
-        value = f"{number:g}" if value and unit and number is not None else value
-        return f"{value} {unit}".strip() if value else ""
-
-    scanned = text("SequenceName") or text("ScanningSequence")
-    echo = line(_prefixed("TR", text("RepetitionTime")), _prefixed("TE", text("EchoTime")))
-    number = f"{series.SeriesNumber}:" if series.SeriesNumber is not None else ""
-    lines = (
-        (
-            _person(text("PatientName")),
-            text("PatientID"),
-            line(text("PatientSex"), text("PatientAge")),
-        ),
-        (
-            text("InstitutionName"),
-            line(_date(text("StudyDate")), _time(text("StudyTime"))),
-            text("StudyDescription"),
-            line(number, text("SeriesDescription")),
-        ),
-        (
-            text("ManufacturerModelName"),
-            line(text("KVP", "kV"), text("XRayTubeCurrent", "mA")),
-            line(scanned, echo),
-            _prefixed("Slice", text("SliceThickness", "mm")),
-        ),
-    )
-    top_left, top_right, bottom_right = (tuple(text for text in part if text) for part in lines)
-    return Corner(top_left=top_left, top_right=top_right, bottom_right=bottom_right)
-
-
-def _person(name: str) -> str:
-    # PS3.5 6.2.1: groups (alphabetic first) by "=", components by "^", family name first.
-    family, _, rest = name.split("=", maxsplit=1)[0].partition("^")
-    return ", ".join(
-        part for part in (family, " ".join(part for part in rest.split("^") if part)) if part
-    )
-
-
-def _prefixed(prefix: str, text: str) -> str:
-    return f"{prefix} {text}" if text else ""
-
-
-def _date(text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
-
-
-def _time(text: str) -> str:
-    return f"{text[:2]}:{text[2:4]}" if len(text) >= 4 and text[:4].isdigit() else text
+    path = instance_file(handle.storage, middle.row)
+    return shown_windows(path, header, None if middle.is_color else values)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.errors import CannotStack, DuplicatePositions, UnsupportedSeries
+from noctis_lab.volumes.contrasts import varying_along
 from noctis_lab.volumes.extra import Explained, explain_spread
 from noctis_lab.volumes.extra_coords import extra_of, extra_of_unplaced
 from noctis_lab.volumes.frames import Frame, frames_of_rows, number_key, rows_say_all
@@ -59,7 +60,8 @@ def plan_rows(
     rows
         All instances of one series, in any order; those without pixels are left out.
     read
-        Reads headers: of multi-frame instances and mosaics, and where frames share a place.
+        Reads headers: of multi-frame instances and mosaics, and where frames share a place or
+        differ in what makes a contrast.
     FrameOfReferenceUID
         Of the series, where its first instance states one.
     duplicates
@@ -74,7 +76,8 @@ def plan_rows(
     if rows_say_all(images, FrameOfReferenceUID=FrameOfReferenceUID):
         groups = split_frames(frames_of_rows(images))
         spreads = [_spread(group) for group in groups]
-        if all(spread is None or spread.is_single for spread in spreads):
+        is_told = all(spread is None or spread.is_single for spread in spreads)
+        if is_told and all(_is_one_contrast(group) for group in groups):
             return _plan(images[0].SeriesInstanceUID, groups, spreads, duplicates)
     return plan_frames(read(images), duplicates=duplicates)
 
@@ -114,6 +117,13 @@ def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None
     spreads = [_spread(group) for group in groups]
     plan = _plan(frames[0].row.SeriesInstanceUID, groups, spreads, duplicates)
     return replace(plan, refused=(*plan.refused, *_refused_by_facts(frames)))
+
+
+def _is_one_contrast(group: Group) -> bool:
+    """Return whether all rows of a group state the same of what makes a contrast."""
+    digests = {frame.row.contrast_digest for frame in group.frames}
+    # An older program kept none: then a lone frame alone is known to be one contrast.
+    return len(digests) == 1 and (None not in digests or len(group.frames) == 1)
 
 
 def _refused_by_facts(frames: Sequence[Frame]) -> list[Refused]:
@@ -197,6 +207,7 @@ def _stack(uid: str, group: Group, explained: Explained) -> Stack:
         placement=find_placement(spread, group.orientation, group.spacing_mm, first.matrix),
         extra=None if explained.dim is None else extra_of(explained.dim, planes),
         words=group.words | explained.words,
+        varying=varying_along(planes),
     )
 
 
@@ -207,9 +218,21 @@ def _duplicates(uid: str, spread: Spread) -> DuplicatePositions:
     return DuplicatePositions(
         uid,
         f"{len(concerned)} frames share {len(shared)} position(s), and nothing that they state "
-        f"tells which belong together: {', '.join(named[:4])}{' …' if len(named) > 4 else ''}; "
+        f"tells which belong together: {', '.join(named[:4])}{' …' if len(named) > 4 else ''}"
+        f"{_orphans(frame for place in shared for frame in place)}; "
         'load with duplicates="first" or "last" to take one at each position',
         SOPInstanceUIDs=named,
+    )
+
+
+def _orphans(frames: Iterable[Frame]) -> str:
+    groups = sorted({group for frame in frames for group in frame.facts.orphaned_groups})
+    if not groups:
+        return ""
+    elements = " and ".join(f"({group},xxxx)" for group in groups)
+    return (
+        f"; private elements {elements} have lost their creators, as de-identification may do, so "
+        "that a maker's b-value or label in them cannot be read: take a copy that has them"
     )
 
 

@@ -24,15 +24,21 @@ from noctis_lab.storage.files import Storage
 from noctis_lab.storage.layout import instance_name
 
 __all__ = [
+    "OPEN_FLAGS",
     "InstancePaths",
     "instance_file",
+    "is_as_catalogued",
     "is_plain",
     "open_plane",
     "read_instance_header",
     "read_plane",
     "read_plane_into",
+    "read_words_into",
+    "settle_words",
 ]
 
+#: Not to wait for a pipe that stands in a file's place.
+OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _HASH_CHUNK = 1 << 20
 
 
@@ -92,13 +98,13 @@ def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelL
     if row.pixels is None:
         raise NoPixels(row.SeriesInstanceUID, f"instance {row.SOPInstanceUID} has no pixel data")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, OPEN_FLAGS)
     except OSError as error:
         raise _file_lost(path, row, error) from error
     try:
         found = os.fstat(descriptor)
         layout = row.pixels
-        if not _is_as_catalogued(row, found):
+        if not is_as_catalogued(row, found):
             layout = read_instance_header(Path(path), row).pixels or layout
         yield descriptor, layout
     finally:
@@ -119,7 +125,7 @@ def read_instance_header(
         As `header.read_header`, of a file as it was catalogued: a bound of `limits`, say.
     """
     try:
-        is_same = _is_as_catalogued(row, os.stat(path))
+        is_same = is_as_catalogued(row, os.stat(path))
         header = read_header(path, limits=limits)
         if is_same or _data_set_sha256(path, header.data_set_offset) == row.sha256:
             return header
@@ -159,7 +165,8 @@ def _data_set_sha256(path: Path, offset: int) -> bytes:
     return digest.digest()
 
 
-def _is_as_catalogued(row: InstanceRow, found: os.stat_result) -> bool:
+def is_as_catalogued(row: InstanceRow, found: os.stat_result) -> bool:
+    """Return whether a file has the size (and the time, in place) that its instance had."""
     if row.in_place is not None:
         return (
             found.st_size == row.in_place.size_bytes and found.st_mtime_ns == row.in_place.mtime_ns
@@ -188,6 +195,14 @@ def read_plane_into(
     FileChanged
         The file ends before the frame does.
     """
+    read_words_into(descriptor, layout, out, frame=frame, first_row=first_row)
+    settle_words(layout, out)
+
+
+def read_words_into(
+    descriptor: int, layout: PixelLayout, out: NDArray[Any], *, frame: int, first_row: int
+) -> None:
+    """Read as `read_plane_into`, but leave the words as they are in the file."""
     target = memoryview(out).cast("B")
     rows_before = frame * layout.rows + first_row
     offset = layout.offset + rows_before * layout.columns * out.itemsize
@@ -197,6 +212,10 @@ def read_plane_into(
         if count == 0:
             raise FileChanged("a file ended within its pixels; 'noctis fsck' says which")
         done += count
+
+
+def settle_words(layout: PixelLayout, out: NDArray[Any]) -> None:
+    """Make stored values of words from a file, in place: of any number of planes of one kind."""
     if layout.big_endian:
         out.byteswap(inplace=True)
     if _is_dirty(layout, out):

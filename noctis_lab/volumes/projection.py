@@ -55,7 +55,7 @@ def slab(
         Largest distance of the samples across the slab; by default the volume's least spacing.
     **options
         `centre_mm`, `normal`, `up`, `spacing_mm`, `shape` of the plane, as of `reslice`; `method`,
-        `fill`, `dtype`, `jit`, see `Sampling`.
+        `fill`, `dtype`, `jit`, `threads`, see `Sampling`.
 
     Returns
     -------

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.codecs import native_dtype, read_frame
+from noctis_lab.dicom.codecs import iter_frames, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion
 from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.planes import (
     InstancePaths,
     is_plain,
@@ -26,11 +28,13 @@ from noctis_lab.volumes.stack import Stack
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Progress", "Window", "read_all", "read_windows"]
+__all__ = ["Progress", "Window", "as_slice", "read_all", "read_windows"]
 
 #: Planes per task: a task's overhead is paid once for some 10 MB of a CT. A plane that is decoded
 #: takes a hundred times the overhead, and short series too must keep all threads busy.
 _PLANES_PER_TASK = 16
+#: Of planes that are read and computed together: what a core's own cache holds.
+_BYTES_AT_ONCE = 1 << 19
 #: Below this many bytes of result threads cost more than they bring.
 _LEAST_FOR_THREADS = 1 << 21
 
@@ -44,16 +48,31 @@ class Window:
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last of the rows."""
+        return int(self.rows.min()), int(self.rows.max())
+
+    def bytes_of(self, layout: PixelLayout) -> int:
+        """Return how many bytes of a plain plane are read."""
+        first, last = self.span
+        return (last - first + 1) * layout.columns * layout.bits_allocated // 8
+
     def is_band(self, columns: int) -> bool:
         """Return whether it is rows that follow each other, as wide as the planes are."""
         return _is_run(self.rows) and len(self.columns) == columns and _is_run(self.columns)
 
-    def cut(self, plane: NDArray[Any], first_row: int) -> NDArray[Any]:
-        """Return its pixels of a plane that begins with some row."""
-        rows, columns = _as_slice(self.rows - first_row), _as_slice(self.columns)
-        if isinstance(rows, slice) or isinstance(columns, slice):
-            return np.ascontiguousarray(plane[rows, :][:, columns])
-        return np.ascontiguousarray(plane[np.ix_(rows, columns)])
+    def cut(self, planes: NDArray[Any], first_row: int, *, before: int = 0) -> NDArray[Any]:
+        """Return its pixels of a plane that begins with some row, or, of so many dims, of several.
+
+        Parameters
+        ----------
+        planes
+            Shape (…, rows, columns[, 3]), with `before` dims in front.
+        """
+        outer = (slice(None),) * before
+        rows, columns = as_slice(self.rows - first_row), as_slice(self.columns)
+        return np.ascontiguousarray(planes[(*outer, rows)][(*outer, slice(None), columns)])
 
 
 def read_all(
@@ -94,6 +113,8 @@ def read_windows(
     conversion: Conversion,
     numbers: Sequence[int],
     window: Window,
+    *,
+    plain: PlainStack | None = None,
 ) -> NDArray[Any]:
     """Read a part of some frames.
 
@@ -103,6 +124,8 @@ def read_windows(
         Of the stack's frames, in the order that is wanted.
     window
         Of each of them.
+    plain
+        The stack's, for who reads more than once.
 
     Returns
     -------
@@ -121,28 +144,32 @@ def read_windows(
     if not result.size:
         return result
 
-    paths, is_band = InstancePaths(handle.storage), window.is_band(stack.matrix[1])
+    alike = PlainStack(handle.storage, stack) if plain is None else plain
+    paths = InstancePaths(handle.storage)
 
     def read(first: int, last: int) -> int:
-        scratch: dict[np.dtype[Any], NDArray[Any]] = {}
-        for place in range(first, last):
-            number, out = numbers[place], result[place]
+        part = slice(first, last)
+        if alike.words is not None:
+            _read_alike(alike, stack, numbers[part], conversion, window, result[part])
+            return last - first
+        for number, out in zip(numbers[part], result[part], strict=True):
             frame = stack.frames[number]
-            if not _is_plain(frame):
-                stored = window.cut(_cached_plane(handle, frame), 0)
-            elif is_band:
-                stored = _place_to_read(frame.layout, out, scratch)
-                _read_band(paths, frame, int(window.rows[0]), stored)
-            else:
+            if _is_plain(frame):
                 stored = _read_rows(paths, frame, window)
+            else:
+                stored = window.cut(_cached_plane(handle, frame), 0)
             conversion.write(frame, number, stored, out)
         return last - first
 
     whole_planes = not _is_plain(stack.frames[numbers[0]])
-    if len(numbers) == 1 or (result.nbytes < _LEAST_FOR_THREADS and not whole_planes):
+    read_bytes = window.bytes_of(stack.frames[numbers[0]].layout) * len(numbers)
+    is_little = max(result.nbytes, read_bytes) < _LEAST_FOR_THREADS
+    if len(numbers) == 1 or (is_little and not whole_planes):
         read(0, len(numbers))
         return result
     at_once = 1 if whole_planes else _PLANES_PER_TASK
+    if is_one_stream(stack.frames[numbers[0]].layout):
+        at_once = len(numbers)  # threads would inflate the same side by side
     tasks = [
         handle.executor.submit(read, first, min(first + at_once, len(numbers)))
         for first in range(0, len(numbers), at_once)
@@ -152,12 +179,12 @@ def read_windows(
 
 
 def _tasks(stack: Stack) -> list[list[int]]:
-    """Return which frames are read together: a mosaic's, and plain ones by the number."""
+    """Return which frames are read together: a mosaic's, a stream's, plain ones by the number."""
     tasks: list[list[int]] = []
     by_image: dict[bytes, list[int]] = {}
     plain: list[int] = []
     for number, frame in enumerate(stack.frames):
-        if frame.facts.tile is not None:
+        if frame.facts.tile is not None or is_one_stream(frame.layout):
             by_image.setdefault(frame.row.sha256, []).append(number)
         elif is_plain(frame.layout):
             plain.append(number)
@@ -203,6 +230,10 @@ def _read_whole(
     """Read frames into their places; those of a mosaic are cut from one image."""
     scratch: dict[np.dtype[Any], NDArray[Any]] = {}
     image: NDArray[Any] | None = None
+    first = stack.frames[numbers[0]]
+    if is_one_stream(first.layout) and first.facts.tile is None:
+        _read_stream(paths, stack, conversion, numbers, planes)
+        return
     for number in numbers:
         frame, out = stack.frames[number], planes[number]
         tile = frame.facts.tile
@@ -213,6 +244,22 @@ def _read_whole(
         row, column, rows, columns = tile
         stored = np.ascontiguousarray(image[row : row + rows, column : column + columns])
         conversion.write(frame, number, stored, out)
+
+
+def _read_stream(
+    paths: InstancePaths,
+    stack: Stack,
+    conversion: Conversion,
+    numbers: Sequence[int],
+    planes: NDArray[Any],
+) -> None:
+    """Read frames of one instance whose data set is deflated, inflating it once."""
+    row, path = stack.frames[numbers[0]].row, paths.of(stack.frames[numbers[0]].row)
+    places = {stack.frames[number].index: number for number in numbers}
+    with open_plane(path, row) as (_, layout):
+        for index, stored in iter_frames(Path(path), layout, row.transfer_syntax_uid, places):
+            number = places[index]
+            conversion.write(stack.frames[number], number, stored, planes[number])
 
 
 def _read_plane(
@@ -230,27 +277,26 @@ def _read_plane(
         if not is_plain(layout) or frame.is_color:
             stored = read_frame(Path(path), layout, row.transfer_syntax_uid, frame.index)
         else:
-            stored = _place_to_read(layout, out, scratch)
+            stored = _place_to_read(native_dtype(layout), out, scratch)
             read_plane_into(descriptor, layout, stored, frame=frame.index)
     conversion.write(frame, number, stored, out)
 
 
 def _place_to_read(
-    layout: PixelLayout, out: NDArray[Any], scratch: dict[np.dtype[Any], NDArray[Any]]
+    native: np.dtype[Any], out: NDArray[Any], scratch: dict[np.dtype[Any], NDArray[Any]]
 ) -> NDArray[Any]:
-    """Return where a plane's bytes go.
+    """Return where bytes go that become the values of one plane, or of some.
 
     Where the size is the same they are read into their place and computed there: the values fit, so
     that a sign is only another view of the same bits.
     """
-    native = native_dtype(layout)
     if native == out.dtype or (
         native.itemsize == out.itemsize and "f" not in (native.kind, out.dtype.kind)
     ):
         return out.view(native)
     if native not in scratch:
         scratch[native] = np.empty(out.shape, native)
-    return scratch[native]
+    return scratch[native][: len(out)]
 
 
 def _read_image(paths: InstancePaths, frame: Frame) -> NDArray[Any]:
@@ -266,19 +312,44 @@ def _is_plain(frame: Frame) -> bool:
 
 
 def _read_rows(paths: InstancePaths, frame: Frame, window: Window) -> NDArray[Any]:
-    first, last = int(window.rows.min()), int(window.rows.max())
+    first, last = window.span
     rows = np.empty((last - first + 1, frame.layout.columns), native_dtype(frame.layout))
-    _read_band(paths, frame, first, rows)
+    with open_plane(paths.of(frame.row), frame.row) as (descriptor, layout):
+        read_plane_into(descriptor, layout, rows, frame=frame.index, first_row=first)
     return window.cut(rows, first)
 
 
-def _read_band(paths: InstancePaths, frame: Frame, first_row: int, out: NDArray[Any]) -> None:
-    """Read rows that follow each other."""
-    with open_plane(paths.of(frame.row), frame.row) as (descriptor, layout):
-        read_plane_into(descriptor, layout, out, frame=frame.index, first_row=first_row)
+def _read_alike(
+    alike: PlainStack,
+    stack: Stack,
+    numbers: Sequence[int],
+    conversion: Conversion,
+    window: Window,
+    out: NDArray[Any],
+) -> None:
+    """Read rows of plain frames of one kind, of as many at a time as the cache holds."""
+    first, last = window.span
+    columns = stack.matrix[1]
+    native, is_band = alike.native, window.is_band(columns)
+    at_once = max(1, _BYTES_AT_ONCE // ((last - first + 1) * columns * native.itemsize))
+    scratch: dict[np.dtype[Any], NDArray[Any]] = {}
+    rows = np.empty(
+        (0 if is_band else min(at_once, len(numbers)), last - first + 1, columns), native
+    )
+    for begin in range(0, len(numbers), at_once):
+        some, out_of = numbers[begin : begin + at_once], out[begin : begin + at_once]
+        if is_band:
+            stored = _place_to_read(native, out_of, scratch)
+            alike.read_rows(some, first, stored)
+        else:
+            alike.read_rows(some, first, rows[: len(some)])
+            stored = window.cut(rows[: len(some)], first, before=1)
+        conversion.write_all([stack.frames[number] for number in some], some, stored, out_of)
 
 
 def _cached_plane(handle: Handle, frame: Frame) -> NDArray[Any]:
+    if is_one_stream(frame.layout):
+        return find_inflated(handle, frame.row, frame.index)
     key = ("stored", frame.row.sha256, frame.index)
     image: NDArray[Any] | None = handle.frames.find(key)
     if image is None:
@@ -295,7 +366,7 @@ def _is_run(indices: NDArray[np.intp]) -> bool:
     return bool(np.all(np.diff(indices) == 1))
 
 
-def _as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+def as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:
     """Return ascending steps as a slice, which numpy cuts faster than it picks."""
     if len(indices) == 1:
         return slice(int(indices[0]), int(indices[0]) + 1)

@@ -35,7 +35,7 @@ def resample(
     spacing_mm
         Between voxel centres: one for all axes, or (z, y, x), None for an axis that stays.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `noctis_lab.volumes.reslice.Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `noctis_lab.volumes.reslice.Sampling`.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def resample(
     """
     source = grid_of(volume)
     uid = source.SeriesInstanceUID
-    asked = list(spacing_mm) if isinstance(spacing_mm, Sequence) else [spacing_mm] * 3
+    asked = [*spacing_mm] if isinstance(spacing_mm, Sequence | np.ndarray) else [spacing_mm] * 3
     if len(asked) != 3 or not all(one is None or 0 < one < math.inf for one in asked):
         raise CannotResample(
             f"spacing_mm is positive, one or (z, y, x), not {spacing_mm!r}", SeriesInstanceUID=uid
@@ -99,7 +99,7 @@ def resample_to(
     ignore_frame_of_reference
         Take the two to lie in one space though they do not say so.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `noctis_lab.volumes.reslice.Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `noctis_lab.volumes.reslice.Sampling`.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def unshear(volume: xr.DataArray, **sampling: Unpack[SamplingOptions]) -> xr.Dat
     volume
         Regular.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `noctis_lab.volumes.reslice.Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `noctis_lab.volumes.reslice.Sampling`.
 
     Returns
     -------

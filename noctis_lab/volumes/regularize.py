@@ -16,18 +16,28 @@ from noctis_lab.volumes.axes import AXES, GEOMETRY
 from noctis_lab.volumes.carried import Unread, kept_coordinates, to_dataarray
 from noctis_lab.volumes.grid import Grid, even_step, grid_of, require_size
 from noctis_lab.volumes.reslice import Sampling, SamplingOptions, put_plane, refuse_mixed_scales
+from noctis_lab.volumes.summary import UNEVEN
 
-__all__ = ["PLANE_ORIGIN", "Gaps", "regularize"]
+__all__ = ["PLANE_ORIGIN", "Gaps", "RegularizeOptions", "regularize"]
 
 type Gaps = Literal["fill", "interpolate"]
 
 #: The coordinate along z that says of each plane: acquired, interpolated or missing.
 PLANE_ORIGIN: Final = "plane_origin"
+#: What a volume says of its uneven planes, which are even then.
+_OF_GAPS = frozenset(("geometry_note", "gaps_after_mm", "gap_planes"))
 #: A plane this near to a place, as a part of the step, is the plane of that place: scanners'
 #: positions are rounded, and stacks are held to the same.
 _JITTER = 0.01
 #: Neighbours that are farther apart than this many steps have a plane missing between them.
 _GAP = 1.5
+
+
+class RegularizeOptions(SamplingOptions, total=False):
+    """What `regularize` is told beside the volume."""
+
+    step_mm: float | None
+    gaps: Gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,9 @@ def regularize(
         ]
         for kind in ("interpolated", "missing")
     }
+    note = str(volume.attrs.get("geometry_note", "")).partition(UNEVEN)[0].strip()
+    result.attrs = {name: value for name, value in result.attrs.items() if name not in _OF_GAPS}
+    result.attrs |= {"geometry_note": note} if note else {}
     return result.assign_coords(_coordinates(volume, source, target, origins)).assign_attrs(
         {name: places for name, places in told.items() if places}  # NetCDF holds no empty list
     )
@@ -141,15 +154,17 @@ def _usual_step(old_mm: NDArray[np.float64], uid: str | None) -> float:
 def _new_places(
     old_mm: NDArray[np.float64], usual_mm: float, step_mm: float | None, uid: str | None
 ) -> NDArray[np.float64]:
-    length_mm = float(old_mm[-1] - old_mm[0])
+    length_mm = abs(float(old_mm[-1] - old_mm[0]))
     step = usual_mm if step_mm is None else math.copysign(step_mm, usual_mm)
-    require_size((length_mm / step + 1,), uid)
+    require_size((length_mm / abs(step) + 1,), uid)
     if step_mm is None:
         # Steps are rounded in the headers: the whole length tells the step better than one does.
-        count = round(length_mm / step)
-        if abs(length_mm / count - step) <= _JITTER * abs(step):
-            step = length_mm / count
-    count = math.floor(length_mm / step + _JITTER)
+        count = round(length_mm / abs(step))
+        if abs(length_mm / count - abs(step)) <= _JITTER * abs(step):
+            step = math.copysign(length_mm / count, step)
+    # The last place may lie beyond the last plane by as much as that plane may be off its place,
+    # which is a part of the old step, whatever the new one is.
+    count = math.floor((length_mm + _JITTER * abs(usual_mm)) / abs(step))
     places: NDArray[np.float64] = old_mm[0] + np.arange(count + 1) * step
     return places
 

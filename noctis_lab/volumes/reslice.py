@@ -18,6 +18,7 @@ from noctis_lab.volumes.plane import plane_grid
 from noctis_lab.volumes.sampling import (
     How,
     Method,
+    in_threads,
     index_lattices,
     project_plane,
     require_compiled,
@@ -41,6 +42,7 @@ class SamplingOptions(TypedDict, total=False):
     fill: float | None
     dtype: DTypeLike | None
     jit: bool | None
+    threads: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +64,22 @@ class Sampling:
         rounded, half to even.
     jit
         Whether numba is used: by default where it is installed.
+    threads
+        How many sample: by default as many as this process has cores, at most 8. In a worker of
+        dask, which has threads of its own, take 1.
     """
 
     method: Method = "linear"
     fill: float | None = None
     dtype: DTypeLike | None = None
     jit: bool | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.method not in ("linear", "nearest"):
             raise CannotResample(f"method is 'linear' or 'nearest', not {self.method!r}")
+        if self.threads is not None and self.threads < 1:
+            raise CannotResample(f"threads is at least 1, not {self.threads!r}")
         if self.jit:
             require_compiled()
 
@@ -164,7 +172,7 @@ def reslice(
         (rows, columns) around the centre; by default what covers the volume, with a sample at
         the centre.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `Sampling`.
 
     Returns
     -------
@@ -214,7 +222,7 @@ def resample_onto(
     target
         Of the same patient space.
     **sampling
-        `method`, `fill`, `dtype`, `jit`: see `Sampling`.
+        `method`, `fill`, `dtype`, `jit`, `threads`: see `Sampling`.
 
     Returns
     -------
@@ -259,10 +267,10 @@ def project_onto(
     values, first = unread.read(span)
     result = np.empty((count, *target.shape, channels), dtype)
     plane = np.empty(target.shape[1:], sampling.working_dtype(values.dtype, dtype, how))
-    for number, lattice in enumerate(lattices):
-        moved = replace(lattice, samples=lattice.samples - first)
-        for extra in range(count):
-            for channel in range(channels):
+    with in_threads(sampling.threads, len(offsets_mm) * plane.size) as rows:
+        for number, lattice in enumerate(lattices):
+            moved = replace(lattice, samples=lattice.samples - first)
+            for extra, channel in np.ndindex(count, channels):
                 inside = project_plane(
                     values[extra, ..., channel],
                     moved,
@@ -270,6 +278,7 @@ def project_onto(
                     method=sampling.method,
                     how=how,
                     jit=sampling.jit,
+                    rows=rows,
                 )
                 put_plane(result[extra, number, ..., channel], plane, inside, fill, uid)
     return to_dataarray(volume, source, target, unread.extras, result)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +17,16 @@ from numpy.typing import NDArray
 from noctis_lab.errors import CannotResample
 from noctis_lab.volumes.grid import SNAP, Grid
 
-__all__ = ["How", "Lattice", "Method", "index_lattices", "project_plane", "require_compiled"]
+__all__ = [
+    "How",
+    "Lattice",
+    "Method",
+    "Rows",
+    "in_threads",
+    "index_lattices",
+    "project_plane",
+    "require_compiled",
+]
 
 type Method = Literal["linear", "nearest"]
 type How = Literal["max", "min", "mean"]
@@ -21,6 +34,13 @@ type How = Literal["max", "min", "mean"]
 _HOW_NUMBERS: dict[How, int] = {"max": 0, "min": 1, "mean": 2}
 #: Points at once where numba is not used: 6 MB of coordinates.
 _BLOCK_POINTS = 2**18
+#: Below so many samples of a plane threads cost more than they bring.
+_LEAST_FOR_THREADS = 2**16
+#: More than these wait for the memory, not for each other.
+_MOST_THREADS = 8
+
+#: Calls a function with each of the parts of so many rows, and returns when all have returned.
+type Rows = Callable[[Callable[[slice], None], int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +122,38 @@ def _settle(parts: list[NDArray[np.float64]]) -> None:
         parts[number][...] = 0.0
 
 
+@contextmanager
+def in_threads(threads: int | None, samples: int) -> Iterator[Rows]:
+    """Give what shares a plane's rows out to threads, which end with the block.
+
+    Parameters
+    ----------
+    threads
+        How many; None takes as many as this process has cores, at most 8.
+    samples
+        Of a plane: few are not worth a second thread.
+    """
+    count = len(os.sched_getaffinity(0)) if threads is None else threads
+    count = min(count, _MOST_THREADS) if threads is None else count
+    if count < 2 or samples < _LEAST_FOR_THREADS:
+        yield lambda work, rows: work(slice(0, rows))
+        return
+    with ThreadPoolExecutor(count - 1, thread_name_prefix="noctis-sampling") as executor:
+
+        def share(work: Callable[[slice], None], rows: int) -> None:
+            ends = [rows * part // count for part in range(count + 1)]
+            parts = [slice(first, last) for first, last in pairwise(ends)]
+            tasks = [executor.submit(work, part) for part in parts[1:]]
+            try:
+                work(parts[0])
+            finally:
+                wait(tasks)  # none may write into an array that is given up
+            for task in tasks:
+                task.result()
+
+        yield share
+
+
 def project_plane(
     source: NDArray[Any],
     lattice: Lattice,
@@ -110,6 +162,7 @@ def project_plane(
     method: Method = "linear",
     how: How = "max",
     jit: bool | None = None,
+    rows: Rows | None = None,
 ) -> NDArray[np.bool_]:
     """Fill a plane with the largest, least or mean of its samples.
 
@@ -130,6 +183,8 @@ def project_plane(
         NaN samples and those outside do not count; of no other than NaN ones NaN comes.
     jit
         Whether numba samples linearly: by default where it is installed.
+    rows
+        From `in_threads`: who does which rows; by default this thread does all.
 
     Returns
     -------
@@ -139,15 +194,29 @@ def project_plane(
     inside: NDArray[np.bool_] = np.zeros(values.shape, dtype=np.bool_)
     source = _plain(source)
     compiled = None if method == "nearest" or jit is False else _find_compiled()
-    if compiled is not None:
-        how_number = _HOW_NUMBERS[how]
-        compiled(source, lattice.samples, lattice.down, lattice.along, how_number, values, inside)
-        return inside
     block = max(1, _BLOCK_POINTS // max(1, values.shape[1]))
-    for first in range(0, len(values), block):
-        rows = slice(first, first + block)
-        part = Lattice(lattice.samples, lattice.down[rows], lattice.along)
-        _project_block(source, part, values[rows], inside[rows], method, how)
+
+    def project(part: slice) -> None:
+        if compiled is not None:
+            compiled(
+                source,
+                lattice.samples,
+                lattice.down[part],
+                lattice.along,
+                _HOW_NUMBERS[how],
+                values[part],
+                inside[part],
+            )
+            return
+        for first in range(part.start, part.stop, block):
+            some = slice(first, min(first + block, part.stop))
+            of_block = Lattice(lattice.samples, lattice.down[some], lattice.along)
+            _project_block(source, of_block, values[some], inside[some], method, how)
+
+    if rows is None:
+        project(slice(0, len(values)))
+    else:
+        rows(project, len(values))
     return inside
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +11,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.segmentation import Segment, Segmentation, parse_segmentation
-from noctis_lab.errors import DuplicatePositions, NoGeometry, NoPixels, UnsupportedSeries
+from noctis_lab.errors import NoPixels, UnsupportedSeries
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import series_attributes
-from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.instance_frames import each_frame, require_size
-from noctis_lab.volumes.lattice import fill_gaps, plan_lattice
 from noctis_lab.volumes.planes import instance_file, read_instance_header
-from noctis_lab.volumes.source_grid import find_on_source
+from noctis_lab.volumes.segment_grid import SegmentGrid, find_segment_grid
+from noctis_lab.volumes.segment_masks import SegmentMasks, refuse_strange_pixels
+from noctis_lab.volumes.voxels import load_voxels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,20 +26,6 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["Segments", "open_segments"]
-
-type Stored = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Grid:
-    """The array that frames are put into."""
-
-    dims: tuple[str, ...]  # (z, y, x), or (y, x) where there is no place in the patient
-    shape: tuple[int, ...]
-    coordinates: Mapping[Hashable, Any]
-    places: tuple[int, ...]  # by frame: the index along z
-    window: tuple[slice, slice]  # rows and columns that frames cover
-    attributes: Mapping[str, str | int]
 
 
 class Segments:
@@ -142,33 +127,32 @@ class Segments:
         :dcm:`PS3.3 C.8.20.2 <part03/sect_C.8.20.2.html>`,
         :dcm:`PS3.3 C.8.20.3 <part03/sect_C.8.20.3.html>`
         """
-        wanted = self._wanted(numbers)
-        index_of = {segment.number: index for index, segment in enumerate(wanted)}
+        return load_voxels(self.open(numbers, dtype=dtype, stored=stored))
+
+    def open(
+        self,
+        numbers: Collection[int] | None = None,
+        *,
+        dtype: DTypeLike | None = None,
+        stored: bool = False,
+    ) -> SegmentMasks:
+        """Open segments as masks of which any part can be read; as `load`."""
+        fraction, result = self._dtypes(dtype, stored=stored)
         grid = self._grid()
-        native, result = self._dtypes(dtype, stored=stored)
-        shape = (len(wanted), *grid.shape)
-        require_size(self._row, shape, np.dtype(result))
-        masks = np.zeros(shape, result)
-        frames = [
-            index
-            for index, frame in enumerate(self._stated.frames)
-            if frame.number is None or frame.number in index_of
-        ]
-        divisor = None if stored or native != "fraction" else self._stated.MaximumFractionalValue
+        return SegmentMasks(
+            handle=self._handle,
+            series=self._series,
+            row=self._row,
+            stated=self._stated,
+            grid=grid,
+            segments=tuple(self._wanted(numbers)),
+            dtype=result,
+            divisor=self._stated.MaximumFractionalValue if fraction and not stored else None,
+            attributes=self._attributes(grid, units="stored" if stored else "1"),
+        )
 
-        def place(frame: int, pixels: Stored) -> None:
-            number = self._stated.frames[frame].number
-            where = self._where(grid, frame)
-            if number is None:
-                for known, index in index_of.items():
-                    masks[index][where] = pixels == known
-            elif divisor is None:
-                masks[index_of[number]][where] = pixels
-            else:
-                masks[index_of[number]][where] = pixels / np.float64(divisor)
-
-        self._read(frames, place)
-        return self._to_dataarray(masks, grid, wanted, units="stored" if stored else "1")
+    def _grid(self) -> SegmentGrid:
+        return find_segment_grid(self._handle, self._series, self._row, self._stated)
 
     def labels(self) -> xr.DataArray:
         """Load all segments as one label map.
@@ -193,15 +177,22 @@ class Segments:
                 "a fractional segmentation has no labels: load() it, and choose a threshold",
             )
         grid = self._grid()
+        if grid.own is not None:
+            grid.own.warn_if_uneven(self._row.SeriesInstanceUID, stacklevel=2)
+        row, column = grid.corner
+        assert self._row.pixels is not None
+        rows = slice(row, row + self._row.pixels.rows)
+        columns = slice(column, column + self._row.pixels.columns)
         largest = max((segment.number for segment in stated.segments), default=0)
         result = np.dtype(np.uint8 if max(largest, stated.background) <= 0xFF else np.uint16)
         require_size(self._row, grid.shape, result)
         labels = np.full(grid.shape, stated.background, result)
         overlaps: list[int] = []
 
-        def place(frame: int, pixels: Stored) -> None:
+        def place(frame: int, pixels: NDArray[Any]) -> None:
+            refuse_strange_pixels(self._row, stated, pixels)
             number = stated.frames[frame].number
-            part = labels[self._where(grid, frame)]
+            part = (labels[grid.places[frame]] if grid.places else labels)[rows, columns]
             if number is None:
                 part[...] = pixels
                 return
@@ -210,7 +201,8 @@ class Segments:
                 overlaps.append(number)
             part[inside] = number
 
-        self._read(range(len(stated.frames)), place, in_order=True)
+        for index in range(len(stated.frames)):  # frames at one place must not meet there
+            each_frame(self._handle, self._row, [index], place)
         if overlaps:
             raise UnsupportedSeries(
                 self._row.SeriesInstanceUID,
@@ -243,14 +235,13 @@ class Segments:
             )
         return [segment for segment in self.segments if segment.number in numbers]
 
-    def _dtypes(self, dtype: DTypeLike | None, *, stored: bool) -> tuple[str, np.dtype[Any]]:
-        native = "fraction" if self._stated.kind == "FRACTIONAL" else "mask"
-        if native == "mask":
-            exact = np.dtype(np.uint8 if stored else np.bool_)
-        else:
-            exact = np.dtype(np.uint8 if stored else np.float32)
+    def _dtypes(self, dtype: DTypeLike | None, *, stored: bool) -> tuple[bool, np.dtype[Any]]:
+        """Return whether values are fractions, and the type of the result."""
+        is_fraction = self._stated.kind == "FRACTIONAL"
+        values = np.float32 if is_fraction else np.bool_
+        exact = np.dtype(np.uint8 if stored else values)
         if dtype is None:
-            return native, exact
+            return is_fraction, exact
         wanted = np.dtype(dtype)
         is_held = np.can_cast(exact, wanted) and wanted.kind in "biuf"
         if not is_held:
@@ -258,140 +249,9 @@ class Segments:
                 self._row.SeriesInstanceUID,
                 f"dtype {wanted} does not hold every value that {exact} does",
             )
-        return native, wanted
+        return is_fraction, wanted
 
-    def _grid(self) -> _Grid:
-        stated, pixels = self._stated, self._row.pixels
-        assert pixels is not None
-        matrix = (pixels.rows, pixels.columns)
-        found, source_uid, note = find_on_source(self._handle, stated, self._series, matrix)
-        attributes: dict[str, str | int] = {"grid": "own" if found is None else "source"}
-        if source_uid is not None:
-            attributes["SourceSeriesInstanceUID"] = source_uid
-        if note is not None:
-            attributes["geometry_note"] = note
-        if found is not None:
-            row, column = found.corner
-            window = slice(row, row + matrix[0]), slice(column, column + matrix[1])
-            grid = _Grid(
-                dims=AXES,
-                shape=found.shape,
-                coordinates=found.coordinates,
-                places=found.places,
-                window=window,
-                attributes=attributes,
-            )
-        else:
-            grid = self._own_grid(matrix, attributes)
-        self._refuse_duplicates(grid)
-        return grid
-
-    def _own_grid(self, matrix: tuple[int, int], attributes: dict[str, str | int]) -> _Grid:
-        planes = [frame.plane for frame in self._stated.frames]
-        window = slice(0, matrix[0]), slice(0, matrix[1])
-        if all(plane.position_mm is None for plane in planes):
-            numbers = [frame.number for frame in self._stated.frames]
-            if len(set(numbers)) < len(numbers):
-                raise NoGeometry(
-                    self._row.SeriesInstanceUID,
-                    "its frames state no place in the patient, and a segment has several",
-                    SOPInstanceUIDs=(self._row.SOPInstanceUID,),
-                )
-            return _Grid(
-                dims=AXES[1:],
-                shape=matrix,
-                coordinates={},
-                places=(),
-                window=window,
-                attributes=attributes | {"geometry_note": "It has no place in the patient."},
-            )
-        lattice = fill_gaps(
-            plan_lattice(planes, matrix, SeriesInstanceUID=self._row.SeriesInstanceUID)
-        )
-        uneven = lattice.warn_if_uneven(self._row.SeriesInstanceUID, stacklevel=4)
-        if uneven is not None:
-            attributes["geometry_note"] = f"{attributes.get('geometry_note', '')} {uneven}".strip()
-        return _Grid(
-            dims=AXES,
-            shape=lattice.shape,
-            coordinates=lattice.coordinates(self._stated.FrameOfReferenceUID),
-            places=lattice.places,
-            window=window,
-            attributes=attributes,
-        )
-
-    def _refuse_duplicates(self, grid: _Grid) -> None:
-        seen: set[tuple[int | None, int]] = set()
-        for frame, place in zip(self._stated.frames, grid.places, strict=False):
-            if (frame.number, place) in seen:
-                whose = "" if frame.number is None else f" of segment {frame.number}"
-                raise DuplicatePositions(
-                    self._row.SeriesInstanceUID,
-                    f"two frames{whose} lie at one place: which one holds is not stated",
-                    SOPInstanceUIDs=(self._row.SOPInstanceUID,),
-                )
-            seen.add((frame.number, place))
-
-    def _where(self, grid: _Grid, frame: int) -> tuple[int | slice, ...]:
-        return (grid.places[frame], *grid.window) if grid.places else grid.window
-
-    def _read(
-        self, frames: Sequence[int], place: Callable[[int, Stored], None], *, in_order: bool = False
-    ) -> None:
-        def checked(frame: int, pixels: Stored) -> None:
-            self._check(pixels)
-            place(frame, pixels)
-
-        if not in_order:
-            each_frame(self._handle, self._row, frames, checked)
-            return
-        for frame in frames:  # frames at one place must not be written side by side
-            each_frame(self._handle, self._row, [frame], checked)
-
-    def _check(self, pixels: Stored) -> None:
-        """Refuse a pixel that means nothing."""
-        stated = self._stated
-        if stated.kind == "LABELMAP":
-            known = {stated.background, *(segment.number for segment in stated.segments)}
-            strange = sorted(set(np.flatnonzero(np.bincount(pixels.ravel())).tolist()) - known)
-            if strange:
-                raise UnsupportedSeries(
-                    self._row.SeriesInstanceUID,
-                    f"pixels are of segment {strange[0]}, which is not described",
-                    SOPInstanceUIDs=(self._row.SOPInstanceUID,),
-                )
-            return
-        largest = 1 if stated.kind == "BINARY" else stated.MaximumFractionalValue or 0
-        if int(pixels.max(initial=0)) > largest:
-            raise UnsupportedSeries(
-                self._row.SeriesInstanceUID,
-                f"a pixel of a {stated.kind} segmentation is beyond {largest}",
-                SOPInstanceUIDs=(self._row.SOPInstanceUID,),
-            )
-
-    def _to_dataarray(
-        self, masks: NDArray[Any], grid: _Grid, segments: Sequence[Segment], *, units: str
-    ) -> xr.DataArray:
-        texts: dict[str, list[str]] = {
-            "label": [segment.label for segment in segments],
-            "algorithm": [segment.algorithm_type or "" for segment in segments],
-            "category": [str(segment.category or "") for segment in segments],
-            "type": [str(segment.type or "") for segment in segments],
-            "color": [segment.color or "" for segment in segments],
-        }
-        coordinates: dict[Hashable, Any] = dict(grid.coordinates)
-        coordinates["segment"] = ("segment", np.array([segment.number for segment in segments]))
-        for name, words in texts.items():
-            coordinates[f"segment_{name}"] = ("segment", np.array(words, dtype=np.str_))
-        return xr.DataArray(
-            masks,
-            dims=("segment", *grid.dims),
-            coords=coordinates,
-            name=self._series.Modality,
-            attrs=self._attributes(grid, units=units),
-        )
-
-    def _attributes(self, grid: _Grid, *, units: str) -> dict[str, Any]:
+    def _attributes(self, grid: SegmentGrid, *, units: str) -> dict[str, Any]:
         found: dict[str, Any] = {
             "units": units,
             **series_attributes(self._series),

@@ -11,7 +11,13 @@ from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
 from noctis_lab.dicom.frame_facts import FrameFacts, frame_facts
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import FileChanged, InvalidDicom, SeriesNotFound, SeveralStacks
+from noctis_lab.errors import (
+    FileChanged,
+    InvalidDicom,
+    NotUnique,
+    SeriesNotFound,
+    SeveralStacks,
+)
 from noctis_lab.storage.files import Storage
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.plan import Duplicates, Plan, plan_rows
@@ -22,10 +28,54 @@ from noctis_lab.volumes.summary import facts_of, list_stacks
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import ByteCache, Handle
 
-__all__ = ["find_facts", "find_plan", "find_stack", "read_frames"]
+__all__ = ["find_facts", "find_plan", "find_stack", "read_frames", "reference_of"]
 
 #: What a planned frame, and the facts of one, take in memory, generously.
 _FRAME_BYTES, _FACTS_BYTES = 2048, 1024
+
+
+def reference_of(
+    handle: Handle, series: str | SeriesRow, *, StudyInstanceUID: str | None = None
+) -> str:
+    """Return what the archive calls a series that a person named.
+
+    Parameters
+    ----------
+    handle
+        The open archive.
+    series
+        A row, or a `SeriesRow.reference` that states its study, which are exact; or a
+        SeriesInstanceUID, which several studies may hold.
+    StudyInstanceUID
+        The study that holds it.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here, or not in that study.
+    NotUnique
+        Several studies hold one of that UID, and none is named; the message names them.
+    """
+    if isinstance(series, SeriesRow):
+        return series.reference
+    if StudyInstanceUID is not None:
+        found = handle.catalog.find_series_of(StudyInstanceUID, series)
+        if found is None:
+            raise SeriesNotFound(
+                f"series {series} is not in study {StudyInstanceUID} of this archive",
+                SeriesInstanceUID=series,
+            )
+        return found.reference
+    named = handle.catalog.series_named(series)
+    if len(named) > 1:
+        studies = ", ".join(one.StudyInstanceUID for one in named)
+        raise NotUnique(
+            f"series {series} is in {len(named)} studies ({studies}); name one: "
+            "lab.series(SeriesInstanceUID=…, StudyInstanceUID=…).one(), or "
+            'xr.open_dataset(…, engine="noctis", StudyInstanceUID=…)',
+            count=len(named),
+        )
+    return named[0].reference if named else series
 
 
 def find_plan(

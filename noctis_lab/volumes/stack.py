@@ -39,6 +39,7 @@ class Stack:
     extra: Extra | None
     words: Mapping[str, str] = field(default_factory=dict)
     parted_by: tuple[str, ...] = ()  # the words that tell it from the series' other stacks
+    varying: tuple[str, ...] = ()  # names of what is stated otherwise of other planes of it
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -11,10 +11,20 @@ from noctis_lab.volumes.placement import Placement
 from noctis_lab.volumes.plan import Plan, ReadFrames, Refused, plan_rows
 from noctis_lab.volumes.stack import Stack
 
-__all__ = ["TILT_TOLERANCE_DEG", "describe_gaps", "facts_of", "list_stacks", "summarise"]
+__all__ = [
+    "TILT_TOLERANCE_DEG",
+    "UNEVEN",
+    "describe_gaps",
+    "describe_varying",
+    "facts_of",
+    "list_stacks",
+    "summarise",
+]
 
 #: Below this the lean of a stack is the rounding of its positions.
 TILT_TOLERANCE_DEG = 0.1
+#: How a note about uneven planes begins.
+UNEVEN = "slice spacing is not uniform"
 _MOST_LISTED = 8
 _DIM_WORDS = {
     "time": "time points",
@@ -81,6 +91,8 @@ def _to_facts(plan: Plan) -> SeriesFacts:
         extra_dim=None if only is None or only.extra is None else only.extra.dim,
         extra_size=None if only is None or only.extra is None else only.extra.size,
         residual_mm=max((placement.residual_mm for placement in placements), default=None),
+        varies_along_z=", ".join(dict.fromkeys(name for one in stacks for name in one.varying))
+        or None,
     )
 
 
@@ -93,8 +105,18 @@ def describe_gaps(placement: Placement) -> str | None:
     more = " …" if len(placement.gaps) > _MOST_LISTED else ""
     planes = f", {missing} plane(s) missing ({where}{more})" if missing else ""
     return (
-        f"slice spacing is not uniform: {placement.slice_spacing_mm:.4g} mm usual{planes}; "
+        f"{UNEVEN}: {placement.slice_spacing_mm:.4g} mm usual{planes}; "
         "planes keep their true positions"
+    )
+
+
+def describe_varying(stack: Stack) -> str | None:
+    """Return what is not alike from plane to plane, None where all is."""
+    if not stack.varying:
+        return None
+    return (
+        f"from plane to plane changes {', '.join(stack.varying)}: the volume holds them all; "
+        "SOPInstanceUID along z says which plane is which"
     )
 
 
@@ -111,10 +133,15 @@ def _note(stacks: Sequence[Stack], refused: Sequence[Refused]) -> str:
     if not stacks:
         return _sentence(refused[0].error.reason)
     if len(stacks) == 1 and not refused:
-        return _sentence(_stack_words(stacks[0]))
+        varying = describe_varying(stacks[0])
+        return _sentence("; ".join(filter(None, (_stack_words(stacks[0]), varying))))
     note = f"{len(stacks)} stacks; load one by its number: {list_stacks(stacks)}"
     if refused:
         note += f"; besides, {refused[0].error.reason}"
+    uneven = [(number, stack.varying) for number, stack in enumerate(stacks) if stack.varying]
+    if uneven:
+        number, names = uneven[0]
+        note += f"; from plane to plane of stack {number} changes {', '.join(names)}"
     return _sentence(note)
 
 

@@ -86,21 +86,21 @@ def surface(volume: xr.DataArray, *, level: float, step: int = 1) -> Surface:
     values = Unread.of(volume).variable.values
     if values.dtype.kind not in "iufb":
         raise CannotResample(f"{values.dtype} values are no real numbers", SeriesInstanceUID=uid)
-    low, cropped = _crop(values, level, step, uid)
-    is_number = np.isfinite(cropped)
+    low, heights = _crop(values, level, step, uid)
+    is_number = np.isfinite(heights)
     mask = None if is_number.all() else _whole_cells(is_number, step)
     if mask is not None:
-        cropped[~is_number] = level
+        heights[~is_number] = 0
     try:
         index, faces, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
-            cropped,
-            level,
+            heights,
+            0.0,
             step_size=step,
             gradient_direction="descent",
             allow_degenerate=False,  # a voxel at the level itself makes faces of no area
             mask=mask,
         )
-    except RuntimeError as error:  # none of the cells that NaN left
+    except (RuntimeError, ValueError) as error:  # nothing is above, or in cells without NaN
         raise _nothing(level, uid) from error
     affine = to_affine(grid.directions, grid.steps_mm, _origin(grid.places_of(np.zeros(3))))
     vertices_mm = (index + low) @ affine[:3, :3].T + affine[:3, 3]
@@ -123,7 +123,10 @@ def _origin(place: NDArray[np.float64]) -> tuple[float, float, float]:
 def _crop(
     values: NDArray[Any], level: float, step: int, uid: str | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the box around what is above the level, with one cell around, as float32."""
+    """Return the box around what is above the level, with one cell around, as heights above it.
+
+    Heights are float32: the values themselves need not fit, what is near the level does.
+    """
     if min(values.shape) <= step:
         raise CannotResample(
             f"a surface needs more than {step} voxels along each axis, not {values.shape}",
@@ -161,7 +164,12 @@ def _crop(
             ".dicom.resample(spacing_mm=…)",
             SeriesInstanceUID=uid,
         )
-    return low, box.astype(np.float32)
+    if np.can_cast(box.dtype, np.float32):
+        return low, box.astype(np.float32) - np.float32(level)
+    heights = np.empty(box.shape, np.float32)
+    for plane, above in zip(box, heights, strict=True):
+        above[...] = plane - np.float64(level)
+    return low, heights
 
 
 def _crossings(above: NDArray[np.bool_], previous: NDArray[np.bool_] | None) -> int:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from noctis_lab.catalog.records import InstanceRow
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.raw_values import HeaderBytes, read_header_bytes
 from noctis_lab.dicom.rescale import ucum_units
 from noctis_lab.errors import CannotInterpret
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.planes import instance_file, open_plane
+from noctis_lab.volumes.series_plan import reference_of
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -89,21 +90,22 @@ def suv_bw(volume: xr.DataArray, inputs: SuvInputs) -> xr.DataArray:
     return suv.rename("SUVbw")
 
 
-def suv_of_series(handle: Handle, reference: str) -> xr.DataArray:
+def suv_of_series(handle: Handle, series: str | SeriesRow) -> xr.DataArray:
     """Load a PET series as SUVbw.
 
     Parameters
     ----------
-    handle, reference
+    handle, series
         As `load`.
 
     Raises
     ------
     CannotInterpret
         As `find_suv_inputs`, before any pixels are read, and `suv_bw`.
-    SeriesNotFound, CannotStack, DecodeError, FileChanged
+    SeriesNotFound, NotUnique, CannotStack, DecodeError, FileChanged
         As `load`.
     """
+    reference = reference_of(handle, series)
     rows = [row for row in handle.catalog.instances_of(reference) if row.pixels is not None]
 
     def read(row: InstanceRow) -> HeaderBytes:
@@ -112,7 +114,7 @@ def suv_of_series(handle: Handle, reference: str) -> xr.DataArray:
             return read_header_bytes(path)
 
     inputs = find_suv_inputs(list(handle.executor.map(read, rows))) if rows else None
-    volume = load(handle, reference)  # refuses a series of no pixels by its name
+    volume = load(handle, series)  # refuses a series of no pixels by its name
     assert inputs is not None
     return suv_bw(volume, inputs)
 
@@ -146,7 +148,8 @@ def find_suv_inputs(files: Sequence[HeaderBytes]) -> SuvInputs:
 
     References
     ----------
-    QIBA, FDG-PET/CT as an imaging biomarker, version 1.13, appendix G;
+    QIBA, FDG-PET/CT as an Imaging Biomarker Measuring Response to Cancer Therapy, version 1.13,
+    appendix G: Vendor-neutral Pseudo-codes for SUV Calculation;
     :dcm:`PS3.3 C.8.9.1 and C.8.9.4 <part03/sect_C.8.9.html>`
     """
     if not files:

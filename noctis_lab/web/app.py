@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from noctis_lab.catalog.serving import Service, serving
 from noctis_lab.config import Settings
 from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, NoSpace, SeriesChanged
 from noctis_lab.jobs.doctor import Depth, examine
@@ -31,6 +32,7 @@ from noctis_lab.web.routes import (
     demo,
     health,
     live,
+    measurements,
     quarantine,
     senders,
     series,
@@ -38,6 +40,7 @@ from noctis_lab.web.routes import (
     status,
     studies,
     upload,
+    viewer_sessions,
 )
 from noctis_lab.web.schemas import ProblemAnswer
 
@@ -110,8 +113,20 @@ def create_app(lab: Lab) -> Guard:
     app.state.rendering = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
     app.include_router(status.health)
     app.include_router(sign_in.router)
-    for routes in (studies, series, live, senders, quarantine, health, status, upload, demo):
+    for routes in (
+        studies,
+        series,
+        measurements,
+        live,
+        senders,
+        quarantine,
+        health,
+        status,
+        upload,
+        demo,
+    ):
         app.include_router(routes.router, prefix=API_PATH)
+    app.include_router(viewer_sessions.router, prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoctisError, _failed)
     app.add_exception_handler(Exception, _broke)
@@ -139,7 +154,8 @@ def serve_web(
         with socket.socket(family, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((settings.host, settings.port))
-            asyncio.run(_serve(create_app(lab), listener, stop, ready))
+            with serving(settings.root, Service.PAGE, listener.getsockname()[1]):
+                asyncio.run(_serve(create_app(lab), listener, stop, ready))
     finally:
         lab.close()
 

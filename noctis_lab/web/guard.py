@@ -19,7 +19,7 @@ from noctis_lab.config import is_loopback
 from noctis_lab.errors import NoctisError
 from noctis_lab.views.pages import render_notice
 from noctis_lab.web.auth import Gate, cookie_name, entering
-from noctis_lab.web.limits import BODY_BYTES, BODY_SECONDS, Limits
+from noctis_lab.web.limits import BODY_SECONDS, Limits
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.targets import Kind, Target, find_target
 
@@ -112,7 +112,7 @@ class Guard:
             problem = await self._problem_with(call)
             body = None
             if problem is None and _has_body(call):
-                body, problem = await _read_body(call.headers, receive)
+                body, problem = await _read_body(call, receive)
             if problem is not None:
                 await self._refuse(call, problem, receive, send)
             else:
@@ -328,16 +328,17 @@ def _has_body(call: _Call) -> bool:
     return not (call.is_websocket or call.method in _SAFE or is_streamed)
 
 
-async def _read_body(headers: dict[str, str], receive: Receive) -> tuple[bytes, Problem | None]:
+async def _read_body(call: _Call, receive: Receive) -> tuple[bytes, Problem | None]:
     """Read the whole of a request's body, which is small on every route but those that stream."""
+    most_bytes = call.target.body_bytes
     too_long = Problem(
         status=413,
-        expected=f"a body of at most {BODY_BYTES} bytes",
+        expected=f"a body of at most {most_bytes} bytes",
         came="a longer one",
         what_to_do="Send less; files go to /api/v1/dicom/upload.",
     )
-    stated = headers.get("content-length", "")
-    if stated.isdigit() and int(stated) > BODY_BYTES:
+    stated = call.headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > most_bytes:
         return b"", too_long
     body = bytearray()
     try:
@@ -347,7 +348,7 @@ async def _read_body(headers: dict[str, str], receive: Receive) -> tuple[bytes, 
                 if message["type"] == "http.disconnect":
                     break
                 body += message.get("body", b"")
-                if len(body) > BODY_BYTES:
+                if len(body) > most_bytes:
                     return b"", too_long
                 if not message.get("more_body", False):
                     break

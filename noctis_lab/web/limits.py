@@ -15,13 +15,15 @@ from limits.strategies import MovingWindowRateLimiter, SlidingWindowCounterRateL
 __all__ = [
     "BODY_BYTES",
     "BODY_SECONDS",
+    "MEASUREMENT_BYTES",
     "MOST_UPLOADS",
     "UPLOADS_AT_ONCE",
     "UPLOAD_BYTES_PER_S",
     "Limits",
 ]
 
-BODY_BYTES = 64 * 1024  #: no route but those that stream reads a longer request body
+BODY_BYTES = 64 * 1024  #: a request's body has no more, but on the routes that say so
+MEASUREMENT_BYTES = 4 * 1024 * 1024  #: a body with 10,000 points, in voxels and in millimetres
 BODY_SECONDS = 10.0  #: a body that takes longer to come is refused
 UPLOADS_AT_ONCE = 4  #: bodies that one principal may send at a time
 UPLOAD_BYTES_PER_S = 4_000  #: a body that comes slower than this on average is refused

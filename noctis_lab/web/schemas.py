@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -28,9 +28,11 @@ __all__ = [
     "FacilityName",
     "HealthAnswer",
     "InspectionAnswer",
+    "MeasurementAnswer",
     "ProblemAnswer",
     "QuarantineAnswer",
     "QuarantinedRow",
+    "SaveViewerSession",
     "SearchStudies",
     "SenderName",
     "SendersAnswer",
@@ -41,6 +43,7 @@ __all__ = [
     "UploadItemAnswer",
     "UploadProgressAnswer",
     "UploadTerms",
+    "ViewerSessionAnswer",
 ]
 
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
@@ -251,6 +254,29 @@ class DemoAnswer(_Given):
     why: str | None
 
 
+class MeasurementAnswer(_Given):
+    """A measurement as the archive keeps it: the figures in `values` are computed here."""
+
+    MeasurementUID: str
+    kind: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    SOPInstanceUID: str | None
+    frame: int | None
+    FrameOfReferenceUID: str | None
+    points_mm: list[list[float]] | None
+    points_px: list[list[float]] | None
+    plane: dict[str, Any] | None
+    label: str
+    extra_index: int | None
+    values: dict[str, Any]
+    differs: list[str]
+    author: str
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
 class ProblemAnswer(_Given):
     """What every refusal and failure looks like."""
 
@@ -259,3 +285,21 @@ class ProblemAnswer(_Given):
     expected: str
     came: str
     what_to_do: str
+
+
+class SaveViewerSession(_Asked):
+    """A view to be kept under a name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    StudyInstanceUID: Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+    state: dict[str, Any]
+
+
+class ViewerSessionAnswer(BaseModel):
+    """One of one's own viewer sessions; `state` is a view's, as the viewer has it."""
+
+    item_id: str
+    name: str
+    StudyInstanceUID: str
+    state: dict[str, Any]
+    saved_at: datetime

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from noctis_lab.access import Action
+from noctis_lab.web.limits import BODY_BYTES, MEASUREMENT_BYTES
 
 __all__ = ["Kind", "Target", "find_target"]
 
@@ -28,7 +29,8 @@ class Target:
     `template` is the path with UIDs taken out, as the access log shows it. `UID` is the study's or
     image's, by `kind`; None otherwise. `is_viewing` marks what counts as having seen
     the study, for the audit; `is_static`, a script or a style: kept by browsers, not worth a line
-    of the access log. The body of one that `is_streamed` is its route's to read, within bounds.
+    of the access log. The body of one that `is_streamed` is its route's to read, within bounds;
+    that of any other may have `body_bytes` bytes.
     """
 
     kind: Kind
@@ -38,6 +40,7 @@ class Target:
     is_viewing: bool = False
     is_static: bool = False
     is_streamed: bool = False
+    body_bytes: int = BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,14 @@ class _Rule:
     action: Action = Action.SEE
     is_viewing: bool = False
     is_streamed: bool = False
+    body_bytes: int = BODY_BYTES
 
 
 _ANY_UID = r"[0-9.]{1,64}"
 _UID = rf"(?P<UID>{_ANY_UID})"
+_HEX_ID = r"[0-9a-f]{32}"
 _API = "/api/v1/dicom"
+_SERIES = f"{_API}/studies/{{uid}}/series/{{series}}"
 
 
 def _rule(
@@ -62,9 +68,11 @@ def _rule(
     action: Action = Action.SEE,
     is_viewing: bool = False,
     is_streamed: bool = False,
+    body_bytes: int = BODY_BYTES,
 ) -> _Rule:
     source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
-    return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed)
+    source = source.replace(r"\{measurement\}", _HEX_ID).replace(r"\{item\}", _HEX_ID)
+    return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed, body_bytes)
 
 
 # First match wins. PS3.5 9.1: a UID is at most 64 characters of digits and dots.
@@ -82,6 +90,8 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/upload", Kind.PLACE, action=Action.UPLOAD, is_streamed=True),
     _rule(f"{_API}/upload/progress", Kind.PLACE, action=Action.UPLOAD),
     _rule(f"{_API}/demo", Kind.PLACE, action=Action.ADMINISTER),
+    _rule("/api/v1/viewer-sessions", Kind.PLACE, action=Action.ANNOTATE),
+    _rule("/api/v1/viewer-sessions/{item}", Kind.PLACE, action=Action.ANNOTATE),
     _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
     _rule("/viewer/{uid}/ws", Kind.STUDY),
     _rule(f"{_API}/studies/search", Kind.PLACE),
@@ -91,7 +101,16 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}", Kind.STUDY),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/stack", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/pixels", Kind.STUDY, is_viewing=True),
+    _rule(f"{_API}/studies/{{uid}}/series/{{series}}/preview", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/thumbnail", Kind.STUDY),
+    _rule(f"{_SERIES}/measurements", Kind.STUDY),
+    _rule(f"{_SERIES}/measurements.csv", Kind.STUDY),
+    _rule(
+        f"{_SERIES}/measurements/{{measurement}}",
+        Kind.STUDY,
+        action=Action.ANNOTATE,
+        body_bytes=MEASUREMENT_BYTES,
+    ),
     _rule(f"{_API}/image/{{uid}}/metadata", Kind.IMAGE, is_viewing=True),
 )
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
@@ -102,6 +121,7 @@ _CLOSED = (
     f"{_API}/image",
     f"{_API}/upload",
     f"{_API}/demo",
+    "/api/v1/viewer-sessions",
     "/autoload.js",
 )
 _PUBLIC_PREFIX = "/assets/"
@@ -126,6 +146,7 @@ def find_target(path: str) -> Target:
                 UID=match.groupdict().get("UID"),
                 is_viewing=rule.is_viewing,
                 is_streamed=rule.is_streamed,
+                body_bytes=rule.body_bytes,
             )
     if path.startswith(_PUBLIC_PREFIX):
         return Target(kind=Kind.PUBLIC, template=_PUBLIC_PREFIX + "…", is_static=True)

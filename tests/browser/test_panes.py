@@ -35,7 +35,7 @@ def stages(watched: Watched, site: Site, seen: Seen, other: Seen) -> Locator:
     watched.page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
     found = watched.page.locator(".stage")
     expect(found).to_have_attribute("data-shown", str(PLANES // 2))
-    expect(watched.page.get_by_role("option")).to_have_count(2)
+    expect(watched.page.locator(".strip").get_by_role("option")).to_have_count(2)
     return found
 
 
@@ -121,7 +121,7 @@ def test_a_series_is_put_into_the_active_pane_or_where_it_is_dropped(
     page = watched.page
     page.keyboard.press(".")
     expect(stages.nth(1)).to_have_attribute("data-shown", str(OTHER_PLANES // 2))
-    strip = page.get_by_role("option")
+    strip = page.locator(".strip").get_by_role("option")
     stages.nth(1).click()
     strip.nth(0).click()
     expect(stages.nth(1).locator(".ct.bl")).to_contain_text(f"of {PLANES}")

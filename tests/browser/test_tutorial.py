@@ -25,7 +25,9 @@ def test_the_pages_are_as_the_tutorial_says(site: Site, watched: Watched, tmp_pa
     row = page.locator(f'[data-study="{seen.study}"]')
     row.wait_for()
     named = set(re.findall(r"\*\*(.+?)\*\*", TUTORIAL.read_text(encoding="utf-8")))
-    assert named == {"Arrivals", "Copy as Python", "Drop files anywhere", "Upload"}
+    assert named == {
+        "Arrivals", "Copy as Python", "Drop files anywhere", "MPR", "Sessions", "Upload",
+    }  # fmt: skip
     expect(page.get_by_label("Arrivals")).to_be_visible()
     expect(page.get_by_role("button", name="Copy as Python").first).to_be_visible()
     expect(page.get_by_role("link", name="Upload")).to_be_visible()
@@ -48,6 +50,7 @@ def test_the_pages_are_as_the_tutorial_says(site: Site, watched: Watched, tmp_pa
     page.get_by_text("4 of 4 in memory").wait_for()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_contain_text("width and level")
-    expect(page.get_by_role("button", name="Copy as Python").first).to_be_visible()
+    for button in ("Copy as Python", "MPR", "Sessions"):
+        expect(page.get_by_role("button", name=button).first).to_be_visible()
     assert watched.foreign == []
     assert watched.complaints == []

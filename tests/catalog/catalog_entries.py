@@ -104,5 +104,6 @@ def entry(
         rescale=Rescale(slope=1.0, intercept=-1024.0, units="HU"),
         elements=elements({**TEXTS, **(texts or {})}, number),
         in_place=in_place,
+        contrast_digest=bytes(range(8)),
         receipt=receipt(facility, seconds=number if seconds is None else seconds),
     )

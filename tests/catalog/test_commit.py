@@ -52,7 +52,7 @@ def sql(catalog: Catalog, statement: str, *values: object) -> list[tuple[object,
 def same(row: InstanceRow | None, given: InstanceEntry) -> bool:
     assert row is not None
     shared = [f.name for f in dataclasses.fields(InstanceRow) if hasattr(given, f.name)]
-    assert len(shared) == 15
+    assert len(shared) == 16
     return all(getattr(row, name) == getattr(given, name) for name in shared) and (
         row.received_at == given.receipt.received_at
     )

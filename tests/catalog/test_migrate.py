@@ -123,6 +123,37 @@ def test_facts_of_an_older_schema_are_found_out_anew(tmp_path: Path) -> None:
     assert [tuple(job) for job in jobs] == [("summarise-series", "1.2.3", 1)]
 
 
+def test_facts_that_stand_are_kept_until_they_are_found_out_anew(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    connections = Connections(tmp_path / "catalog", lock_timeout_s=5)
+    with connections.write() as connection:
+        upgrade(connection, "0002")
+    connections.close()
+    values = dict.fromkeys(("series_key", "study_key", "instance_count", "frame_count"), 1)
+    values |= dict.fromkeys(("image_count", "stored_bytes", "first_received_at"), 1)
+    values |= dict.fromkeys(("last_received_at", "summarised_at", "stack_count"), 1)
+    row = {
+        **values,
+        "SeriesInstanceUID": "1.2",
+        "reference": "1.2",
+        "is_dirty": 0,
+        "is_withheld": 0,
+    }
+    with sqlite3.connect(tmp_path / "catalog" / "catalog.sqlite") as raw:
+        places = ", ".join(f":{name}" for name in row)
+        raw.execute(f"insert into series ({', '.join(row)}) values ({places})", row)
+    raw.close()
+
+    with (
+        open_catalog(tmp_path, may_migrate=True) as catalog,
+        catalog.connections.read() as connection,
+    ):
+        facts = connection.exec_driver_sql("select stack_count, varies_along_z from series").one()
+        jobs = connection.exec_driver_sql("select kind, key from job").all()
+    assert tuple(facts) == (1, None)
+    assert [tuple(job) for job in jobs] == [("summarise-series", "1.2")]
+
+
 def test_the_schema_and_the_hot_statements_are_postgresqls_too() -> None:
     engine = create_mock_engine("postgresql+psycopg://", lambda *_: None)
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]

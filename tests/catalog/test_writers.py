@@ -15,6 +15,7 @@ import pytest
 
 from noctis_lab.catalog.locks import WriteLock, filesystem_of, require_local_disk
 from noctis_lab.catalog.records import CommitOutcome
+from noctis_lab.catalog.serving import Service, is_serving, serving
 from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.errors import CatalogError, CatalogLocked, UnsupportedFilesystem
 from tests.catalog.catalog_entries import entry
@@ -282,3 +283,29 @@ def test_a_network_file_system_is_refused_and_this_machines_disk_is_not(tmp_path
     with pytest.raises(UnsupportedFilesystem, match=r"lies on nfs4.*local disk"):
         require_local_disk(tmp_path / "catalog", mountinfo=mounts)
     require_local_disk(tmp_path)
+
+
+def serve_until_told(root: Path, up: object) -> None:
+    with serving(root, Service.PAGE, 5006):
+        up.set()  # type: ignore[attr-defined]
+        time.sleep(60)
+
+
+def test_who_serves_is_known_until_the_process_dies_however_it_dies(tmp_path: Path) -> None:
+    assert not is_serving(tmp_path, Service.PAGE, 5006)
+    up = SPAWN.Event()
+    process = SPAWN.Process(target=serve_until_told, args=(tmp_path, up))
+    process.start()
+    try:
+        assert up.wait(30)
+        assert is_serving(tmp_path, Service.PAGE, 5006)
+        assert not is_serving(tmp_path, Service.RECEIVER, 5006)
+        assert not is_serving(tmp_path, Service.PAGE, 5007)
+        assert not is_serving(tmp_path / "another", Service.PAGE, 5006)
+    finally:
+        process.kill()
+        process.join(20)
+    assert not is_serving(tmp_path, Service.PAGE, 5006)
+    with serving(tmp_path, Service.PAGE, 5006):  # the mark of one that died stands in no one's way
+        assert is_serving(tmp_path, Service.PAGE, 5006)
+    assert not is_serving(tmp_path, Service.PAGE, 5006)

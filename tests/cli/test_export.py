@@ -54,6 +54,36 @@ def test_several_series_are_exported_and_the_next_time_kept(root: Path, tmp_path
     assert Path(told["series"][0]["path"]).exists()
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_all_files_of_an_export_have_the_umasks_mode(
+    root: Path, tmp_path: Path, umask: int
+) -> None:
+    out = tmp_path / "out"
+    before = os.umask(umask)
+    try:
+        assert run(root, ONE, "--to", "nifti", "--out", out).returncode == 0
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in out.iterdir()}
+    assert len(modes) >= 3
+    assert set(modes.values()) == {0o666 & ~umask}, modes
+
+
+def test_a_folder_of_files_in_place_is_refused_and_one_beside_it_is_not(tmp_path: Path) -> None:
+    source = tmp_path / "trial"
+    write_series(ct_series(planes=2, rows=8, columns=8, SeriesInstanceUID=ONE), source / "deep")
+    with open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+        lab.index(source, in_place=True, progress=False)
+    before = sorted(source.rglob("*"))
+
+    refused = run(tmp_path / "root", ONE, "--to", "dicom", "--out", source)
+    assert refused.returncode == 1
+    assert "registered in place" in refused.stderr
+    assert sorted(source.rglob("*")) == before
+    done = run(tmp_path / "root", ONE, "--to", "dicom", "--out", tmp_path / "trial0")
+    assert done.returncode == 0
+
+
 def test_no_name_is_in_what_it_prints_or_writes(root: Path, tmp_path: Path) -> None:
     done = run(root, ONE, "--to", "dicom", "--out", tmp_path / "out", "--pseudonymise")
     assert done.returncode == 0

@@ -12,9 +12,11 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 
+from noctis_lab.dicom.contrast_digest import contrast_digest
 from noctis_lab.dicom.frame_facts import FrameFacts, frame_facts
 from noctis_lab.dicom.header import read_header
-from noctis_lab.synthetic import PlaneStack, weighted_mr
+from noctis_lab.synthetic import PlaneStack, ct_series, weighted_mr
+from noctis_lab.synthetic.weighted_mr import CONVENTIONS
 
 type Put = Callable[..., Path]
 PLANE = PlaneStack(planes=1)
@@ -78,7 +80,10 @@ def test_what_is_no_unit_vector_is_absent(vector: list[float], put: Put) -> None
         ("echo", "echo_number", [1, 2, 3, 4]),
         ("phase", "trigger_ms", [0, 50, 100, 150]),
         ("phase philips", "phase_index", [1, 2, 3, 4]),
+        ("asl_context", "asl_context", ["LABEL", "CONTROL", "LABEL", "CONTROL"]),
         ("asl_context philips", "asl_context", ["LABEL", "CONTROL", "LABEL", "CONTROL"]),
+        ("asl_technique ge", "asl_context", [None] * 4),
+        ("asl_technique ge", "asl_technique", ["PSEUDOCONTINUOUS", "CONTINUOUS"] * 2),
         *(
             (f"component {maker}", "component", ["MAGNITUDE", "PHASE", "REAL", "IMAGINARY"])
             for maker in ("siemens", "ge", "philips")
@@ -136,6 +141,7 @@ def test_a_private_element_without_its_creator_is_not_read(
         ("b_value ge", "b_value", 500),
         ("b_value philips", "b_value", 500),
         ("asl_context philips", "asl_context", "CONTROL"),
+        ("asl_technique ge", "asl_technique", "CONTINUOUS"),
         ("component ge", "component", "PHASE"),
     ],
 )
@@ -228,3 +234,28 @@ def test_two_components_in_one_image_type_are_none(put: Put) -> None:
     dataset = weighted_mr("echo", stack=PLANE, points=1)[0]
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "P"]
     assert facts_of(dataset, put).component is None
+
+
+def test_a_ct_states_its_kernel_and_tube_voltage(put: Put) -> None:
+    plane = ct_series(planes=1)[0]
+    plane.ConvolutionKernel, plane.KVP = ["B30f", "3"], 120
+    fact = facts_of(plane, put)
+    assert (fact.kernel, fact.tube_kv) == ("B30f\\3", 120)
+
+
+def test_two_images_have_one_digest_where_their_contrast_is_stated_alike(put: Put) -> None:
+    def digest_of(dataset: Dataset) -> bytes:
+        return contrast_digest(read_header(put(dataset)))
+
+    one, other = weighted_mr("echo", stack=PlaneStack(planes=2), points=1)
+    assert digest_of(one) == digest_of(other)
+    other.EchoTime = 11
+    assert digest_of(one) != digest_of(other)
+
+
+@pytest.mark.parametrize("convention", sorted(CONVENTIONS))
+def test_a_digest_differs_where_a_contrast_does(convention: str, put: Put) -> None:
+    one, other = weighted_mr(convention, stack=PLANE, points=2)
+    digests = {contrast_digest(read_header(put(each))) for each in (one, other)}
+    # When an image was taken, and which of the heart's beats triggered it, is no contrast.
+    assert len(digests) == (1 if convention in ("time siemens", "time ge", "phase") else 2)

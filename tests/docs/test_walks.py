@@ -17,6 +17,7 @@ WALKS = (
     "how-to/reslice.md",
     "how-to/doses-segments-contours.md",
     "how-to/suv.md",
+    "how-to/measure.md",
     "how-to/upload-by-script.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",

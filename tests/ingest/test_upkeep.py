@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from noctis_lab.access import Role
+from noctis_lab.access import Principal, Role
+from noctis_lab.catalog.measurements import MeasurementRow
 from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.catalog.store import open_catalog
+from noctis_lab.catalog.user_items import UserItem
 from noctis_lab.config import Settings
 from noctis_lab.errors import CatalogLocked
 from noctis_lab.ingest.archive import OpenArchive, open_archive
@@ -63,8 +65,59 @@ def tables(root: Path) -> dict[str, list[str]]:
             columns = [row[1] for row in database.execute(f'PRAGMA table_info("{name}")')]
             # A number that only says in which order rows were written.
             kept = ", ".join(f'"{column}"' for column in columns if column != "wide_key")
-            found[name] = sorted(map(repr, database.execute(f'SELECT {kept} FROM "{name}"')))
+            # A format that a correction left without an instance stays, since writers remember
+            # which are there; one that was rebuilt never was.
+            used = (
+                " WHERE format_key IN (SELECT format_key FROM instance)"
+                if name == "instance_format"
+                else ""
+            )
+            rows = database.execute(f'SELECT {kept} FROM "{name}"{used}')
+            found[name] = sorted(map(repr, rows))
     return found
+
+
+def measure(ledger: Ledger, plane: Dataset) -> None:
+    """Save a measurement twice, and another that is deleted; another's is refused."""
+    ann = Principal(name="ann", role=Role.VIEWER, facilities=None)
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    row = MeasurementRow(
+        MeasurementUID="0" * 32,
+        kind="length",
+        StudyInstanceUID=str(plane.StudyInstanceUID),
+        SeriesInstanceUID=str(plane.SeriesInstanceUID),
+        SOPInstanceUID=str(plane.SOPInstanceUID),
+        frame=0,
+        FrameOfReferenceUID=None,
+        points_mm=[[0.0, 0.0, 0.0], [3.0, 4.0, 0.0]],
+        points_px=[[0.0, 0.0], [3.0, 4.0]],
+        plane=None,
+        label="a",
+        extra_index=None,
+        values={"length_mm": 5.0},
+        differs=[],
+        author="ann",
+        created_at=at,
+        updated_at=at,
+        deleted_at=None,
+    )
+    ledger.save_measurement(row, principal=ann)
+    ledger.save_measurement(replace(row, label="b", updated_at=at), principal=ann)
+    ledger.save_measurement(replace(row, MeasurementUID="1" * 32), principal=ann)
+    ledger.remove_measurement("1" * 32, principal=ann, at=at)
+
+
+def keep(ledger: Ledger) -> None:
+    """Save something under a name twice, and something that is removed."""
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    item = UserItem(
+        item_id="2" * 32, kind="viewer-session", principal="ann", name="mine", document={"a": 1},
+        created_at=at, updated_at=at,
+    )  # fmt: skip
+    ledger.save_user_item(item)
+    ledger.save_user_item(replace(item, item_id="3" * 32, document={"a": 2}))
+    ledger.save_user_item(replace(item, item_id="4" * 32, name="gone"))
+    ledger.remove_user_item("4" * 32)
 
 
 def fill(archive: OpenArchive, folder: Path) -> None:
@@ -118,6 +171,8 @@ def fill(archive: OpenArchive, folder: Path) -> None:
     ledger.grant_facility("reader", "lab")
     ledger.set_role("reader", Role.RESEARCHER)
     ledger.set_password("reader", "correct horse")
+    measure(ledger, first[1])
+    keep(ledger)
     ledger.audit(principal="reader", action="see", subject=str(first[0].StudyInstanceUID))
 
 

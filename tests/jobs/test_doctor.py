@@ -28,6 +28,9 @@ from noctis_lab.ingest.scp import serve_scp
 from noctis_lab.jobs.doctor import Depth, Finding, State, examine, worst
 from noctis_lab.jobs.doctor.places import check_clock, check_memory
 from noctis_lab.jobs.doctor.services import check_page, check_receiver
+from noctis_lab.jobs.doctor.software import check_decoders
+from noctis_lab.lab import open_lab
+from noctis_lab.lab.cards.archive import archive_card
 from noctis_lab.synthetic import ct_series, write_series
 from tests.receipts import RECEIPT
 
@@ -314,7 +317,9 @@ def test_an_archive_open_to_the_network_needs_senders_and_passwords(settings: Se
     assert found["senders"].state is found["principals"].state is State.WARN
 
 
-def test_a_running_receiver_is_found_and_answers(settings: Settings) -> None:
+def test_a_running_receiver_is_found_and_its_archive_told(
+    settings: Settings, tmp_path: Path
+) -> None:
     stop, ports = threading.Event(), []
     up = threading.Event()
 
@@ -337,6 +342,15 @@ def test_a_running_receiver_is_found_and_answers(settings: Settings) -> None:
         with open_archive(settings) as archive:
             archive.catalog.write_note("receiver", f"NOCTIS_SCP@127.0.0.1:{ports[0]}")
         assert told(settings, quick=True)["receiver"].text.endswith("answers C-ECHO")
+        elsewhere = running.model_copy(update={"root": tmp_path / "not served"})
+        with open_archive(elsewhere) as archive:
+            archive.catalog.write_note("receiver", f"NOCTIS_SCP@127.0.0.1:{ports[0]}")
+        found = told(elsewhere, quick=True)["receiver"]
+        assert found.state is State.UNKNOWN
+        assert found.text == f"not running: another archive is served at 127.0.0.1:{ports[0]}"
+        with open_lab(elsewhere.root, settings=elsewhere) as lab:
+            card = archive_card(lab, limit_s=1)
+        assert card.fields[1].text.startswith("not running; another archive or program listens at ")
     finally:
         stop.set()
         thread.join(20)
@@ -399,6 +413,13 @@ def test_a_note_of_no_address_is_passed_over(settings: Settings, noted: str) -> 
     assert [each.state for each in check_receiver(settings, noted)] == [State.UNKNOWN]
     page = f"http://{noted.partition('@')[2]}/"
     assert [each.state for each in check_page(settings, page)] == [State.UNKNOWN]
+
+
+def test_the_decoders_are_counted_among_those_that_there_are() -> None:
+    decoders = check_decoders()
+    assert decoders.state is State.PASS
+    assert decoders.text.startswith("26 of 26 transfer syntaxes of still images, ")
+    assert "Stored only: video, JPIP, " in decoders.text
 
 
 def test_a_clock_that_was_set_back_is_told() -> None:

@@ -113,6 +113,18 @@ def test_facts_that_only_headers_tell_are_found_too(settings: Settings, tmp_path
     assert str(facts.geometry_note).startswith("3 echoes of 3 planes")
 
 
+def test_what_changes_from_plane_to_plane_is_a_fact(settings: Settings, tmp_path: Path) -> None:
+    planes = ct_series(planes=4)
+    for plane in planes[:2]:
+        plane.ImageType = ["DERIVED", *plane.ImageType[1:]]
+    uid = admit(settings, planes, tmp_path / "in")
+    with open_catalog(settings.root) as catalog, working(settings):
+        wait_until(lambda: not waiting(catalog))
+        series = catalog.find_series(uid)
+    assert series is not None
+    assert series.facts.varies_along_z == "ImageType values 1 and 2"
+
+
 def test_running_a_handler_twice_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     uid = admit(settings, ct_series(planes=3), tmp_path / "in")
     with open_catalog(settings.root) as catalog, working(settings):

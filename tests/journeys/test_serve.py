@@ -84,7 +84,8 @@ def test_a_taken_port_ends_serve_with_a_remedy(served: Served, tmp_path: Path) -
     )
 
     assert second.returncode == 1
-    assert str(served.dicom_port) in second.stderr
+    assert f"port {served.dicom_port} of 127.0.0.1 is in use" in second.stderr
+    assert "--dicom-port 11113" in second.stderr
     assert "Traceback" not in second.stderr
 
 
@@ -106,6 +107,8 @@ def test_the_pages_know_where_the_receiver_is_and_keep_the_token_out_of_a_log(
     assert (receiver["host"], receiver["port"]) == ("0.0.0.0", served.dicom_port)
     assert receiver["listening"] is True
     assert receiver["reached_at"]
+    entered = " or ".join(receiver["reached_at"])
+    assert f":{served.dicom_port}; at the modality enter {entered}\n" in "".join(served.printed)
 
 
 def test_another_address_that_signs_in_can_be_had_while_it_runs(served: Served) -> None:

@@ -7,12 +7,13 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import noctis_lab as nl
 from noctis_lab.config import open_settings
@@ -28,6 +29,7 @@ from noctis_lab.errors import (
 from noctis_lab.lab import Lab, Series, open_lab
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.export import read_netcdf
+from noctis_lab.volumes.load import load
 from tests.lab.filling import fill
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -314,6 +316,24 @@ def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
         fill(lab, [*first, *second], tmp_path / "in")
         with pytest.raises(NotUnique):
             lab.series(SeriesInstanceUID=uid).one()
+        root = tmp_path / "archive"
+        doors: list[Callable[[], object]] = [
+            lambda: xr.open_dataset(uid, engine="noctis", root=root),
+            lambda: load(lab.handle, uid),
+        ]
+        for door in doors:  # neither of them is taken in silence
+            with pytest.raises(NotUnique, match=rf"in 2 studies \(.*{study}.*StudyInstanceUID=…"):
+                door()
+        for series in (first, second):
+            named = str(series[0].StudyInstanceUID)
+            opened = xr.open_dataset(uid, engine="noctis", root=root, StudyInstanceUID=named)
+            one = lab.series(StudyInstanceUID=named).one()
+            for found in (opened["CT"], one.load(), one.open()):
+                assert found.SOPInstanceUID.values.tolist() == [
+                    str(plane.SOPInstanceUID) for plane in series
+                ]
+        with pytest.raises(SeriesNotFound, match=r"is not in study 1\.2\.3 of this archive"):
+            xr.open_dataset(uid, engine="noctis", root=root, StudyInstanceUID="1.2.3")
         for series in (lab.series(StudyInstanceUID=study).one(), lab.series(PatientID="B").one()):
             assert series.load(stored=True).shape == (2, 8, 8)
             assert (series.load(stored=True) == 7).all()

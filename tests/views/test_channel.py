@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
+import noctis_lab as nl
 from noctis_lab.config import open_settings
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.views.channel import Channel
 from noctis_lab.volumes.cache import Handle, open_handle
+from tests.lab.filling import fill
 from tests.volumes.archive import admit
 
 PLANES, ROWS, COLUMNS = 5, 16, 24
@@ -128,3 +132,46 @@ def test_questions_are_answered_off_the_thread_and_no_more_than_are_bounded(
     refused = [item for item in said if "error" in item]
     assert len(refused) == 68  # 100 asked, 32 at one time
     assert {int(item["id"]) for item in answered} == set(range(10, 32))
+
+
+def test_a_channel_keeps_lists_and_deletes_measurements(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "archive") as lab:
+        fill(lab, ct_series(planes=3, rows=ROWS, columns=COLUMNS), tmp_path / "in")
+        series = lab.series().one().row
+        said: list[dict[str, Any]] = []
+        channel = Channel(lab.handle, series, said.append, lab=lab)
+
+        def asked(**question: Any) -> dict[str, Any]:
+            named = {"SeriesInstanceUID": series.SeriesInstanceUID}
+            asyncio.run(channel.answer({"kind": "ask", "id": "q"} | named | question))
+            return said.pop()
+
+        uid = uuid4().hex
+        document = {
+            "MeasurementUID": uid,
+            "kind": "probe",
+            "StudyInstanceUID": series.StudyInstanceUID,
+            "SeriesInstanceUID": series.SeriesInstanceUID,
+            "SOPInstanceUID": lab.instances()[0].SOPInstanceUID,
+            "points_px": [[3, 4]],
+        }
+        kept = asked(what="save-measurement", measurement=document)["body"]
+        expected = lab.series().one().load().isel(z=0, y=4, x=3).item()
+        assert kept["values"]["value"] == expected
+        json.dumps(kept, allow_nan=False)
+        assert asked(what="measurements")["body"] == [kept]
+        assert (
+            "kind: Value error"
+            in asked(what="save-measurement", measurement=document | {"kind": "circle"})["error"]
+        )
+        assert "comes with a measurement" in asked(what="save-measurement")["error"]
+        assert "has no measurement" in asked(what="delete-measurement", MeasurementUID="x")["error"]
+        gone = asked(what="delete-measurement", MeasurementUID=uid)["body"]
+        assert gone["deleted_at"] is not None
+        assert asked(what="measurements")["body"] == []
+
+
+def test_a_channel_without_an_archive_to_write_to_keeps_none(
+    handle: Handle, uids: tuple[str, str]
+) -> None:
+    assert "there is not" in ask(handle, uids[0], what="measurements")["error"]

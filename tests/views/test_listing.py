@@ -14,6 +14,7 @@ import pytest
 
 from noctis_lab.access import ADMIN, Principal, Role
 from noctis_lab.catalog.records import Receipt, ReceiptSource
+from noctis_lab.catalog.serving import Service, serving
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
 from noctis_lab.lab import Lab, open_lab
@@ -139,6 +140,10 @@ def test_the_status_is_what_is_known_and_theirs(lab: Lab) -> None:
 
 
 def test_a_receiver_that_listens_is_said_to(lab: Lab) -> None:
-    with socket.create_server((lab.settings.dicom_host, lab.settings.dicom_port)):
-        status = ask(lab, EVERYTHING, what="status")["body"]
-    assert status["receiver"]["listening"] is True
+    port = lab.settings.dicom_port
+    with socket.create_server((lab.settings.dicom_host, port)):
+        anothers = ask(lab, EVERYTHING, what="status")["body"]
+        with serving(lab.settings.root, Service.RECEIVER, port):
+            own = ask(lab, EVERYTHING, what="status")["body"]
+    assert anothers["receiver"]["listening"] is False
+    assert own["receiver"]["listening"] is True

@@ -18,6 +18,8 @@ def test_a_state_comes_back_from_its_json() -> None:
         SeriesInstanceUID="1.2.3",
         index=7,
         window=Window(center=40, width=400),
+        voi_lut=2,
+        colormap="hot_iron",
         inverted=True,
         zoom=2.5,
         pan=(3.0, -4.0),
@@ -39,6 +41,10 @@ def test_a_state_comes_back_from_its_json() -> None:
         ("index", True),
         ("index", "3"),
         ("index", 10**9),
+        ("voi_lut", -1),
+        ("voi_lut", 8),
+        ("colormap", "jet"),
+        ("colormap", 3),
         ("zoom", 0),
         ("zoom", math.nan),
         ("zoom", 1e9),
@@ -98,6 +104,18 @@ def test_a_view_and_its_state_follow_each_other() -> None:
 def test_a_view_is_given_a_window_of_any_function() -> None:
     view = SeriesView(ViewerState(SeriesInstanceUID="1.2.3")).at(window=(2048, 1024, "SIGMOID"))
     assert view.view_state["window"] == {"center": 2048.0, "width": 1024.0, "function": "SIGMOID"}
+
+
+def test_at_takes_a_table_with_the_window_that_spans_it_and_a_colour_map() -> None:
+    view = SeriesView(ViewerState(SeriesInstanceUID="1.2.3"))
+    view.at(window=(40, 400), voi_lut=1, colormap="hot_iron")
+    assert (view.state.voi_lut, view.state.colormap) == (1, "hot_iron")
+    view.at(window=(40, 400))
+    assert (view.state.voi_lut, view.state.colormap) == (None, "hot_iron")
+    with pytest.raises(ValueError, match="give window too"):
+        view.at(voi_lut=0)
+    with pytest.raises(ValueError, match="colormap"):
+        view.at(colormap="rainbow")
 
 
 def test_a_view_answers_an_unsound_client_with_its_own_state() -> None:

@@ -62,6 +62,7 @@ def row(
     has_pixels: bool = True,
     is_mosaic: bool = False,
     FrameOfReferenceUID: str | None = "1.2.9",
+    contrast_digest: bytes | None = bytes(8),
 ) -> InstanceRow:
     position = None if position_mm is None else tuple(float(value) for value in position_mm)
     return InstanceRow(
@@ -85,6 +86,7 @@ def row(
         received_at=datetime(2026, 1, 1, tzinfo=UTC),
         is_mosaic=is_mosaic,
         FrameOfReferenceUID=FrameOfReferenceUID,
+        contrast_digest=contrast_digest,
     )
 
 

@@ -31,6 +31,7 @@ from noctis_lab.volumes.export.run import export_series
 from noctis_lab.volumes.export_format import ExportFormat
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit
+from tests.volumes.lazily import one_index, opened
 
 SMALL: dict[str, Any] = {"planes": 4, "rows": 7, "columns": 6}
 #: A name and options of `load`.
@@ -45,10 +46,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "echoes": {},
     "mosaic": {},
     "cine": {},
+    "own slopes": {},
+    "words of two kinds": {},
 }
 
 
-def _made(kind: str) -> list[Dataset]:  # noqa: PLR0911 - a kind each
+def _made(kind: str) -> list[Dataset]:  # noqa: C901, PLR0911 - a kind each
     if kind == "dirty, big endian":
         dirty = {"bits_stored": 12, "transfer_syntax_uid": ExplicitVRBigEndian, "seed": kind}
         planes = ct_series(**SMALL, **dirty)
@@ -69,6 +72,15 @@ def _made(kind: str) -> list[Dataset]:  # noqa: PLR0911 - a kind each
         return list(mosaic_series(seed=kind))
     if kind == "cine":
         return ultrasound_cine(frames=4)
+    if kind == "own slopes":
+        planes = ct_series(**SMALL, seed=kind)
+        for number, plane in enumerate(planes):
+            plane.RescaleSlope = 1 + number / 2
+        return planes
+    if kind == "words of two kinds":
+        planes = ct_series(**SMALL, seed=kind)
+        others = ct_series(**SMALL, seed=kind, transfer_syntax_uid=ExplicitVRBigEndian)
+        return [planes[0], *others[1:3], planes[3]]
     return ct_series(**SMALL, rescale_intercept=-1024, bits_stored=12, seed=kind)
 
 
@@ -94,23 +106,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archived]:
         eager = {kind: load(handle, uids[kind], **KINDS[kind]) for kind in KINDS}
         lazy = {kind: opened(handle, uids[kind], **KINDS[kind]) for kind in KINDS}
         yield Archived(eager, lazy, uids, handle)
-
-
-def opened(handle: Handle, uid: str, **options: Any) -> xr.DataArray:
-    dataset = xr.open_dataset(uid, engine="noctis", root=handle.settings.root, **options)
-    (name,) = dataset.data_vars
-    found: xr.DataArray = dataset[name]
-    return found
-
-
-def one_index(size: int) -> st.SearchStrategy[Any]:
-    steps = st.integers(1, 3) | st.integers(-3, -1)
-    bounds = st.none() | st.integers(0, size)  # xarray itself miscounts some that lie outside
-    return (
-        st.builds(slice, bounds, bounds, steps)
-        | st.integers(-size, size - 1)
-        | st.lists(st.integers(0, size - 1), max_size=4).map(lambda picked: np.array(picked, int))
-    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -144,6 +139,19 @@ def test_only_the_rows_that_are_asked_for_are_read(handle: Handle, tmp_path: Pat
     read = lazy.isel(y=5).values
     np.testing.assert_array_equal(read, [plane.pixel_array[5] for plane in planes])
     assert not lazy.isel(y=6).values.any()
+
+
+def test_a_source_that_was_touched_is_read_and_one_that_was_exchanged_refused(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(**SMALL)
+    paths = admit(handle, planes, tmp_path / "in", in_place=True)
+    lazy = opened(handle, str(planes[0].SeriesInstanceUID), stored=True)
+    os.utime(paths[1], ns=(0, 0))
+    np.testing.assert_array_equal(lazy[:, 3], [plane.pixel_array[3] for plane in planes])
+    paths[2].write_bytes(paths[3].read_bytes())
+    with pytest.raises(FileChanged, match=str(planes[2].SOPInstanceUID)):
+        lazy[:, 3].load()
 
 
 def test_a_pickled_array_is_small_and_opens_the_archive_anew(

@@ -87,3 +87,10 @@ def test_several_stacks_and_what_repeats_are_told_with_their_number() -> None:
     phases = SeriesFacts(is_volume=True, is_regular=True, extra_dim="phase", extra_size=20)
     assert texts([series(stacks), series(phases)]) == [("info", "3 stacks"), ("info", "20 phases")]
     assert badges_of_series(series(stacks))[0].sentence == "Three stacks."
+
+
+def test_planes_that_are_not_alike_are_a_warning() -> None:
+    facts = SeriesFacts(is_volume=True, is_regular=True, varies_along_z="flip angle")
+    (badge,) = badges_of_series(series(facts))
+    assert (badge.kind, badge.text) == ("warn", "Planes differ")
+    assert badge.sentence == "Something that is stated of the planes changes from one to another."

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import xarray as xr
 
 from noctis_lab.dicom.object_kinds import find_object_kind
-from noctis_lab.errors import NoPixels, OtherObject, SeveralStacks, UnsupportedSeries
+from noctis_lab.errors import NoPixels, SeveralStacks, UnsupportedSeries
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.synthetic import DoseOptions, ct_series, rt_dose, segmentation, write_series
 from noctis_lab.volumes.cache import Handle
@@ -81,15 +82,15 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield opened
 
 
-def test_a_dose_says_in_facts_and_open_that_load_reads_it(lab: Lab, tmp_path: Path) -> None:
+def test_a_dose_says_in_facts_that_load_reads_it_and_opens_lazily(lab: Lab, tmp_path: Path) -> None:
     write_series([rt_dose()], tmp_path / "in")
     lab.index(tmp_path / "in")
     series = lab.series(Modality="RTDOSE").one()
 
     assert series.facts.is_volume is False
     assert "dose grid" in str(series.facts.geometry_note)
-    with pytest.raises(OtherObject, match=r"load\(\) gives its voxels"):
-        series.open()
+    assert "load() gives its voxels" in str(series.facts.geometry_note)
+    xr.testing.assert_identical(series.open().load(), series.load())
     assert series.load().shape == (5, 8, 10)
     with pytest.raises(UnsupportedSeries, match="mask_padding"):
         series.load(mask_padding=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
-import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,6 @@ import numpy as np
 import pydicom
 import pytest
 import xarray as xr
-from pydicom.pixels import apply_modality_lut as lut_by_pydicom
-from pydicom.pixels import apply_rescale
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -31,19 +27,14 @@ from pydicom.uid import (
 from noctis_lab.errors import (
     CompressedPixels,
     DecodeError,
-    FileChanged,
     SeriesNotFound,
     UnsupportedSeries,
 )
-from noctis_lab.synthetic import ct_series, pet_series
+from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit, admit_file
-
-
-def by_pydicom(planes: list[pydicom.Dataset]) -> np.ndarray[Any, Any]:
-    """Stack modality values with pydicom alone, in the order given."""
-    return np.stack([apply_rescale(plane.pixel_array, plane) for plane in planes])
+from tests.volumes.by_pydicom import by_pydicom
 
 
 @pytest.mark.parametrize(
@@ -174,104 +165,6 @@ def test_bytes_in_big_endian_words_come_in_their_order(handle: Handle, tmp_path:
     np.testing.assert_array_equal(loaded.values, [expected, expected])
 
 
-def _lut_table() -> pydicom.Sequence:
-    table = pydicom.Dataset()
-    table.LUTDescriptor = [2, 0, 16]
-    table["LUTDescriptor"].VR = "US"
-    table.add_new("LUTData", "US", [5, 7])
-    table.ModalityLUTType = "OD"
-    return pydicom.Sequence([table])
-
-
-def test_a_modality_lut_that_is_a_table_is_looked_up(handle: Handle, tmp_path: Path) -> None:
-    none = {"RescaleSlope": None, "RescaleIntercept": None}
-    planes = ct_series(planes=2, elements={"ModalityLUTSequence": _lut_table(), **none})
-    admit(handle, planes, tmp_path / "in")
-    loaded = load(handle, planes[0].SeriesInstanceUID)
-    stored = np.stack([plane.pixel_array for plane in planes])
-    # PS3.3 C.11.1: below the first value mapped the first entry holds, above the last the last.
-    np.testing.assert_array_equal(loaded.values, np.where(stored <= 0, 5, 7))
-    assert (loaded.dtype, loaded.attrs["units"]) == (np.uint16, "OD")
-    assert np.isnan(loaded.slope.values).all()
-
-
-@pytest.mark.parametrize(
-    "elements",
-    [
-        {"ModalityLUTSequence": _lut_table()},  # beside a slope: which one holds is not said
-        {"RescaleIntercept": None},
-        {"RescaleSlope": None},
-    ],
-)
-def test_values_of_a_modality_lut_that_cannot_be_followed_are_refused(
-    handle: Handle, tmp_path: Path, elements: dict[str, Any]
-) -> None:
-    planes = ct_series(planes=2, rescale_slope=2, elements=elements)
-    admit(handle, planes, tmp_path / "in")
-    with pytest.raises(UnsupportedSeries, match="Modality LUT of 2 instance") as refused:
-        load(handle, planes[0].SeriesInstanceUID)
-    assert len(refused.value.SOPInstanceUIDs) == 2
-    stored = load(handle, planes[0].SeriesInstanceUID, stored=True)
-    np.testing.assert_array_equal(stored.values, [plane.pixel_array for plane in planes])
-    assert np.isnan(stored.slope.values).all()
-
-
-@pytest.mark.parametrize("dtype", [None, np.float32])
-@pytest.mark.parametrize("signed", [True, False])
-def test_values_of_a_modality_lut_are_its_tables(
-    handle: Handle, tmp_path: Path, signed: bool, dtype: type[np.float32] | None
-) -> None:
-    linear = {"RescaleSlope": None, "RescaleIntercept": None, "RescaleType": None}
-    entries = np.random.default_rng(1).permutation(1 << 16).astype("<u2")
-    first = -(1 << 15) if signed else 0
-    table = _lut_table()
-    del table[0].LUTDescriptor, table[0].LUTData
-    table[0].add_new(0x00283002, "SS" if signed else "US", [0, first, 16])
-    table[0].add_new(0x00283006, "OW", entries.tobytes())
-    planes = ct_series(planes=3, signed=signed, elements={"ModalityLUTSequence": table, **linear})
-    admit(handle, planes, tmp_path / "in")
-    loaded = load(handle, planes[0].SeriesInstanceUID, dtype=dtype)
-    expected = [lut_by_pydicom(plane.pixel_array, plane) for plane in planes]
-    np.testing.assert_array_equal(loaded.values, expected)
-    assert loaded.dtype == (dtype or np.uint16)
-    assert loaded.attrs["units"] == "OD"
-
-
-def test_tables_and_slopes_of_one_series_are_each_applied(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=2, signed=False, rescale_slope=1, rescale_intercept=-1000)
-    del planes[0].RescaleSlope, planes[0].RescaleIntercept, planes[0].RescaleType
-    planes[0].ModalityLUTSequence = _lut_table()
-    admit(handle, planes, tmp_path / "in")
-    loaded = load(handle, planes[0].SeriesInstanceUID)
-    assert loaded.dtype == np.int32
-    first = np.where(planes[0].pixel_array > 0, 7, 5)
-    np.testing.assert_array_equal(loaded.values[0], first)
-    np.testing.assert_array_equal(loaded.values[1], planes[1].pixel_array.astype(int) - 1000)
-
-
-def test_a_pet_is_in_the_units_it_states(handle: Handle, tmp_path: Path) -> None:
-    planes = pet_series(planes=2, rows=8, columns=8)
-    admit(handle, planes, tmp_path / "in")
-    assert load(handle, planes[0].SeriesInstanceUID).attrs["units"] == "Bq/ml"
-
-
-def test_a_series_without_any_modality_lut_is_its_stored_values(
-    handle: Handle, tmp_path: Path
-) -> None:
-    planes = ct_series(planes=2, elements={"RescaleSlope": None, "RescaleIntercept": None})
-    admit(handle, planes, tmp_path / "in")
-    loaded = load(handle, planes[0].SeriesInstanceUID)
-    np.testing.assert_array_equal(loaded.values, [plane.pixel_array for plane in planes])
-
-
-def test_a_mosaic_is_refused_by_name(handle: Handle, tmp_path: Path) -> None:
-    kinds = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
-    planes = ct_series(planes=2, elements={"ImageType": kinds})
-    admit(handle, planes, tmp_path / "in")
-    with pytest.raises(UnsupportedSeries, match="mosaic"):
-        load(handle, planes[0].SeriesInstanceUID, stored=True)
-
-
 @pytest.mark.parametrize("signed", [True, False])
 def test_stored_values_are_given_as_they_are(handle: Handle, tmp_path: Path, signed: bool) -> None:
     planes = ct_series(planes=3, signed=signed, rescale_slope=2, rescale_intercept=-7)
@@ -400,54 +293,6 @@ def test_a_syntax_without_a_decoder_is_refused_by_name(handle: Handle, tmp_path:
         load(handle, plane.SeriesInstanceUID)
 
 
-def test_a_missing_file_is_reported_with_its_uid(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=3)
-    paths = admit(handle, planes, tmp_path / "in")
-    paths[1].unlink()
-    with pytest.raises(FileChanged, match=str(planes[1].SOPInstanceUID)):
-        load(handle, planes[0].SeriesInstanceUID)
-
-
-def test_a_source_that_was_only_touched_is_parsed_again(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=2)
-    paths = admit(handle, planes, tmp_path / "in", in_place=True)
-    os.utime(paths[0], ns=(0, 0))
-    np.testing.assert_array_equal(
-        load(handle, planes[0].SeriesInstanceUID).values, by_pydicom(planes)
-    )
-
-
-def test_a_source_whose_meta_group_grew_is_read_at_its_new_place(
-    handle: Handle, tmp_path: Path
-) -> None:
-    planes = ct_series(planes=2)
-    paths = admit(handle, planes, tmp_path / "in", in_place=True)
-    planes[0].file_meta.SourceApplicationEntityTitle = "ELSEWHERE"
-    planes[0].save_as(paths[0], enforce_file_format=True)
-    np.testing.assert_array_equal(
-        load(handle, planes[0].SeriesInstanceUID).values, by_pydicom(planes)
-    )
-
-
-def test_a_source_with_other_pixels_is_never_read_silently(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=2)
-    paths = admit(handle, planes, tmp_path / "in", in_place=True)
-    content = bytearray(paths[0].read_bytes())
-    content[-1] ^= 1
-    paths[0].write_bytes(content)
-    os.utime(paths[0], ns=(1, 1))
-    with pytest.raises(FileChanged, match="not what was catalogued"):
-        load(handle, planes[0].SeriesInstanceUID)
-
-
-def test_a_truncated_file_is_never_read_silently(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=2)
-    paths = admit(handle, planes, tmp_path / "in")
-    os.truncate(paths[0], paths[0].stat().st_size - 100)
-    with pytest.raises(FileChanged):
-        load(handle, planes[0].SeriesInstanceUID)
-
-
 @pytest.mark.parametrize("options", [{"stored": True}, {}, {"dtype": "float32"}])
 def test_loading_takes_hardly_more_memory_than_the_array(
     handle: Handle, tmp_path: Path, options: dict[str, Any]
@@ -492,15 +337,3 @@ def test_a_slope_per_slice_is_applied_per_slice(handle: Handle, real_data: Path)
     # Its README: activity = 1000(n + 1) + 10x + y; plane n lies at -3.27·n mm.
     np.testing.assert_allclose(loaded.values, 1000 * (24 - z) + 10 * x + y, rtol=1e-3)
     assert len(set(loaded.slope.values.tolist())) > 1
-
-
-def test_a_series_copied_elsewhere_loads_the_same(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=3)
-    copies = tmp_path / "copies"
-    originals = admit(handle, planes, tmp_path / "in", in_place=True)
-    shutil.copytree(tmp_path / "in", copies, copy_function=shutil.copy)
-    for original, copy in zip(originals, sorted(copies.iterdir()), strict=True):
-        copy.replace(original)
-    np.testing.assert_array_equal(
-        load(handle, planes[0].SeriesInstanceUID).values, by_pydicom(planes)
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,10 +28,12 @@ from noctis_lab.synthetic import (
     enhanced_image,
     formula_stored,
     pet_series,
+    ultrasound_cine,
+    weighted_mr,
 )
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.pixels import describe_stack, encode_frames
+from noctis_lab.volumes.pixels import describe_stack, encode_frames, encode_preview
 from tests.volumes.archive import admit
 
 
@@ -103,6 +107,90 @@ def test_a_series_without_windows_gets_a_computed_one(handle: Handle, tmp_path: 
     low, high = np.percentile(values[values > values.min()], [1, 99])
     assert window.center - 0.5 == pytest.approx((low + high) / 2)
     assert window.width - 1 == pytest.approx(high - low)
+
+
+def test_voi_luts_that_are_tables_stand_beside_the_windows(handle: Handle, tmp_path: Path) -> None:
+    def item(explanation: str, entries: list[int]) -> Dataset:
+        table = Dataset()
+        table.add_new("LUTDescriptor", "US", [len(entries), 5, 12])
+        table.LUTExplanation = explanation
+        table.add_new("LUTData", "OW", np.array(entries, "<u2").tobytes())
+        return table
+
+    tables = [item("NORMAL", [0, 2048, 4095]), item("", [4095, 0, 0, 0])]
+    planes = ct_series(planes=1, windows=((40, 400),), elements={"VOILUTSequence": tables})
+    admit(handle, planes, tmp_path / "in")
+    windows = describe_stack(handle, planes[0].SeriesInstanceUID).windows
+    assert [w.name for w in windows] == ["Window 1", "NORMAL", "Table 2"]
+    assert all(window.is_stated for window in windows)
+    assert windows[0].table is None
+    assert windows[1].table is not None
+    assert windows[1].table.first_mapped == 5
+    assert list(base64.b64decode(windows[1].table.greys)) == [0, 128, 255]
+    # LINEAR over the values 5 … 7: what a drag begins with.
+    assert (windows[1].center, windows[1].width, windows[1].function) == (6.5, 3, "LINEAR")
+
+
+@pytest.mark.parametrize(
+    ("convention", "dim", "values", "units"),
+    [
+        ("echo", "echo", None, "ms"),
+        ("b_value", "b_value", None, "s/mm2"),
+        ("time ge", "time", (1.0, 2.0, 3.0), None),
+    ],
+)
+def test_frames_say_where_they_lie_along_a_dim_that_is_none_of_space(
+    handle: Handle, tmp_path: Path, convention: str, dim: str, values: Any, units: str | None
+) -> None:
+    series = weighted_mr(convention, stack=PlaneStack(planes=4), points=3)
+    admit(handle, series, tmp_path / "in")
+    uid = series[0].SeriesInstanceUID
+    described, volume = describe_stack(handle, uid), load(handle, uid)
+    assert described.extra is not None
+    assert volume.dims[0] == dim
+    assert (described.extra.dim, described.extra.planes) == (dim, 4)
+    assert described.extra.units == units
+    assert described.extra.values == (values or tuple(volume[dim].values.tolist()))
+    assert [f.extra_index for f in described.frames] == [0] * 4 + [1] * 4 + [2] * 4
+    shown = np.array([f.SOPInstanceUID for f in described.frames]).reshape(3, 4)
+    assert np.array_equal(shown, volume.SOPInstanceUID.values)
+
+
+def test_a_large_frame_has_a_preview_of_means_and_a_small_one_is_its_own(
+    handle: Handle, tmp_path: Path
+) -> None:
+    large = ct_series(planes=1, rows=1500, columns=1100, seed="large")
+    admit(handle, large, tmp_path / "in")
+    uid = large[0].SeriesInstanceUID
+    preview = np.frombuffer(encode_preview(handle, uid, 0), "<i2").reshape(750, 550)
+    blocks = large[0].pixel_array.reshape(750, 2, 550, 2).astype(float)
+    assert np.array_equal(preview, np.floor(blocks.mean(axis=(1, 3)) + 0.5))
+    assert encode_preview(handle, uid, 0) == preview.tobytes()
+    with pytest.raises(SeriesChanged):
+        encode_preview(handle, uid, 0, revision="0")
+    with pytest.raises(InstanceNotFound):
+        encode_preview(handle, uid, 1)
+    small = ct_series(planes=2, seed="small")
+    admit(handle, small, tmp_path / "small")
+    uid = small[0].SeriesInstanceUID
+    assert encode_preview(handle, uid, 1) == encode_frames(handle, uid, 1, 1)
+
+
+def test_a_cine_says_how_fast_it_is_to_be_played(handle: Handle, tmp_path: Path) -> None:
+    planes = ultrasound_cine(frames=6)
+    planes[0].FrameTime = 40
+    for keyword in ("RecommendedDisplayFrameRate", "CineRate"):
+        if keyword in planes[0]:
+            delattr(planes[0], keyword)
+    admit(handle, planes, tmp_path / "in")
+    described = describe_stack(handle, planes[0].SeriesInstanceUID)
+    assert described.rate_hz == 25
+    assert described.extra is not None
+    assert (described.extra.dim, described.extra.planes) == ("time", 1)
+    planes[0].CineRate = 12
+    planes[0].SeriesInstanceUID, planes[0].SOPInstanceUID = "1.2.3", "1.2.3.4"
+    admit(handle, planes, tmp_path / "second")
+    assert describe_stack(handle, "1.2.3").rate_hz == 12
 
 
 def test_a_tilted_stack_is_noted(handle: Handle, tmp_path: Path) -> None:

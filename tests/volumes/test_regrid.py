@@ -63,6 +63,7 @@ def test_the_same_spacing_gives_the_same_volume() -> None:
     same = resample(made, spacing_mm=made.dicom.spacing, dtype="int16")
     xr.testing.assert_identical(same.drop_vars("patient_lps"), made.drop_vars("patient_lps"))
     assert same.patient_lps.attrs == {**made.patient_lps.attrs, "residual_mm": 0.0}
+    assert resample(made, spacing_mm=np.array([2.5, 1, 1])).shape == (6, 4, 4)
     finer = resample(made, spacing_mm=(None, 0.25, None))
     assert finer.shape == (6, 13, 8)
     assert finer.SOPInstanceUID.values.tolist() == made.SOPInstanceUID.values.tolist()

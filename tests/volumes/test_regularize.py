@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from noctis_lab.errors import CannotResample, UnsupportedSeries
@@ -118,6 +118,26 @@ def test_a_step_may_be_asked_for() -> None:
     assert regularize(regular[:1]) is regular[:1] or regular[:1].sizes["z"] == 1
     assert regularize(regular, step_mm=5.0).shape == (5, 3, 4)
     assert regularize(regular, step_mm=7.0).z.values.tolist() == [30, 37, 44]
+
+
+@given(
+    steps=st.lists(st.sampled_from([0.5, 1.0, 1.0, 1.005, 2.0, 3.0]), min_size=1, max_size=10),
+    step_mm=st.floats(0.2, 20),
+    is_turned=st.booleans(),
+)
+@example(steps=[1.0] * 13 + [1.96], step_mm=5.0, is_turned=False)
+def test_no_plane_is_asked_for_beyond_the_last(
+    steps: list[float], step_mm: float, is_turned: bool
+) -> None:
+    z = np.cumsum([0.0, *steps])
+    made = volume(AXIAL, (len(z), 2, 2)).assign_coords(z=z)
+    made = made.copy(data=np.broadcast_to(z[:, None, None], made.shape).astype(float))
+    made = made.isel(z=slice(None, None, -1 if is_turned else 1))
+    found = regularize(made, step_mm=step_mm, gaps="interpolate")
+    usual_mm = np.sort(steps)[(len(steps) - 1) // 2]
+    np.testing.assert_allclose(found.values[:, 0, 0], found.z, rtol=0, atol=0.0101 * usual_mm)
+    left_mm = abs(float(made.z[-1] - found.z[-1]))
+    assert left_mm < abs(step_mm) or found is made
 
 
 def test_extra_dims_and_their_own_planes_are_carried_along() -> None:

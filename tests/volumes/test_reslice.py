@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from noctis_lab.errors import CannotResample, NoGeometry, UnsupportedSeries
 from noctis_lab.volumes.regrid import resample_to
 from noctis_lab.volumes.reslice import reslice
+from noctis_lab.volumes.sampling import Lattice, in_threads, project_plane
 from tests.volumes.spaces import (
     AXIAL,
     TILTED,
@@ -128,6 +129,71 @@ def test_numba_and_scipy_give_the_same(affine: Any, target: Any, seed: int) -> N
     other = volume(target, (8, 8, 8))
     one, two = (resample_to(made, other, jit=jit).values for jit in (True, False))
     np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+
+
+@with_and_without_jit
+@pytest.mark.parametrize("dtype", ["int16", ">i2", "uint8", "float32", "float64", "bool"])
+def test_any_memory_order_gives_what_a_sum_over_eight_voxels_gives(jit: bool, dtype: str) -> None:
+    shape = (9, 11, 300)  # rows of several blocks, and of a part of one
+    rng = np.random.default_rng(4)
+    values = rng.integers(0, 2 if dtype == "bool" else 200, shape).astype(dtype)
+    if dtype.startswith("float"):
+        values[rng.random(shape) < 0.01] = np.nan
+    padded = np.zeros((9, 11, 300, 2), dtype)
+    padded[..., 1] = values
+    orders = {
+        "rows": values,
+        "columns": np.asfortranarray(values),
+        "turned": values[::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1],
+        "a channel": padded[..., 1],
+        "one plane again and again": np.broadcast_to(values[:1], shape),
+    }
+    samples, down = np.array([[3.3, 2.6, -4.2]]), np.zeros((5, 3))
+    down[:, 0], down[:, 1] = np.linspace(0, 3, 5), np.linspace(0, 6, 5)
+    along = np.linspace(0, 1, 290)[:, np.newaxis] * (1.7, -1.1, 306)
+    index = samples[0] + down[:, np.newaxis] + along
+    is_inside = np.all((index >= 0) & (index <= np.array(shape) - 1), axis=-1)
+    assert 0.8 < is_inside.mean() < 1
+    whole = np.floor(index[is_inside]).astype(int)
+    for turn in (slice(None), rng.permutation(290)):  # a row need not be one
+        lattice = Lattice(samples, down, along[turn])
+        for name, source in orders.items():
+            expected = np.zeros(len(whole))
+            for corner in np.ndindex(2, 2, 2):
+                weights = np.abs(1 - np.array(corner) - (index[is_inside] - whole)).prod(axis=1)
+                expected += weights * source[tuple((whole + corner).T)].astype(float)
+            found = np.zeros((5, 290))
+            inside = project_plane(source, lattice, found, jit=jit)
+            np.testing.assert_array_equal(inside, is_inside[:, turn], name)
+            back = np.empty_like(found)
+            back[:, turn] = found
+            np.testing.assert_allclose(back[is_inside], expected, rtol=1e-9, atol=1e-9)
+
+
+@with_and_without_jit
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+def test_threads_give_what_one_gives(jit: bool, method: Any) -> None:
+    made = noise(TILTED, (20, 30, 40)).astype(np.float32)
+    made.values[4, 5, 6] = np.nan
+    options: Any = {"normal": (1, 2, 3), "spacing_mm": 0.05, "method": method, "jit": jit}
+    one = reslice(made, threads=1, **options)
+    assert one.size > 2**16  # fewer are not shared out
+    for threads in (2, 5, None):
+        np.testing.assert_array_equal(reslice(made, threads=threads, **options), one)
+    with pytest.raises(CannotResample, match="fill"):
+        reslice(noise(TILTED, (20, 30, 40)), dtype="int16", **options)
+
+
+def test_what_goes_wrong_in_a_thread_is_told() -> None:
+    def fail(part: slice) -> None:
+        if part.start:
+            raise MemoryError(f"at row {part.start}")
+
+    with (
+        pytest.raises(MemoryError, match="at row 5"),
+        in_threads(2, 2**20) as rows,
+    ):
+        rows(fail, 10)
 
 
 @with_and_without_jit
@@ -316,6 +382,7 @@ def test_stored_values_of_several_scales_are_not_mixed() -> None:
         ({"spacing_mm": 1e-7}, "values, and 2147483648 are the most"),
         ({"spacing_mm": 1e-300}, "values, and 2147483648 are the most"),
         ({"method": "cubic"}, "method is 'linear' or 'nearest'"),
+        ({"threads": 0}, "threads is at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(options: Any, said: str) -> None:
@@ -403,11 +470,11 @@ except CannotResample as error:
 def test_code_is_compiled_where_no_folder_can_keep_it() -> None:
     script = """
 import numpy as np
-from noctis_lab.volumes.jit import project_linear
+from noctis_lab.volumes.jit import project_linear, project_rows
 values, inside = np.empty((1, 1)), np.zeros((1, 1), bool)
 zero = np.zeros((1, 3))
 project_linear(np.full((1, 1, 1), 7.0), zero, zero, zero, 0, values, inside)
-print(values[0, 0], inside[0, 0], project_linear.stats.cache_path)
+print(values[0, 0], inside[0, 0], project_rows.stats.cache_path)
 """
     nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserWideCacheLocator", "HOME": "/proc/x"}
     environment = os.environ | nowhere | {"XDG_CACHE_HOME": "/proc/x"}

@@ -94,6 +94,24 @@ def test_integers_and_masks_have_surfaces(dtype: str) -> None:
     assert not np.any(np.isnan(surface(mask.transpose("x", "y", "z"), level=0.5).vertices_mm))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "base", "height"),
+    [
+        ("float64", 1e9, 1), ("float64", 1.0, 1e-9), ("int32", 2**28, 1), ("uint32", 2**31, 1),
+        ("float32", 0.0, 1), ("int16", -1000, 1),
+    ],
+)  # fmt: skip
+def test_heights_that_single_precision_does_not_tell_apart_have_their_surface(
+    dtype: str, base: float, height: float
+) -> None:
+    block = np.zeros((8, 8, 8))
+    block[2:5, 2:5, 2:5] = height
+    made = volume(np.eye(4), (8, 8, 8)).copy(data=(base + block).astype(dtype))
+    mesh = surface(made, level=base + 0.25 * height)
+    np.testing.assert_allclose(mesh.vertices_mm.min(axis=0), 1.25, atol=1e-4)
+    np.testing.assert_allclose(mesh.vertices_mm.max(axis=0), 4.75, atol=1e-4)
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_no_surface_is_made_beside_missing_values(step: int) -> None:
     made = ball(np.eye(4), 6)

@@ -260,6 +260,97 @@ def test_a_series_made_later_takes_its_scan_time_elsewhere(tmp_path: Path) -> No
         find_suv_inputs(_headers(tmp_path, late, _set(FrameReferenceTime=0)))
 
 
+_LATE = {"SeriesTime": "150000", "AcquisitionDate": "20260205", "AcquisitionTime": "110500"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ("AcquisitionDate", "AcquisitionDate"),
+        ("AcquisitionTime", "AcquisitionTime"),
+        ("FrameReferenceTime", "FrameReferenceTime"),
+        ("ActualFrameDuration", "ActualFrameDuration"),
+    ],
+)
+def test_what_a_later_series_lacks_is_named(tmp_path: Path, missing: str, named: str) -> None:
+    times = _set(**_LATE, FrameReferenceTime=389_858, ActualFrameDuration=180_000)
+    with pytest.raises(CannotInterpret) as raised:
+        find_suv_inputs(_headers(tmp_path, times, _set(**{missing: None})))
+    assert raised.value.keyword == named
+
+
+@pytest.mark.parametrize("value", ["20260205120000", "soon", ""])
+def test_a_scan_time_of_ge_that_is_none_or_after_the_scan_is_not_taken(
+    tmp_path: Path, value: str
+) -> None:
+    times = _set(**_LATE, FrameReferenceTime=389_858, ActualFrameDuration=180_000)
+    private = _private(0x0009, 0x0D, GE, "LO", value)
+    inputs = find_suv_inputs(_headers(tmp_path, times, private))
+    assert inputs.measured_by == "AcquisitionTime less FrameReferenceTime"
+
+
+def test_a_scan_time_under_another_creator_is_not_taken(tmp_path: Path) -> None:
+    private = _private(0x0009, 0x0D, "Somebody else", "DT", "20260205110000")
+    times = _set(**_LATE, FrameReferenceTime=389_858, ActualFrameDuration=180_000)
+    assert "FrameReferenceTime" in find_suv_inputs(_headers(tmp_path, times, private)).measured_by
+
+
+def test_the_first_bed_positions_acquisition_says_whether_a_series_was_made_later(
+    tmp_path: Path,
+) -> None:
+    # The second bed position is acquired later than the series' time, the first is not.
+    times = iter(["110000", "110300"])
+
+    def change(plane: Dataset) -> None:
+        plane.AcquisitionDate, plane.AcquisitionTime = plane.SeriesDate, next(times)
+
+    inputs = find_suv_inputs(_headers(tmp_path, change, planes=2))
+    assert (inputs.measured_by, inputs.measured_at) == ("SeriesDate, SeriesTime", _clock(11))
+
+
+def test_a_start_that_is_no_time_is_refused(tmp_path: Path) -> None:
+    def change(plane: Dataset) -> None:
+        tracer = plane.RadiopharmaceuticalInformationSequence[0]
+        del tracer.RadiopharmaceuticalStartDateTime
+        tracer.RadiopharmaceuticalStartTime = "25"
+
+    with (
+        pytest.warns(UserWarning, match="Invalid value"),
+        pytest.raises(CannotInterpret, match="StartTime: is no time"),
+    ):
+        find_suv_inputs(_headers(tmp_path, change))
+
+
+def test_values_corrected_to_the_administration_need_no_start(tmp_path: Path) -> None:
+    def change(plane: Dataset) -> None:
+        tracer = plane.RadiopharmaceuticalInformationSequence[0]
+        del tracer.RadiopharmaceuticalStartTime, tracer.RadiopharmaceuticalStartDateTime
+
+    inputs = find_suv_inputs(_headers(tmp_path, _set(DecayCorrection="ADMIN"), change))
+    assert inputs.factor == pytest.approx(70_000 / 350e6)
+
+
+@pytest.mark.parametrize("private", [("7053,1000", 0x00), ("7053,1009", 0x09)])
+def test_counts_are_suv_by_the_standards_formula(
+    handle: Handle, tmp_path: Path, private: tuple[str, int]
+) -> None:
+    """SUVbw = (stored · slope + intercept) · factor, by the profile's last line."""
+    planes = pet_series(planes=2, rows=8, columns=8)
+    for plane in planes:
+        plane.Units = "CNTS"
+        _private(0x7053, private[1], PHILIPS, "DS", "0.5")(plane)
+    paths = admit(handle, planes, tmp_path / "in")
+    suv = suv_of_series(handle, planes[0].SeriesInstanceUID)
+    read = sorted(map(pydicom.dcmread, paths), key=lambda plane: plane.ImagePositionPatient[2])
+    values = [
+        plane.pixel_array * float(plane.RescaleSlope) + float(plane.RescaleIntercept)
+        for plane in read
+    ]
+    factor = 0.5 if private[1] == 0 else 0.5 * DECAYED
+    np.testing.assert_allclose(suv.values, np.array(values) * factor, rtol=1e-5)
+    assert suv.attrs["units"] == "g/ml"
+
+
 def test_numbers_beyond_all_scans_are_refused(tmp_path: Path) -> None:
     late = _set(SeriesTime="150000", AcquisitionDate="20260205", AcquisitionTime="110500")
     endless = _set(FrameReferenceTime="1e300", ActualFrameDuration=180_000)

@@ -14,7 +14,7 @@ import pytest
 from noctis_lab.access import ADMIN
 from noctis_lab.catalog import people
 from noctis_lab.catalog.store import open_catalog
-from noctis_lab.config import open_settings
+from noctis_lab.config import open_settings, reached_at
 from noctis_lab.errors import SettingsError
 from noctis_lab.web.auth import cookie_name
 from noctis_lab.web.targets import Kind, Target, find_target
@@ -171,20 +171,14 @@ def test_an_open_stream_follows_what_its_principal_may_see(site: Site) -> None:
 @pytest.mark.parametrize(
     ("bound", "reached"), [("127.0.0.1", ["127.0.0.1"]), ("10.4.7.2", ["10.4.7.2"])]
 )
-def test_the_address_to_send_to_is_the_receivers(
-    tmp_path: Path, bound: str, reached: list[str]
-) -> None:
-    from noctis_lab.views.status import reached_at
-
-    assert list(reached_at(open_settings({"root": tmp_path, "dicom_host": bound}))) == reached
+def test_the_address_to_send_to_is_the_receivers(bound: str, reached: list[str]) -> None:
+    assert list(reached_at(bound)) == reached
 
 
 @pytest.mark.allow_hosts(["192.0.2.1", "2001:db8::1"])  # a datagram socket: nothing is sent
-def test_a_receiver_on_all_addresses_is_reached_by_this_machines_own(tmp_path: Path) -> None:
+def test_a_receiver_on_all_addresses_is_reached_by_this_machines_own() -> None:
     import socket
 
-    from noctis_lab.views.status import reached_at
-
-    reached = reached_at(open_settings({"root": tmp_path, "dicom_host": "0.0.0.0"}))
+    reached = reached_at("0.0.0.0")
     assert reached[-1] == socket.gethostname()
     assert not {"0.0.0.0", "127.0.0.1"} & set(reached)

@@ -28,6 +28,7 @@ def addresses_of(seen: Seen) -> list[str]:
         f"{API}/studies/{seen.study}/series/{seen.series}",
         f"{API}/studies/{seen.study}/series/{seen.series}/stack",
         f"{API}/studies/{seen.study}/series/{seen.series}/pixels",
+        f"{API}/studies/{seen.study}/series/{seen.series}/preview",
         f"{API}/studies/{seen.study}/series/{seen.series}/thumbnail",
         f"{API}/image/{seen.instances[0]}/metadata",
     ]

@@ -19,6 +19,7 @@ API = "/api/v1/dicom"
         (f"{API}/studies/1.2.3/series", Kind.STUDY),
         (f"{API}/studies/1.2.3/series/1.2.3.1/stack", Kind.STUDY),
         (f"{API}/studies/1.2.3/series/1.2.3.1/pixels", Kind.STUDY),
+        (f"{API}/studies/1.2.3/series/1.2.3.1/preview", Kind.STUDY),
         (f"{API}/studies/1.2.3/series/1.2.3.1/thumbnail", Kind.STUDY),
         (f"{API}/image/1.2.3/metadata", Kind.IMAGE),
     ],

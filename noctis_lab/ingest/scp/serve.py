@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from noctis_lab.catalog.serving import Service, serving
 from noctis_lab.config import Settings
 from noctis_lab.ingest.archive import open_archive
 from noctis_lab.ingest.scp.base import BaseServer
@@ -52,8 +53,9 @@ def serve_scp(
                 extra={"address": host, "port": port, "aet": settings.dicom_aet},
             )
             _settle()
-            ready(host, port)
-            stop.wait()
+            with serving(settings.root, Service.RECEIVER, port):
+                ready(host, port)
+                stop.wait()
     logger.info("receiver ended")
 
 

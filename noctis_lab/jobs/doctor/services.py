@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from noctis_lab.catalog import notes
+from noctis_lab.catalog.serving import Service, is_serving
 from noctis_lab.config import Settings, is_loopback, local_address
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest import scu
@@ -22,7 +24,7 @@ _CALLING_AET: Final = "NOCTIS_DOCTOR"
 
 
 def check_receiver(settings: Settings, noted: str | None) -> Iterator[Finding]:
-    """Ask the receiver by C-ECHO.
+    """Ask the receiver by C-ECHO, and whether it is this archive's.
 
     Parameters
     ----------
@@ -30,12 +32,14 @@ def check_receiver(settings: Settings, noted: str | None) -> Iterator[Finding]:
         Where it was last started, as a service noted it; else the settings' address is asked.
     """
     aet, host, port = settings.dicom_aet, local_address(settings.dicom_host), settings.dicom_port
-    started = _noted_receiver(noted)
-    if started is not None and (_echoes(*started) or (_accepts(*started[1:]) and not port)):
-        aet, host, port = started
+    started = notes.parse_receiver(noted)
+    if started is not None and is_serving(settings.root, Service.RECEIVER, started[2]):
+        aet, host, port = started[0], local_address(started[1]), started[2]
     where = f"{aet} at {host}:{port}"
     if port == 0 or not _accepts(host, port):
         yield _not_running("receiver", settings, f"as {where}" if port else f"as {aet}")
+    elif not is_serving(settings.root, Service.RECEIVER, port):
+        yield _others("receiver", settings, f"{host}:{port}", is_program=_echoes(aet, host, port))
     elif not (settings.accept_loopback and is_loopback(host)):
         # An unknown sender would be refused, and listed for approval: a check leaves no trace.
         yield Finding(
@@ -49,17 +53,9 @@ def check_receiver(settings: Settings, noted: str | None) -> Iterator[Finding]:
         yield Finding(
             name="receiver",
             state=State.FAIL,
-            text=f"something listens at {host}:{port}, but gives no C-ECHO as {aet}",
-            remedy="see who has the port (ss -ltnp), or choose another with --dicom-port or --aet",
+            text=f"this archive's receiver holds {host}:{port}, but gives no C-ECHO as {aet}",
+            remedy="ask it by the AE title that it was started with (--aet), or start it again",
         )
-
-
-def _noted_receiver(noted: str | None) -> tuple[str, str, int] | None:
-    aet, _, address = (noted or "").rpartition("@")
-    host, _, port = address.rpartition(":")
-    if not (aet and host and port.isdecimal() and len(port) <= 5 and int(port) < 65536):
-        return None
-    return aet, local_address(host), int(port)
 
 
 def _echoes(aet: str, host: str, port: int) -> bool:
@@ -73,7 +69,7 @@ def _echoes(aet: str, host: str, port: int) -> bool:
 
 
 def check_page(settings: Settings, noted: str | None) -> Iterator[Finding]:
-    """Ask the pages whether they are served.
+    """Ask the pages whether they are served, and whether they are this archive's.
 
     Parameters
     ----------
@@ -82,20 +78,22 @@ def check_page(settings: Settings, noted: str | None) -> Iterator[Finding]:
     """
     host, port = local_address(settings.host), settings.port
     started = _noted_page(noted)
-    if started is not None and _is_ours(*started):
+    if started is not None and is_serving(settings.root, Service.PAGE, started[1]):
         host, port = started
     where = _origin(host, port)
     if port == 0 or not _accepts(host, port):
         yield _not_running("page", settings, f"at {where}" if port else "")
-    elif _is_ours(host, port):
+    elif not is_serving(settings.root, Service.PAGE, port):
+        yield _others("page", settings, where, is_program=_is_page(host, port))
+    elif _is_page(host, port):
         public = f", for browsers {settings.public_origin}" if settings.public_origin else ""
         yield Finding(name="page", state=State.PASS, text=f"{where} answers{public}")
     else:
         yield Finding(
             name="page",
             state=State.FAIL,
-            text=f"something listens at {where}, but it is none of this program's pages",
-            remedy="see who has the port (ss -ltnp), or choose another with --port",
+            text=f"this archive's page process holds {where}, but gives no answer",
+            remedy="see its log; end it and start it again",
         )
 
 
@@ -115,7 +113,7 @@ def _origin(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _is_ours(host: str, port: int) -> bool:
+def _is_page(host: str, port: int) -> bool:
     head, _, body = _answer(host, port).partition(b"\r\n\r\n")
     try:
         return head.split(b" ", 2)[1:2] == [b"200"] and json.loads(body) == {"status": "ok"}
@@ -151,6 +149,24 @@ def _not_running(name: str, settings: Settings, where: str) -> Finding:
         state=State.UNKNOWN,
         text=f"not running: nobody listens {where}".rstrip(),
         remedy=command("serve", settings.root) + " starts it",
+    )
+
+
+def _others(name: str, settings: Settings, where: str, *, is_program: bool) -> Finding:
+    """Return the line for a port that this archive's services do not hold, while somebody does."""
+    options = "--dicom-port 11113" if name == "receiver" else "--port 5007"
+    if is_program:
+        return Finding(
+            name=name,
+            state=State.UNKNOWN,
+            text=f"not running: another archive is served at {where}",
+            remedy=f"stop that one, or {command('serve', settings.root)} {options}",
+        )
+    return Finding(
+        name=name,
+        state=State.FAIL,
+        text=f"something else listens at {where}, and does not answer as this program would",
+        remedy=f"see who has the port (ss -ltnp), or {command('serve', settings.root)} {options}",
     )
 
 

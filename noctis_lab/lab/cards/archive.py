@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.worklist import find_studies
-from noctis_lab.config import is_loopback, local_address
+from noctis_lab.config import is_loopback
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import ArchiveCard, Field
 from noctis_lab.lab.cards.tables import studies_table
 from noctis_lab.lab.cards.words import bytes_words, count_words
-from noctis_lab.lab.receiver import is_listening
+from noctis_lab.lab.receiver import FoundReceiver, find_receiver
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -42,12 +42,7 @@ def archive_card(lab: Lab, *, limit_s: float) -> ArchiveCard:
         count_words(counts.instances, "instance"),
         bytes_words(counts.stored_bytes),
     )
-    address = local_address(settings.dicom_host)
-    # Only the loopback answers at once whether somebody listens or not.
-    state = ""
-    if is_loopback(address):
-        listening = is_listening(settings, timeout_s=_PROBE_S)
-        state = ", listening" if listening else ", not running (noctis serve)"
+    receiver = find_receiver(settings, lab.catalog, timeout_s=_PROBE_S)
     page = find_studies(lab.catalog, limit=_RECENT)
     recent = studies_table(
         lab, page.rows, deadline, arrived=True, more=max(0, page.total - _RECENT)
@@ -59,9 +54,19 @@ def archive_card(lab: Lab, *, limit_s: float) -> ArchiveCard:
             Field(label="Holds", text=" · ".join(holds)),
             Field(
                 label="Receiver",
-                text=f"{settings.dicom_aet} at {address}:{settings.dicom_port}{state}",
+                text=_receiver_words(receiver),
             ),
         ),
         recent=recent,
         hints=_NEXT if counts.instances else _FILL,
     )
+
+
+def _receiver_words(receiver: FoundReceiver) -> str:
+    address = f"{receiver.host}:{receiver.port}"
+    if receiver.is_ours:
+        return f"{receiver.aet} at {address}, listening"
+    # Only the loopback answers at once whether somebody listens or not.
+    if receiver.is_listening and is_loopback(receiver.host):
+        return f"not running; another archive or program listens at {address}"
+    return f"{receiver.aet} at {address}, not running (noctis serve)"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,9 @@ from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.arranged import CHANNEL, series_name
 from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.export.attributes import decode_attributes, encode_attributes
+from noctis_lab.volumes.export.regions import is_read_on_demand
 
-__all__ = ["chunk_sizes", "from_dataset", "to_dataset"]
+__all__ = ["Parts", "chunk_sizes", "from_dataset", "naming_what_is_not_held", "to_parts"]
 
 _HINTS = "noctis_volume"
 _UNNAMED = "values"
@@ -26,7 +29,46 @@ _CHUNK = {"z": 64, "y": 128, "x": 128}
 _KINDS = "biufU"
 
 
-def to_dataset(volume: xr.DataArray) -> xr.Dataset:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A volume as it is written: a data set, and the values apart where they are read on demand."""
+
+    dataset: xr.Dataset
+    name: str  # of the variable that holds the values
+    chunks: tuple[int, ...]
+    #: What `regions.iter_regions` reads; then the data set holds the coordinates alone.
+    on_demand: xr.DataArray | None
+
+
+def to_parts(volume: xr.DataArray) -> Parts:
+    """Return what a writer of either format writes.
+
+    Raises
+    ------
+    CannotExport
+        A type or an attribute cannot be written.
+    """
+    dataset = _to_dataset(volume)
+    (name,) = map(str, dataset.data_vars)
+    values = dataset[name] if is_read_on_demand(volume) else None
+    return Parts(
+        dataset=dataset if values is None else dataset.drop_vars(name),
+        name=name,
+        chunks=chunk_sizes(volume),
+        on_demand=values,
+    )
+
+
+@contextmanager
+def naming_what_is_not_held(format_: str) -> Iterator[None]:
+    """Turn what a library raises of values that a format cannot hold into `CannotExport`."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise CannotExport(f"{format_} cannot hold it: {type(error).__name__}") from error
+
+
+def _to_dataset(volume: xr.DataArray) -> xr.Dataset:
     """Return a data set of one variable that both formats can hold.
 
     Parameters
@@ -64,7 +106,7 @@ def to_dataset(volume: xr.DataArray) -> xr.Dataset:
 
 
 def from_dataset(dataset: xr.Dataset) -> xr.DataArray:
-    """Return the volume of a data set that `to_dataset` made, read without decoding times.
+    """Return the volume of a data set that was written, read without decoding times.
 
     Raises
     ------

@@ -125,7 +125,7 @@ class Manifest:
         self._outputs[name] = {"fingerprint": fingerprint, "files": self._describe(names)}
         document = json.dumps({"version": 1, "outputs": self._outputs}, indent=1, sort_keys=True)
         with storage_errors(f"writing {self._folder / MANIFEST}"):
-            write_file(self._folder / MANIFEST, document.encode() + b"\n")
+            write_file(self._folder / MANIFEST, document.encode() + b"\n", mode=0o666)
 
     def _describe(self, names: Any) -> dict[str, dict[str, object]] | None:
         """Return size and hash of files; None where any is not there within this folder."""

@@ -93,7 +93,8 @@ def write_nifti(
         for piece in iter_pieces(volume, progress):
             out.write(piece.astype(stored.subdtype[0] if stored.subdtype else _plain(stored)).data)
     beside = path.with_name(path.name.removesuffix(suffix) + ".json")
-    write_file(beside, json.dumps(_beside(volume), indent=1).encode() + b"\n")
+    # As the umask has it, like every other file of an export.
+    write_file(beside, json.dumps(_beside(volume), indent=1).encode() + b"\n", mode=0o666)
     return [path, beside]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from noctis_lab.catalog.inventory import has_source_below
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.header import read_header
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms
@@ -49,7 +50,9 @@ __all__ = ["export_series"]
 #: Raised by one when outputs of equal content are written otherwise than before.
 _VERSION = 1
 #: Formats whose writers need never hold a volume whole.
-_WRITTEN_IN_PIECES = frozenset((ExportFormat.NIFTI, ExportFormat.PNG))
+_WRITTEN_IN_PIECES = frozenset(
+    (ExportFormat.NIFTI, ExportFormat.PNG, ExportFormat.ZARR, ExportFormat.NETCDF)
+)
 
 type Progress = Callable[[int, int], None]
 
@@ -124,7 +127,8 @@ def export_series(
     Raises
     ------
     CannotExport
-        The folder is in use by another export, or holds another program's list.
+        The folder is in use by another export, holds another program's list, or files that are
+        registered in place.
     NoSpace, StorageError
         The folder or its list cannot be written.
 
@@ -139,6 +143,7 @@ def export_series(
     report = ExportReport() if report is None else report
     done_before = 0
     pseudonyms = Pseudonyms(handle.storage.secret_key())
+    _refuse_sources(handle, options.out)
     with held_folder(options.out) as manifest:
         found = {
             each if isinstance(each, str) else each.reference: _find(handle, each)
@@ -167,6 +172,14 @@ def export_series(
             report.outcomes.append(_run(task, manifest))
             done_before += row.instance_count
     return report
+
+
+def _refuse_sources(handle: Handle, out: Path) -> None:
+    if has_source_below(handle.catalog, out):
+        raise CannotExport(
+            f"{out} holds files that this archive has registered in place, which have to stay as "
+            "they are: choose a folder of its own for what is exported"
+        )
 
 
 def _find(handle: Handle, series: str | SeriesRow) -> SeriesRow | NoctisError:
@@ -242,15 +255,15 @@ def _write_stack(
     def show(done: int, of: int) -> None:
         task.progress(number * of + done, len(stacks) * of)
 
-    handle, reference, stack = task.handle, task.series.reference, stacks[number]
-    is_lazy = stack is not None and task.options.to in _WRITTEN_IN_PIECES
+    handle, series, stack = task.handle, task.series, stacks[number]
+    is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
         warnings.simplefilter("ignore", GeometryWarning)
         if is_lazy:
-            volume = open_lazily(handle.settings, reference, stack=number)
+            volume = open_lazily(handle.settings, series, stack=number)
         else:
-            volume = load(handle, reference, stack=number, progress=show)
+            volume = load(handle, series, stack=number, progress=show)
     if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms, _words(task))
     return _write_volume(task, volume, stack, path, show if is_lazy else None)
@@ -264,9 +277,9 @@ def _write_volume(
         case ExportFormat.NIFTI:
             return write_nifti(volume, path, progress=progress)
         case ExportFormat.ZARR:
-            write_zarr(volume, path)
+            write_zarr(volume, path, progress=progress)
         case ExportFormat.NETCDF:
-            write_netcdf(volume, path)
+            write_netcdf(volume, path, progress=progress)
         case ExportFormat.PNG:
             window = options.window or _stated_window(task, stack)
             write_png_stack(volume, path, window=window, bits=options.bits, progress=progress)

@@ -15,12 +15,12 @@ from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound
 from noctis_lab.lab.thumbnails import find_thumbnail
 from noctis_lab.views.listing import ListedSeries, list_series
-from noctis_lab.volumes.pixels import describe_stack, encode_frames
+from noctis_lab.volumes.pixels import describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.web.routes.context import UID, AskedLab
 from noctis_lab.web.schemas import ElementAnswer
 
-__all__ = ["MOST_FRAMES", "router"]
+__all__ = ["MOST_FRAMES", "AskedSeries", "router"]
 
 router = APIRouter(tags=["series"])
 
@@ -76,6 +76,20 @@ async def pixels(
             yield await asyncio.to_thread(encode, start)
 
     return StreamingResponse(body(), media_type="application/octet-stream")
+
+
+@router.get("/studies/{study_uid}/series/{uid}/preview", response_class=Response)
+async def preview(
+    lab: AskedLab,
+    series: AskedSeries,
+    index: Annotated[int, Query(ge=0)] = 0,
+    revision: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """Return one frame's stored values as means of squares, at most 1,024 a side."""
+    found = await asyncio.to_thread(
+        encode_preview, lab.handle, series.reference, index, revision=revision
+    )
+    return Response(found, media_type="application/octet-stream")
 
 
 @router.get("/studies/{study_uid}/series/{uid}/thumbnail", response_class=Response)

@@ -12,9 +12,17 @@ import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from noctis_lab.errors import CannotExport
-from noctis_lab.volumes.export import read_netcdf, read_zarr, write_netcdf, write_zarr
+from noctis_lab.volumes.export import (
+    read_netcdf,
+    read_zarr,
+    regions,
+    write_netcdf,
+    write_zarr,
+)
 from tests.volumes.export.volumes import volume, volumes
 
 type Writer = Callable[[xr.DataArray, Path], None]
@@ -105,6 +113,76 @@ def test_a_lazy_array_is_written_and_read_chunk_by_chunk(
     read_lazily = read(path, chunks={})
     assert read_lazily.chunks is not None
     assert_same(read_lazily.compute(), made)
+
+
+class Counted(BackendArray):
+    """Values that are read on demand, and how many bytes each reading takes."""
+
+    def __init__(self, values: np.ndarray[Any, Any]) -> None:
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+        self.taken: list[int] = []
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        def read(key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+            part = self.values[key]
+            self.taken.append(part.nbytes)
+            return part
+
+        support = indexing.IndexingSupport.BASIC
+        return indexing.explicit_indexing_adapter(key, self.shape, support, read)
+
+
+def on_demand(made: xr.DataArray) -> tuple[xr.DataArray, Counted]:
+    counted = Counted(made.values)
+    variable = xr.Variable(made.dims, indexing.LazilyIndexedArray(counted), made.attrs)
+    return xr.DataArray(variable, coords=made.coords, name=made.name), counted
+
+
+@FORMATS
+@pytest.mark.parametrize("dtype", ["int16", "bool", "float32"])
+def test_a_volume_that_is_opened_lazily_is_written_region_by_region(
+    write: Writer,
+    read: Reader,
+    suffix: str,
+    dtype: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(regions, "LARGEST_REGION_BYTES", 1 << 20)
+    made = volume((130, 150, 140), extra=("time", [0.0, 1.0], "s"), dtype=dtype)
+    lazy, counted = on_demand(made)
+    path = tmp_path / f"volume{suffix}"
+    calls: list[tuple[int, int]] = []
+    write(lazy, path, progress=lambda *done: calls.append(done))  # type: ignore[call-arg]
+    assert sum(counted.taken) == made.nbytes
+    # A region is one chunk (64 × 128 × 128) where that is more than the bound.
+    assert max(counted.taken) <= max(1 << 20, 64 * 128 * 128 * made.dtype.itemsize)
+    assert calls[-1] == (260, 260)
+    assert calls == sorted(calls)
+    assert_same(read(path), made)
+    write(made, tmp_path / f"eager{suffix}")
+    opened = [
+        xr.open_dataset(each, engine="h5netcdf", decode_timedelta=False)
+        if suffix == ".nc"
+        else xr.open_zarr(each, chunks=None, consolidated=False, decode_timedelta=False)
+        for each in (path, tmp_path / f"eager{suffix}")
+    ]
+    for each in opened:
+        each.load().close()
+    xr.testing.assert_identical(*opened)
+
+
+@FORMATS
+def test_what_a_progress_raises_ends_the_writing_and_leaves_nothing(
+    write: Writer, read: Reader, suffix: str, tmp_path: Path
+) -> None:
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    lazy, _ = on_demand(volume((4, 5, 6)))
+    with pytest.raises(KeyboardInterrupt):
+        write(lazy, tmp_path / f"volume{suffix}", progress=stop)  # type: ignore[call-arg]
+    assert list(tmp_path.iterdir()) == []
 
 
 @FORMATS

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StackDescription } from "../src/ground/transport";
+import type { Measurement } from "../src/measure/shapes";
 import { ChannelTransport, type ComponentModel } from "../src/viewer/channel";
 
 class KeptModel implements ComponentModel {
@@ -44,6 +45,20 @@ describe("the channel", () => {
     const asked = new ChannelTransport(model).pixels(STACK, 0, 1);
     model.say({ kind: "answer", id: model.sent[0]?.["id"], error: "describe it again", status: 409 });
     await expect(asked).rejects.toMatchObject({ message: "describe it again", status: 409 });
+  });
+
+  it("lists, saves and deletes measurements of a series", async () => {
+    const model = new KeptModel();
+    const channel = new ChannelTransport(model);
+    const measurement = { MeasurementUID: "ab", SeriesInstanceUID: "1.2.3" } as Measurement;
+    const asked = [channel.list("1.1", "1.2.3"), channel.save(measurement), channel.remove(measurement)] as const;
+    expect(model.sent.map(({ id: _, ...question }) => question)).toEqual([
+      { kind: "ask", SeriesInstanceUID: "1.2.3", what: "measurements" },
+      { kind: "ask", SeriesInstanceUID: "1.2.3", what: "save-measurement", measurement },
+      { kind: "ask", SeriesInstanceUID: "1.2.3", what: "delete-measurement", MeasurementUID: "ab" },
+    ]);
+    model.sent.forEach(({ id }, i) => model.say({ kind: "answer", id, body: [[measurement], { ...measurement, author: "me" }, {}][i] }));
+    expect(await Promise.all(asked)).toEqual([[measurement], { ...measurement, author: "me" }, undefined]);
   });
 
   it("says so when a question is cancelled, and hears no late answer", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pythonOfView } from "../src/viewer/python";
+import { pythonOfMeasurements, pythonOfView } from "../src/viewer/python";
 import { defaultState } from "../src/viewer/state";
 
 describe("a view as Python", () => {
@@ -11,9 +11,20 @@ describe("a view as Python", () => {
       + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\ns.view().at(index=12, window=(40, 400))\n');
   });
 
+  it("gives what was measured in it", () => {
+    expect(pythonOfMeasurements(state, "1.2", null)).toBe(
+      'import noctis_lab as nl\n\nlab = nl.open_lab()\n'
+      + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\ns.measurements()\n');
+  });
+
   it("names no folder where none need be named, and only what differs", () => {
     expect(pythonOfView({ ...state, inverted: true }, { center: 2048, width: 1024, function: "SIGMOID" }, null, null)).toBe(
       'import noctis_lab as nl\n\nlab = nl.open_lab()\ns = lab.series(SeriesInstanceUID="1.2.3").one()\n'
       + 's.view().at(index=12, window=(2048, 1024, "SIGMOID"), inverted=True)\n');
+  });
+
+  it("says which table stands for the window, and the colours that were chosen", () => {
+    expect(pythonOfView({ ...state, voi_lut: 1, colormap: "hot_iron" }, { center: 40, width: 400, function: "LINEAR" }, null, null))
+      .toContain('s.view().at(index=12, window=(40, 400), voi_lut=1, colormap="hot_iron")\n');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { NamedWindow, StackDescription } from "../src/ground/transport";
-import { choicesFor, CT_PRESETS, greyOf, isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, windowFromPixels } from "../src/viewer/windowing";
+import { choicesFor, CT_PRESETS, greyOf, greyOfTable, isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, roundWindow, statedWindow, storedRamp, tableNumber, tablesOf, windowFromPixels } from "../src/viewer/windowing";
 
 /** PS3.3 C.11.2.1.2.1, as the standard's pseudo-code has it, in 0 … 255. */
 function linear(x: number, center: number, width: number): number {
@@ -103,7 +103,7 @@ describe("the image's own windows", () => {
 
   it("come one after the other, from the one that the image was opened with", () => {
     const first = nextOwnWindow([soft, lung], 0, statedWindow(soft), statedWindow(soft));
-    expect(first).toEqual({ turn: 1, window: makeWindow(-600, 1500), words: "LUNG: window 2 of the image's own 2" });
+    expect(first).toEqual({ turn: 1, window: makeWindow(-600, 1500), voi_lut: null, words: "LUNG: window 2 of the image's own 2" });
     expect(nextOwnWindow([soft, lung], first.turn, first.window, statedWindow(soft)).window).toEqual(makeWindow(50, 400));
   });
 
@@ -119,15 +119,24 @@ describe("the image's own windows", () => {
   });
 
   it("may be only one: it comes back, and that it is the only one is said", () => {
-    expect(nextOwnWindow([soft], 0, makeWindow(40, 80), statedWindow(soft))).toEqual({ turn: 0, window: makeWindow(50, 400), words: "SOFT TISSUE: the image's only own window" });
+    expect(nextOwnWindow([soft], 0, makeWindow(40, 80), statedWindow(soft))).toEqual({ turn: 0, window: makeWindow(50, 400), voi_lut: null, words: "SOFT TISSUE: the image's only own window" });
+  });
+
+  it("have tables among them, which differ from a window of the same span", () => {
+    const table: NamedWindow = { ...lung, name: "HARDER", table: { first_mapped: -1350, greys: "" } };
+    const own = [soft, table, lung];
+    const second = nextOwnWindow(own, 0, statedWindow(soft), null);
+    expect(second).toEqual({ turn: 1, window: makeWindow(-600, 1500), voi_lut: 0, words: "HARDER: window 2 of the image's own 3" });
+    expect(nextOwnWindow(own, 1, second.window, null, 0)).toMatchObject({ turn: 2, window: makeWindow(-600, 1500), voi_lut: null });
+    expect(nextOwnWindow(own, 1, second.window, null, null).turn).toBe(0);
   });
 
   it("are the one that it was opened with where it states none, and that is said", () => {
     const computed: NamedWindow = { ...soft, name: "Computed", is_stated: false };
-    const expected = { turn: 0, window: makeWindow(50, 400), words: "The image states no window: as it was opened" };
+    const expected = { turn: 0, window: makeWindow(50, 400), voi_lut: null, words: "The image states no window: as it was opened" };
     expect(nextOwnWindow([computed], 0, makeWindow(40, 80), statedWindow(computed))).toEqual(expected);
     expect(nextOwnWindow([], 0, makeWindow(40, 80), makeWindow(50, 400))).toEqual(expected);
-    expect(nextOwnWindow([], 0, null, null)).toEqual({ turn: 0, window: null, words: "Colours have no window" });
+    expect(nextOwnWindow([], 0, null, null)).toEqual({ turn: 0, window: null, voi_lut: null, words: "Colours have no window" });
   });
 });
 
@@ -141,8 +150,8 @@ describe("presets", () => {
   it("come before the windows that the series states, each with its own function", () => {
     const windows = [{ center: 2048, width: 1024, name: "", function: "SIGMOID", is_stated: true }] as const;
     const choices = choicesFor({ ...stack("CT", "HU"), windows: [...windows] });
-    expect(choices[0]).toEqual({ name: "Soft tissue", key: "1", window: { center: 40, width: 400, function: "LINEAR" } });
-    expect(choices[9]).toEqual({ name: "Window 1", key: "d", window: { center: 2048, width: 1024, function: "SIGMOID" } });
+    expect(choices[0]).toEqual({ name: "Soft tissue", key: "1", window: { center: 40, width: 400, function: "LINEAR" }, voi_lut: null });
+    expect(choices[9]).toEqual({ name: "Window 1", key: "d", window: { center: 2048, width: 1024, function: "SIGMOID" }, voi_lut: null });
     expect(choices).toHaveLength(10);
   });
 
@@ -150,5 +159,25 @@ describe("presets", () => {
     expect(presetsFor(stack("CT", "HU"))).toHaveLength(9);
     expect(presetsFor(stack("MR", null))).toHaveLength(0);
     expect(presetsFor(stack("CT", "BQML"))).toHaveLength(0);
+  });
+});
+
+describe("a VOI LUT that is a table", () => {
+  const table = { first_mapped: -2, greys: btoa(String.fromCharCode(7, 100, 50, 255)) };
+  const windows = [
+    { center: 40, width: 400, name: "", function: "LINEAR" as const, is_stated: true }, { center: 0, width: 4, name: "HARDER", function: "LINEAR" as const, is_stated: true, table },
+    { center: 0, width: 4, name: "SOFTER", function: "LINEAR" as const, is_stated: true, table: { ...table, first_mapped: 9 } },
+  ];
+
+  it("gives the nearest entry, the first's below, the last's beyond, and black for NaN", () => {
+    const [normal] = tablesOf(windows);
+    const greys = [-1e9, -2, -1.51, -1.5, 0.49, 0.5, 1e9, -Infinity, NaN].map((value) => greyOfTable(value, normal as NonNullable<typeof normal>));
+    expect(greys).toEqual([7, 7, 7, 100, 50, 255, 255, 7, 0]);
+  });
+
+  it("is counted apart from the windows, and decoded once", () => {
+    expect([0, 1, 2, 3].map((place) => tableNumber(windows, place))).toEqual([null, 0, 1, null]);
+    expect(tablesOf(windows)[1]?.first).toBe(9);
+    expect(tablesOf(windows)[1]).toBe(tablesOf(windows)[1]);
   });
 });

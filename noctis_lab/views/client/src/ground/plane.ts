@@ -18,12 +18,21 @@ export interface PlaneGeometry {
 
 /** Numbers on a grid: values = data · slope + intercept; `channels` numbers a voxel, row by row. */
 export interface PlaneValues {
-  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
+  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
   rows: number;
   columns: number;
   channels: 1 | 3;
   slope: number;
   intercept: number;
+  /** Stored values from the first to the second of these are padding; none where it is left out. */
+  padding?: readonly [number, number] | null;
+}
+
+/** Numbers of a part of a plane. */
+export interface PlanePart {
+  values: PlaneValues;
+  /** (column, row) of the first of them on the plane. */
+  first: readonly [number, number];
 }
 
 /** The plane that a pane shows at this moment; after the next painting it may be another one. */
@@ -39,6 +48,9 @@ export interface ImagePlane {
   readonly spacing_mm: [number, number] | null;
   /** null where the images state no place in the patient. */
   readonly geometry: PlaneGeometry | null;
+  /** How thick a slab the values are of, and what of its samples; a frame, or a plane without a slab, has neither. */
+  readonly slab_mm?: number;
+  readonly projection?: string;
   /** CSS px from the pane's top left; null without geometry. A point beside the plane is projected along its normal. */
   toCanvas(point: Readonly<Vector>): [number, number] | null;
   /** null without geometry. */
@@ -47,8 +59,12 @@ export interface ImagePlane {
   toVoxel(x: number, y: number): [number, number];
   /** The inverse of `toVoxel`. */
   fromVoxel(column: number, row: number): [number, number];
-  /** The whole frame's numbers; not a copy. */
+  /** The whole frame's numbers, or those on the canvas of a reformat, pixel by pixel; not a copy. */
   values(): PlaneValues;
+  /** Of a reformat alone: how far it is to the next plane, mm. */
+  readonly step_mm?: number;
+  /** Of a reformat alone: its numbers around points (column, row); null where they are too many, or not here. */
+  part?(points: readonly (readonly [number, number])[]): PlanePart | null;
 }
 
 /** What stands in a pane under a point. */
@@ -60,6 +76,8 @@ export interface Probe {
   voxel: [number, number, number] | null;
   /** Patient LPS, mm. */
   patient_mm: Vector | null;
+  /** How the value came about, where it is no voxel's own: "interpolated". */
+  note?: string;
 }
 
 /** Return the patient's LPS millimetres of a (column, row). */
@@ -81,4 +99,46 @@ export function valuesAt({ data, rows, columns, channels, slope, intercept }: Pl
   const first = (y * columns + x) * channels;
   const stored = Array.from(data.subarray(first, first + channels));
   return channels === 3 ? stored : stored.map((value) => Number((value * slope + intercept).toPrecision(12)));
+}
+
+const dot = (a: Readonly<Vector>, b: Readonly<Vector>): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+
+/** Return the plane's unit normal: along a row × along a column. */
+export function normalOf({ right: a, down: b }: Pick<PlaneGeometry, "right" | "down">): Vector {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+/** Return the middle of a frame's rectangle, mm. */
+export function centreOf(plane: PlaneGeometry): Vector {
+  return positionOn(plane, (plane.columns - 1) / 2, (plane.rows - 1) / 2);
+}
+
+/** Return how far a point lies above a plane, along its normal, mm. */
+export function heightAbove(plane: PlaneGeometry, point: Readonly<Vector>): number {
+  const { origin_mm } = plane;
+  return dot(normalOf(plane), [point[0] - origin_mm[0], point[1] - origin_mm[1], point[2] - origin_mm[2]]);
+}
+
+/** Two planes whose normals are no farther apart than this are parallel: 5°. */
+const PARALLEL = Math.cos((5 * Math.PI) / 180);
+
+export function areParallel(a: PlaneGeometry, b: PlaneGeometry): boolean {
+  return Math.abs(dot(normalOf(a), normalOf(b))) >= PARALLEL;
+}
+
+/** Return where a frame's rectangle crosses another frame's plane, mm, or null where it does not, or they are parallel. */
+export function crossingOf(rectangle: PlaneGeometry, plane: PlaneGeometry): [Vector, Vector] | null {
+  if (areParallel(rectangle, plane)) return null;
+  const [right, bottom] = [rectangle.columns - 0.5, rectangle.rows - 0.5];
+  const corners = ([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]] as const).map(([u, v]) => positionOn(rectangle, u, v));
+  const points: Vector[] = [];
+  corners.forEach((from, i) => {
+    const to = corners[(i + 1) % 4] as Vector;
+    const [low, high] = [heightAbove(plane, from), heightAbove(plane, to)];
+    if (low < 0 === high < 0) return;
+    const part = low / (low - high);
+    points.push([0, 1, 2].map((k) => (from[k] as number) + part * ((to[k] as number) - (from[k] as number))) as Vector);
+  });
+  const [first, second] = points;
+  return first && second ? [first, second] : null;
 }

@@ -19,6 +19,8 @@ export interface FrameDescription {
   /** Distance along the stack's normal, mm. */
   z_mm: number | null;
   InstanceNumber: number | null;
+  /** Place along the stack's extra dim. */
+  extra_index?: number | null;
 }
 
 /** VOILUTFunction: how a window becomes grey levels. */
@@ -29,6 +31,8 @@ export interface NamedWindow {
   width: number;
   name: string;
   function: WindowFunction;
+  /** A VOI LUT that is a table: grey levels of the values from `first_mapped` on, a byte each, in Base64. */
+  table?: { first_mapped: number; greys: string } | null;
   /** Whether the data set proposes it; else it was computed from the pixels. */
   is_stated: boolean;
 }
@@ -53,6 +57,12 @@ export interface StackDescription {
   /** (row, column): a pixel's proportions where it has no size in the patient; no lengths. */
   pixel_aspect?: [number, number] | null;
   windows: NamedWindow[];
+  /** A dim that is none of space: frame i lies at floor(i / planes) along it, at plane i mod planes. */
+  extra?: { dim: string; units: string | null; values: (number | string)[]; planes: number } | null;
+  /** At which it says it is to be played, images a second. */
+  rate_hz?: number | null;
+  /** Stored values that are padding: (lowest, highest). */
+  padding?: [number, number] | null;
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
 }
@@ -76,11 +86,19 @@ export interface SeriesSummary {
   badges?: Badge[];
 }
 
+/** The study in view. */
+export interface StudySummary {
+  StudyInstanceUID: string;
+  StudyDate: string | null;
+}
+
 /** The seam between the viewer and where its pixels come from. */
 export interface Transport {
   stack(seriesUID: string, signal?: AbortSignal): Promise<StackDescription>;
   /** Stored values of frames first … first + count − 1 of a described stack, little endian, back to back. */
   pixels(stack: StackDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer>;
+  /** One frame as means of squares, `previewFactor` voxels a side; the same encoding. */
+  preview?(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer>;
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]>;
   /** The same for the series of another study, where it can be had from here. */
   ofStudy?(StudyInstanceUID: string): Transport;
@@ -93,6 +111,9 @@ export class TransportError extends Error {
     this.name = "TransportError";
   }
 }
+
+/** What went wrong, in words for people. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The series has other frames than when it was described: describe it again. */
 export const isStale = (error: unknown): boolean => error instanceof TransportError && error.status === 409;
@@ -151,9 +172,19 @@ export class HttpTransport implements Transport {
     return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
   }
 
+  async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/preview?index=${index}${revision}`;
+    return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
+  }
+
   async elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
     const path = `${this.base}/image/${encodeURIComponent(SOPInstanceUID)}/metadata`;
     return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as ElementText[];
+  }
+
+  async study(signal?: AbortSignal): Promise<StudySummary> {
+    return (await (await request(this.#studyPath(), { ...(signal ? { signal } : {}) })).json()) as StudySummary;
   }
 
   async series(signal?: AbortSignal): Promise<SeriesSummary[]> {

@@ -5,13 +5,26 @@ import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
 import type { StackDescription, Transport } from "../ground/transport";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
-import { Grid, type GridHost, LAYOUTS } from "./grid";
+import mprCss from "../mpr/mpr.css";
+import { MprModel, type PlaneName } from "../mpr/model";
+import { PlanePane } from "../mpr/pane";
+import { PLANE_HINT } from "../mpr/keys";
+import { PlanePanel } from "../mpr/panel";
+import { pythonOf } from "../mpr/words";
+import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
+import measureCss from "../measure/measure.css";
+import type { MeasurementSource } from "../measure/store";
+import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
+import { LINKS } from "./linkMenu";
+import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
+import { Linker, referenceLines, whyApart } from "./linking";
 import { pythonOfView } from "./python";
-import { DRAGGED_SERIES, SeriesStrip, type SeriesSource } from "./seriesStrip";
-import { type Link, type PaneState, paneStateOf, sameView, type ViewState } from "./state";
+import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
+import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
+import { type Link, type PaneState, sameView, sameWindow, type ViewState, type Window, withActive } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
@@ -28,16 +41,28 @@ export interface MountOptions {
   /** With a source of series: the study whose strip stands on the left. */
   StudyInstanceUID?: string | null;
   series?: SeriesSource | null;
+  /** A study to compare with: its series stand below in the strip. */
+  compare?: string;
+  /** Where views are saved under a name. */
+  sessions?: SessionStore | null;
+  /** A session of another study is opened here. */
+  onOtherStudy?(session: SavedSession): void;
+  /** The state says how the panes stand: nothing is arranged for whoever opens the study. */
+  isArranged?: boolean;
+  /** Where measurements are kept; without it they last as long as the view. */
+  measurements?: MeasurementSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
-  onOpen?(SeriesInstanceUID: string): void;
+  onOpen?(place: SeriesPlace): void;
 }
 
 const REST_MS = 150;
 const NOT_LINKED: Link = { position: false, window: false, zoom: false };
+/** Studies side by side: their series state the windows that they were made for. */
+const COMPARED: Link = { position: true, window: false, zoom: true };
 
 /** What goes with a pane: its mouse and its progress. */
 interface Fittings {
@@ -45,12 +70,15 @@ interface Fittings {
   progress: HTMLElement;
 }
 
-export class ViewerApp implements InputHost, ToolbarHost, GridHost {
+export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
+  readonly presets = new OwnPresets(shelfOf(window));
+  readonly measured: Measured;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
+  readonly sessions: SessionMenu | null;
   readonly #status: StatusLine;
   readonly #toolbar: Toolbar;
   readonly #help: HelpSheet;
@@ -61,8 +89,15 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   /** One budget for all panes, so that nine take no more than one. */
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
+  readonly #planePanel = new PlanePanel(() => this.#report());
+  #mpr: MprModel | null = null;
+  #showing = 0;
+  /** A plane that moves keeps its window: its panel need not be drawn anew. */
+  #windowShown: Window | null = null;
   #pointer: { pane: Pane; x: number; y: number } | null = null;
   #link = NOT_LINKED;
+  readonly #linker = new Linker();
+  #drawing = 0;
   /** What was said last, by this side or by Python. */
   #said: ViewState | null = null;
   #isHearing = false;
@@ -72,19 +107,21 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
+    this.measured = new Measured(this, options.measurements ?? null);
     this.#status = new StatusLine(() => this.onHelp());
+    this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
-      ? new SeriesStrip(options.series, (uid) => this.openSeries(uid)) : null;
+      ? new SeriesStrip(options.series, options.compare ?? "", { onOpen: (place) => this.openSeries(place), onLoaded: () => this.#onStrip() }) : null;
     this.#help = new HelpSheet(() => this.viewer.focus(), this.#strip !== null);
     this.#windowPanel = isPage ? new WindowPanel(this) : null;
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#windowPanel.element, this.#tags.element)),
-      this.#status.element, this.#help.element, ...this.#toolbar.layers);
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+      this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
     this.#root.addEventListener("keydown", this.#onKey);
@@ -103,7 +140,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link };
+    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
   }
 
   get ownsWheel(): boolean {
@@ -119,23 +156,62 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.#link = state.link ?? this.#link;
     if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
     else this.grid.activate(active);
-    panes.forEach((pane, i) => this.grid.panes[i]?.apply(pane));
+    panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
+    if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
+    if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
     this.#isHearing = false;
     this.#markSeries();
+    this.#toolbar.refresh();
+    this.#drawLinks();
     clearTimeout(this.#restTimer);
     this.#restTimer = window.setTimeout(() => this.#report(), REST_MS); // what was left to this side
   }
 
-  openSeries(SeriesInstanceUID: string): void {
-    if (SeriesInstanceUID === this.viewer.state.SeriesInstanceUID) return;
-    this.viewer.open(SeriesInstanceUID);
+  /** Take over a state that Python does not know either: an address's, a saved session's. */
+  restore(state: ViewState): void {
+    this.apply(state);
+    this.#said = null;
+  }
+
+  openSession(session: SavedSession): void {
+    if (session.StudyInstanceUID !== this.options.StudyInstanceUID) this.options.onOtherStudy?.(session);
+    else {
+      this.restore(session.state);
+      this.viewer.focus();
+    }
+  }
+
+  openSeries(place: SeriesPlace): void {
+    const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
+    if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
+    const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
+    (images ?? this.viewer).open(place.SeriesInstanceUID, place);
+    if (images) this.#mpr?.open(place.SeriesInstanceUID, images.transport);
     this.#markSeries();
-    this.options.onOpen?.(SeriesInstanceUID);
+    this.options.onOpen?.(place);
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  toggleLink(name: keyof Link): void {
+    if (this.grid.panes.length < 2) return;
+    const on = !this.#link[name];
+    this.#link = { ...this.#link, [name]: on };
+    if (on) this.#linker.bring(this.viewer, this.grid.panes, { ...NOT_LINKED, [name]: true });
+    this.#toolbar.refresh();
+    this.#drawLinks();
+    this.onSay(`${LINKS.find((item) => item.name === name)?.words ?? ""} ${on ? "linked" : "not linked"}`);
+    this.#report();
   }
 
   close(): void {
     this.grid.close();
+    this.measured.close();
     clearTimeout(this.#restTimer);
+    cancelAnimationFrame(this.#drawing);
+    cancelAnimationFrame(this.#showing);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
   }
@@ -149,49 +225,104 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
       onStack: (stack) => this.#onStack(pane, stack),
       onChange: () => { if (isActive()) this.#onChange(); },
       onMemory: () => this.#onMemory(pane),
-      onPainted: () => { if (isActive()) this.#onPainted(); },
+      onPainted: () => {
+        this.measured.onPainted(pane);
+        if (isActive()) this.#onPainted();
+        this.#drawLinks();
+      },
     }, this.#limits);
+    return this.#fitted(pane);
+  }
+
+  makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
+    const isActive = (): boolean => this.grid.pane === pane;
+    if (this.#mpr === null || this.#mpr.isClosed) {
+      const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
+      const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
+      const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
+      this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
+    }
+    const pane = new PlanePane(name, this.#mpr, state, {
+      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      onChange: () => { if (isActive()) this.#onChange(); },
+      isMeasuring: () => this.measured.kind !== null,
+      onPainted: () => {
+        this.measured.onPainted(pane);
+        if (isActive()) this.#onPainted();
+        // Once for the three planes of a frame of the screen.
+        if (this.#showing === 0) this.#showing = requestAnimationFrame(() => this.#showPlanes());
+      },
+    });
+    return this.#fitted(pane);
+  }
+
+  #fitted(pane: Pane): Pane {
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
     this.#fittings.set(pane, { input: new Input(this, pane), progress });
     return pane;
   }
 
+  /** The panel of the planes, where there are any. */
+  #showPlanes(): void {
+    this.#showing = 0;
+    this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
+  }
+
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
   stateForNew(panes: readonly Pane[]): Partial<PaneState> {
-    const shown = panes.map((pane) => pane.state.SeriesInstanceUID);
-    return { SeriesInstanceUID: this.#strip ? this.#strip.next(shown) : (shown[0] ?? "") };
+    const shown = panes.map((pane) => pane.state);
+    return this.#strip ? (this.#strip.next(shown) ?? {}) : { SeriesInstanceUID: shown[0]?.SeriesInstanceUID ?? "" };
+  }
+
+  /** The strip is here: two studies stand side by side, unless it is said how they should. */
+  #onStrip(): void {
+    const { compare = "", isArranged = false } = this.options;
+    const beside = compare === "" || isArranged ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
+    if (beside && this.grid.panes.length === 1) {
+      this.#link = COMPARED;
+      this.grid.arrange("1x2", 0, [{}, beside]);
+    }
+    this.#markSeries();
   }
 
   onArranged(): void {
     const { panes } = this.grid;
-    for (const pane of this.#fittings.keys()) if (!panes.includes(pane)) this.#fittings.delete(pane);
+    for (const pane of this.#fittings.keys()) {
+      if (panes.includes(pane)) continue;
+      this.#fittings.delete(pane);
+      this.measured.measuring.forget(pane);
+    }
+    this.measured.measuring.changed();
     this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
     this.#windowPanel?.describe();
+    this.#showPlanes();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
+    this.#linker.lead(this.viewer);
     this.#onChange();
+    this.#drawLinks();
     this.#markSeries();
     this.#report();
   }
 
   onDrop(_pane: Pane, data: DataTransfer): void {
-    const uid = data.getData(DRAGGED_SERIES);
-    if (uid !== "") this.openSeries(uid);
+    const place = draggedPlace(data.getData(DRAGGED_SERIES));
+    if (place !== null) this.openSeries(place);
   }
 
   /** Tell Python, unless that is what it knows; nothing before the first image. */
   #report(): void {
     const { state } = this;
-    if (this.#isHearing || this.viewer.stack === null || (this.#said !== null && sameView(state, this.#said))) return;
+    if (this.#isHearing || this.#mpr?.isDragging || this.viewer.stack === null || (this.#said !== null && sameView(state, this.#said))) return;
     this.#said = state;
     this.options.onReport?.(state);
   }
 
   #markSeries(): void {
-    const shown = this.grid.panes.map((pane) => pane.state.SeriesInstanceUID);
-    this.#strip?.select(this.viewer.state.SeriesInstanceUID, shown);
+    this.#strip?.select(this.viewer.state, this.grid.panes.map((pane) => pane.state));
+    for (const pane of this.grid.panes) pane.showTitle(this.#strip?.titleOf(pane.state.StudyInstanceUID) ?? null);
   }
 
   // -- what input and toolbar ask for ----------------------------------------------------------
@@ -220,12 +351,30 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     this.grid.arrange((LAYOUTS[(at + LAYOUTS.length) % LAYOUTS.length] ?? this.grid.layout).name);
   }
 
+  onMpr(): void {
+    const isLeaving = this.grid.layout === MPR;
+    // The images as they are stored follow the planes, unless the user says otherwise.
+    this.#link = isLeaving ? NOT_LINKED : { position: true, window: true, zoom: false };
+    this.grid.arrange(isLeaving ? "1x1" : MPR.name);
+    this.viewer.focus();
+  }
+
   onMaximise(): void {
     this.grid.toggleAlone();
   }
 
+  onTools(): void {
+    this.#root.classList.toggle("measuring", this.measured.kind !== null);
+    this.#toolbar.refresh();
+  }
+
   onHelp(): void {
     this.#help.toggle();
+  }
+
+  onPresets(): void {
+    this.#windowPanel?.describe();
+    this.#toolbar.refresh();
   }
 
   onSay(words: string): void {
@@ -234,9 +383,15 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   onEscape(): boolean {
     if (this.#toolbar.closeMenu() || this.viewer.closeNote()) return true;
-    if (!this.#help.isOpen) return false;
+    if (!this.#help.isOpen) return this.measured.keys.leave();
     this.#help.toggle(false);
     return true;
+  }
+
+  onTool(tool: Tool): void {
+    this.tool = tool;
+    this.#toolbar.refresh();
+    this.onSay(tool === "zoom" ? "Left drag zooms" : "Left drag sets the window");
   }
 
   onExpand(): void {
@@ -245,9 +400,19 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   }
 
   onCopy(): void {
-    const { state, window: window_ } = this.viewer;
-    void copyText(pythonOfView(state, window_, state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null), this.options.root ?? null))
+    const { state, told: { voi_lut }, window: window_ } = this.viewer;
+    const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
+    const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
+    void copyText(pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
+  }
+
+  get homeStudy(): string {
+    return this.options.StudyInstanceUID ?? "";
+  }
+
+  get root(): string | null {
+    return this.options.root ?? null;
   }
 
   // -- what the viewer says ----------------------------------------------------------------------
@@ -255,7 +420,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   #onStack(pane: Pane, stack: StackDescription | null): void {
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
-    if (pane !== this.viewer) return;
+    this.measured.onStack(pane);
+    if (pane !== this.viewer) {
+      if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
+      return;
+    }
     this.#windowPanel?.describe();
     if (stack === null) {
       this.#tags?.clear();
@@ -267,8 +436,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
   }
 
   #onChange(): void {
+    if (this.grid.panes.length > 1) this.#linker.follow(this.viewer, this.grid.panes, this.#link);
     this.#toolbar.refresh();
-    this.#windowPanel?.refresh();
+    if (this.viewer.kind !== "plane" || !sameWindow(this.viewer.window, this.#windowShown)) this.#windowPanel?.refresh();
+    this.#windowShown = this.viewer.window;
     this.#drawProbe();
   }
 
@@ -295,9 +466,23 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
 
   #drawProbe(): void {
     const { state, stack } = this.viewer;
-    const resting = stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
+    const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
     this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
+  }
+
+  /** At the next frame: what links each pane to the others. */
+  #drawLinks(): void {
+    if (this.#drawing !== 0 || (this.grid.panes.length < 2 && !this.#link.position)) return;
+    this.#drawing = requestAnimationFrame(() => {
+      this.#drawing = 0;
+      const { panes, pane: leader } = this.grid;
+      const isOn = this.#link.position && panes.length > 1;
+      for (const pane of panes) {
+        const why = isOn && pane !== leader && pane.stack && leader.stack ? whyApart(pane.stack, leader.stack) : null;
+        pane.showLinks(why, isOn ? referenceLines(pane, panes) : []);
+      }
+    });
   }
 
   get #input(): Input | undefined {
@@ -308,7 +493,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     const target = event.composedPath()[0];
     const isButton = target instanceof HTMLButtonElement;
     if (isButton && (event.key === " " || event.key === "Enter")) return;
-    if (event.defaultPrevented || !this.#input?.key(event)) return;
+    if (event.defaultPrevented || !(this.measured.keys.key(event) || this.#input?.key(event))) return;
     event.preventDefault();
     event.stopPropagation();
   };
@@ -318,12 +503,4 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost {
     if (event.defaultPrevented || event.composedPath().includes(this.#root)) return;
     if (event.target === document.body || event.target === document.documentElement) this.#onKey(event);
   };
-}
-
-/** Return what the panes show, where the active one's part stands at the top level. */
-function withActive(panes: readonly PaneState[], active: number, state: Partial<ViewState>): Partial<PaneState>[] {
-  const own = paneStateOf(state);
-  const all: Partial<PaneState>[] = panes.map((pane, i) => (i === active ? { ...pane, ...own } : pane));
-  if (all[active] === undefined && active === 0) all[0] = own;
-  return all;
 }

@@ -1,5 +1,7 @@
 /** The transport of a notebook: questions and answers over the component's own messages. */
 import { type ElementText, type StackDescription, type Transport, TransportError } from "../ground/transport";
+import type { Measurement } from "../measure/shapes";
+import type { MeasurementSource } from "../measure/store";
 
 /** Panel's model as a component sees it. */
 export interface ComponentModel {
@@ -9,7 +11,9 @@ export interface ComponentModel {
   off(event: string | string[], callback: (event: never) => void): void;
 }
 
-type Question = { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
+type Question = { what: "measurements" } | { what: "save-measurement"; measurement: Measurement } | { what: "delete-measurement"; MeasurementUID: string }
+  | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null }
+  | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
 
 interface Answer {
   kind: "answer";
@@ -28,7 +32,7 @@ interface Pending {
 
 let viewCount = 0;
 
-export class ChannelTransport implements Transport {
+export class ChannelTransport implements Transport, MeasurementSource {
   readonly #pending = new Map<string, Pending>();
   // Several views of one object hear each other's answers: an id says whose it is.
   readonly #prefix = `${Date.now().toString(36)}-${(viewCount += 1)}-`;
@@ -47,8 +51,25 @@ export class ChannelTransport implements Transport {
     return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
   }
 
+  async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const question: Question = { what: "preview", first: index, count: 1, revision: stack.revision ?? null };
+    return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, question, signal));
+  }
+
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
     return this.#ask("", { what: "elements", SOPInstanceUID }, signal) as Promise<ElementText[]>;
+  }
+
+  list(_StudyInstanceUID: string, SeriesInstanceUID: string, signal?: AbortSignal): Promise<Measurement[]> {
+    return this.#ask(SeriesInstanceUID, { what: "measurements" }, signal) as Promise<Measurement[]>;
+  }
+
+  save(measurement: Measurement): Promise<Measurement> {
+    return this.#ask(measurement.SeriesInstanceUID, { what: "save-measurement", measurement }) as Promise<Measurement>;
+  }
+
+  async remove({ SeriesInstanceUID, MeasurementUID }: Measurement): Promise<void> {
+    await this.#ask(SeriesInstanceUID, { what: "delete-measurement", MeasurementUID });
   }
 
   /** Give up what is pending and hear no more. */

@@ -1,6 +1,6 @@
 /** The frames of one stack in memory: fetched centre-out from the frame in view, bounded in bytes. */
-import { type FrameDescription, isStale, type StackDescription, type Transport } from "../ground/transport";
-import { type Frame, frameBytes, frameOf } from "./renderer";
+import { type FrameDescription, isStale, messageOf, type StackDescription, type Transport } from "../ground/transport";
+import { type Frame, frameBytes, frameOf, previewFactor, previewOf } from "./renderer";
 
 export interface FrameLimits {
   /** Frames kept in memory, bytes. */
@@ -37,6 +37,12 @@ export function placeOf(frame: Pick<FrameDescription, "SOPInstanceUID" | "frame"
   return index < 0 ? null : index;
 }
 
+/** Return where a frame of one description stands in a later one, or null where it is gone. */
+export function indexAfter(index: number | null, before: StackDescription, after: StackDescription): number | null {
+  const frame = index === null ? undefined : before.frames[index];
+  return frame === undefined ? null : placeOf(frame, after.frames);
+}
+
 const nameOf = ({ SOPInstanceUID, frame }: FrameDescription): string => `${SOPInstanceUID} ${frame}`;
 
 /** Fetches, keeps and lets go of one stack's frames. */
@@ -44,6 +50,8 @@ export class FrameStore {
   /** In order of use, the least recently used first. */
   readonly #frames = new Map<number, Frame>();
   readonly #flights = new Set<Flight>();
+  /** Of the frame in view, until it is here itself. */
+  #preview: { index: number; frame: Frame | null; abort: AbortController } | null = null;
   readonly #failures = new Map<number, string>();
   /** Batches that failed as a whole are asked for again one frame at a time. */
   readonly #single = new Set<number>();
@@ -91,6 +99,11 @@ export class FrameStore {
     return frame;
   }
 
+  /** Return a frame at low resolution while it is on its way, or null. */
+  preview(index: number): Frame | null {
+    return this.#preview?.index === index ? this.#preview.frame : null;
+  }
+
   failure(index: number): string | null {
     return this.#failures.get(index) ?? null;
   }
@@ -120,6 +133,8 @@ export class FrameStore {
     this.#closed = true;
     for (const flight of this.#flights) flight.abort.abort();
     this.#flights.clear();
+    this.#preview?.abort.abort();
+    this.#preview = null;
     this.#frames.clear();
     this.#bytes = 0;
   }
@@ -129,6 +144,7 @@ export class FrameStore {
     const isMissing = (index: number): boolean =>
       !this.#frames.has(index) && !this.#failures.has(index) && !this.#isInFlight(index);
     if (isMissing(this.#at)) {
+      if (this.#awaitsPreview()) return; // nothing delays it
       if (this.#flights.size >= this.limits.requests) this.#cancelFarthest();
       this.#send(this.#at, 1);
     }
@@ -137,6 +153,26 @@ export class FrameStore {
       if (this.#flights.size >= this.limits.requests) return;
       if (isMissing(index)) this.#send(...this.#batchFrom(index, isMissing));
     }
+  }
+
+  /** Ask for a preview of the frame in view where it is a large one; true while that is on its way. */
+  #awaitsPreview(): boolean {
+    const index = this.#at;
+    const description = this.stack.frames[index];
+    if (this.transport.preview === undefined || description === undefined || previewFactor(description) === 1) return false;
+    if (this.#preview?.index === index) return this.#preview.frame === null && !this.#preview.abort.signal.aborted;
+    this.#preview?.abort.abort();
+    const preview = { index, frame: null as Frame | null, abort: new AbortController() };
+    this.#preview = preview;
+    const settle = (bytes: ArrayBuffer | null): void => {
+      if (this.#preview !== preview) return;
+      preview.frame = bytes === null ? null : previewOf(description, bytes);
+      if (preview.frame === null) preview.abort.abort(); // the frame itself says what is wrong
+      else this.events.onLanded(index, 1);
+      this.#pump();
+    };
+    this.transport.preview(this.stack, index, preview.abort.signal).then(settle, () => settle(null));
+    return true;
   }
 
   /** Frames worth having, best first: one behind for every two ahead, within the bound in bytes. */
@@ -220,6 +256,7 @@ export class FrameStore {
       offset += size;
     });
     this.#failedInRow = 0;
+    if (this.#preview && this.#frames.has(this.#preview.index)) this.#preview = null;
     this.#trim();
     this.events.onLanded(first, count);
     this.#pump();
@@ -228,7 +265,7 @@ export class FrameStore {
   #fail(flight: Flight, error: unknown): void {
     if (!this.#flights.delete(flight)) return; // it was cancelled
     if (!isStale(error)) {
-      this.#note(flight, error instanceof Error ? error.message : String(error));
+      this.#note(flight, messageOf(error));
     } else if (!this.#isStale) {
       this.#isStale = true;
       this.events.onStale();

@@ -128,6 +128,16 @@ export function pointOf(column: number, row: number, placement: Placement, turn:
   ];
 }
 
+/** Return the pan that brings a (column, row) into the middle of the pane. */
+export function panTo([column, row]: readonly [number, number], shape: Shape): [number, number] {
+  return [row - (shape.rows - 1) / 2, column - (shape.columns - 1) / 2];
+}
+
+/** Return what a (row, column) spacing is from left to right on the screen. */
+export function acrossOf(spacing: readonly [number, number], turn: Turn): number {
+  return isTransposed(axesOf(turn)) ? spacing[0] : spacing[1];
+}
+
 /** Return the part of the pane that the frame covers, CSS px. */
 export function coveredBox(
   { x0, y0, sx, sy }: Placement, turn: Turn, shape: Shape, pixelRatio: number,

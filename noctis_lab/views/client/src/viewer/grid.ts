@@ -1,5 +1,6 @@
 /** The grid of panes: how they stand, which one is active, which one stands alone for a while. */
 import { el } from "../ground/dom";
+import { PLANE_NAMES, type PlaneName } from "../mpr/model";
 import type { Pane } from "./pane";
 import type { PaneState } from "./state";
 
@@ -8,6 +9,8 @@ export interface Layout {
   name: string;
   rows: number;
   columns: number;
+  /** The first panes are planes through the volume of the one that stands last. */
+  planes?: readonly PlaneName[];
 }
 
 const layout = (rows: number, columns: number): Layout => ({ name: `${rows}x${columns}`, rows, columns });
@@ -17,15 +20,20 @@ export const LAYOUTS: readonly Layout[] = [
   layout(1, 1), layout(1, 2), layout(2, 1), layout(1, 3), layout(3, 1), layout(2, 2), layout(2, 3), layout(3, 2), layout(3, 3),
 ];
 
+/** Three planes, and the images as they are stored. */
+export const MPR: Layout = { name: "mpr", rows: 2, columns: 2, planes: PLANE_NAMES };
+
 /** Return a layout by its name; the first where there is none of that name. */
-export const layoutOf = (name: string): Layout => LAYOUTS.find((item) => item.name === name) ?? (LAYOUTS[0] as Layout);
+export const layoutOf = (name: string): Layout => [...LAYOUTS, MPR].find((item) => item.name === name) ?? (LAYOUTS[0] as Layout);
 
 /** "2 × 3". */
-export const labelOf = ({ rows, columns }: Layout): string => `${rows} × ${columns}`;
+export const labelOf = ({ rows, columns, planes }: Layout): string => (planes ? "MPR" : `${rows} × ${columns}`);
 
 export interface GridHost {
   /** Return a new pane, not started. */
   makePane(state: Partial<PaneState>): Pane;
+  /** Return a new pane of one of three planes, not started; `images` shows the series as it is stored. */
+  makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane;
   /** What a pane that is new shows, where nothing is said of it; `panes` are there already. */
   stateForNew(panes: readonly Pane[]): Partial<PaneState>;
   /** Another pane is active, or the layout is another. */
@@ -34,7 +42,7 @@ export interface GridHost {
 }
 
 export class Grid {
-  readonly element = el("div", { class: "grid", role: "group", "aria-label": "Panes" });
+  readonly element = el("div", { class: "grid", "data-theme": "dark", role: "group", "aria-label": "Panes" });
   #panes: Pane[] = [];
   /** What panes showed for which the layout has no room; they come back with it. */
   #kept: PaneState[] = [];
@@ -71,14 +79,38 @@ export class Grid {
     const count = next.rows * next.columns;
     const hadFocus = this.#panes.some((pane) => pane.element.matches(":focus-within"));
     this.#isAlone = false;
+    const wanted = this.#exchange(next, active, states);
     this.#layout = next;
     this.#shrink(count);
-    while (this.#panes.length < count) this.#add(states[this.#panes.length] ?? this.#kept.shift() ?? this.host.stateForNew(this.#panes));
-    this.#active = Math.min(Math.max(active === this.#active ? this.#active : active, 0), count - 1);
+    while (this.#panes.length < count) this.#add(this.host.makePane(states[this.#panes.length] ?? this.#kept.shift() ?? this.host.stateForNew(this.#panes)));
+    this.#active = Math.min(Math.max(wanted === this.#active ? this.#active : wanted, 0), count - 1);
     this.element.style.gridTemplate = `repeat(${next.rows}, minmax(0, 1fr)) / repeat(${next.columns}, minmax(0, 1fr))`;
     this.#mark();
     if (hadFocus) this.pane.focus();
     this.host.onArranged();
+  }
+
+  /** Put planes before the active pane, or let them go; returns which pane is active then. */
+  #exchange(next: Layout, active: number, states: readonly Partial<PaneState>[]): number {
+    const hasPlanes = this.#panes.some((pane) => pane.kind === "plane");
+    if (hasPlanes === (next.planes !== undefined)) return active;
+    const stack = this.#panes.find((pane, i) => pane.kind === "stack" && (hasPlanes || i === this.#active));
+    this.#drop(this.#panes.filter((pane) => pane !== stack));
+    this.#panes = [];
+    const state = stack?.told ?? {};
+    next.planes?.forEach((name, i) => this.#add(this.host.makePlane(name, states[i] ?? state, stack ?? null)));
+    if (stack !== undefined) this.#panes.push(stack);
+    this.element.replaceChildren(...this.#panes.map((pane) => pane.element));
+    this.#active = 0;
+    return stack === undefined || states.length > 0 ? active : 0;
+  }
+
+  #drop(panes: readonly Pane[]): void {
+    this.#kept.unshift(...panes.filter((pane) => pane.kind === "stack").map((pane) => pane.told));
+    for (const pane of panes) {
+      pane.close();
+      pane.element.remove();
+    }
   }
 
   /** Let panes go for which there is no room; the active one moves to the last place rather than go. */
@@ -90,16 +122,11 @@ export class Grid {
       this.#active = count - 1;
     }
     const surplus = this.#panes.splice(count);
-    this.#kept.unshift(...surplus.map((pane) => pane.told));
-    for (const pane of surplus) {
-      pane.close();
-      pane.element.remove();
-    }
+    this.#drop(surplus);
     if (surplus.length > 0) this.element.replaceChildren(...this.#panes.map((pane) => pane.element));
   }
 
-  #add(state: Partial<PaneState>): void {
-    const pane = this.host.makePane(state);
+  #add(pane: Pane): void {
     const { element } = pane;
     const activate = (): void => this.activate(this.#panes.indexOf(pane));
     for (const event of ["pointerdown", "wheel", "focusin"]) element.addEventListener(event, activate, { capture: true, passive: true });
@@ -147,7 +174,7 @@ export class Grid {
     this.element.classList.toggle("alone", this.#isAlone);
     this.#panes.forEach((pane, i) => {
       pane.element.classList.toggle("active", i === this.#active);
-      pane.element.setAttribute("aria-label", `${isMany ? `Pane ${i + 1} of ${this.#panes.length}. ` : ""}Image. Press ? for the keys.`);
+      pane.element.setAttribute("aria-label", `${isMany ? `Pane ${i + 1} of ${this.#panes.length}. ` : ""}${pane.element.dataset["plane"] ?? "image"}. Press ? for the keys.`);
     });
   }
 }

@@ -1,6 +1,8 @@
 /** The keys, on one sheet over the stage. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { KINDS } from "../measure/shapes";
+import { PLANE_KEYS } from "../mpr/keys";
 import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
@@ -9,7 +11,7 @@ const SERIES_LINE: Line = [["PgUp", "PgDn"], "series before, after"];
 const SHEET: [string, Line[]][] = [
   ["Image", [
     [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], SERIES_LINE,
-    [["c"], "play, stop"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
+    [["[", "]"], "time, echo or b-value before, after"], [["c"], "play, stop"], [["{", "}"], "play slower, faster"], [["+", "-", "="], "zoom in, out, fit"], [["r", "l"], "turn clockwise, back"],
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
@@ -17,10 +19,18 @@ const SHEET: [string, Line[]][] = [
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
-    [["wheel"], "slices"], [["Ctrl", "wheel"], "zoom at the cursor"], [["two fingers"], "zoom and pan"],
+    [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["z"], "left drag zooms, and again the window"], [["two fingers"], "zoom and pan"], [["three fingers"], "slices"],
   ]],
-  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"]]],
-  ["Everywhere", [[["?"], "this sheet"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Measuring", [
+    ...KINDS.map(({ key, name }): Line => [[key], name.toLowerCase()]),
+    [["← ↑ → ↓"], "move the cursor; Shift ten times as far"], [["Enter"], "set a point; again there: close the outline"],
+    [["n", "N"], "select the next, the one before"], [["Enter"], "move what is selected: arrows, Tab, Enter"], [["Alt", "↑ ↓"], "slice, while the cursor is out"],
+    [["⌫"], "take back a point, delete what is selected"], [["Ctrl", "Z"], "undo; Ctrl Y redo"],
+  ]],
+  ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
+    [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
+  ["Planes (MPR)", PLANE_KEYS],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {

@@ -1,15 +1,21 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
+import type { Kind } from "../measure/shapes";
+import type { Pointing } from "../measure/pointing";
 import { roundWindow } from "./windowing";
+import { type LinkHost, LINKS } from "./linkMenu";
 import type { Pane } from "./pane";
 import type { PaneState } from "./state";
 
-export type Tool = "window" | "pan" | "zoom" | "scroll";
+/** What the left button does; a kind of measurement: draws one. */
+export type Tool = "window" | "pan" | "zoom" | "scroll" | Kind;
 
-export interface InputHost {
+export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   /** The pane that keys act on. */
   readonly viewer: Pane;
   /** What the left button does. */
   tool: Tool;
+  /** Hears of the left button first: it may draw, or take hold of what is drawn. */
+  readonly measured: { readonly pointing: Pointing; readonly kind: Kind | null };
   /** In a page nothing else scrolls; in a notebook the wheel is the notebook's until the view has focus. */
   readonly ownsWheel: boolean;
   onProbe(pane: Pane, x: number, y: number): void;
@@ -17,6 +23,11 @@ export interface InputHost {
   /** Go to the pane before or after; false where there is one alone. */
   onPaneStep(count: 1 | -1): boolean;
   onLayoutStep(count: 1 | -1): void;
+  /** Let the left button do something else. */
+  onTool(tool: Tool): void;
+  onExpand(): void;
+  /** Show three planes through the volume, or the images again. */
+  onMpr(): void;
   /** Show one pane alone, or all again. */
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
@@ -48,6 +59,8 @@ export class Input {
   readonly #pointers = new Map<number, { x: number; y: number }>();
   #drag: Drag | null = null;
   #pinch: { distance: number; x: number; y: number } | null = null;
+  /** Three fingers: where they were, and the fraction of a slice scrolled so far. */
+  #swipe: { y: number; rest: number } | null = null;
   #wheel = 0;
 
   constructor(readonly host: InputHost, readonly pane: Pane) {
@@ -61,11 +74,11 @@ export class Input {
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
     stage.addEventListener("auxclick", (event) => event.preventDefault());
     stage.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
-    stage.addEventListener("dblclick", (event) => { if (!isControl(event)) host.onMaximise(); });
+    stage.addEventListener("dblclick", (event) => { if (!isControl(event) && host.measured.kind === null) host.onMaximise(); });
   }
 
   get isDragging(): boolean {
-    return this.#drag !== null || this.#pinch !== null;
+    return this.#drag !== null || this.#pinch !== null || this.#swipe !== null;
   }
 
   #place(event: { clientX: number; clientY: number }): [number, number] {
@@ -81,12 +94,19 @@ export class Input {
     if (event.button === 1) event.preventDefault(); // no autoscroll
     if (this.#pointers.size === 2) {
       this.#drag = null;
+      this.host.measured.pointing.abandon();
       this.#pinch = this.#spread();
       return;
+    }
+    if (this.#pointers.size === 3) {
+      [this.#drag, this.#pinch] = [null, null];
+      this.host.measured.pointing.abandon();
+      this.#swipe = { y: this.#middle(), rest: 0 };
     }
     if (this.#pointers.size > 2) return;
     const tool = event.button === 1 ? "pan" : event.button === 2 ? "zoom" : event.ctrlKey ? "zoom" : this.host.tool;
     const [x, y] = this.#place(event);
+    if (tool === this.host.tool && event.button === 0 && this.host.measured.pointing.down(this.pane, event, [x, y])) return;
     this.#drag = {
       tool, start: this.pane.told, x: event.clientX, y: event.clientY,
       point: [x * this.pane.pixelRatio, y * this.pane.pixelRatio], rest: 0,
@@ -95,20 +115,25 @@ export class Input {
   }
 
   #move(event: PointerEvent): void {
-    this.host.onProbe(this.pane, ...this.#place(event));
+    const at = this.#place(event);
+    this.host.onProbe(this.pane, ...at);
+    const isTaken = this.host.measured.pointing.move(this.pane, event, at);
     const known = this.#pointers.get(event.pointerId);
     if (known === undefined) return;
     const [dx, dy] = [event.clientX - known.x, event.clientY - known.y];
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.#pinch !== null) this.#onPinch();
-    else if (this.#drag !== null) this.#onDrag(this.#drag, event, dx, dy);
+    if (this.#swipe !== null) this.#onSwipe(this.#swipe);
+    else if (this.#pinch !== null) this.#onPinch();
+    else if (!isTaken && this.#drag !== null) this.#onDrag(this.#drag, event, dx, dy);
   }
 
   #up(event: PointerEvent): void {
     this.#pointers.delete(event.pointerId);
+    if (event.type === "pointercancel") this.host.measured.pointing.abandon();
+    else this.host.measured.pointing.up(event, this.#place(event));
     if (this.#pointers.size > 0) return;
     const wasDragging = this.isDragging;
-    [this.#drag, this.#pinch] = [null, null];
+    [this.#drag, this.#pinch, this.#swipe] = [null, null, null];
     this.#stage.classList.remove("dragging");
     if (wasDragging) this.pane.tell();
   }
@@ -138,6 +163,21 @@ export class Input {
     return { distance: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
   }
 
+  #middle(): number {
+    const places = [...this.#pointers.values()];
+    return places.reduce((sum, { y }) => sum + y, 0) / places.length;
+  }
+
+  #onSwipe(swipe: { y: number; rest: number }): void {
+    if (this.#pointers.size !== 3) return;
+    const y = this.#middle();
+    swipe.rest += (y - swipe.y) / 12;
+    swipe.y = y;
+    const steps = Math.trunc(swipe.rest);
+    swipe.rest -= steps;
+    if (steps !== 0) this.pane.step(steps, "not yet");
+  }
+
   #onPinch(): void {
     if (this.#pinch === null || this.#pointers.size !== 2) return;
     const { pane } = this;
@@ -155,7 +195,7 @@ export class Input {
     if (!this.host.ownsWheel && root.activeElement !== this.#stage) return;
     event.preventDefault();
     const { pane } = this;
-    const delta = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
+    const delta = (event.deltaY || (event.altKey ? event.deltaX : 0)) * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 40 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1);
     if (event.ctrlKey) {
       const [x, y] = this.#place(event);
       pane.zoomBy(Math.exp(-Math.max(-120, Math.min(120, delta)) / 400), "rest", [x * pane.pixelRatio, y * pane.pixelRatio]);
@@ -166,7 +206,9 @@ export class Input {
     this.#wheel += Math.abs(delta) >= 100 ? Math.sign(delta) * WHEEL_STEP : delta;
     const steps = Math.trunc(this.#wheel / WHEEL_STEP);
     this.#wheel -= steps * WHEEL_STEP;
-    if (steps !== 0) pane.step(steps);
+    if (steps === 0) return;
+    if (event.altKey && pane.stepExtra) pane.stepExtra(steps);
+    else pane.step(steps);
   }
 
   /** Handle a key; true if it was ours. */
@@ -175,6 +217,16 @@ export class Input {
     const action = this.#actions[event.key];
     if (action === undefined) return false;
     return action() !== false;
+  }
+
+  #toEnd(end: "first" | "last"): void {
+    const { viewer } = this.host;
+    if (viewer.stepToEnd) viewer.stepToEnd(end);
+    else viewer.set({ index: end === "first" ? 0 : Number.MAX_SAFE_INTEGER }, "rest");
+  }
+
+  #stepExtra(count: number): void {
+    if (!this.host.viewer.stepExtra?.(count)) this.host.onSay("This series has no time, echo or b-value to go along");
   }
 
   /** Take back the drag in progress. */
@@ -191,18 +243,25 @@ export class Input {
   readonly #actions: Record<string, () => boolean | void> = {
     ArrowUp: () => this.host.viewer.step(-1),
     ArrowDown: () => this.host.viewer.step(1),
-    Home: () => this.host.viewer.set({ index: 0 }, "rest"),
-    End: () => this.host.viewer.set({ index: Number.MAX_SAFE_INTEGER }, "rest"),
+    Home: () => this.#toEnd("first"),
+    End: () => this.#toEnd("last"),
+    "[": () => this.#stepExtra(-1),
+    "]": () => this.#stepExtra(1),
+    "{": () => this.host.viewer.changeRate?.(-1),
+    "}": () => this.host.viewer.changeRate?.(1),
     ArrowLeft: () => this.host.onPaneStep(-1),
     ArrowRight: () => this.host.onPaneStep(1),
     ",": () => this.host.onLayoutStep(-1),
     ".": () => this.host.onLayoutStep(1),
+    M: () => this.host.onMpr(),
     PageUp: () => this.host.onSeriesStep(-1),
     PageDown: () => this.host.onSeriesStep(1),
     "+": () => this.host.viewer.zoomBy(1.25),
     "-": () => this.host.viewer.zoomBy(0.8),
     "=": () => this.host.viewer.fit(),
     i: () => this.host.viewer.invert(),
+    z: () => this.host.onTool(this.host.tool === "zoom" ? "window" : "zoom"),
+    F: () => this.host.onExpand(),
     r: () => this.host.viewer.turn(true),
     l: () => this.host.viewer.turn(false),
     h: () => this.host.viewer.mirror("horizontal"),
@@ -211,6 +270,7 @@ export class Input {
     " ": () => this.host.viewer.reset(),
     "0": () => this.host.viewer.autoWindow(),
     d: () => this.host.onSay(this.host.viewer.cycleWindows()),
+    ...Object.fromEntries(LINKS.map(({ name, key }) => [key, () => this.host.toggleLink(name)])),
     "?": () => this.host.onHelp(),
     Escape: () => this.#cancelDrag() || this.host.onEscape(),
     ...Object.fromEntries([..."123456789"].map((key) => [key, () => {

@@ -1,11 +1,16 @@
 /** The viewer's two doors: `mountViewer` for any page, and the component that Panel renders. */
 import { el } from "../ground/dom";
 import { HttpTransport } from "../ground/transport";
+import { decodeView, encodeView, NoView } from "./address";
+import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
+import type { SeriesPlace } from "./seriesStrip";
+import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
+export { HttpMeasurements } from "../measure/source";
 export type { MountOptions } from "./app";
 export type { ViewState } from "./state";
 
@@ -23,6 +28,8 @@ interface SeriesModel extends ComponentModel {
   view_state: ViewState & { revision?: number };
   mode: "page" | "cell";
   StudyInstanceUID: string;
+  /** A study to compare with, or empty. */
+  compare: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
   api_base: string;
   /** The archive's folder where code has to name it, or empty. */
@@ -47,8 +54,33 @@ function claimKeys(element: HTMLElement): void {
   outermost.setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
-/** A reload opens what was in view. */
-function keepInAddress(SeriesInstanceUID: string): void {
+/** Where the page's address is read and written; a notebook's cell leaves it alone. */
+interface Address {
+  state: ViewState | null;
+  /** It states what is no view. */
+  isUnsound: boolean;
+}
+
+function readAddress(): Address {
+  try {
+    return { state: decodeView(location.hash), isUnsound: false };
+  } catch (error) {
+    if (!(error instanceof NoView)) throw error;
+    return { state: null, isUnsound: true };
+  }
+}
+
+/** A reload, or somebody else who may see the study, opens what is in view. */
+function keepStateInAddress(state: ViewState): void {
+  history.replaceState(history.state, "", `#${encodeView(state)}`);
+}
+
+const UNSOUND = "The address holds no view that can be shown: this is the usual one";
+
+/** Without our script too, the server opens the series that was in view. */
+function keepInAddress({ StudyInstanceUID, SeriesInstanceUID }: SeriesPlace): void {
+  if (StudyInstanceUID !== "") return;
+
   const address = new URL(location.href);
   address.searchParams.set("series", SeriesInstanceUID);
   history.replaceState(history.state, "", address);
@@ -62,15 +94,33 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const http = model.api_base === "" ? null : new HttpTransport(model.StudyInstanceUID, model.api_base);
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
+  const address = isPage ? readAddress() : { state: null, isUnsound: false };
   const app = mountViewer(element, {
-    transport, state: stateOf(model), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, root: model.root || null,
-    onReport: (state) => { model.view_state = { ...state, revision: model.view_state.revision ?? 0 }; },
-    onOpen: (uid) => { if (isPage) keepInAddress(uid); },
+    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
+    measurements: channel ?? new HttpMeasurements(model.api_base),
+    onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
+    onReport: (state) => {
+      model.view_state = { ...state, revision: model.view_state.revision ?? 0 };
+      if (isPage) keepStateInAddress(state);
+    },
+    onOpen: (place) => { if (isPage) keepInAddress(place); },
   });
-  const apply = (): void => app.apply(stateOf(model));
+  if (address.isUnsound) app.onSay(UNSOUND);
+  const onAddress = (): void => {
+    const { state, isUnsound } = readAddress();
+    if (state !== null) app.restore(state);
+    else if (isUnsound) app.onSay(UNSOUND);
+  };
+  if (isPage) window.addEventListener("hashchange", onAddress);
+  const apply = (): void => {
+    app.apply(stateOf(model));
+    if (isPage) keepStateInAddress(app.state);
+  };
   model.on("view_state", apply as (event: never) => void);
   model.on("after_render", (() => claimKeys(element)) as (event: never) => void);
   model.on("remove", (() => {
+    window.removeEventListener("hashchange", onAddress);
     app.close();
     channel?.close();
   }) as (event: never) => void);

@@ -1,6 +1,9 @@
 /** A menu under a button: opened by it, walked by the arrow keys, closed by Esc or by going elsewhere. */
 import { el } from "../ground/dom";
 
+/** What has the focus when it opens: where a name is asked for, else what is chosen, else the first item. */
+const FIRST = ["input", ".item.on", ".item"];
+
 export class Menu {
   readonly element: HTMLElement;
 
@@ -37,7 +40,7 @@ export class Menu {
     const box = this.button.getBoundingClientRect();
     this.element.style.left = `${Math.min(box.left - host.left, host.width - this.element.offsetWidth - 4)}px`;
     this.element.style.top = `${box.bottom - host.top + 4}px`;
-    (this.element.querySelector<HTMLElement>(".item.on") ?? this.element.querySelector<HTMLElement>(".item"))?.focus();
+    this.element.querySelector<HTMLElement>(FIRST.find((selector) => this.element.querySelector(selector)) ?? ".item")?.focus();
   }
 
   #onKey(event: KeyboardEvent): void {

@@ -1,6 +1,7 @@
 /** A pane: one thing in the grid. What toolbar, panels, mouse and keys may ask of it, whatever it shows. */
-import type { ImagePlane, Probe } from "../ground/plane";
+import type { ImagePlane, PlaneGeometry, Probe, Vector } from "../ground/plane";
 import type { StackDescription, Transport } from "../ground/transport";
+import type { ReferenceLine } from "./linking";
 import type { PaneState, Window } from "./state";
 
 /** A stack of images as they were acquired, a plane cut through a volume, or a volume seen from outside. */
@@ -44,6 +45,12 @@ export interface Pane {
   readonly transport: Transport;
   /** The instance in view; null on a reformat, and while nothing is known. */
   readonly SOPInstanceUID: string | null;
+  /** The plane that the state asks for: `plane()` lags behind it. null without a place in the patient. */
+  readonly wanted: PlaneGeometry | null;
+  /** What a CSS pixel takes across, as the state asks; null where the images state no size. */
+  readonly mmPerPixel: number | null;
+  /** The point of the patient in the middle of the pane, as the state asks. */
+  readonly centre: Vector | null;
   /** Pixels of the canvas to a CSS pixel of the element. */
   readonly pixelRatio: number;
   readonly isPlaying: boolean;
@@ -55,6 +62,10 @@ export interface Pane {
   plane(): ImagePlane | null;
   /** What lies under a point (CSS px from the top left), or null beside the image. */
   probe(x: number, y: number): Probe | null;
+  /** Say which study this is, where there are several. */
+  showTitle(title: string | null): void;
+  /** Say what links this pane to the others: why it is not, and where their images cross. */
+  showLinks(why: string | null, lines: readonly ReferenceLine[]): void;
   /** The box of the patient's identity on the screen: no tooltip covers it. */
   identityBox(): DOMRect;
   /** Close what is open over the image; false if nothing is. */
@@ -69,7 +80,14 @@ export interface Pane {
   /** Show another series, from its own beginning. */
   open(SeriesInstanceUID: string, state?: Partial<PaneState>): void;
   step(count: number, telling?: Telling): void;
-  setWindow(window: Window | null, telling?: Telling): void;
+  /** Go to the first or last image within reach of `step`. */
+  stepToEnd?(end: "first" | "last"): void;
+  /** Go along time, echoes, b-values; false where there is no such dim. */
+  stepExtra?(count: number, telling?: Telling): boolean;
+  /** Play slower or faster. */
+  changeRate?(direction: 1 | -1): void;
+  /** `voi_lut`: which of the series' tables stands for the window, where it is one. */
+  setWindow(window: Window | null, telling?: Telling, voi_lut?: number | null): void;
   preset(key: string): boolean;
   autoWindow(): void;
   cycleWindows(): string;
@@ -80,6 +98,10 @@ export interface Pane {
   reset(): void;
   zoomBy(factor: number, telling?: Telling, point?: [number, number]): void;
   zoomTo(zoom: number, telling?: Telling, point?: [number, number]): void;
+  /** Show the image nearest to the middle of another plane of the same space; Python is not told. */
+  goTo(plane: PlaneGeometry): void;
+  /** Zoom so that a CSS pixel takes so many mm, around a point of the patient where one is given; Python is not told. */
+  zoomToScale(mmPerPixel: number, centre: Vector | null): void;
   panBy(dx: number, dy: number, telling: Telling): void;
   toggleCine(): void;
 }

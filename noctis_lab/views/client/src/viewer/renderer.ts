@@ -1,7 +1,7 @@
 /** The CPU renderer: stored values to a 2D canvas, interpolated before they are windowed. */
 import type { FrameDescription, FrameDtype } from "../ground/transport";
 import { axesOf, type Placement, type Turn } from "./geometry";
-import { greyOf, type Ramp, storedRamp } from "./windowing";
+import { greyOf, greyOfTable, type GreyTable, type Ramp, storedRamp } from "./windowing";
 
 export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
 
@@ -9,6 +9,24 @@ export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32A
 export interface Frame extends Pick<FrameDescription, "rows" | "columns" | "slope" | "intercept"> {
   channels: 1 | 3;
   stored: Stored;
+  /** The frame is a reduced one: each voxel the mean of `factor` × `factor` of a whole that has so many. */
+  whole?: { factor: number; rows: number; columns: number };
+}
+
+/** Return the rows and columns that a frame covers in the image. */
+export const extentOf = (frame: Frame): { rows: number; columns: number } => frame.whole ?? frame;
+
+const PREVIEW_PIXELS = 1024;
+
+/** Return by which factor the server reduces a frame to its preview; 1: it sends it as it is. */
+export const previewFactor = ({ rows, columns }: { rows: number; columns: number }): number => Math.max(1, Math.ceil(Math.max(rows, columns) / PREVIEW_PIXELS));
+
+/** Return the preview of a frame over its bytes; null where these are not as many as they should be. */
+export function previewOf(description: FrameDescription, bytes: ArrayBuffer): Frame | null {
+  const factor = previewFactor(description);
+  const [rows, columns] = [Math.ceil(description.rows / factor), Math.ceil(description.columns / factor)];
+  if (bytes.byteLength !== frameBytes({ ...description, rows, columns })) return null;
+  return { ...frameOf({ ...description, rows, columns }, bytes), whole: { factor, rows: description.rows, columns: description.columns } };
 }
 
 const VIEWS: Record<FrameDtype, [new (buffer: ArrayBuffer) => Stored, number]> = {
@@ -69,9 +87,8 @@ interface AxisTable {
   share: Float32Array;
 }
 
-function axisTable(pixels: number, edge: number, scale: number, count: number, halvings: number, reversed: boolean): AxisTable {
+function axisTable(pixels: number, edge: number, scale: number, count: number, reduced: number, reversed: boolean): AxisTable {
   const table: AxisTable = { first: pixels, last: 0, index: new Int32Array(pixels), share: new Float32Array(pixels) };
-  const reduced = 2 ** halvings;
   const last = Math.ceil(count / reduced) - 1;
   for (let pixel = 0; pixel < pixels; pixel += 1) {
     // Pixel centres are at +0.5; voxel k's centre is at k, it reaches from k − 0.5 to k + 0.5.
@@ -160,7 +177,13 @@ export interface Look {
   /** Over modality values; unused for colour. */
   ramp: Ramp;
   inverted: boolean;
+  /** Stands for the ramp. */
+  table?: GreyTable | null;
+  /** The pixels of grey levels 0 … 255; without it they are grey, or inverted. */
+  colours?: Uint32Array;
 }
+
+const coloursOf = (look: Look): Uint32Array => look.colours ?? (look.inverted ? GREYS.inverted : GREYS.plain);
 
 /** Draws frames on one canvas. Only what changed is computed anew: a new window keeps the interpolation. */
 export class Renderer {
@@ -172,7 +195,7 @@ export class Renderer {
   #across: AxisTable | null = null;
   #along: AxisTable | null = null;
   #prepared: { source: Frame; transposed: boolean; halvings: number; frame: Frame } | null = null;
-  #table: { key: string; pixels: Uint32Array } | null = null;
+  #table: { key: unknown[]; pixels: Uint32Array } | null = null;
   /** The part of the canvas that the frame covers. */
   #covered = { left: 0, top: 0, right: 0, bottom: 0 };
   /** The whole canvas has to be put out. */
@@ -196,12 +219,12 @@ export class Renderer {
   draw(frame: Frame, placement: Placement, turn: Turn, look: Look): number {
     const start = performance.now();
     this.#resize(placement.width, placement.height);
-    if (isOneToOne(placement, turn) && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
+    if (isOneToOne(placement, turn) && !frame.whole && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
       this.#drawExact(frame, placement, look);
     } else {
       this.#interpolate(frame, placement, turn);
       if (frame.channels === 3) this.#paintColour(look.inverted);
-      else this.#paintGrey(storedRamp(look.ramp, frame), look.inverted);
+      else this.#paintGrey(frame, look);
     }
     this.#show();
     return performance.now() - start;
@@ -258,13 +281,16 @@ export class Renderer {
     const ramp = storedRamp(look.ramp, frame);
     const bits = 8 * frame.stored.BYTES_PER_ELEMENT;
     const isSigned = frame.stored instanceof Int16Array || frame.stored instanceof Int8Array;
-    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, look.inverted].join();
-    if (this.#table?.key === key) return this.#table.pixels;
+    const { slope, intercept } = frame;
+    const { table } = look;
+    const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, coloursOf(look), table, table && slope, table && intercept];
+    if (this.#table !== null && sameKey(this.#table.key, key)) return this.#table.pixels;
     const count = 2 ** bits;
-    const greys = look.inverted ? GREYS.inverted : GREYS.plain;
+    const greys = coloursOf(look);
     const pixels = new Uint32Array(count);
     for (let i = 0; i < count; i += 1) {
-      pixels[i] = greys[greyOf(isSigned && i >= count / 2 ? i - count : i, ramp)] as number;
+      const stored = isSigned && i >= count / 2 ? i - count : i;
+      pixels[i] = greys[table ? greyOfTable(stored * slope + intercept, table) : greyOf(stored, ramp)] as number;
     }
     this.#table = { key, pixels };
     return pixels;
@@ -276,12 +302,15 @@ export class Renderer {
     if (sameKey(key, this.#key)) return;
     const { right, down } = axesOf(turn);
     // Below half size, means of 2 × 2 (again and again) instead of voxels left out.
-    const halvings = Math.max(0, Math.floor(-Math.log2(Math.max(sx, sy)) + 1e-9));
+    const { factor = 1 } = source.whole ?? {};
+    const halvings = Math.max(0, Math.floor(-Math.log2(Math.max(sx, sy) * factor) + 1e-9));
+    const extent = extentOf(source);
+    const reduced = factor * 2 ** halvings;
     const isTransposed = right[0] === 0;
     const frame = this.#prepare(source, isTransposed, halvings);
-    const [columns, rows] = isTransposed ? [source.rows, source.columns] : [source.columns, source.rows];
-    const across = axisTable(width, x0, sx, columns, halvings, right[0] + right[1] < 0);
-    const along = axisTable(height, y0, sy, rows, halvings, down[0] + down[1] < 0);
+    const [columns, rows] = isTransposed ? [extent.rows, extent.columns] : [extent.columns, extent.rows];
+    const across = axisTable(width, x0, sx, columns, reduced, right[0] + right[1] < 0);
+    const along = axisTable(height, y0, sy, rows, reduced, down[0] + down[1] < 0);
     const size = width * height * frame.channels;
     if (this.#values.length < size) this.#values = new Float32Array(size);
     resample(frame, across, along, width, this.#values);
@@ -305,14 +334,20 @@ export class Renderer {
     return frame;
   }
 
-  #paintGrey(ramp: Ramp, inverted: boolean): void {
+  #paintGrey({ slope, intercept }: Frame, look: Look): void {
     const [across, along, width] = [this.#across, this.#along, this.canvas.width];
     if (across === null || along === null) return;
-    const greys = inverted ? GREYS.inverted : GREYS.plain;
+    const greys = coloursOf(look);
+    const ramp = storedRamp(look.ramp, { slope, intercept });
     const { gain, offset } = ramp;
+    const { table } = look;
     const [values, pixels] = [this.#values, this.#pixels];
     for (let y = along.first; y < along.last; y += 1) {
       const end = y * width + across.last;
+      if (table) {
+        for (let i = y * width + across.first; i < end; i += 1) pixels[i] = greys[greyOfTable((values[i] as number) * slope + intercept, table)] as number;
+        continue;
+      }
       if (ramp.isSigmoid) {
         for (let i = y * width + across.first; i < end; i += 1) pixels[i] = greys[greyOf(values[i] as number, ramp)] as number;
         continue;

@@ -33,7 +33,7 @@ export function planeOfStack(
     toPatient: (x, y) => geometry && positionOn(geometry, ...toVoxel(x, y)),
     values: () => {
       const { stored: data, rows, columns, channels, slope, intercept } = pixels;
-      return { data, rows, columns, channels, slope, intercept };
+      return { data, rows, columns, channels, slope, intercept, padding: stack.padding ?? null };
     },
   };
 }

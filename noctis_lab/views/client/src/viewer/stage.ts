@@ -4,7 +4,12 @@ import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
-import { axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
+import { acrossOf, axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
+import { CineBar } from "./cineBar";
+import { ColourBar } from "./colourBar";
+import { extraPlaceOf, extraWords, reachOf } from "./extra";
+import type { ReferenceLine } from "./linking";
+import type { StackLook } from "./look";
 import type { Window } from "./state";
 
 /** What the corner texts and the scale bar say. */
@@ -12,6 +17,8 @@ export interface Caption {
   stack: StackDescription;
   index: number;
   window: Window | null;
+  /** null where the image has colours of its own. */
+  look: StackLook | null;
   placement: Placement;
   turn: Turn;
   dpr: number;
@@ -53,18 +60,27 @@ export class Stage {
     left: el("div", { class: "ol left" }), right: el("div", { class: "ol right" }),
     top: el("div", { class: "ol top" }), bottom: el("div", { class: "ol bottom" }),
   };
+  readonly cine = new CineBar();
+  readonly #colours = new ColourBar();
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
+  /** Where other panes' images cross this one. */
+  readonly #lines = svg("svg", { class: "lines", "aria-hidden": true });
+  /** Why this pane does not go with the others. */
+  readonly #apart = el("div", { class: "apart", role: "note", hidden: true });
+  readonly #title = el("div", { class: "title m" });
   readonly #notice = el("div", { class: "notice", hidden: true });
   /** What the badge that was clicked means, in a sentence. */
   readonly #sentence = el("div", { class: "sentence pop", role: "note", hidden: true });
   #railKey = "";
   #ticks: number[] = [];
+  /** The frame of the first tick. */
+  #railFirst = 0;
   #position: SVGRectElement | null = null;
 
   constructor() {
     // Around an image all is dark, in either theme.
     this.element = el("div", { class: "stage", "data-theme": "dark", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
-      this.canvas, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail, this.#notice);
+      this.canvas, this.#lines, this.#apart, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.#colours.element, this.cine.element, this.rail, this.#notice);
   }
 
   /** Where the identity's text stands in the window. */
@@ -90,7 +106,7 @@ export class Stage {
   /** Write the series' own texts: who, where, how. */
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
-    this.#corners.topLeft.replaceChildren(...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
+    this.#corners.topLeft.replaceChildren(this.#title, ...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
     const told = stack.badges.filter((badge) => badge.kind !== "pass");
     if (told.length > 0) {
       this.#corners.topLeft.append(el("div", { class: "note" },
@@ -106,10 +122,12 @@ export class Stage {
   clear(): void {
     for (const part of [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail]) part.replaceChildren();
     this.#sentence.hidden = true;
+    this.#colours.element.hidden = true;
     this.#railKey = "";
     this.#position = null;
     this.#ticks = [];
     delete this.element.dataset["shown"];
+    delete this.element.dataset["preview"];
   }
 
   /** Close the geometry's sentence; false if it is not open. */
@@ -129,13 +147,35 @@ export class Stage {
     button.setAttribute("aria-expanded", "true");
   }
 
+  /** Say which study this is, where there are several. */
+  title(title: string | null): void {
+    this.#title.textContent = title;
+    this.#title.hidden = title === null;
+  }
+
+  /** Draw where other panes' images cross this one, and say why it does not go with them. */
+  drawLinks(why: string | null, lines: readonly ReferenceLine[]): void {
+    this.#apart.hidden = why === null;
+    this.#apart.textContent = why ?? "";
+    this.#lines.replaceChildren(...lines.flatMap(({ from: [x1, y1], to: [x2, y2], plane, label }) => {
+      const [x, y] = [x1 + (x2 - x1) / 4, y1 + (y2 - y1) / 4]; // clear of corners and letters
+      return [
+        svg("line", { x1, y1, x2, y2, class: "halo" }), svg("line", { x1, y1, x2, y2, class: plane }),
+        svg("text", { x: x + 4, y: y - 4, class: plane }, label),
+      ];
+    }));
+  }
+
   /** Write what changes with slice, window and zoom. */
-  caption({ stack, index, window, placement, turn, dpr }: Caption): void {
+  caption({ stack, index, window, look, placement, turn, dpr }: Caption): void {
     const frame = stack.frames[index];
     if (frame === undefined) return;
+    const isVolume = (extraPlaceOf(stack, index)?.planes ?? 1) > 1;
+    const [first, last] = isVolume ? reachOf(stack, index) : [0, stack.frames.length - 1];
+    const along = extraWords(stack, index);
     this.#corners.bottomLeft.replaceChildren(
-      el("div", {}, "Image ", el("b", {}, index + 1), ` of ${stack.frames.length}`), ...placeLine(stack, index, frame),
-      ...(window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
+      el("div", {}, "Image ", el("b", {}, index - first + 1), ` of ${last - first + 1}`), ...(along === null ? [] : [line(along)]), ...placeLine(stack, index, frame),
+      ...(look?.tableName ? [el("div", {}, "VOI LUT ", el("b", {}, look.tableName))] : window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
     const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
     this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
       el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));
@@ -144,12 +184,13 @@ export class Stage {
       element.textContent = names?.[edge as keyof typeof names] ?? "";
     }
     this.#drawScale(stack, placement, turn, dpr);
+    this.#colours.show(look?.colormap ?? null, look?.isReversed ?? false, look?.tableName ? null : window, stack.units);
   }
 
   #drawScale(stack: StackDescription, placement: Placement, turn: Turn, dpr: number): void {
     const spacing = stack.pixel_spacing_mm;
     const width = placement.width / dpr;
-    const horizontal_mm = spacing === null ? null : axesOf(turn).right[0] === 0 ? spacing[0] : spacing[1];
+    const horizontal_mm = spacing === null ? null : acrossOf(spacing, turn);
     const pixelsPerMm = horizontal_mm === null ? 0 : placement.sx / dpr / horizontal_mm;
     const length_mm = horizontal_mm === null ? null : scaleBarLength(pixelsPerMm, Math.min(width * 0.3, 360));
     this.#scale.replaceChildren();
@@ -166,20 +207,26 @@ export class Stage {
     this.#scale.append(svg("text", { x: size + 10, y: 13 }, `${centimetres} cm`));
   }
 
-  /** Draw the rail anew where stack or height changed. */
-  drawRail(stack: StackDescription, height: number): void {
-    const key = `${stack.SeriesInstanceUID} ${stack.revision ?? ""} ${height}`;
-    if (key === this.#railKey) return;
+  /** Draw the rail anew where stack or height changed: the planes of one volume; and show which is in view. */
+  drawRail(stack: StackDescription, index: number, height: number): void {
+    const [first, last] = reachOf(stack, index);
+    const key = `${stack.SeriesInstanceUID} ${stack.revision ?? ""} ${height} ${first}`;
+    if (key !== this.#railKey) this.#drawRail(stack.frames.slice(first, last + 1), key, height);
+    this.#railFirst = first;
+    this.#position?.setAttribute("y", String((this.#ticks[index - first] ?? 0) - 5));
+  }
+
+  #drawRail(frames: readonly FrameDescription[], key: string, height: number): void {
     this.#railKey = key;
     this.rail.replaceChildren();
     this.#position = null;
-    this.rail.toggleAttribute("hidden", stack.frames.length < 2 || height < 160);
+    this.rail.toggleAttribute("hidden", frames.length < 2 || height < 160);
     const length = height - 152;
     this.rail.setAttribute("height", String(length + 16));
-    this.#ticks = railPositions(stack.frames).map((place) => 8 + place * length);
-    const duplicates = duplicatesOf(stack.frames);
+    this.#ticks = railPositions(frames).map((place) => 8 + place * length);
+    const duplicates = duplicatesOf(frames);
     this.rail.append(svg("line", { x1: 12, x2: 12, y1: 8, y2: 8 + length, class: "line" }));
-    const isDense = length / Math.max(stack.frames.length - 1, 1) < 3;
+    const isDense = length / Math.max(frames.length - 1, 1) < 3;
     this.#ticks.forEach((y, index) => {
       const isEnd = index === 0 || index === this.#ticks.length - 1;
       if (isDense && !isEnd && !duplicates.has(index)) return;
@@ -191,17 +238,13 @@ export class Stage {
     this.rail.append(this.#position);
   }
 
-  moveRail(index: number): void {
-    this.#position?.setAttribute("y", String((this.#ticks[index] ?? 0) - 5));
-  }
-
   /** Return the frame whose tick is nearest to a height on the rail, CSS px from its top. */
   #frameOnRail(y: number): number {
     let nearest = 0;
     this.#ticks.forEach((tick, index) => {
       if (Math.abs(tick - y) < Math.abs((this.#ticks[nearest] as number) - y)) nearest = index;
     });
-    return nearest;
+    return this.#railFirst + nearest;
   }
 
   /** Say in words why there is no image, with a way out where there is one; null takes it back. */
@@ -214,17 +257,20 @@ export class Stage {
       ...(retry ? [el("button", { class: "btn s", click: retry }, icon("refresh", "s"), "Try again")] : []));
   }
 
-  /** Ink that lies on a white image is dark; around the image it stays light, since black stays black. */
+  /** Ink that lies on a white image is dark; around the image it stays light, since black stays black; on the edge it gets a dark ground. */
   inkFor(inverted: boolean, covered: { left: number; top: number; right: number; bottom: number }): void {
     const inks = [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale];
     const stage = inverted ? this.element.getBoundingClientRect() : null;
-    const isOnWhite = inks.map((ink) => {
-      if (stage === null) return false;
+    const places = inks.map((ink): "" | "on-white" | "on-plate" => {
+      if (stage === null) return "";
       const box = ink.getBoundingClientRect();
-      const [x, y] = [(box.left + box.right) / 2 - stage.left, (box.top + box.bottom) / 2 - stage.top];
-      return x > covered.left && x < covered.right && y > covered.top && y < covered.bottom;
+      const [left, right, top, bottom] = [box.left - stage.left, box.right - stage.left, box.top - stage.top, box.bottom - stage.top];
+      if (right <= covered.left || left >= covered.right || bottom <= covered.top || top >= covered.bottom) return "";
+      return left >= covered.left && right <= covered.right && top >= covered.top && bottom <= covered.bottom ? "on-white" : "on-plate";
     });
-    inks.forEach((ink, i) => ink.classList.toggle("on-white", isOnWhite[i] ?? false));
+    inks.forEach((ink, i) => {
+      for (const name of ["on-white", "on-plate"]) ink.classList.toggle(name, places[i] === name);
+    });
   }
 }
 
@@ -232,7 +278,13 @@ const line = (text: string): HTMLElement => el("div", {}, text);
 
 function placeLine(stack: StackDescription, index: number, frame: FrameDescription): HTMLElement[] {
   if (frame.z_mm === null) return [];
-  const distance = stack.kind === "volume" ? null : neighbourDistance(stack.frames, index);
+  const distance = stack.kind === "volume" ? null : neighbourIn(stack, index);
   return [el("div", {}, "z ", el("b", {}, `${formatNumber(frame.z_mm, 1, { fixed: true })} mm`),
     distance === null ? "" : distance < 1e-3 ? ", another at the same place" : `, neighbours ${formatNumber(distance, 1)} mm away`)];
+}
+
+/** Return how far the nearer neighbour in one volume is, mm: its images at other times are no neighbours. */
+export function neighbourIn(stack: StackDescription, index: number): number | null {
+  const [first, last] = reachOf(stack, index);
+  return neighbourDistance(stack.frames.slice(first, last + 1), index - first);
 }

@@ -1,5 +1,7 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
 import type { WindowFunction } from "../ground/transport";
+import type { MprState } from "../mpr/model";
+import type { Colormap } from "./colormaps";
 
 /** A VOI window in modality units, centre first as in DICOM. */
 export interface Window {
@@ -17,7 +19,11 @@ export interface PaneState {
   index: number | null;
   /** null: the first window the series states, or else one from the pixels. */
   window: Window | null;
+  /** Which of the series' VOI LUT tables is in use instead of the window, from 0; null: the window. */
+  voi_lut: number | null;
   inverted: boolean;
+  /** The colours of one-channel images; null: those in which the modality is usually read. */
+  colormap: Colormap | null;
   /** 1 shows the whole frame. */
   zoom: number;
   /** (row, column): how far the pane's centre is from the frame's, in voxels. */
@@ -44,6 +50,8 @@ export interface ViewState extends PaneState {
   /** Which pane keys and toolbar act on. */
   active: number;
   link: Link;
+  /** Three planes through a volume, where the layout has them. */
+  mpr?: MprState | null;
 }
 
 export const MIN_ZOOM = 0.1;
@@ -51,13 +59,13 @@ export const MAX_ZOOM = 64;
 
 export function defaultState(SeriesInstanceUID: string): PaneState {
   return {
-    StudyInstanceUID: "", SeriesInstanceUID, index: null, window: null, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false,
+    StudyInstanceUID: "", SeriesInstanceUID, index: null, window: null, voi_lut: null, inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false,
   };
 }
 
 /** Return a pane's part of what a view says of itself; what it does not say is left out. */
 export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
-  const { layout: _, panes: _panes, active: _active, link: _link, ...pane } = state;
+  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, ...pane } = state;
   return pane;
 }
 
@@ -67,13 +75,21 @@ export function sameWindow(a: Window | null, b: Window | null): boolean {
 
 export function sameState(a: PaneState, b: PaneState): boolean {
   return a.StudyInstanceUID === b.StudyInstanceUID && a.SeriesInstanceUID === b.SeriesInstanceUID && a.index === b.index && sameWindow(a.window, b.window)
-    && a.inverted === b.inverted && a.zoom === b.zoom && a.pan[0] === b.pan[0] && a.pan[1] === b.pan[1]
+    && a.voi_lut === b.voi_lut && a.inverted === b.inverted && a.colormap === b.colormap && a.zoom === b.zoom && a.pan[0] === b.pan[0] && a.pan[1] === b.pan[1]
     && a.rotation_deg === b.rotation_deg && a.flipped === b.flipped;
 }
 
 export function sameView(a: ViewState, b: ViewState): boolean {
-  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link)
+  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null)
     && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 
 export const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;
+
+/** Return what the panes show, where the active one's part stands at the top level. */
+export function withActive(panes: readonly PaneState[], active: number, state: Partial<ViewState>): Partial<PaneState>[] {
+  const own = paneStateOf(state);
+  const all: Partial<PaneState>[] = panes.map((pane, i) => (i === active ? { ...pane, ...own } : pane));
+  if (all[active] === undefined && active === 0) all[0] = own;
+  return all;
+}

@@ -43,7 +43,8 @@ export class StatusLine {
     this.#left.replaceChildren(
       el("span", {}, bold(probe.units === "HU" ? `${value} HU` : value), probe.units === "HU" || probe.units === null ? "" : ` ${probe.units}`),
       ...(probe.voxel === null ? [] : [el("span", {}, "voxel ", bold(probe.voxel.join(", ")))]),
-      ...(probe.patient_mm === null ? [] : [el("span", {}, "patient ", bold(formatPlace(probe.patient_mm)), " mm")]));
+      ...(probe.patient_mm === null ? [] : [el("span", {}, "patient ", bold(formatPlace(probe.patient_mm)), " mm")]),
+      ...(probe.note === undefined ? [] : [el("span", {}, probe.note)]));
   }
 
   memory(count: number, total: number, bytes: number): void {

@@ -1,7 +1,7 @@
 /** The tags panel: every element of the instance in view, filtered by keyword or value. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
-import type { ElementText } from "../ground/transport";
+import { type ElementText, messageOf } from "../ground/transport";
 import type { Pane } from "./pane";
 
 const REST_MS = 300;
@@ -58,7 +58,7 @@ export class TagsPanel {
       if (loading.signal.aborted) return;
       this.#shownUID = "";
       this.#count.textContent = "";
-      this.#list.replaceChildren(el("div", { class: "empty" }, error instanceof Error ? error.message : String(error),
+      this.#list.replaceChildren(el("div", { class: "empty" }, messageOf(error),
         el("button", { class: "btn s", click: () => void this.#load() }, icon("refresh", "s"), "Try again")));
     }
   }

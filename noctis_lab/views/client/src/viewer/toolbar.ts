@@ -2,19 +2,30 @@
 import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
-import { type Grid, labelOf, LAYOUTS } from "./grid";
+import { type GroupHost, MeasureGroup } from "../measure/group";
+import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
 import type { Tool } from "./input";
+import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
+import type { OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
+import type { SessionMenu } from "./sessions";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
 
-export interface ToolbarHost {
+export interface ToolbarHost extends LinkHost {
+  /** Where views are saved; null where they are not. */
+  readonly sessions: SessionMenu | null;
   /** The pane that the tools act on. */
   readonly viewer: Pane;
   readonly grid: Grid;
   readonly mode: "page" | "cell";
   tool: Tool;
+  readonly presets: OwnPresets;
+  readonly measured: GroupHost;
+  /** Another tool was taken. */
+  onTools(): void;
+  onMpr(): void;
   onHelp(): void;
   onCopy(): void;
   onExpand(): void;
@@ -37,8 +48,9 @@ class Tooltip {
   /** `identities` are the boxes that it must not cover. */
   constructor(readonly identities: () => DOMRect[]) {}
 
-  attach(button: HTMLElement, { name, key, hint }: Pick<Item, "name" | "key" | "hint">): void {
+  attach(button: HTMLElement, words: Pick<Item, "name" | "key" | "hint">): void {
     const show = (): void => {
+      const { name, key, hint } = words;
       clearTimeout(this.#timer);
       this.#timer = window.setTimeout(() => {
         this.element.replaceChildren(el("span", { class: "m" }, name), ...(key ? [el("span", { class: "kbd" }, key)] : []), ...(hint ? [el("span", { class: "t3" }, hint)] : []));
@@ -84,20 +96,25 @@ export class Toolbar {
   constructor(readonly host: ToolbarHost) {
     this.tooltip = new Tooltip(() => host.grid.panes.map((pane) => pane.identityBox()));
     this.#group(this.#tools());
-    this.element.append(el("span", { class: "vr" }));
+    this.element.append(el("span", { class: "vr" }), ...this.#measuring(), el("span", { class: "vr" }));
     this.#group([
       { icon: "rotate", name: "Turn clockwise", key: "r", hint: "l turns back", run: () => host.viewer.turn(true) },
       { icon: "flip", name: "Mirror left to right", key: "h", hint: "v mirrors top to bottom", run: () => host.viewer.mirror("horizontal"), isOn: () => host.viewer.state.flipped },
       { icon: "invert", name: "Invert", key: "i", run: () => host.viewer.invert(), isOn: () => host.viewer.state.inverted },
-      { icon: "play", name: "Play", key: "c", hint: "through the slices, 15 a second", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
+      { icon: "play", name: "Play", key: "c", hint: "along time or through the slices; { and } set the rate", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
-    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), el("span", { class: "grow" }));
+    this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
+    this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
+    if (host.sessions !== null) {
+      this.#menus.push(host.sessions.menu);
+      this.tooltip.attach(host.sessions.button, { name: "Sessions", hint: "save what is in view, open what was saved" });
+      this.element.append(host.sessions.button);
+    }
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
-    } else {
-      this.#group([{ icon: "expand", name: "Full screen", run: () => host.onExpand() }]);
     }
+    this.#group([{ icon: "expand", name: "Full screen", key: "⇧ F", run: () => host.onExpand() }]);
   }
 
   /** Popover layers that belong above the stage. */
@@ -119,13 +136,13 @@ export class Toolbar {
       icon: shape, name: label, hint, isOn: () => this.host.tool === name,
       run: () => {
         this.host.tool = name;
-        this.refresh();
+        this.host.onTools();
       },
     });
     return [
       tool("window", "window", "Window", "left drag: width across, level up and down"),
       tool("pan", "pan", "Pan", "left drag; the middle button always does"),
-      tool("zoom", "zoom", "Zoom", "left drag; the right button always does"),
+      { ...tool("zoom", "zoom", "Zoom", "left drag; the right button always does"), key: "z" },
       tool("scroll", "stack", "Scroll", "left drag; the wheel always does"),
     ];
   }
@@ -144,6 +161,14 @@ export class Toolbar {
     }
   }
 
+  #measuring(): HTMLElement[] {
+    const group = new MeasureGroup(this.host.measured, (button, words) => this.tooltip.attach(button, words));
+    const menu: Menu = new Menu(group.more, () => group.items(() => menu.close()));
+    this.#menus.push(menu);
+    this.#refresh.push(() => group.refresh());
+    return [group.button, group.more, group.undo, group.redo];
+  }
+
   #picker(): HTMLElement {
     const name = el("span", { class: "m" });
     const numbers = el("span", { class: "t3" });
@@ -157,7 +182,7 @@ export class Toolbar {
       const window_ = viewer.window;
       pick.hidden = window_ === null;
       if (window_ === null || viewer.stack === null) return;
-      const known = this.#choices().find((choice) => sameWindow(choice.window, window_));
+      const known = this.#choices().find((choice) => sameWindow(choice.window, window_) && choice.voi_lut === viewer.told.voi_lut);
       name.textContent = known?.name ?? "Window";
       numbers.textContent = `${formatAtScale(window_.width, window_.width)} / ${formatAtScale(window_.center, window_.width)}`;
       key.textContent = known?.key ?? "";
@@ -168,7 +193,7 @@ export class Toolbar {
 
   #choices(): WindowChoice[] {
     const { stack } = this.host.viewer;
-    return stack === null ? [] : choicesFor(stack);
+    return stack === null ? [] : choicesFor(stack, this.host.presets.of(stack.modality));
   }
 
   #windowItems(close: () => void): HTMLElement[] {
@@ -177,10 +202,18 @@ export class Toolbar {
       el("button", { role: "menuitem", class: "item", click: () => { run(); close(); viewer.focus(); } },
         el("span", { class: "grow" }, name), el("span", { class: "t3" }, numbers), el("span", { class: key ? "kbd" : "nokbd" }, key));
     return [
-      ...this.#choices().map(({ name, key, window: { width, center }, window: window_ }) =>
-        item(name, `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_))),
+      ...this.#choices().map(({ name, key, window: { width, center }, window: window_, voi_lut }) =>
+        item(name, voi_lut !== null ? "table" : `${formatAtScale(width, width)} / ${formatAtScale(center, width)}`, key, () => viewer.setWindow(window_, "now", voi_lut))),
       item("From the pixels", "1st to 99th percentile", "0", () => viewer.autoWindow()),
     ];
+  }
+
+  #links(): HTMLElement {
+    const links = new LinkMenu(this.host);
+    this.#menus.push(links.menu);
+    this.tooltip.attach(links.button, { name: "Links", key: "P W Z", hint: "with Shift: what the panes share" });
+    this.#refresh.push(() => links.refresh(this.host.grid.panes.length));
+    return links.button;
   }
 
   /** The picker of a layout: nine, where they stand as they are named. */
@@ -188,7 +221,7 @@ export class Toolbar {
     const { grid } = this.host;
     const name = el("span", { class: "m" });
     const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Layout" }, icon("layout", "s"), name, icon("down", "s"));
-    const inPlace = [...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns);
+    const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR];
     const menu = new Menu(pick, () => inPlace.map((layout) => el("button", {
       role: "menuitemradio", "aria-checked": String(layout === grid.layout), class: layout === grid.layout ? "item on" : "item",
       click: () => { menu.close(); grid.arrange(layout.name); grid.pane.focus(); },

@@ -1,43 +1,43 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
-import { type ImagePlane, type Probe, valuesAt } from "../ground/plane";
-import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import { centreOf, type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
+import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
-import { Cine } from "./cine";
-import { FrameStore, type FrameLimits, DEFAULT_LIMITS, placeOf } from "./frames";
-import { coveredBox, mirrored, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
+import { Describing } from "./describing";
+import { alongExtra, nextOfCine, reachOf } from "./extra";
+import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
+import { acrossOf, coveredBox, mirrored, panTo, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { nearestFrame, type ReferenceLine } from "./linking";
+import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
-import { type Frame, Renderer } from "./renderer";
-import { planeOfStack } from "./stackPlane";
+import { OwnWindows } from "./ownWindows";
+import { extentOf, type Frame, Renderer } from "./renderer";
+import { geometryOf, planeOfStack } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
-import { isLeastWhite, makeWindow, nextOwnWindow, presetsFor, rampOf, statedWindow, windowFromPixels } from "./windowing";
-
-const REST_MS = 150;
-/** A series that arrives is another one with every instance: it is described again no more often than this. */
-const DESCRIBE_EVERY_MS = 1000;
+import { Teller } from "./teller";
+import { makeWindow, presetsFor, windowOfFrame } from "./windowing";
 
 export class Viewer implements Pane {
   readonly kind = "stack";
   readonly stage = new Stage();
   readonly #renderer = new Renderer(this.stage.canvas);
   #state: PaneState;
-  #reported: PaneState | null = null;
   #stack: StackDescription | null = null;
   #store: FrameStore | null = null;
   #placement: Placement | null = null;
   /** The frame on the canvas. */
   #shown: { index: number; frame: Frame } | null = null;
-  #loading: AbortController | null = null;
   #repaint = 0;
-  #restTimer = 0;
-  #staleTimer = 0;
-  #describedAt = 0;
-  #defaultWindow: Window | null = null;
-  /** Which of the image's own windows was in use last. */
-  #windowTurn = 0;
+  readonly #own = new OwnWindows();
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
-  readonly #cine = new Cine(() => this.#playOn(), () => this.events.onChange());
+  readonly #teller = new Teller(() => this.told, () => this.#stack !== null, () => this.events.onReport());
+  readonly #describing = new Describing({ onDescribed: (stack) => this.#begin(stack), onFailed: (error) => this.#onUndescribed(error) });
+  readonly #cine = new Cine(() => this.#playOn(), () => {
+    this.stage.cine.show(this.#cine);
+    this.events.onChange();
+  });
 
   /** `home` reaches the view's own study; `limits` may be shared with other panes, and change. */
   constructor(
@@ -46,12 +46,13 @@ export class Viewer implements Pane {
   ) {
     this.#state = { ...defaultState(state.SeriesInstanceUID), ...state };
     this.stage.watchRail((index) => this.set({ index }, "not yet"), () => this.tell());
+    this.stage.cine.watch((direction) => this.changeRate(direction), () => this.stopCine());
   }
 
   /** Begin: ask for the stack, and paint whenever the stage's size changes. */
   start(): void {
     this.#size.start();
-    void this.#load();
+    this.#load();
   }
 
   get element(): HTMLElement {
@@ -84,12 +85,18 @@ export class Viewer implements Pane {
     return this.#state;
   }
 
+  /** What is in memory of the series; planes begin with it. */
+  get store(): FrameStore | null {
+    return this.#store;
+  }
+
   get stack(): StackDescription | null {
     return this.#stack;
   }
 
   get told(): PaneState {
-    return { ...this.#state, window: this.window };
+    const colormap = this.#stack === null ? this.#state.colormap : colormapOf(this.#stack, this.#state);
+    return { ...this.#state, ...this.#own.inUse(this.#state), colormap };
   }
 
   get memory(): Memory | null {
@@ -103,11 +110,27 @@ export class Viewer implements Pane {
     return this.#stack?.frames[this.#state.index ?? 0]?.SOPInstanceUID ?? null;
   }
 
+  get wanted(): PlaneGeometry | null {
+    const frame = this.#stack?.frames[this.#state.index ?? -1];
+    return this.#stack && frame ? geometryOf(this.#stack, frame) : null;
+  }
+
+  get mmPerPixel(): number | null {
+    const [shape, spacing] = [this.#shape(), this.#stack?.pixel_spacing_mm];
+    if (shape === null || !spacing || this.#size.width === 0) return null;
+    return (acrossOf(spacing, this.#state) / this.#place(this.#state, shape).sx) * this.pixelRatio;
+  }
+
+  get centre(): Vector | null {
+    const [plane, [row, column]] = [this.wanted, this.#state.pan];
+    return plane && positionOn(plane, (plane.columns - 1) / 2 + column, (plane.rows - 1) / 2 + row);
+  }
+
   /** The frame on the canvas; it lags behind `state.index` while pixels arrive. */
   plane(): ImagePlane | null {
     const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
     const description = shown && stack?.frames[shown.index];
-    if (!shown || !stack || !placement || !description) return null;
+    if (!shown || shown.frame.whole || !stack || !placement || !description) return null; // a preview's numbers are none
     return planeOfStack(stack, description, shown.frame, placement, this.#state, this.pixelRatio);
   }
 
@@ -118,7 +141,7 @@ export class Viewer implements Pane {
 
   /** The window in use: the state's, or the series' own, or one from the pixels. */
   get window(): Window | null {
-    return this.#state.window ?? this.#defaultWindow;
+    return this.#own.inUse(this.#state).window;
   }
 
   get isPlaying(): boolean {
@@ -130,7 +153,7 @@ export class Viewer implements Pane {
   /** Change the state from this side. */
   set(change: Partial<PaneState>, telling: Telling = "now"): void {
     const before = this.#state;
-    const next = { ...before, ...change };
+    const next = { ...before, ...(change.window === undefined ? {} : { voi_lut: null }), ...change };
     next.zoom = Math.min(Math.max(next.zoom, MIN_ZOOM), MAX_ZOOM);
     if (next.index !== null && this.#stack) next.index = Math.min(Math.max(Math.round(next.index), 0), this.#stack.frames.length - 1);
     this.#state = next;
@@ -138,7 +161,7 @@ export class Viewer implements Pane {
       this.#store?.want(next.index, next.index >= (before.index ?? 0) ? 1 : -1);
     }
     if (!sameState(next, before)) this.#changed();
-    this.#tell(telling);
+    this.#teller.tell(telling);
   }
 
   /** Take over a state from Python; says nothing back but what Python does not know yet. */
@@ -149,26 +172,44 @@ export class Viewer implements Pane {
       return;
     }
     this.set({ ...state, index: state.index ?? this.#state.index }, "not yet");
-    this.#reported = { ...this.#state };
-    this.#tell("rest"); // Python left to us what it says null for
+    this.#teller.know({ ...this.#state });
+    this.#teller.tell("rest"); // Python left to us what it says null for
   }
 
   /** Show another series, from its own beginning. */
   open(SeriesInstanceUID: string, state: Partial<PaneState> = {}): void {
     this.stopCine();
     this.#state = { ...defaultState(SeriesInstanceUID), ...state, SeriesInstanceUID };
-    this.#reported = null; // told as soon as it is painted, with what this side chose for it
+    this.#teller.know(null); // told as soon as it is painted, with what this side chose for it
     this.#changed();
-    void this.#load();
+    this.#load();
   }
 
   step(count: number, telling: Telling = "rest"): void {
-    if (this.#stack && this.#state.index !== null) this.set({ index: this.#state.index + count }, telling);
+    const { index } = this.#state;
+    if (this.#stack === null || index === null) return;
+    const [first, last] = reachOf(this.#stack, index);
+    this.set({ index: Math.min(Math.max(index + count, first), last) }, telling);
   }
 
-  setWindow(window: Window | null, telling: Telling = "now"): void {
+  stepToEnd(end: "first" | "last"): void {
+    this.step(end === "first" ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER);
+  }
+
+  stepExtra(count: number, telling: Telling = "rest"): boolean {
+    const { index } = this.#state;
+    const next = this.#stack === null || index === null ? null : alongExtra(this.#stack, index, count);
+    if (next !== null) this.set({ index: next }, telling);
+    return next !== null;
+  }
+
+  changeRate(direction: 1 | -1): void {
+    this.#cine.rate_hz = nextRate(this.#cine.rate_hz, direction);
+  }
+
+  setWindow(window: Window | null, telling: Telling = "now", voi_lut: number | null = null): void {
     if (window !== null && !(Number.isFinite(window.center) && Number.isFinite(window.width) && window.width > 0)) return;
-    this.set({ window }, telling);
+    this.set({ window, voi_lut }, telling);
   }
 
   /** Apply the preset of a key 1 … 9; false where this series has none. */
@@ -182,15 +223,15 @@ export class Viewer implements Pane {
   /** Take a window from the pixels of the frame in view. */
   autoWindow(): void {
     const frame = this.#shown?.frame;
-    if (frame && frame.channels === 1) this.setWindow(windowFromPixels(frame.stored, frame.slope, frame.intercept));
+    const window_ = frame && !frame.whole ? windowOfFrame(frame) : null;
+    if (window_ !== null) this.setWindow(window_);
   }
 
   /** Take the image's own window, or the next of them; returns what there is to say of it. */
   cycleWindows(): string {
     if (this.#stack === null) return "";
-    const { turn, window, words } = nextOwnWindow(this.#stack.windows, this.#windowTurn, this.window, this.#defaultWindow);
-    this.#windowTurn = turn;
-    this.setWindow(window);
+    const { window, voi_lut, words } = this.#own.next(this.#stack.windows, this.#state);
+    this.setWindow(window, "now", voi_lut);
     return words;
   }
 
@@ -211,8 +252,7 @@ export class Viewer implements Pane {
   }
 
   reset(): void {
-    this.#windowTurn = 0;
-    this.set({ window: this.#defaultWindow, inverted: false, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
+    this.set({ ...this.#own.reset(), inverted: false, colormap: null, zoom: 1, pan: [0, 0], rotation_deg: 0, flipped: false });
   }
 
   /** Zoom by a factor and keep the voxel under a point (device px of the canvas; its centre without one) in place. */
@@ -235,10 +275,28 @@ export class Viewer implements Pane {
 
   /** Show one voxel column on so many device pixels: 1 is the values themselves. */
   setScale(pixels: number): void {
-    const shape = this.#shape();
-    if (shape === null || this.#stack === null) return;
-    const { width, height } = this.#size;
-    this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
+    const [shape, { width, height }] = [this.#shape(), this.#size];
+    if (shape !== null && this.#stack) this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
+  }
+
+  goTo(plane: PlaneGeometry): void {
+    const index = this.#stack && nearestFrame(this.#stack, centreOf(plane), this.#state.index ?? 0);
+    if (index !== null) this.set({ index }, "not yet");
+  }
+
+  zoomToScale(mmPerPixel: number, centre: Vector | null): void {
+    const [now, plane] = [this.mmPerPixel, this.wanted];
+    if (now === null) return;
+    const pan = centre && plane ? panTo(voxelOn(plane, centre), plane) : this.#state.pan;
+    this.set({ zoom: this.#state.zoom * (now / mmPerPixel), pan }, "not yet");
+  }
+
+  showTitle(title: string | null): void {
+    this.stage.title(title);
+  }
+
+  showLinks(why: string | null, lines: readonly ReferenceLine[]): void {
+    this.stage.drawLinks(why, lines);
   }
 
   /** Move the image by CSS pixels on the screen. */
@@ -256,16 +314,20 @@ export class Viewer implements Pane {
     else if (this.#stack && this.#stack.frames.length > 1) this.#cine.start();
   }
 
-  #playOn(): void {
-    const next = ((this.#state.index ?? 0) + 1) % (this.#stack?.frames.length ?? 1);
-    if (this.#store?.has(next)) this.set({ index: next }, "not yet");
+  #playOn(): boolean {
+    if (this.#stack === null) return false;
+    const next = nextOfCine(this.#stack, this.#state.index ?? 0);
+    const isHere = this.#store?.has(next) ?? false;
+    if (isHere) this.set({ index: next }, "not yet");
     else this.#store?.want(next, 1);
+    this.stage.cine.show(this.#cine);
+    return isHere;
   }
 
   stopCine(): void {
     if (!this.isPlaying) return;
     this.#cine.stop();
-    this.#tell("now");
+    this.#teller.tell("now");
   }
 
   probe(x: number, y: number): Probe | null {
@@ -280,26 +342,25 @@ export class Viewer implements Pane {
 
   /** Tell Python now what it has not been told. */
   tell(): void {
-    this.#tell("now");
+    this.#teller.tell("now");
   }
 
   close(): void {
     this.stopCine();
-    this.#loading?.abort();
+    this.#describing.cancel();
     this.#store?.close();
     this.#size.close();
     cancelAnimationFrame(this.#repaint);
-    clearTimeout(this.#restTimer);
-    clearTimeout(this.#staleTimer);
+    this.#teller.close();
   }
 
   // -- loading -------------------------------------------------------------------------------
 
-  async #load(): Promise<void> {
-    this.#loading?.abort();
+  #load(): void {
+    this.#describing.cancel();
     this.#store?.close();
-    clearTimeout(this.#staleTimer);
-    [this.#stack, this.#store, this.#shown, this.#defaultWindow, this.#windowTurn] = [null, null, null, null, 0];
+    [this.#stack, this.#store, this.#shown] = [null, null, null];
+    this.#own.begin([]);
     this.stage.notice(null);
     this.stage.clear();
     this.#placement = null;
@@ -309,37 +370,29 @@ export class Viewer implements Pane {
       this.stage.notice("No series", "Choose one on the left.");
       return;
     }
-    await this.#describe();
+    this.#describe();
   }
 
   /** Ask what the series is by now. What is shown and what is in memory stay where they are part of it. */
-  async #describe(): Promise<void> {
-    this.#loading?.abort();
-    clearTimeout(this.#staleTimer);
-    const loading = new AbortController();
-    this.#loading = loading;
-    this.#describedAt = performance.now();
-    try {
-      const stack = await this.transport.stack(this.#state.SeriesInstanceUID, loading.signal);
-      if (!loading.signal.aborted) this.#begin(stack);
-    } catch (error) {
-      if (loading.signal.aborted) return;
-      this.#store?.close();
-      this.#store = null;
-      const hasNothing = error instanceof TransportError && error.status === 422;
-      if (hasNothing) {
-        this.stage.notice("No image to show", messageOf(error));
-        this.#report();
-      } else this.stage.notice("This series could not be opened", messageOf(error), () => void this.#load());
-    }
+  #describe(): void {
+    void this.#describing.ask(this.transport, this.#state.SeriesInstanceUID);
+  }
+
+  #onUndescribed(error: unknown): void {
+    this.#store?.close();
+    this.#store = null;
+    if (error instanceof TransportError && error.status === 422) {
+      this.stage.notice("No image to show", messageOf(error));
+      this.#teller.report();
+    } else this.stage.notice("This series could not be opened", messageOf(error), () => this.#load());
   }
 
   #begin(stack: StackDescription): void {
     const [before, store] = [this.#stack, this.#store];
     this.#stack = stack;
     if (before === null) {
-      const [first] = stack.windows;
-      if (first) this.#defaultWindow = statedWindow(first);
+      this.#own.begin(stack.windows);
+      this.#cine.rate_hz = stack.rate_hz ?? USUAL_RATE_HZ;
     } else {
       this.#follow(before, stack);
     }
@@ -349,13 +402,13 @@ export class Viewer implements Pane {
       store?.close();
       this.#store = null;
       this.stage.notice("No pixels", stack.badges[0]?.sentence ?? "This series holds no images; its elements are under Tags.");
-      this.#report();
+      this.#teller.report();
       return;
     }
     this.#store = new FrameStore(stack, this.transport, {
       onLanded: (from, count) => this.#onLanded(from, count),
       onFailed: (index) => this.#onFailed(index),
-      onStale: () => this.#onStale(),
+      onStale: () => this.#describing.later(() => this.#describe()),
     }, this.limits);
     if (store !== null) {
       this.#store.adopt(store);
@@ -366,24 +419,15 @@ export class Viewer implements Pane {
     this.#store.want(index, 1);
     this.#changed();
     this.events.onMemory();
-    if (before !== null) this.#tell("rest");
+    if (before !== null) this.#teller.tell("rest");
   }
 
   /** Stay with the image in view: frames that came before it have moved it on. */
   #follow(before: StackDescription, stack: StackDescription): void {
-    const placeNow = (index: number | null): number | null => {
-      const frame = index === null ? undefined : before.frames[index];
-      return frame === undefined ? null : placeOf(frame, stack.frames);
-    };
-    this.#state = { ...this.#state, index: placeNow(this.#state.index) ?? this.#state.index };
-    const shownIndex = placeNow(this.#shown?.index ?? null);
+    const { index } = this.#state;
+    this.#state = { ...this.#state, index: indexAfter(index, before, stack) ?? index };
+    const shownIndex = indexAfter(this.#shown?.index ?? null, before, stack);
     this.#shown = this.#shown && shownIndex !== null ? { ...this.#shown, index: shownIndex } : null;
-  }
-
-  #onStale(): void {
-    const wait_ms = Math.max(this.#describedAt + DESCRIBE_EVERY_MS - performance.now(), 0);
-    clearTimeout(this.#staleTimer);
-    this.#staleTimer = window.setTimeout(() => void this.#describe(), wait_ms);
   }
 
   #onLanded(first: number, count: number): void {
@@ -398,23 +442,6 @@ export class Viewer implements Pane {
   }
 
   // -- telling and painting -------------------------------------------------------------------
-
-  #tell(telling: Telling): void {
-    if (telling === "not yet") return;
-    clearTimeout(this.#restTimer);
-    if (telling === "rest") {
-      this.#restTimer = window.setTimeout(() => this.#tell("now"), REST_MS);
-      return;
-    }
-    if (this.#stack !== null) this.#report();
-  }
-
-  #report(): void {
-    const state = this.told;
-    if (this.#reported !== null && sameState(state, this.#reported)) return;
-    this.#reported = state;
-    this.events.onReport();
-  }
 
   #changed(): void {
     this.invalidate();
@@ -436,7 +463,7 @@ export class Viewer implements Pane {
   }
 
   #shape(): { rows: number; columns: number } | null {
-    return this.#shown?.frame ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
+    return (this.#shown && extentOf(this.#shown.frame)) ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
   }
 
   #place(state: PaneState, shape: { rows: number; columns: number }): Placement {
@@ -447,28 +474,23 @@ export class Viewer implements Pane {
     const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
     const [stack, store, index] = [this.#stack, this.#store, this.#state.index];
-    const frame = index === null ? null : (store?.frame(index) ?? null);
+    const frame = index === null ? null : (store?.frame(index) ?? store?.preview(index) ?? null);
     if (frame !== null && index !== null) this.#shown = { index, frame };
     this.#noticeFailure();
     if (this.#shown === null || stack === null) {
       this.#renderer.clear(width, height);
       return;
     }
-    this.#defaultWindow ??= this.#windowOf(this.#shown.frame);
-    const window_ = this.window;
-    this.#placement = this.#place(this.#state, this.#shown.frame);
-    const inverted = isLeastWhite(stack, this.#state.inverted);
-    const ramp = window_ === null ? { gain: 1, offset: 0, isSigmoid: false } : rampOf(window_);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, { ramp, inverted });
-    this.stage.element.dataset["shown"] = String(this.#shown.index);
-    this.#caption(stack, window_);
-    this.stage.inkFor(inverted, coveredBox(this.#placement, this.#state, this.#shown.frame, this.pixelRatio));
-    if (this.#reported === null && frame !== null) this.#tell("now");
+    const isPreview = this.#shown.frame.whole !== undefined;
+    if (!isPreview) this.#own.see(this.#shown.frame);
+    this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
+    const look = lookOf(stack, this.told);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
+    this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
+    this.#caption(stack, look);
+    this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
+    if (!this.#teller.hasTold && frame !== null && !isPreview) this.#teller.tell("now");
     this.events.onPainted();
-  }
-
-  #windowOf(frame: Frame): Window | null {
-    return frame.channels === 3 ? null : windowFromPixels(frame.stored, frame.slope, frame.intercept);
   }
 
   #noticeFailure(): void {
@@ -476,19 +498,16 @@ export class Viewer implements Pane {
     const failure = index === null ? null : (this.#store?.failure(index) ?? null);
     if (failure !== null && index !== null) {
       this.#shown = null;
-      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => void this.#describe());
+      this.stage.notice(`Image ${index + 1} could not be shown`, failure, () => this.#describe());
     } else if (this.#store !== null) {
       this.stage.notice(null);
     }
   }
 
-  #caption(stack: StackDescription, window_: Window | null): void {
+  #caption(stack: StackDescription, look: StackLook): void {
     const index = this.#state.index ?? 0;
     if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: window_, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
-    this.stage.drawRail(stack, this.#size.height / this.pixelRatio);
-    this.stage.moveRail(index);
+    this.stage.caption({ stack, index, window: this.window, look: this.#shown?.frame.channels === 3 ? null : look, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
+    this.stage.drawRail(stack, index, this.#size.height / this.pixelRatio);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

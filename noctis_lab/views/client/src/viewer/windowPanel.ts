@@ -2,7 +2,10 @@
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
+import { type Colormap, COLORMAPS, stopsOf } from "./colormaps";
 import { histogramOf, ticksBetween } from "./histogram";
+import { colormapOf } from "./look";
+import { LONGEST_NAME, type OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
 import type { Window } from "./state";
 import { choicesFor, isLeastWhite, makeWindow, OWN_WINDOWS, roundWindow } from "./windowing";
@@ -19,6 +22,7 @@ export class WindowPanel {
   readonly #names = [el("span", { class: "k" }, "Width"), el("span", { class: "k" }, "Level")] as const;
   readonly #presets = el("div", { class: "presets", role: "group", "aria-label": "Presets" });
   readonly #units = el("span", { class: "f12 t3" });
+  readonly #colormap = el("select", { "aria-label": "Colours" }, ...COLORMAPS.map(({ name, label }) => el("option", { value: name }, label)));
   /** The chart's range: it rests while a handle is dragged. */
   #range: [number, number] = [0, 1];
   #counts: Uint32Array = new Uint32Array(BINS);
@@ -26,15 +30,22 @@ export class WindowPanel {
   #dragged: "low" | "high" | null = null;
   #timer = 0;
 
-  constructor(readonly host: { readonly viewer: Pane }) {
+  constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onPresets(): void; onSay(words: string): void }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
     const reset = el("button", { class: "ib s", "aria-label": "The image's own window", title: "The image's own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
     this.element.append(
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
       el("div", { class: "sec" }, this.#chart,
-        el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset)),
-      el("div", { class: "hr" }), el("div", { class: "ph" }, el("span", { class: "ttl" }, "Presets")), this.#presets, el("div", { class: "hr" }));
+        el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset),
+        el("label", { class: "num colormap" }, el("span", { class: "k grow" }, "Colours"), this.#colormap)),
+      el("div", { class: "hr" }), this.#fold(), this.#presets, el("div", { class: "hr" }));
+    this.#presets.hidden = true;
+    this.#colormap.addEventListener("change", () => this.viewer.set({ colormap: this.#colormap.value as Colormap }));
+    this.#colormap.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.viewer.focus();
+    });
     for (const input of [this.#first, this.#second]) {
       input.addEventListener("change", () => this.#onTyped());
       input.addEventListener("keydown", (event) => {
@@ -52,20 +63,59 @@ export class WindowPanel {
     return this.host.viewer;
   }
 
+  /** The head of the presets, which opens them: the toolbar's picker and the keys have them too. */
+  #fold(): HTMLElement {
+    const head = el("button", { class: "ph fold", "aria-expanded": "false", click: () => {
+      this.#presets.hidden = !this.#presets.hidden;
+      head.setAttribute("aria-expanded", String(!this.#presets.hidden));
+    } }, el("span", { class: "ttl grow" }, "Presets"), icon("down", "s"));
+    return head;
+  }
+
   /** Another stack: its presets and units. */
   describe(): void {
     const { stack } = this.viewer;
+    const own = stack === null ? [] : this.host.presets.of(stack.modality);
     const choices = stack === null ? [] : choicesFor(stack);
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
       el("button", { class: "preset", title, click: run }, el("span", { class: "grow ell" }, name), key ? el("span", { class: "kbd" }, key) : null);
     this.#presets.replaceChildren(
-      ...choices.map(({ name, key, window: window_ }) => button(name, key,
-        `Width ${formatAtScale(window_.width, window_.width)}, level ${formatAtScale(window_.center, window_.width)}${key === "d" ? `; d: ${OWN_WINDOWS}` : ""}`,
-        () => this.viewer.setWindow(window_))),
-      button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()));
+      ...own.map(({ name, window: window_ }) => el("div", { class: "row own" },
+        button(name, "", `Width ${formatAtScale(window_.width, window_.width)}, level ${formatAtScale(window_.center, window_.width)}`, () => this.viewer.setWindow(window_)),
+        el("button", { class: "ib s", "aria-label": `Delete preset ${name}`, click: () => this.#forget(name) }, icon("close", "s")))),
+      ...choices.map(({ name, key, window: { width, center }, window: window_, voi_lut }) => button(name, key,
+        `${voi_lut !== null ? "A table of the image (VOI LUT)" : `Width ${formatAtScale(width, width)}, level ${formatAtScale(center, width)}`}${key === "d" ? `; d: ${OWN_WINDOWS}` : ""}`,
+        () => this.viewer.setWindow(window_, "now", voi_lut))),
+      button("From the pixels", "0", "From the 1st to the 99th percentile of this slice", () => this.viewer.autoWindow()),
+      this.#naming());
     this.#units.textContent = stack === null ? "" : `this slice${stack.units === null ? "" : `, ${stack.units}`}`;
     this.element.classList.toggle("void", stack === null);
     this.element.hidden = stack?.photometric_interpretation === "RGB" || stack?.frames[0]?.dtype === "rgb8" || stack?.frames.length === 0;
+  }
+
+  /** A line to keep the window in use under a name. */
+  #naming(): HTMLElement {
+    const name = el("input", { "aria-label": "Name of a new preset", placeholder: "Keep as preset", maxlength: LONGEST_NAME });
+    const save = (): void => {
+      const { stack, window: window_ } = this.viewer;
+      const refusal = stack === null || window_ === null ? "There is no window to keep" : this.host.presets.save(name.value, stack.modality, window_);
+      this.host.onSay(refusal ?? `Preset ${name.value.trim()} kept in this browser`);
+      if (refusal !== null) return;
+      this.host.onPresets();
+      this.viewer.focus();
+    };
+    name.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") save();
+      if (event.key === "Escape") this.viewer.focus();
+    });
+    return el("div", { class: "row g1 naming" }, el("div", { class: "num grow" }, name), el("button", { class: "ib s", "aria-label": "Keep as preset", click: save }, icon("plus", "s")));
+  }
+
+  #forget(name: string): void {
+    this.host.presets.remove(name, this.viewer.stack?.modality ?? null);
+    this.host.onPresets();
+    this.viewer.focus();
   }
 
   /** The window changed: numbers and handles now, the curve once things rest. */
@@ -73,6 +123,7 @@ export class WindowPanel {
     const window_ = this.viewer.window;
     if (window_ === null) return;
     this.#write(window_);
+    this.#colormap.value = this.viewer.told.colormap ?? "grey";
     this.#drawChart(window_);
     if (this.#dragged === null) this.recount();
   }
@@ -137,10 +188,11 @@ export class WindowPanel {
     svg("rect", { x: x - 8, y: 0, width: 16, height: 84, fill: "transparent" }),
     svg("line", { x1: x, x2: x, y1: 0, y2: 84 }), svg("rect", { x: x - 4, y: 27, width: 8, height: 18, rx: 3, class: "grip" }));
     const { stack, state } = this.viewer;
-    const [from, to] = stack !== null && isLeastWhite(stack, state.inverted) ? ["#fff", "#000"] : ["#000", "#fff"];
+    const stops = stack === null ? [] : stopsOf(colormapOf(stack, state), isLeastWhite(stack, state.inverted));
+    const [from, to] = [stops[0]?.colour ?? "#000", stops.at(-1)?.colour ?? "#fff"];
     this.#chart.replaceChildren(
       svg("defs", {},
-        svg("linearGradient", { id: "ramp" }, svg("stop", { offset: 0, "stop-color": from }), svg("stop", { offset: 1, "stop-color": to })),
+        svg("linearGradient", { id: "ramp" }, ...stops.map(({ offset, colour }) => svg("stop", { offset, "stop-color": colour }))),
         svg("clipPath", { id: "inside" }, svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT }))),
       svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT, class: "inside" }),
       svg("polygon", { points: outline, class: "outer" }), svg("polygon", { points: outline, class: "inner", "clip-path": "url(#inside)" }),

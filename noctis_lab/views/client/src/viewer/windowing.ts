@@ -1,5 +1,6 @@
 /** VOI windows: PS3.3 C.11.2.1.2 in 8 bits, the presets, and a window from the pixels themselves. */
 import type { FrameDescription, NamedWindow, StackDescription, WindowFunction } from "../ground/transport";
+import type { Frame } from "./renderer";
 import { sameWindow, type Window } from "./state";
 
 /** grey = value · gain + offset, or 255 / (1 + exp(−that)) for a sigmoid; clamped to 0 … 255, then floor(grey + 0.5). */
@@ -73,6 +74,35 @@ export function makeWindow(center: number, width: number, voi: WindowFunction = 
   return { center, width, function: voi === "LINEAR" && width < 1 ? "LINEAR_EXACT" : voi };
 }
 
+/** Grey levels of modality values one by one: PS3.3 C.11.2.1.1. */
+export interface GreyTable {
+  first: number;
+  greys: Uint8Array;
+}
+
+const TABLES = new WeakMap<NamedWindow, GreyTable>();
+
+/** Return the tables among the windows that a series states; `voi_lut` counts them, from 0. */
+export function tablesOf(windows: readonly NamedWindow[]): GreyTable[] {
+  return windows.flatMap((stated) => {
+    if (!stated.table) return [];
+    const known = TABLES.get(stated) ?? { first: stated.table.first_mapped, greys: Uint8Array.from(atob(stated.table.greys), (code) => code.charCodeAt(0)) };
+    TABLES.set(stated, known);
+    return [known];
+  });
+}
+
+/** Return which of the tables one of the stated windows is, from 0; null where it is none. */
+export function tableNumber(windows: readonly NamedWindow[], place: number): number | null {
+  return windows[place]?.table ? windows.slice(0, place).filter((stated) => stated.table).length : null;
+}
+
+/** Return the grey level of a value: the nearest entry's, the first's below, the last's beyond; of NaN 0. */
+export function greyOfTable(value: number, { first, greys }: GreyTable): number {
+  const at = Math.floor(value + 0.5) - first;
+  return greys[at <= 0 ? 0 : at >= greys.length ? greys.length - 1 : at] ?? 0;
+}
+
 /** Return the window that a series states, with the function that it states. */
 export function statedWindow(stated: Pick<NamedWindow, "center" | "width" | "function">): Window {
   return makeWindow(stated.center, stated.width, stated.function);
@@ -86,32 +116,38 @@ export interface WindowChoice {
   name: string;
   key: string;
   window: Window;
+  /** Which of the series' tables it is, from 0. */
+  voi_lut: number | null;
 }
 
-/** Return what there is to choose from: the presets, then the image's own windows. */
-export function choicesFor(stack: StackDescription): WindowChoice[] {
+/** Return what there is to choose from: a reader's own presets, the built-in ones, the image's own windows and tables. */
+export function choicesFor(stack: StackDescription, own: readonly Pick<WindowChoice, "name" | "window">[] = []): WindowChoice[] {
   return [
-    ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width) })),
-    ...stack.windows.map((own, i) => ({ name: own.name || `Window ${i + 1}`, key: i === 0 ? "d" : "", window: statedWindow(own) })),
+    ...own.map(({ name, window }) => ({ name, key: "", window, voi_lut: null })),
+    ...presetsFor(stack).map(({ name, key, center, width }) => ({ name, key, window: makeWindow(center, width), voi_lut: null })),
+    ...stack.windows.map((own, i) => ({
+      name: own.name || `Window ${i + 1}`, key: i === 0 ? "d" : "", window: statedWindow(own), voi_lut: tableNumber(stack.windows, i),
+    })),
   ];
 }
 
 /**
- * Return the image's own window to go to from a window in use, and what to say of it: the first, or the one after
- * that of the last turn where that is in use still. Where the image states none, the one that it was opened with.
+ * Return the image's own window or table to go to from what is in use, and what to say of it: the first, or the one
+ * after that of the last turn where that is in use still. Where the image states none, the one that it was opened with.
  */
 export function nextOwnWindow(
-  windows: readonly NamedWindow[], turn: number, inUse: Window | null, opened: Window | null,
-): { turn: number; window: Window | null; words: string } {
+  windows: readonly NamedWindow[], turn: number, inUse: Window | null, opened: Window | null, lutInUse: number | null = null,
+): { turn: number; window: Window | null; voi_lut: number | null; words: string } {
   const last = windows[turn];
-  const next = last && sameWindow(statedWindow(last), inUse) ? (turn + 1) % windows.length : 0;
+  const isInUse = last && sameWindow(statedWindow(last), inUse) && tableNumber(windows, turn) === lutInUse;
+  const next = isInUse ? (turn + 1) % windows.length : 0;
   const own = windows[next];
   if (own?.is_stated) {
     const words = windows.length > 1 ? `${own.name}: window ${next + 1} of the image's own ${windows.length}` : `${own.name}: the image's only own window`;
-    return { turn: next, window: statedWindow(own), words };
+    return { turn: next, window: statedWindow(own), voi_lut: tableNumber(windows, next), words };
   }
   const window = own ? statedWindow(own) : opened;
-  return { turn: 0, window, words: window ? "The image states no window: as it was opened" : "Colours have no window" };
+  return { turn: 0, window, voi_lut: null, words: window ? "The image states no window: as it was opened" : "Colours have no window" };
 }
 
 /** From this span on LINEAR's half steps are too small to be seen. */
@@ -136,6 +172,11 @@ export function windowFromPixels(stored: ArrayLike<number>, slope: number, inter
   // The inverse of LINEAR's edges: low is the last black value, high the first white one.
   if (high - low >= WIDE_SPAN) return makeWindow((low + high) / 2 + 0.5, high - low + 1);
   return makeWindow((low + high) / 2, high > low ? high - low : 1, "LINEAR_EXACT");
+}
+
+/** Return a frame's window from its pixels; colours have none. */
+export function windowOfFrame({ channels, stored, slope, intercept }: Frame): Window | null {
+  return channels === 3 ? null : windowFromPixels(stored, slope, intercept);
 }
 
 function percentileOf(sorted: readonly number[], fraction: number): number {

@@ -1,0 +1,218 @@
+"""Script milliseconds of the viewer's gestures in a browser: `uv run python benchmarks/viewer.py`.
+
+A CT of 300 × 512² int16 is served and opened in Chromium on software rendering, without a GPU. Each
+gesture is repeated at the screen's pace; what is counted is the main thread's own time in scripts,
+painting into the canvas included, as the browser's tracer tells it. `--planes 60 --steps 10` is a
+smoke test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from harness import DOCUMENT, describe_machine, write_section
+from numpy.typing import NDArray
+from playwright.sync_api import CDPSession, Page, sync_playwright
+
+from noctis_lab import open_lab
+from noctis_lab.access import ADMIN
+from noctis_lab.catalog import people
+from noctis_lab.config import Settings, open_settings
+from noctis_lab.ingest.archive import open_archive
+from noctis_lab.synthetic import ct_series, write_series
+from noctis_lab.web.app import serve_web
+
+TITLE = "The viewer's gestures"
+SIZES = ((1280, 800), (1920, 1080))
+BATCHES = 5
+_NAMES = "const app = element.noctis; const model = app.grid.panes[0].model;"
+_WINDOW = "{center: 40 + i, width: 400 + i, function: 'LINEAR'}"
+_MOVED = "[0.31, 0.62, 0].map((by, axis) => model.crosshair[axis] + by * (i % 2 ? 1 : -1))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gesture:
+    """One step is a line of JavaScript that knows `app`, `model` and the number `i` of the step."""
+
+    name: str
+    layout: str
+    step: str
+    target_ms: float | None
+    prepare: str = "0"
+
+
+GESTURES = (
+    Gesture(
+        name="window and level, 1:1",
+        layout="1x1",
+        prepare="app.viewer.setScale(1)",
+        step=f"app.viewer.setWindow({_WINDOW}, 'not yet')",
+        target_ms=2,
+    ),
+    Gesture(
+        name="slice, 1:1",
+        layout="1x1",
+        prepare="app.viewer.setScale(1)",
+        step="app.viewer.set({index: 20 + i % 30}, 'not yet')",
+        target_ms=2,
+    ),
+    Gesture(
+        name="crosshair moved in the axial plane",
+        layout="mpr",
+        step=f"model.moveTo({_MOVED})",
+        target_ms=12,
+    ),
+    Gesture(
+        name="axial slab of 20 mm, MIP",
+        layout="mpr",
+        prepare="model.setPlane('axial', {slab_mm: 20, projection: 'max'})",
+        step="model.step('axial', i % 2 ? 1 : -1)",
+        target_ms=20,
+    ),
+    Gesture(
+        name="oblique plane, turned",
+        layout="mpr",
+        prepare="model.resetPlanes(); model.turn('axial', [1, 0, 0], 0.3); model.setDragging(true)",
+        step="model.turn('axial', [0, 1, 0], 0.01 * (i % 2 ? 1 : -1))",
+        target_ms=None,
+    ),
+)
+
+
+def values(planes: int) -> NDArray[np.int16]:
+    """Return waves with noise, as a CT is."""
+    rng = np.random.default_rng(0)
+    z, y, x = np.ogrid[:planes, :512, :512]
+    waves = 600 * np.sin(z / 17) * np.cos(y / 23) * np.sin(x / 29)
+    noise = rng.normal(0, 30, (512, 512))
+    return (waves + noise).astype(np.int16)
+
+
+def fill(root: Path, planes: int) -> tuple[str, str]:
+    """Index a series; return its study and its own UID."""
+    series = ct_series(
+        planes=planes, rows=512, columns=512, stored=values(planes), pixel_spacing_mm=(0.7, 0.7),
+        slice_spacing_mm=1.0, seed="viewer benchmark",
+    )  # fmt: skip
+    write_series(series, root / "sent")
+    with open_lab(root / "archive") as lab:
+        lab.index(root / "sent")
+        found = lab.series().one()
+        return found.row.StudyInstanceUID, found.SeriesInstanceUID
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """Serve the archive in a thread; give its address."""
+    stop, ready = threading.Event(), threading.Event()
+    base: list[str] = []
+
+    def on_ready(host: str, port: int) -> None:
+        base.append(f"http://{host}:{port}")
+        ready.set()
+
+    thread = threading.Thread(
+        target=serve_web, args=(settings,), kwargs={"stop": stop, "ready": on_ready}
+    )
+    thread.start()
+    try:
+        if not ready.wait(60):
+            raise SystemExit("the web process did not start within a minute")
+        yield base[0]
+    finally:
+        stop.set()
+        thread.join(60)
+
+
+def script_ms(session: CDPSession) -> float:
+    """Return the main thread's time in scripts since the page began."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return 1e3 * next(item["value"] for item in metrics if item["name"] == "ScriptDuration")
+
+
+def measure(page: Page, session: CDPSession, gesture: Gesture, steps: int) -> list[float]:
+    """Return the script milliseconds of a step, one figure a batch."""
+    viewer = page.locator(".noctis-viewer")
+    viewer.evaluate(f"(element) => {{ {_NAMES} {gesture.prepare}; }}")
+    page.wait_for_timeout(500)
+    run = f"""(element, steps) => new Promise((done) => {{
+      {_NAMES}
+      let i = 0;
+      const next = () => {{
+        {gesture.step};
+        i += 1;
+        requestAnimationFrame(i < steps ? next : () => done());
+      }};
+      requestAnimationFrame(next);
+    }})"""
+    viewer.evaluate(run, steps)  # compiled by now
+    found = []
+    for _ in range(BATCHES):
+        before = script_ms(session)
+        viewer.evaluate(run, steps)
+        found.append((script_ms(session) - before) / steps)
+    return found
+
+
+def main() -> None:
+    """Measure, print a table, and write it into the document where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--planes", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=30, help="of a gesture in a batch")
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--write", action="store_true", help=f"write into docs/{DOCUMENT.name}")
+    arguments = parser.parse_args()
+    lines = ["| gesture | page | script ms a step | range | target |", "|---|---|---:|---:|---:|"]
+    with tempfile.TemporaryDirectory() as folder:
+        study, series = fill(Path(folder), arguments.planes)
+        settings = open_settings({"root": Path(folder) / "archive", "port": 0, "dicom_port": 1})
+        with open_archive(settings) as archive, served(settings) as base, sync_playwright() as play:
+            browser = play.chromium.launch(
+                executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu"]
+            )
+            version = browser.version
+            for width, height in SIZES:
+                page = browser.new_page(viewport={"width": width, "height": height})
+                token = people.create_login_token(archive.catalog, ADMIN)
+                page.goto(f"{base}/login?token={token}")
+                page.goto(f"{base}/viewer/{study}?series={series}")
+                words = f"{arguments.planes} of {arguments.planes} in memory"
+                page.get_by_text(words).wait_for(timeout=120_000)
+                session = page.context.new_cdp_session(page)
+                session.send("Performance.enable", {"timeDomain": "threadTicks"})
+                for gesture in GESTURES:
+                    arrange = f"(element) => element.noctis.grid.arrange('{gesture.layout}')"
+                    page.locator(".noctis-viewer").evaluate(arrange)
+                    page.get_by_text(words).wait_for(timeout=120_000)
+                    found = measure(page, session, gesture, arguments.steps)
+                    lines.append(line(gesture, f"{width} × {height}", found))
+                    print(lines[-1], flush=True)
+                page.close()
+            browser.close()
+    if arguments.write:
+        said = f"{arguments.planes} × 512² int16, Chromium {version} without a GPU"
+        head = f"{said}: `uv run python benchmarks/viewer.py`."
+        machine = f"{describe_machine('panel', 'numpy')}."
+        write_section(DOCUMENT, TITLE, "\n\n".join((head, "\n".join(lines), machine)))
+
+
+def line(gesture: Gesture, size: str, found: list[float]) -> str:
+    """Return a row of the table."""
+    middle = statistics.median(found)
+    target = gesture.target_ms
+    said = "" if target is None else f"{target:g}, {'held' if middle <= target else 'missed'}"
+    return (
+        f"| {gesture.name} | {size} | {middle:.1f} | {min(found):.1f}–{max(found):.1f} | {said} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

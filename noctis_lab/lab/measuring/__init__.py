@@ -1,0 +1,1 @@
+"""Measurements of an archive: computed anew from its pixels, kept, listed, given as tables."""

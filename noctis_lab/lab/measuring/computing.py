@@ -1,0 +1,198 @@
+"""Figures of a measurement, from the archive's own pixels."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.analysis.measure.figures import Figures, MeasuredPlane, figures_of
+from noctis_lab.analysis.measure.kinds import KINDS, check_points
+from noctis_lab.analysis.measure.placed import PlanePlace
+from noctis_lab.errors import CannotMeasure, InstanceNotFound
+from noctis_lab.volumes.frame_values import (
+    LARGEST_PLANE,
+    SeriesFrame,
+    WantedPlane,
+    find_frame,
+    find_frame_units,
+    read_plane_values,
+    read_values,
+)
+from noctis_lab.volumes.frames import has_place
+
+if TYPE_CHECKING:
+    from noctis_lab.catalog.records import SeriesRow
+    from noctis_lab.lab.measuring.draft import MeasurementDraft, PlaneDraft
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["Computed", "compute", "differing", "measure_frame", "place_of"]
+
+_TOLERANCE = 1e-6  #: relative; the client adds up the same numbers in the same order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A measurement's place and figures."""
+
+    points_px: NDArray[np.float64]  # shape (points, 2): (column, row)
+    points_mm: NDArray[np.float64] | None  # shape (points, 3), patient LPS
+    FrameOfReferenceUID: str | None
+    figures: Figures
+
+
+def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Computed:
+    """Compute a measurement anew, of the frame or the plane that it was drawn on.
+
+    Raises
+    ------
+    CannotMeasure, CannotResample
+        What was drawn is no measurement, or there is nothing to measure it on.
+    InstanceNotFound
+        The series has no such frame.
+    FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError, CannotStack
+        Its pixels cannot be read.
+    """
+    if draft.plane is not None:
+        return _on_plane(handle, series, draft, draft.plane)
+    found = find_frame(
+        handle, series.reference, SOPInstanceUID=draft.SOPInstanceUID, frame=draft.frame or 0
+    )
+    if found is None:
+        raise InstanceNotFound(
+            f"series {series.SeriesInstanceUID} has no frame {draft.frame or 0} of instance "
+            f"{draft.SOPInstanceUID}",
+            SOPInstanceUID=draft.SOPInstanceUID,
+        )
+    points = draft.points_px
+    if points is None:
+        place = place_of(found)
+        if place is None:
+            raise CannotMeasure("this image has no place in the patient: give points_px")
+        points_px = place.to_px(np.array(draft.points_mm))
+    else:
+        points_px = np.array(points, dtype=np.float64)
+    return measure_frame(handle, found, draft.kind, points_px)
+
+
+def measure_frame(
+    handle: Handle, found: SeriesFrame, kind: str, points_px: NDArray[np.float64]
+) -> Computed:
+    """Measure on one frame; as `compute`."""
+    points_px = check_points(kind, points_px)
+    has_values = KINDS[kind].has_values
+    layout = found.frame.layout
+    figures = figures_of(
+        kind,
+        points_px,
+        MeasuredPlane(
+            shape=(layout.rows, layout.columns),
+            values=read_values(handle, found) if has_values else None,
+            spacing_mm=found.plane.pixel_spacing_mm,
+            units=find_frame_units(handle, found) if has_values else None,
+        ),
+    )
+    place = place_of(found)
+    facts = found.frame.facts
+    return Computed(
+        points_px=points_px,
+        points_mm=None if place is None else place.to_mm(points_px),
+        FrameOfReferenceUID=facts.frame_of_reference_uid or found.series.FrameOfReferenceUID,
+        figures=figures,
+    )
+
+
+def place_of(found: SeriesFrame) -> PlanePlace | None:
+    """Return where a frame lies in the patient, None where it does not say."""
+    plane = found.plane
+    if not has_place(plane):
+        return None
+    assert plane.position_mm is not None
+    assert plane.orientation is not None
+    assert plane.pixel_spacing_mm is not None
+    return PlanePlace(
+        origin_mm=plane.position_mm,
+        right=plane.orientation[:3],
+        down=plane.orientation[3:],
+        spacing_mm=plane.pixel_spacing_mm,
+    )
+
+
+def _on_plane(
+    handle: Handle, series: SeriesRow, draft: MeasurementDraft, plane: PlaneDraft
+) -> Computed:
+    place = PlanePlace(
+        origin_mm=plane.origin_mm,
+        right=plane.right,
+        down=plane.down,
+        spacing_mm=plane.spacing_mm,
+    )
+    points_mm = np.array(draft.points_mm, dtype=np.float64)
+    points_px = check_points(draft.kind, place.to_px(points_mm))
+    measured = MeasuredPlane(shape=(1, 1), values=None, spacing_mm=plane.spacing_mm)
+    shift = np.zeros(2)
+    if KINDS[draft.kind].has_values:
+        # A part of the plane with a sample to spare all around, its samples at the same places.
+        first = np.floor(points_px.min(axis=0)) - 1
+        columns, rows = (int(size) for size in np.ceil(points_px.max(axis=0)) - first + 2)
+        if rows * columns > LARGEST_PLANE:
+            raise CannotMeasure(
+                f"what was drawn spans {rows} × {columns} samples of its plane, and "
+                f"{LARGEST_PLANE} are the most; draw it on a coarser one"
+            )
+        x, y, z = place.to_mm(first[np.newaxis])[0].tolist()
+        values, units = read_plane_values(
+            handle,
+            series.reference,
+            WantedPlane(
+                origin_mm=(x, y, z),
+                right=plane.right,
+                down=plane.down,
+                spacing_mm=plane.spacing_mm,
+                shape=(rows, columns),
+                slab_mm=plane.slab_mm,
+                how=plane.projection or "mean",
+                extra_index=draft.extra_index,
+            ),
+        )
+        measured = replace(measured, shape=(rows, columns), values=values, units=units)
+        shift = first
+    figures = figures_of(draft.kind, points_px - shift, measured)
+    if "clipped" in figures:
+        # The plane goes on; it is the volume that ends.
+        figures["clipped"] = bool(figures.get("excluded")) or figures.get("value", 0.0) is None
+    return Computed(
+        points_px=points_px,
+        points_mm=points_mm,
+        FrameOfReferenceUID=series.FrameOfReferenceUID,
+        figures=figures,
+    )
+
+
+def differing(said: dict[str, Any], figures: Figures) -> list[str]:
+    """Return the names of figures of which a client had another value than ours.
+
+    Parameters
+    ----------
+    said
+        As they came; what is no number of a figure that we have is passed over.
+    """
+    return sorted(
+        name
+        for name, ours in figures.items()
+        if name in said
+        and _is_number(ours)
+        and not (
+            _is_number(said[name])
+            and math.isclose(said[name], ours, rel_tol=_TOLERANCE, abs_tol=1e-9)
+        )
+    )
+
+
+def _is_number(value: Any) -> bool:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and abs(value) <= sys.float_info.max

@@ -1,0 +1,74 @@
+"""Measurements as tables: for pandas, and as CSV for everything else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from noctis_lab.catalog.relations import MEASURED_NUMBERS
+from noctis_lab.lab.selection import Selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from noctis_lab.catalog.measurements import MeasurementRow
+    from noctis_lab.lab import Lab
+    from noctis_lab.lab.selection import Condition
+
+__all__ = ["measurements_frame", "to_csv"]
+
+_COLUMNS = (
+    *("kind", "label", "SOPInstanceUID", "frame", "extra_index", "x_mm", "y_mm", "z_mm"),
+    *(*MEASURED_NUMBERS, "count", "excluded", "value_units", "is_clipped"),
+    *("author", "created_at", "updated_at"),
+    *("FrameOfReferenceUID", "SeriesInstanceUID", "StudyInstanceUID", "MeasurementUID"),
+)
+#: What makes a spreadsheet take a cell for a formula.
+_FORMULA = ("=", "+", "-", "@")
+
+
+def measurements_frame(lab: Lab, **where: Condition) -> pd.DataFrame:
+    """Return the measurements whose columns have these values, oldest first; one row each.
+
+    Raises
+    ------
+    QueryError
+        The view `measurements` has no such column.
+    """
+    selection = Selection(lab, "measurements", ("MeasurementUID",), where, _uid)
+    return selection.df("all")
+
+
+def to_csv(rows: Sequence[MeasurementRow]) -> str:
+    """Return measurements as CSV with a head, lines by CR LF; numbers in full, times in UTC.
+
+    A label that a spreadsheet would take for a formula begins with an apostrophe.
+
+    References
+    ----------
+    RFC 4180.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(row, name) for name in _COLUMNS])
+    return text.getvalue()
+
+
+def _cell(row: MeasurementRow, name: str) -> Any:
+    if name in ("x_mm", "y_mm", "z_mm"):
+        place_mm = row.place_mm
+        return None if place_mm is None else place_mm["xyz".index(name[0])]
+    if name == "label":
+        return f"'{row.label}" if row.label.startswith(_FORMULA) else row.label
+    if name.endswith("_at"):
+        return getattr(row, name).isoformat()
+    figure = {"value_units": "units", "is_clipped": "clipped"}.get(name, name)
+    return row.values.get(figure) if not hasattr(row, name) else getattr(row, name)
+
+
+def _uid(_lab: Lab, MeasurementUID: str) -> str:
+    return MeasurementUID

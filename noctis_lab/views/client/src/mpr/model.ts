@@ -1,0 +1,382 @@
+/** Where the three planes lie: one crosshair, a frame and a slab for each plane, one window for all; and their volume. */
+import type { Badge } from "../ground/badges";
+import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import type { Colormap } from "../viewer/colormaps";
+import type { FrameStore } from "../viewer/frames";
+import type { Window } from "../viewer/state";
+import { statedWindow, windowFromPixels } from "../viewer/windowing";
+import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, placeAt, type Refusal } from "./geometry";
+import { samplingAlong, type Projection } from "./slab";
+import { cross, dot, minus, plus, rotated, scaled, unit, type Vector } from "./vectors";
+import { Volume, VolumeLoader } from "./volume";
+
+export type PlaneName = "axial" | "coronal" | "sagittal";
+export const PLANE_NAMES: readonly PlaneName[] = ["axial", "coronal", "sagittal"];
+
+/** How one plane lies: it passes through the crosshair. */
+export interface PlaneFrame {
+  /** Unit vectors, patient LPS: to the right and down on the screen. */
+  right: Vector;
+  down: Vector;
+  /** Thickness of what is projected; 0: the plane alone. */
+  slab_mm: number;
+  projection: Projection;
+}
+
+/** What Python and an address know of the planes; no pixels. */
+export interface MprState {
+  crosshair_mm: Vector;
+  planes: Record<PlaneName, PlaneFrame>;
+}
+
+/** PS3.17 A.3: of a patient who is looked at from the feet, from the front, from the left. */
+export const ORTHOGONAL: Readonly<Record<PlaneName, Pick<PlaneFrame, "right" | "down">>> = {
+  axial: { right: [1, 0, 0], down: [0, 1, 0] },
+  coronal: { right: [1, 0, 0], down: [0, 0, -1] },
+  sagittal: { right: [0, 1, 0], down: [0, 0, -1] },
+};
+
+export const MOST_SLAB_MM = 1000;
+const DESCRIBE_EVERY_MS = 1000;
+
+export const defaultPlanes = (): Record<PlaneName, PlaneFrame> => {
+  const frame = (name: PlaneName): PlaneFrame => ({ ...ORTHOGONAL[name], slab_mm: 0, projection: "max" });
+  return { axial: frame("axial"), coronal: frame("coronal"), sagittal: frame("sagittal") };
+};
+
+export const normalOf = ({ right, down }: Pick<PlaneFrame, "right" | "down">): Vector => cross(right, down);
+
+/** Return by how many degrees a plane leans from its orthogonal one. */
+export function obliquity(name: PlaneName, frame: Pick<PlaneFrame, "right" | "down">): number {
+  const cos = Math.min(1, Math.abs(dot(normalOf(frame), normalOf(ORTHOGONAL[name]))));
+  return (Math.acos(cos) * 180) / Math.PI;
+}
+
+export type Change = "volume" | "planes" | "window" | "view" | "landed" | "memory";
+
+/** Shared by the plane panes of one series. */
+export class MprModel {
+  stack: StackDescription | null = null;
+  volume: Volume | null = null;
+  /** Why there are no planes. */
+  refusal: Refusal | null = null;
+  /** What went wrong, with a way to try again. */
+  failure: string | null = null;
+  crosshair: Vector = [0, 0, 0];
+  planes = defaultPlanes();
+  /** null: the first window that the series states, or one from the pixels. */
+  window: Window | null = null;
+  inverted = false;
+  /** null: that in which the modality is usually read. */
+  colormap: Colormap | null = null;
+  zoom = 1;
+  /** Handles or the crosshair are being dragged: oblique planes and slabs may be drawn coarser. */
+  isDragging = false;
+  #loader: VolumeLoader | null = null;
+  #wanted: MprState | null;
+  #abort: AbortController | null = null;
+  readonly #listeners = new Set<(change: Change, slices: readonly number[]) => void>();
+  readonly #needs = new Map<object, number>();
+  /** Counts how often planes were put back. */
+  resets = 0;
+  #pixelWindow: Window | null = null;
+  #isClosed = false;
+  #staleTimer = 0;
+
+  constructor(
+    public transport: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
+    private known: { stack: StackDescription; store: FrameStore | null } | null = null,
+  ) {
+    this.#wanted = state;
+  }
+
+  get state(): MprState {
+    return { crosshair_mm: this.crosshair, planes: this.planes };
+  }
+
+  get loader(): VolumeLoader | null {
+    return this.#loader;
+  }
+
+  get badges(): Badge[] {
+    const series = (this.stack?.badges ?? []).filter((badge) => badge.kind !== "pass");
+    const own = this.volume?.badges ?? [];
+    // What the volume says of tilt and gaps says what is done about it, too.
+    return [...series.filter((badge) => !own.some((other) => other.icon === badge.icon)), ...own];
+  }
+
+  get defaultWindow(): Window | null {
+    const [first] = this.stack?.windows ?? [];
+    return first ? statedWindow(first) : null;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The window in use, whoever chose it. */
+  get usedWindow(): Window | null {
+    return this.window ?? this.defaultWindow ?? this.#pixelWindow;
+  }
+
+  /** Where nothing states a window, take one from the slice nearest to the middle that is here. */
+  findWindow(): void {
+    const { volume } = this;
+    if (volume === null || this.usedWindow !== null) return;
+    const middle = volume.slices.length >> 1;
+    const here = volume.slices.flatMap((stored, k) => (stored === null ? [] : [{ stored, away: Math.abs(k - middle) }])).sort((a, b) => a.away - b.away)[0];
+    if (here !== undefined) this.#pixelWindow = windowFromPixels(here.stored, volume.slope, volume.intercept);
+  }
+
+  /** Hear of changes; returns how to stop. */
+  listen(listener: (change: Change, slices: readonly number[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.close();
+    };
+  }
+
+  /** Show another series in all planes, from its own beginning. */
+  open(SeriesInstanceUID: string, transport = this.transport): void {
+    if (SeriesInstanceUID === this.SeriesInstanceUID) return;
+    this.SeriesInstanceUID = SeriesInstanceUID;
+    this.transport = transport;
+    this.#loader?.close();
+    [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
+    [this.planes, this.zoom, this.inverted, this.colormap] = [defaultPlanes(), 1, false, null];
+    this.resets += 1;
+    this.#say("volume");
+    void this.reload();
+  }
+
+  /** Fetch the volume. */
+  async load(): Promise<void> {
+    if (this.#abort !== null || this.volume !== null) return;
+    await this.reload(this.known?.stack ?? null);
+  }
+
+  async reload(stack: StackDescription | null = null): Promise<void> {
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.failure = null;
+    try {
+      const found = stack ?? (await this.transport.stack(this.SeriesInstanceUID, abort.signal));
+      if (!abort.signal.aborted) this.#begin(found);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      if (error instanceof TransportError && error.status === 422) this.refusal = { title: "No image to show", sentence: error.message };
+      else this.failure = error instanceof Error ? error.message : String(error);
+      this.#say("volume");
+    }
+  }
+
+  #begin(stack: StackDescription): void {
+    this.#loader?.close();
+    this.#loader = null;
+    this.stack = stack;
+    const geometry = geometryOf(stack);
+    this.refusal = isRefusal(geometry) ? geometry : null;
+    const before = this.volume;
+    this.volume = isRefusal(geometry) ? null : new Volume(stack, geometry);
+    if (this.volume !== null && !isRefusal(geometry)) {
+      if (before === null) this.crosshair = placeAt(geometry, (geometry.columns - 1) / 2, (geometry.rows - 1) / 2, Math.floor((geometry.frames.length - 1) / 2));
+      if (this.#wanted !== null) this.restore(this.#wanted);
+      this.#wanted = null;
+      const store = this.known?.stack === stack ? this.known.store : null;
+      this.known = null; // its frames are the volume's now
+      this.#loader = new VolumeLoader(this.volume, this.transport, {
+        onLanded: (slices) => this.#say("landed", slices),
+        onFailed: (message) => this.#fail(message),
+        onStale: () => this.#onStale(),
+      }, store);
+      this.#loader.start(Math.round(indexAt(geometry, this.crosshair)[2]));
+    }
+    this.#say("volume");
+  }
+
+  /** A series that arrives is another one with every instance: it is described again no more than once a second. */
+  #onStale(): void {
+    clearTimeout(this.#staleTimer);
+    this.#staleTimer = window.setTimeout(() => void this.reload(), DESCRIBE_EVERY_MS);
+  }
+
+  #fail(message: string): void {
+    this.failure = message;
+    this.#say("memory");
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#staleTimer);
+    this.#abort?.abort();
+    this.#loader?.close();
+    this.#loader = null;
+    this.volume = null;
+  }
+
+  #say(change: Change, slices: readonly number[] = []): void {
+    if (!this.#isClosed) for (const listener of [...this.#listeners]) listener(change, slices);
+  }
+
+  // -- the planes -------------------------------------------------------------------------------
+
+  /** Take over a state; a frame that is none is left out. */
+  restore(state: MprState): void {
+    if (this.volume === null) {
+      this.#wanted = state;
+      return;
+    }
+    this.crosshair = this.#bounded(state.crosshair_mm);
+    for (const name of PLANE_NAMES) {
+      const frame = orthonormal(state.planes[name]);
+      if (frame !== null) this.planes[name] = { ...state.planes[name], ...frame, slab_mm: boundedSlab(state.planes[name].slab_mm) };
+    }
+    this.#say("planes");
+  }
+
+  /** Move the crosshair; it stays in the volume. */
+  moveTo(place: Vector): void {
+    const next = this.#bounded(place);
+    if (next.every((part, i) => part === this.crosshair[i])) return;
+    this.crosshair = next;
+    this.#say("planes");
+  }
+
+  /** Move a plane along its normal: to the next slice where it is one of the slices, else by a voxel. */
+  step(name: PlaneName, count: number): void {
+    const { volume } = this;
+    if (volume === null) return;
+    const normal = normalOf(this.planes[name]);
+    const { geometry } = volume;
+    const along = dot(normal, geometry.normal);
+    if (Math.abs(along) > 1 - 1e-9) {
+      const [, , slice] = indexAt(geometry, this.crosshair);
+      const sign = along > 0 ? 1 : -1;
+      const next = Math.min(Math.max(Math.round(slice) + sign * count, 0), geometry.frames.length - 1);
+      const height = (geometry.heights_mm[next] as number) - dot(this.crosshair, geometry.normal);
+      this.moveTo(plus(this.crosshair, scaled(geometry.normal, height)));
+      return;
+    }
+    this.moveTo(plus(this.crosshair, scaled(normal, count * samplingAlong(volume, normal))));
+  }
+
+  /** Turn a plane about an axis through the crosshair. */
+  turn(name: PlaneName, axis: Vector, angle_rad: number): void {
+    const frame = this.planes[name];
+    const turned = orthonormal({ right: rotated(frame.right, axis, angle_rad), down: rotated(frame.down, axis, angle_rad) });
+    if (turned === null) return;
+    this.planes = { ...this.planes, [name]: { ...frame, ...turned } };
+    this.#say("planes");
+  }
+
+  /** Let the plane that lies nearest to a wanted one lie as it: through a place of it where the crosshair cannot stay beside. */
+  lookAt(wanted: PlaneFrame, place: Vector): void {
+    const lie = orthonormal(wanted);
+    if (lie === null || this.volume === null) return;
+    const normal = normalOf(lie);
+    const alike = (name: PlaneName): number => Math.abs(dot(normalOf(this.planes[name]), normal));
+    const name = PLANE_NAMES.reduce((best, other) => (alike(other) > alike(best) + 1e-9 ? other : best));
+    const { slab_mm, projection } = wanted;
+    const slab = slab_mm > 0 ? { slab_mm: boundedSlab(slab_mm), projection } : { slab_mm: 0 };
+    this.planes = { ...this.planes, [name]: { ...this.planes[name], ...slab, ...(alike(name) > 1 - 1e-9 ? {} : lie) } };
+    const across = plus(this.crosshair, scaled(normal, dot(minus(place, this.crosshair), normal)));
+    // Where the way along the normal leaves the volume, the place itself does not.
+    const bounded = this.#bounded(across);
+    this.crosshair = bounded.every((part, i) => part === across[i]) ? across : this.#bounded(place);
+    this.#say("planes");
+  }
+
+  setPlane(name: PlaneName, change: Partial<PlaneFrame>): void {
+    const next = { ...this.planes[name], ...change };
+    this.planes = { ...this.planes, [name]: { ...next, slab_mm: boundedSlab(next.slab_mm) } };
+    this.#say("planes");
+  }
+
+  /** Put the planes back: orthogonal, thin, through the middle. */
+  resetPlanes(): void {
+    this.planes = defaultPlanes();
+    this.resets += 1;
+    if (this.volume !== null) {
+      const { full } = this.volume;
+      this.crosshair = placeAt(full, (full.columns - 1) / 2, (full.rows - 1) / 2, Math.floor((full.frames.length - 1) / 2));
+    }
+    this.#say("planes");
+  }
+
+  get isOrthogonal(): boolean {
+    return PLANE_NAMES.every((name) => obliquity(name, this.planes[name]) < 1e-6);
+  }
+
+  setDragging(on: boolean): void {
+    if (this.isDragging === on) return;
+    this.isDragging = on;
+    if (!on) this.#say("planes");
+  }
+
+  setWindow(window: Window | null): void {
+    this.window = window;
+    this.#say("window");
+  }
+
+  setInverted(inverted: boolean): void {
+    this.inverted = inverted;
+    this.#say("window");
+  }
+
+  setColormap(colormap: Colormap | null): void {
+    this.colormap = colormap;
+    this.#say("window");
+  }
+
+  setZoom(zoom: number): void {
+    if (zoom === this.zoom) return;
+    this.zoom = zoom;
+    this.#say("view");
+  }
+
+  /** One scale for all planes: the one at which the pane that needs most fits; `mmPerPixel` null: the pane is not seen. */
+  need(pane: object, mmPerPixel: number | null): void {
+    const before = this.fitting;
+    if (mmPerPixel === null) this.#needs.delete(pane);
+    else this.#needs.set(pane, mmPerPixel);
+    if (this.fitting !== before) this.#say("view");
+  }
+
+  /** mm of a pixel of the canvas at zoom 1. */
+  get fitting(): number {
+    return this.#needs.size === 0 ? 1 : Math.max(...this.#needs.values());
+  }
+
+  /** Middle of the volume: where panes are centred that are not panned. */
+  get centre(): Vector {
+    return this.volume === null ? [0, 0, 0] : centreOf(this.volume.full);
+  }
+
+  /** Extent of the volume along a direction, mm. */
+  extent(direction: Vector): [number, number] {
+    if (this.volume === null) return [0, 1];
+    const along = cornersOf(this.volume.full).map((corner) => dot(corner, direction));
+    return [Math.min(...along), Math.max(...along)];
+  }
+
+  #bounded(place: Vector): Vector {
+    if (this.volume === null) return place;
+    const { full } = this.volume;
+    const index = indexAt(full, place);
+    const last = [full.columns - 1, full.rows - 1, full.frames.length - 1];
+    const inside = index.map((part, axis) => Math.min(Math.max(part, 0), last[axis] as number)) as [number, number, number];
+    return inside.every((part, axis) => part === index[axis]) ? place : placeAt(full, ...inside);
+  }
+}
+
+export const boundedSlab = (slab_mm: number): number => (Number.isFinite(slab_mm) ? Math.min(Math.max(slab_mm, 0), MOST_SLAB_MM) : 0);
+
+/** Return two directions made orthogonal and unit again, or null where they are none. */
+export function orthonormal({ right, down }: Pick<PlaneFrame, "right" | "down">): Pick<PlaneFrame, "right" | "down"> | null {
+  const across = unit(right);
+  if (across === null) return null;
+  const along = unit(minus(down, scaled(across, dot(across, down))));
+  return along === null ? null : { right: across, down: along };
+}

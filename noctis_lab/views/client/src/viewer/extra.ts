@@ -1,0 +1,59 @@
+/** Places in a stack of which each plane was acquired several times: over time, echoes, b-values. Pure. */
+import { formatNumber } from "../ground/numbers";
+import type { StackDescription } from "../ground/transport";
+
+type Stack = Pick<StackDescription, "frames" | "extra">;
+
+export interface ExtraPlace {
+  /** Place along the extra dim, of how many. */
+  at: number;
+  size: number;
+  /** Plane, of how many, and the first one's frame. */
+  plane: number;
+  planes: number;
+  first: number;
+}
+
+/** Return where a frame lies; null where the stack has no extra dim, or the frame no part in it. */
+export function extraPlaceOf({ extra }: Pick<Stack, "extra">, index: number): ExtraPlace | null {
+  if (!extra || index < 0 || index >= extra.values.length * extra.planes) return null;
+  const { planes } = extra;
+  const at = Math.floor(index / planes);
+  return { at, size: extra.values.length, plane: index - at * planes, planes, first: at * planes };
+}
+
+/** Return [first, last] of the frames that scrolling reaches from one: those of one volume, or all. */
+export function reachOf(stack: Stack, index: number): [number, number] {
+  const place = extraPlaceOf(stack, index);
+  return place === null || place.planes === 1 ? [0, stack.frames.length - 1] : [place.first, place.first + place.planes - 1];
+}
+
+/** Return the frame of the same plane so many steps along the extra dim, within it; null without one. */
+export function alongExtra(stack: Stack, index: number, count: number): number | null {
+  const place = extraPlaceOf(stack, index);
+  if (place === null) return null;
+  return Math.min(Math.max(place.at + count, 0), place.size - 1) * place.planes + place.plane;
+}
+
+/** Return the frame that a cine shows next: along time where there is one, else through the planes; round the end. */
+export function nextOfCine(stack: Stack, index: number): number {
+  const place = extraPlaceOf(stack, index);
+  const isMotion = stack.extra?.dim === "time" || stack.extra?.dim === "phase";
+  if (place !== null && isMotion) return ((place.at + 1) % place.size) * place.planes + place.plane;
+  const [first, last] = reachOf(stack, index);
+  return index >= last ? first : index + 1;
+}
+
+const NAMES: Record<string, string> = { b_value: "b-value", asl_context: "ASL" };
+const UNITS: Record<string, string> = { "s/mm2": "s/mm²" };
+
+/** Return "echo 2/8, 12.4 ms"; a value that only counts is not said twice. */
+export function extraWords(stack: Stack, index: number): string | null {
+  const [place, extra] = [extraPlaceOf(stack, index), stack.extra];
+  if (place === null || !extra) return null;
+  const value = extra.values[place.at];
+  const counted = `${NAMES[extra.dim] ?? extra.dim} ${place.at + 1}/${place.size}`;
+  if (typeof value === "string") return `${counted}, ${value.toLowerCase()}`;
+  if (value === undefined || (extra.units === null && value === place.at + 1)) return counted;
+  return `${counted}, ${formatNumber(value, Math.abs(value) >= 100 ? 0 : 2)} ${UNITS[extra.units ?? ""] ?? extra.units ?? ""}`.trimEnd();
+}

@@ -1,0 +1,58 @@
+"""Images made smaller by whole factors: each pixel the mean of a square. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PREVIEW_PIXELS", "area_mean", "preview_factor"]
+
+#: The longest side of a preview.
+PREVIEW_PIXELS = 1024
+
+
+def preview_factor(rows: int, columns: int) -> int:
+    """Return by which whole factor an image is reduced to a preview; 1 where it is small enough.
+
+    Examples
+    --------
+    >>> preview_factor(512, 512), preview_factor(3000, 2000)
+    (1, 3)
+    """
+    return max(1, -(-max(rows, columns) // PREVIEW_PIXELS))
+
+
+def area_mean(stored: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Return an image of which each pixel is the mean of `factor` × `factor` pixels.
+
+    Parameters
+    ----------
+    stored
+        ndarray of any real type, shape (rows, columns) or (rows, columns, channels).
+    factor
+        At least 1.
+
+    Returns
+    -------
+    ndarray of the same type, shape (⌈rows / factor⌉, ⌈columns / factor⌉[, channels])
+        At the right and lower border means of what is there; integers by ``floor(mean + 0.5)``.
+    """
+    if factor == 1:
+        return stored
+    rows, columns = stored.shape[:2]
+    # Sums of 16-bit values over up to 181 x 181 pixels fit into 32 bits.
+    is_small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and factor <= 181
+    kind = np.int32 if is_small else np.float64
+    row_starts, column_starts = np.arange(0, rows, factor), np.arange(0, columns, factor)
+    by_rows = np.add.reduceat(stored, row_starts, axis=0, dtype=kind)
+    sums = np.add.reduceat(by_rows, column_starts, axis=1, dtype=kind)
+    heights = np.minimum(rows - row_starts, factor)
+    widths = np.minimum(columns - column_starts, factor)
+    counts = np.multiply.outer(heights, widths)
+    means = sums / (counts if stored.ndim == 2 else counts[..., None])
+    if stored.dtype.kind in "iu":
+        means = np.floor(means + 0.5)
+    reduced: NDArray[Any] = means.astype(stored.dtype)
+    return reduced
