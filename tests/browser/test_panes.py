@@ -142,6 +142,7 @@ def test_a_layout_with_less_room_keeps_the_active_pane_and_gives_the_others_back
     page.get_by_role("menuitemradio", name="2 × 2").click()
     expect(stages).to_have_count(4)
     expect(stages.nth(2).locator(".notice")).to_contain_text("No series")
+    expect(stages.nth(1)).to_have_attribute("data-shown", str(OTHER_PLANES // 2))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Home")
     expect(stages.nth(1)).to_have_attribute("data-shown", "0")
