@@ -203,8 +203,8 @@ class Committer:
             if not has_access:
                 sql.add_access.run(connection, access)
 
-        if new.format["format_key"] not in self._remembered:
-            sql.add_format.run(connection, new.format)
+        # Not remembered as the origin is: a correction takes away a format that is out of use.
+        sql.add_format.run(connection, new.format)
         if new.origin["origin_key"] not in self._remembered:
             sql.add_origin.run(connection, new.origin)
             sql.add_facility.run(
@@ -294,7 +294,7 @@ class Committer:
     def _remember(self, new: _Prepared) -> None:
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered = set()
-        self._remembered |= {new.format["format_key"], new.origin["origin_key"]}
+        self._remembered.add(new.origin["origin_key"])
 
 
 def _as_parameters(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, func, null, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, null, or_, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.commit_statements import SERIES_FACTS, CommitStatements
@@ -122,11 +122,14 @@ def replace_instance(catalog: Catalog, new: Replacement) -> bool:
     key = uid_key(clean_text(new.entry.SOPInstanceUID))
     with connections.write() as connection:
         row = connection.execute(
-            select(table.c.sha256, table.c.series_key).where(table.c.instance_key == key)
+            select(table.c.sha256, table.c.series_key, table.c.format_key).where(
+                table.c.instance_key == key
+            )
         ).one_or_none()
         if row is None or bytes(row.sha256) != new.known.sha256:
             return False
         _write_instance(connection, catalog, sql, new, at)
+        _drop_unused_format(connection, row.format_key)
         _write_series(connection, row.series_key, new)
         _write_study(connection, new)
         add_quarantined(connection, connections, new.superseded)
@@ -174,6 +177,13 @@ def _write_instance(
         "facility": origin["facility"],
     }
     sql.add_access.run(connection, access)
+
+
+def _drop_unused_format(connection: Connection, format_key: int) -> None:
+    """Take a format away that no instance has any more: a rebuild would not make it."""
+    layout, instance = schema.instance_format, schema.instance
+    is_used = select(instance.c.format_key).where(instance.c.format_key == format_key).exists()
+    connection.execute(delete(layout).where(layout.c.format_key == format_key, ~is_used))
 
 
 def _write_series(connection: Connection, series_key: int, new: Replacement) -> None:

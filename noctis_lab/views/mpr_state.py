@@ -136,8 +136,8 @@ def _read_plane(value: Any) -> PlaneFrame:
     if not isinstance(value, Mapping):
         raise TypeError("a plane is no mapping of right, down, slab_mm and projection")
     return PlaneFrame(
-        right=value.get("right"),  # type: ignore[arg-type]
-        down=value.get("down"),  # type: ignore[arg-type]
+        right=_read_vector(value.get("right")),
+        down=_read_vector(value.get("down")),
         slab_mm=value.get("slab_mm", 0.0),
         projection=value.get("projection", "max"),
     )

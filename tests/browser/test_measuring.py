@@ -10,21 +10,14 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, expect
 
-from noctis_lab.synthetic import ct_series, formula_stored
+from noctis_lab.synthetic import ct_series
+from tests.browser.test_viewer import COLUMNS, INTERCEPT, MIDDLE, PLANES, ROWS, SLOPE, values
 from tests.browser.watched import Watched
 from tests.served import Seen, Site
 
 pytestmark = pytest.mark.browser
 
-PLANES, ROWS, COLUMNS = 7, 96, 128
-SLOPE, INTERCEPT = 2.0, -1024.0
-MIDDLE = PLANES // 2
 STORE = "(element) => element.noctis.measured.measuring.store"
-
-
-def values(plane: int) -> NDArray[np.float64]:
-    stored: NDArray[np.int32] = formula_stored(PLANES, ROWS, COLUMNS, signed=False)
-    return stored[plane] * SLOPE + INTERCEPT
 
 
 @pytest.fixture

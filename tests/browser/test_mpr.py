@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -346,12 +345,9 @@ def test_gaps_are_hatched_and_a_badge_says_so(watched: Watched, site: Site) -> N
 
 
 @pytest.fixture
-def tilted(site: Site) -> Seen:
+def tilted(site: Site, real_data: Path) -> Seen:
     """Admit a real head phantom, scanned with a tilted gantry."""
-    folder = os.environ.get("NOCTIS_TEST_DATA")
-    if folder is None or not (Path(folder) / "real" / TILT).is_dir():
-        pytest.skip("NOCTIS_TEST_DATA names no folder of real series")
-    paths = sorted(path for path in (Path(folder) / "real" / TILT).rglob("*") if path.is_file())
+    paths = sorted(path for path in (real_data / "real" / TILT).rglob("*") if path.is_file())
     return site.admit([pydicom.dcmread(path) for path in paths], "local")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
+from pydicom import Dataset
 
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.views.state import PaneState
@@ -39,7 +40,7 @@ def stages(watched: Watched, site: Site, seen: Seen, other: Seen) -> Locator:
     return found
 
 
-def _series(planes: int, seed: str, number: int, study: str | None = None):  # type: ignore[no-untyped-def]
+def _series(planes: int, seed: str, number: int, study: str | None = None) -> list[Dataset]:
     more = {"StudyInstanceUID": study} if study else {}
     return ct_series(
         planes=planes, rows=ROWS, columns=COLUMNS, signed=False, windows=(WINDOW,), seed=seed,

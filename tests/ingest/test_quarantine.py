@@ -146,6 +146,25 @@ def test_an_accepted_conflict_stands_and_what_stood_is_kept(
     assert fsck(archive, full=True).is_clean
 
 
+def test_a_format_that_a_correction_took_away_comes_back_with_the_next_instance(
+    archive: OpenArchive, tmp_path: Path
+) -> None:
+    planes, who = series(tmp_path, "first", KVP="80"), receipts("ward")
+    archive.pipeline.admit_file(planes[0], next(who))
+    corrected = series(tmp_path, "second", KVP="120")[0]
+    held = archive.pipeline.admit_file(corrected, next(who)).quarantine_id
+    assert held is not None
+    accept(archive, held, principal="admin")
+    uid = dcmread(planes[1]).SOPInstanceUID
+    assert archive.pipeline.admit_file(planes[1], next(who)).outcome is Outcome.STORED
+    row = archive.catalog.find_instance(uid)
+    assert row is not None
+    assert row.pixels is not None
+    with Query(archive.catalog) as query:
+        found = query.sql("SELECT KVP FROM instances ORDER BY KVP").fetchall()
+    assert found == [(80.0,), (120.0,)]
+
+
 @pytest.mark.parametrize("at", [0, 1])
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_rebuild_after_corrections_gives_the_same_rows(

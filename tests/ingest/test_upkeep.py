@@ -65,15 +65,7 @@ def tables(root: Path) -> dict[str, list[str]]:
             columns = [row[1] for row in database.execute(f'PRAGMA table_info("{name}")')]
             # A number that only says in which order rows were written.
             kept = ", ".join(f'"{column}"' for column in columns if column != "wide_key")
-            # A format that a correction left without an instance stays, since writers remember
-            # which are there; one that was rebuilt never was.
-            used = (
-                " WHERE format_key IN (SELECT format_key FROM instance)"
-                if name == "instance_format"
-                else ""
-            )
-            rows = database.execute(f'SELECT {kept} FROM "{name}"{used}')
-            found[name] = sorted(map(repr, rows))
+            found[name] = sorted(map(repr, database.execute(f'SELECT {kept} FROM "{name}"')))
     return found
 
 

@@ -1,5 +1,6 @@
 /** What stands around a plane's image: its name, what is said of it, letters, scale, the slab's switch. */
-import { type Badge, badgeIcon } from "../ground/badges";
+import { BadgeNotes } from "../ground/badgeNotes";
+import type { Badge } from "../ground/badges";
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatNumber } from "../ground/numbers";
@@ -27,8 +28,7 @@ export class PlaneStage {
   readonly canvas = el("canvas", { "aria-hidden": true });
   readonly element: HTMLElement;
   readonly #words = el("span");
-  readonly #notes = el("div", { class: "note" });
-  readonly #sentence = el("div", { class: "sentence pop", role: "note", hidden: true });
+  readonly #notes = new BadgeNotes();
   readonly #letters = {
     left: el("div", { class: "ol left" }), right: el("div", { class: "ol right" }),
     top: el("div", { class: "ol top" }), bottom: el("div", { class: "ol bottom" }),
@@ -45,7 +45,7 @@ export class PlaneStage {
 
   constructor(readonly name: PlaneName, over: SVGElement, events: PlaneStageEvents) {
     this.#header = el("div", { class: "ct tl plane-head" }, el("div", { class: "row g2" },
-      el("span", { class: `swatch ${name}` }), el("b", {}, titleOf(name)), this.#words), this.#notes);
+      el("span", { class: `swatch ${name}` }), el("b", {}, titleOf(name)), this.#words), this.#notes.element);
     const button = (label: string, how: Projection | null): HTMLElement =>
       el("button", { class: "opt", "data-how": how ?? "off", "aria-pressed": "false", click: () => events.onProjection(how) }, label);
     this.#switch = el("div", { class: "seg", role: "group", "aria-label": `Slab of the ${name} plane` },
@@ -67,27 +67,11 @@ export class PlaneStage {
     const key = JSON.stringify(badges);
     if (key === this.#badgeKey) return;
     this.#badgeKey = key;
-    this.#sentence.hidden = true;
-    this.#notes.replaceChildren(el("div", { class: "row g1" }, ...badges.map((badge) => el("button", {
-      class: `badge ${badge.kind}`, "aria-expanded": "false",
-      click: (event) => this.#toggleSentence(event.currentTarget as HTMLElement, badge.sentence),
-    }, badgeIcon(badge), el("span", {}, badge.text)))), this.#sentence);
+    this.#notes.show(badges);
   }
 
   closeNote(): boolean {
-    if (this.#sentence.hidden) return false;
-    this.#sentence.hidden = true;
-    for (const button of this.#notes.querySelectorAll("button")) button.setAttribute("aria-expanded", "false");
-    return true;
-  }
-
-  #toggleSentence(button: HTMLElement, sentence: string): void {
-    const wasOpen = button.getAttribute("aria-expanded") === "true";
-    this.closeNote();
-    if (wasOpen) return;
-    this.#sentence.textContent = sentence;
-    this.#sentence.hidden = false;
-    button.setAttribute("aria-expanded", "true");
+    return this.#notes.close();
   }
 
   /** Write what the plane is: where, how oblique, how thick. */

@@ -1,5 +1,5 @@
 /** The stage: the canvas, and the ink over it. It draws what it is told and decides nothing. */
-import { badgeIcon } from "../ground/badges";
+import { BadgeNotes } from "../ground/badgeNotes";
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale, formatNumber } from "../ground/numbers";
@@ -69,8 +69,7 @@ export class Stage {
   readonly #apart = el("div", { class: "apart", role: "note", hidden: true });
   readonly #title = el("div", { class: "title m" });
   readonly #notice = el("div", { class: "notice", hidden: true });
-  /** What the badge that was clicked means, in a sentence. */
-  readonly #sentence = el("div", { class: "sentence pop", role: "note", hidden: true });
+  readonly #notes = new BadgeNotes();
   #railKey = "";
   #ticks: number[] = [];
   /** The frame of the first tick. */
@@ -107,21 +106,15 @@ export class Stage {
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
     this.#corners.topLeft.replaceChildren(this.#title, ...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
-    const told = stack.badges.filter((badge) => badge.kind !== "pass");
-    if (told.length > 0) {
-      this.#corners.topLeft.append(el("div", { class: "note" },
-        el("div", { class: "row g1" }, ...told.map((badge) => el("button", {
-          class: `badge ${badge.kind}`, "aria-expanded": "false",
-          click: (event) => this.#toggleSentence(event.currentTarget as HTMLElement, badge.sentence),
-        }, badgeIcon(badge), el("span", {}, badge.text)))), this.#sentence));
-    }
+    this.#notes.show(stack.badges.filter((badge) => badge.kind !== "pass"));
+    this.#corners.topLeft.append(this.#notes.element);
     this.#corners.topRight.replaceChildren(...stack.corner.top_right.map(line));
   }
 
   /** Take away everything that was said of the last series. */
   clear(): void {
     for (const part of [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail]) part.replaceChildren();
-    this.#sentence.hidden = true;
+    this.#notes.show([]);
     this.#colours.element.hidden = true;
     this.#railKey = "";
     this.#position = null;
@@ -130,21 +123,9 @@ export class Stage {
     delete this.element.dataset["preview"];
   }
 
-  /** Close the geometry's sentence; false if it is not open. */
-  closeSentence(): boolean {
-    if (this.#sentence.hidden) return false;
-    this.#sentence.hidden = true;
-    for (const button of this.#corners.topLeft.querySelectorAll("button")) button.setAttribute("aria-expanded", "false");
-    return true;
-  }
-
-  #toggleSentence(button: HTMLElement, sentence: string): void {
-    const wasOpen = button.getAttribute("aria-expanded") === "true";
-    this.closeSentence();
-    if (wasOpen) return;
-    this.#sentence.textContent = sentence;
-    this.#sentence.hidden = false;
-    button.setAttribute("aria-expanded", "true");
+  /** Close a badge's sentence; false if none is open. */
+  closeNote(): boolean {
+    return this.#notes.close();
   }
 
   /** Say which study this is, where there are several. */

@@ -73,7 +73,7 @@ export class Viewer implements Pane {
   }
 
   closeNote(): boolean {
-    return this.stage.closeSentence();
+    return this.stage.closeNote();
   }
 
   /** Pixels of the canvas to a CSS pixel of the stage, as it was last painted. */
