@@ -52,6 +52,7 @@ name or identifier: UIDs only.
     ├── SenderRefused (PermissionError)         unknown or blocked calling AE title
     └── SendFailed (ConnectionError)            an association or a C-STORE of ours failed
 
+    ContrastWarning (UserWarning)               planes of a volume differ in what is stated of them
     GeometryWarning (UserWarning)               a volume is right, but not what one expects
 """
 
@@ -74,6 +75,7 @@ __all__ = [
     "CatalogError",
     "CatalogLocked",
     "CompressedPixels",
+    "ContrastWarning",
     "DecodeError",
     "DicomTooLarge",
     "DuplicatePositions",

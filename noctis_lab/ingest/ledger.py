@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -351,7 +351,11 @@ class Ledger:
         with self._writing() as append:
             known = user_items.find_named(self._catalog, item.kind, item.principal, item.name)
             if known is not None:
-                item = replace(item, item_id=known.item_id, created_at=known.created_at)
+                # A clock that was set back must not put it before the one that it follows.
+                at = max(item.updated_at, known.updated_at + timedelta(microseconds=1))
+                item = replace(
+                    item, item_id=known.item_id, created_at=known.created_at, updated_at=at
+                )
             elif user_items.count_items(self._catalog, item.kind, item.principal) >= MOST_ITEMS:
                 raise UserItemRefused(f"expected at most {MOST_ITEMS} of a kind; delete some first")
             fields: Fields = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog import notes
 from noctis_lab.catalog.serving import Service, is_serving
-from noctis_lab.config import Settings, local_address
+from noctis_lab.config import Settings, is_loopback, local_address
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
@@ -20,7 +20,7 @@ __all__ = ["FoundReceiver", "find_receiver", "is_listening"]
 class FoundReceiver:
     """Where modalities send to, whether somebody listens there, and whether that is ours.
 
-    `is_ours` without `is_listening` is a receiver that is bound to another address of the machine.
+    Where it is ours nobody is asked; where it is not, only this machine's loopback is.
     """
 
     aet: str
@@ -49,13 +49,9 @@ def find_receiver(settings: Settings, catalog: Catalog, *, timeout_s: float) -> 
     noted = notes.parse_receiver(catalog.find_note(notes.RECEIVER))
     if noted is not None and is_serving(settings.root, Service.RECEIVER, noted[2]):
         aet, host, port = noted[0], local_address(noted[1]), noted[2]
-    return FoundReceiver(
-        aet=aet,
-        host=host,
-        port=port,
-        is_listening=_accepts(host, port, timeout_s),
-        is_ours=is_serving(settings.root, Service.RECEIVER, port),
-    )
+    is_ours = is_serving(settings.root, Service.RECEIVER, port)
+    is_listening = is_ours or (is_loopback(host) and _accepts(host, port, timeout_s))
+    return FoundReceiver(aet=aet, host=host, port=port, is_listening=is_listening, is_ours=is_ours)
 
 
 def _accepts(host: str, port: int, timeout_s: float) -> bool:

@@ -69,7 +69,9 @@ class ViewerSession:
         rows = series_of_state(self._lab, self.StudyInstanceUID, self.state)
         if not rows:
             raise SeriesNotFound("this session was saved with no series in view")
-        return open_viewer(self._lab, rows[0], state=self.state, others=rows[1:])
+        # Panes that name no study are of the session's own, whichever is the active one.
+        own = [row for row in rows if row.StudyInstanceUID == self.StudyInstanceUID]
+        return open_viewer(self._lab, (own or rows)[0], state=self.state, others=rows)
 
 
 def list_viewer_sessions(lab: Lab) -> list[ViewerSession]:

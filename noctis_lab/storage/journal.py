@@ -47,7 +47,8 @@ class JournalRecord:
             "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
             "fields": dict(self.fields),
         }
-        return json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+        # A record that is not JSON has to fail before it is kept, not each time it is read.
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, line: str | bytes) -> JournalRecord:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import FrameNotFound, NoctisError, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import FrameNotFound, NoctisError, NotUnique, SeriesChanged, SeriesNotFound
 from noctis_lab.views.measuring import MEASURING, answer_measuring
 from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
@@ -43,6 +43,11 @@ class Channel:
         Keeps measurements, as this process' user; without it none are kept.
     others
         Series of further panes.
+
+    Raises
+    ------
+    NotUnique
+        Two of the series share their SeriesInstanceUID: one would be shown in place of the other.
     """
 
     def __init__(
@@ -56,7 +61,15 @@ class Channel:
     ) -> None:
         self._handle = handle
         self._keeping = lab
-        self._series = {row.SeriesInstanceUID: row for row in (*others, series) if row is not None}
+        rows = [row for row in (*others, series) if row is not None]
+        self._series = {row.SeriesInstanceUID: row for row in rows}
+        for row in rows:
+            if self._series[row.SeriesInstanceUID].reference != row.reference:
+                raise NotUnique(
+                    f"two studies hold series {row.SeriesInstanceUID}, and a cell's view tells "
+                    "series apart by this alone: look at them in the pages, or in a cell each",
+                    count=2,
+                )
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

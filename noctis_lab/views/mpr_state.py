@@ -19,7 +19,8 @@ _UNIT = 1e-6  # directions are orthonormal to so much
 
 def _read_number(value: Any) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or abs(value) > _LARGEST_MM:
+    # NaN is not within it either, and a whole number may be too large for a float.
+    if not is_number or not abs(value) <= _LARGEST_MM:
         raise ValueError("a length of the planes is no number, or beyond all sense")
     return float(value)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -131,7 +130,8 @@ def _read_uid(value: Any) -> str:
 
 def _read_number(value: Any) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or abs(value) > _LARGEST_NUMBER:
+    # NaN is not within it either, and a whole number may be too large for a float.
+    if not is_number or not abs(value) <= _LARGEST_NUMBER:
         raise ValueError("a number of the view is not one, or beyond all sense")
     return float(value)
 

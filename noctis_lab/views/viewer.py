@@ -160,10 +160,13 @@ class SeriesView(JSComponent):
         NotUnique
             There is no such series, or several studies have one and `StudyInstanceUID` is not set.
         """
-        where = {"SeriesInstanceUID": self.state.SeriesInstanceUID}
-        if self.StudyInstanceUID:
-            where["StudyInstanceUID"] = self.StudyInstanceUID
-        series = lab.series(**where).one().row if self.state.SeriesInstanceUID else None
+        uid = self.state.SeriesInstanceUID
+        series = next((row for row in others if row.SeriesInstanceUID == uid), None)
+        if series is None and uid:
+            where = {"SeriesInstanceUID": uid}
+            if self.StudyInstanceUID:
+                where["StudyInstanceUID"] = self.StudyInstanceUID
+            series = lab.series(**where).one().row
         self._lab = lab
         self._channel = Channel(lab.handle, series, self._send_msg, lab=lab, others=others)
         return self

@@ -406,3 +406,25 @@ def test_csv_has_a_line_each_and_no_formulas(lab: Lab, series: Series) -> None:
     assert float(read["mean"]) == row.values["mean"]
     assert read["SOPInstanceUID"] == row.SOPInstanceUID
     assert read["value_units"] == "HU"
+
+
+def test_figures_beyond_all_numbers_are_refused_and_the_archive_opens(tmp_path: Path) -> None:
+    root = tmp_path / "archive"
+    with nl.open_lab(root) as lab:
+        fill(
+            lab,
+            ct_series(
+                planes=1,
+                rows=8,
+                columns=8,
+                stored=np.full((1, 8, 8), 1500, np.int16),
+                rescale_slope=1e305,
+                seed="huge",
+            ),
+            tmp_path / "in",
+        )
+        series = lab.series().one()
+        with pytest.raises(CannotMeasure, match="not finite"):
+            save(lab, series, drawn(series, index=0, points_px=[[1, 1], [5, 5]]))
+    with nl.open_lab(root) as lab:
+        assert list_measurements(lab, lab.series().one().row) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -13,9 +14,10 @@ import noctis_lab as nl
 from noctis_lab.access import Role
 from noctis_lab.catalog import people
 from noctis_lab.catalog.user_items import MOST_ITEMS, UserItem, list_items, write_item
-from noctis_lab.errors import SeriesNotFound, UserItemRefused
+from noctis_lab.errors import NotUnique, SeriesNotFound, UserItemRefused
 from noctis_lab.ingest.rebuild import rebuild
 from noctis_lab.lab import Lab, Series
+from noctis_lab.lab.objects import open_viewer
 from noctis_lab.synthetic import ct_series
 from noctis_lab.views.state import PaneState
 from noctis_lab.views.viewer import SeriesView
@@ -144,3 +146,40 @@ def test_what_somebody_kept_goes_with_them(lab: Lab) -> None:
     lab.ledger.save_user_item(kept)
     people.remove_principal(lab.catalog, "eve")
     assert list_items(lab.catalog, "viewer-session") == []
+
+
+def test_an_empty_active_pane_opens_again(lab: Lab, both: tuple[Series, Series]) -> None:
+    view = side_by_side(both)
+    view.state.param.update(
+        layout="2x2", panes=[*view.state.panes, PaneState(), PaneState()], active=3
+    )
+    view.state.SeriesInstanceUID = ""
+    opened = view.save_session("An empty pane").view()
+    assert opened.state.active == 3
+    assert opened.state.SeriesInstanceUID == ""
+    assert [pane.SeriesInstanceUID for pane in opened.state.panes[:2]] == [
+        series.SeriesInstanceUID for series in both
+    ]
+
+
+def test_two_studies_with_one_series_uid_are_not_shown_for_each_other(
+    lab: Lab, both: tuple[Series, Series], tmp_path: Path
+) -> None:
+    uid = both[0].SeriesInstanceUID
+    fill(lab, ct_series(planes=2, rows=8, columns=8, seed="o", SeriesInstanceUID=uid), tmp_path)
+    one, other = lab.series(SeriesInstanceUID=uid)
+    with pytest.raises(NotUnique, match="tells series apart"):
+        open_viewer(lab, one.row, others=[other.row])
+
+
+def test_a_clock_set_back_does_not_lose_a_save(lab: Lab, both: tuple[Series, Series]) -> None:
+    view = side_by_side(both)
+    saved = view.save_session("Mine")
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    (item,) = list_items(lab.catalog, "viewer-session")
+    write_item(lab.catalog, replace(item, updated_at=ahead))
+    view.state.panes = [replace(view.state.panes[0], zoom=3.0), *view.state.panes[1:]]
+    view.save_session("Mine")
+    (found,) = lab.viewer_sessions()
+    assert found.item_id == saved.item_id
+    assert found.view().state.panes[0].zoom == 3.0

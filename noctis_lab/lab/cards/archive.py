@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.worklist import find_studies
-from noctis_lab.config import is_loopback
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import ArchiveCard, Field
 from noctis_lab.lab.cards.tables import studies_table
@@ -66,7 +65,6 @@ def _receiver_words(receiver: FoundReceiver) -> str:
     address = f"{receiver.host}:{receiver.port}"
     if receiver.is_ours:
         return f"{receiver.aet} at {address}, listening"
-    # Only the loopback answers at once whether somebody listens or not.
-    if receiver.is_listening and is_loopback(receiver.host):
+    if receiver.is_listening:
         return f"not running; another archive or program listens at {address}"
     return f"{receiver.aet} at {address}, not running (noctis serve)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from dataclasses import dataclass, replace
@@ -51,12 +52,27 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
     Raises
     ------
     CannotMeasure, CannotResample
-        What was drawn is no measurement, or there is nothing to measure it on.
+        What was drawn is no measurement, there is nothing to measure it on, or a figure of it is
+        beyond what a number can say.
     InstanceNotFound
         The series has no such frame.
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError, CannotStack
         Its pixels cannot be read.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        computed = _compute(handle, series, draft)
+    try:
+        # What is not finite is not JSON: neither the journal nor an answer could hold it.
+        json.dumps(computed.figures, allow_nan=False)
+    except ValueError:
+        raise CannotMeasure(
+            "a figure of it is not finite: the values there are too large to be summed; measure "
+            "where they are sound"
+        ) from None
+    return computed
+
+
+def _compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Computed:
     if draft.plane is not None:
         return _on_plane(handle, series, draft, draft.plane)
     found = find_frame(

@@ -44,7 +44,7 @@ def measurements_frame(lab: Lab, **where: Condition) -> pd.DataFrame:
 def to_csv(rows: Sequence[MeasurementRow]) -> str:
     """Return measurements as CSV with a head, lines by CR LF; numbers in full, times in UTC.
 
-    A label that a spreadsheet would take for a formula begins with an apostrophe.
+    A label or author that a spreadsheet would take for a formula begins with an apostrophe.
 
     References
     ----------
@@ -62,8 +62,9 @@ def _cell(row: MeasurementRow, name: str) -> Any:
     if name in ("x_mm", "y_mm", "z_mm"):
         place_mm = row.place_mm
         return None if place_mm is None else place_mm["xyz".index(name[0])]
-    if name == "label":
-        return f"'{row.label}" if row.label.startswith(_FORMULA) else row.label
+    if name in ("label", "author"):
+        text = str(getattr(row, name))
+        return f"'{text}" if text.startswith(_FORMULA) else text
     if name.endswith("_at"):
         return getattr(row, name).isoformat()
     figure = {"value_units": "units", "is_clipped": "clipped"}.get(name, name)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from noctis_lab.errors import CannotExport
+from noctis_lab.errors import CannotExport, NoctisError
 from noctis_lab.volumes.arranged import CHANNEL, series_name
 from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.export.attributes import decode_attributes, encode_attributes
@@ -64,6 +64,8 @@ def naming_what_is_not_held(format_: str) -> Iterator[None]:
     """Turn what a library raises of values that a format cannot hold into `CannotExport`."""
     try:
         yield
+    except NoctisError:
+        raise  # what cannot be read says so itself
     except (ValueError, TypeError) as error:
         raise CannotExport(f"{format_} cannot hold it: {type(error).__name__}") from error
 

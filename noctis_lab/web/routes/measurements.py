@@ -28,16 +28,20 @@ MeasurementUID = Annotated[
 @router.get("/measurements")
 async def list_measurements(lab: AskedLab, series: AskedSeries) -> list[MeasurementAnswer]:
     """Return a series' measurements, oldest first; those that are deleted are left out."""
-    found = await asyncio.to_thread(keeping.list_measurements, lab, series)
-    return [MeasurementAnswer(**row.to_json()) for row in found]
+
+    def answer() -> list[MeasurementAnswer]:
+        found = keeping.list_measurements(lab, series)
+        return [MeasurementAnswer(**row.to_json()) for row in found]
+
+    return await asyncio.to_thread(answer)
 
 
 @router.get("/measurements.csv", response_class=Response)
 async def export_measurements(lab: AskedLab, series: AskedSeries) -> Response:
     """Return a series' measurements as CSV with a head; figures have their unit in the name."""
-    found = await asyncio.to_thread(keeping.list_measurements, lab, series)
+    text = await asyncio.to_thread(lambda: to_csv(keeping.list_measurements(lab, series)))
     return Response(
-        to_csv(found),
+        text,
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="measurements.csv"'},
     )
