@@ -233,4 +233,4 @@ def view_series(
         height=_CELL_HEIGHT_PX,
         sizing_mode="stretch_width",
     )
-    return view.answer_from(lab, others)
+    return view.answer_from(lab, (series, *others))
