@@ -17,6 +17,7 @@ __all__ = [
     "REMARKS",
     "Key",
     "acquired_s",
+    "dimension_key",
     "is_number",
     "is_one_clock",
 ]
@@ -158,6 +159,20 @@ REMARKS = (
     Key("RescaleType", None, _of(_units), _with("RescaleType")),
     *(key for key in DIMS if key.name in ("phase", "part of the beat", "time point")),
 )
+
+
+def dimension_key(pointer: str) -> Key:
+    """Return the key of an enhanced image's dimension, by what its index points to."""
+    return Key(
+        f"dimension {pointer}",
+        None,
+        _of(
+            lambda facts: dict(zip(facts.dimensions, facts.dimension_index, strict=False)).get(
+                pointer
+            )
+        ),
+        _with(f"dimension {pointer}"),
+    )
 
 
 def is_number(key: Key) -> bool:
