@@ -12,7 +12,15 @@ from dataclasses import dataclass, field, replace
 
 from noctis_lab.volumes.contrasts import part_by_contrast
 from noctis_lab.volumes.frames import Frame, Orientation, number_key
-from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s, is_one_clock
+from noctis_lab.volumes.keys import (
+    DIMS,
+    LAST_RESORT,
+    PARTS,
+    Key,
+    acquired_s,
+    dimension_key,
+    is_one_clock,
+)
 from noctis_lab.volumes.spread import Spread, spread_frames
 
 __all__ = ["Explained", "explain_spread"]
@@ -72,7 +80,21 @@ def _explain(spread: Spread, orientation: Orientation, depth: int) -> list[Expla
         found = _as_dim(spread, dims, may_mix=True)
     if found is None:
         last = [key for key in LAST_RESORT if _varies(spread, key)]
-        found = _part_by(spread, orientation, last, depth)
+        found = _part_by(spread, orientation, [*last, *_dimensions(spread)], depth)
+    return found
+
+
+def _dimensions(spread: Spread) -> list[Key]:
+    """Return the dimensions of enhanced images that have the same indices at every place.
+
+    What a private one points to nobody can read, but which frames belong together it tells.
+    """
+    found = []
+    for pointer in spread.places[0][0].facts.dimensions:
+        key = dimension_key(pointer)
+        indices = {frozenset(key.value(frame) for frame in place) for place in spread.places}
+        if len(indices) == 1 and None not in (alike := indices.pop()) and len(alike) > 1:
+            found.append(key)
     return found
 
 

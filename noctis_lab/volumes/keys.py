@@ -17,6 +17,7 @@ __all__ = [
     "REMARKS",
     "Key",
     "acquired_s",
+    "dimension_key",
     "is_number",
     "is_one_clock",
 ]
@@ -92,6 +93,15 @@ def _type_words(value: Value) -> str:
     return "\\".join(value) if isinstance(value, tuple) and value else "no ImageType"
 
 
+def _is_rescaled(facts: FrameFacts) -> Value:
+    """Return whether a Modality LUT is stated at all: where none is, values are as stored."""
+    return facts.rescale is not None or facts.has_unread_modality_lut
+
+
+def _units(facts: FrameFacts) -> Value:
+    return None if facts.rescale is None else facts.rescale.units or None
+
+
 def _vector(keyword: str) -> Callable[[Frame], Value]:
     return lambda frame: dict(frame.facts.vectors).get(keyword)
 
@@ -145,8 +155,24 @@ CONTRASTS = (
 #: What planes of one volume may differ in, if it is said.
 REMARKS = (
     Key("ImageType values 1 and 2", None, _of(_origin), _type_words),
+    Key("whether a Modality LUT is stated", None, _of(_is_rescaled), _with("Modality LUT")),
+    Key("RescaleType", None, _of(_units), _with("RescaleType")),
     *(key for key in DIMS if key.name in ("phase", "part of the beat", "time point")),
 )
+
+
+def dimension_key(pointer: str) -> Key:
+    """Return the key of an enhanced image's dimension, by what its index points to."""
+    return Key(
+        f"dimension {pointer}",
+        None,
+        _of(
+            lambda facts: dict(zip(facts.dimensions, facts.dimension_index, strict=False)).get(
+                pointer
+            )
+        ),
+        _with(f"dimension {pointer}"),
+    )
 
 
 def is_number(key: Key) -> bool:

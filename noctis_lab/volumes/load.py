@@ -13,7 +13,7 @@ from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.conversion import ValueOptions, plan_conversion
 from noctis_lab.volumes.kinds import open_object
-from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.loadable import require_readable
 from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.reading import Progress, read_all
 from noctis_lab.volumes.regularize import RegularizeOptions
@@ -133,7 +133,7 @@ def _load(
         row, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
     except OtherObject:
         return load_voxels(open_object(handle, reference, stack=stack, **options))
-    require_decoders(chosen)
+    require_readable(chosen)
     conversion = plan_conversion(handle, chosen, **options)
     result = np.empty(chosen.shape, conversion.dtype)
     read_all(handle, chosen, conversion, result, progress)

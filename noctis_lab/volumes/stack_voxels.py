@@ -15,7 +15,7 @@ from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
-from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.loadable import require_readable
 from noctis_lab.volumes.reading import Window, read_all, read_windows
 from noctis_lab.volumes.stack import Stack
 
@@ -115,7 +115,7 @@ def open_stack(
     UnsupportedSeries, FileChanged
         As `conversion.plan_conversion`.
     """
-    require_decoders(stack)
+    require_readable(stack)
     return StackVoxels(
         handle=handle,
         series=series,

@@ -281,6 +281,7 @@ def test_magnitude_and_phase_are_never_mixed(handle: Handle, tmp_path: Path, mak
         {"rows": 6},
         {"pixel_spacing_mm": (0.6, 0.5)},
         {"FrameOfReferenceUID": "1.2.3.9"},
+        {"photometric_interpretation": "MONOCHROME1"},
     ],
 )
 def test_what_may_not_be_mixed_is_split(handle: Handle, tmp_path: Path, change: Any) -> None:

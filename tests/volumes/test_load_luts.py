@@ -11,6 +11,7 @@ import pytest
 from pydicom.pixels import apply_modality_lut as lut_by_pydicom
 
 from noctis_lab.errors import (
+    ContrastWarning,
     UnsupportedSeries,
 )
 from noctis_lab.synthetic import ct_series, pet_series
@@ -87,7 +88,8 @@ def test_tables_and_slopes_of_one_series_are_each_applied(handle: Handle, tmp_pa
     del planes[0].RescaleSlope, planes[0].RescaleIntercept, planes[0].RescaleType
     planes[0].ModalityLUTSequence = _lut_table()
     admit(handle, planes, tmp_path / "in")
-    loaded = load(handle, planes[0].SeriesInstanceUID)
+    with pytest.warns(ContrastWarning, match="RescaleType"):
+        loaded = load(handle, planes[0].SeriesInstanceUID)
     assert loaded.dtype == np.int32
     first = np.where(planes[0].pixel_array > 0, 7, 5)
     np.testing.assert_array_equal(loaded.values[0], first)
