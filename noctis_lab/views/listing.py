@@ -115,10 +115,8 @@ def count_studies(lab: Lab, principal: Principal, query: StudyQuery) -> Facets:
 
 def may_see_study(lab: Lab, principal: Principal, StudyInstanceUID: str) -> bool:
     """Return whether a study exists and is the principal's to see."""
-    if lab.catalog.find_study(StudyInstanceUID) is None:
-        return False
-    facilities = lab.catalog.facilities_of(StudyInstanceUID)
-    return may(principal, Action.SEE, facilities=facilities)
+    study = lab.catalog.find_study(StudyInstanceUID)
+    return study is not None and may(principal, Action.SEE, facilities=frozenset(study.facilities))
 
 
 def list_study(lab: Lab, row: StudyRow) -> ListedStudy:

@@ -15,13 +15,17 @@ from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.modality_lut import ModalityLut
-from noctis_lab.dicom.padding import find_padding, padding_mask
+from noctis_lab.dicom.padding import padding_mask
 from noctis_lab.dicom.palette import Palette
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
 from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_palette, find_pet_units
-from noctis_lab.volumes.planes import instance_file, read_instance_header
+from noctis_lab.volumes.lookups import (
+    find_instance_padding,
+    find_luts,
+    find_palette,
+    find_pet_units,
+)
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -166,12 +170,9 @@ def _shared(rescales: Sequence[Rescale]) -> Rescale | None:
 
 def _find_paddings(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, tuple[float, float]]:
     """Return the stored values that are padding, of instances that state such."""
-
-    def find(row: InstanceRow) -> tuple[float, float] | None:
-        return find_padding(read_instance_header(instance_file(handle.storage, row), row))
-
-    found = zip(rows, handle.executor.map(find, rows), strict=True)
-    return {row.sha256: padding for row, padding in found if padding is not None}
+    found = handle.executor.map(lambda row: find_instance_padding(handle, row), rows)
+    pairs = zip(rows, found, strict=True)
+    return {row.sha256: padding for row, padding in pairs if padding is not None}
 
 
 def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: bool) -> None:

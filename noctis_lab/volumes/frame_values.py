@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.geometry import PlaneGeometry
-from noctis_lab.dicom.padding import find_padding, padding_mask
+from noctis_lab.dicom.padding import padding_mask
 from noctis_lab.dicom.rescale import IDENTITY
 from noctis_lab.errors import CannotResample
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.grid import Grid, grid_of
-from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_pet_units, find_units
+from noctis_lab.volumes.lookups import (
+    find_instance_padding,
+    find_luts,
+    find_modality_lut,
+    find_pet_units,
+    find_units,
+)
 from noctis_lab.volumes.pixels import find_shown_frames, read_stored
-from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.projection import PlaneOptions, slab
 from noctis_lab.volumes.reslice import reslice
 from noctis_lab.volumes.sampling import How
@@ -33,6 +39,7 @@ __all__ = [
     "WantedPlane",
     "find_frame",
     "find_frame_units",
+    "iter_series_frames",
     "read_plane_values",
     "read_values",
 ]
@@ -50,6 +57,7 @@ class SeriesFrame:
     series: SeriesRow
     frame: Frame
     index: int
+    extra_index: int | None  # along the dim that is none of space, where there is one
 
     @property
     def plane(self) -> PlaneGeometry:
@@ -109,16 +117,29 @@ def find_frame(
     SeriesNotFound, NoPixels
         As `describe_stack`.
     """
-    series, frames = find_shown_frames(handle, reference)
-    for number, found in enumerate(frames):
+    for found in iter_series_frames(handle, reference):
         is_it = (
-            found.row.SOPInstanceUID == SOPInstanceUID and found.index == frame
+            found.frame.row.SOPInstanceUID == SOPInstanceUID and found.frame.index == frame
             if index is None
-            else number == index
+            else found.index == index
         )
         if is_it:
-            return SeriesFrame(series=series, frame=found, index=number)
+            return found
     return None
+
+
+def iter_series_frames(handle: Handle, reference: str) -> Iterator[SeriesFrame]:
+    """Yield the frames of a series in the viewing order.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels
+        As `pixels.describe_stack`.
+    """
+    series, frames, extra = find_shown_frames(handle, reference)
+    for index, frame in enumerate(frames):
+        along = None if extra is None else extra.index_of(index)
+        yield SeriesFrame(series=series, frame=frame, index=index, extra_index=along)
 
 
 def read_values(handle: Handle, found: SeriesFrame) -> NDArray[np.float64] | None:
@@ -146,8 +167,7 @@ def read_values(handle: Handle, found: SeriesFrame) -> NDArray[np.float64] | Non
     else:
         rescale = frame.facts.rescale or IDENTITY
         values = stored.astype(np.float64) * rescale.slope + rescale.intercept
-    header = read_instance_header(instance_file(handle.storage, row), row)
-    values[padding_mask(stored, find_padding(header))] = np.nan
+    values[padding_mask(stored, find_instance_padding(handle, row))] = np.nan
     return values
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.modality_lut import ModalityLut, read_modality_lut
+from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.palette import Palette, open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.rescale import values_units
@@ -17,9 +18,17 @@ from noctis_lab.volumes.planes import instance_file, read_instance_header
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["find_luts", "find_modality_lut", "find_palette", "find_pet_units", "find_units"]
+__all__ = [
+    "find_instance_padding",
+    "find_luts",
+    "find_modality_lut",
+    "find_palette",
+    "find_pet_units",
+    "find_units",
+]
 
 _LEAST_BYTES = 1024
+_PADDING_BYTES = 256
 #: PET and enhanced PET image storage.
 _PET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130"})
 
@@ -53,6 +62,22 @@ def find_modality_lut(handle: Handle, row: InstanceRow) -> ModalityLut | None:
     size = _LEAST_BYTES + (0 if lut is None else lut.table.entries.nbytes)
     handle.frames.put(key, (lut,), size)
     return lut
+
+
+def find_instance_padding(handle: Handle, row: InstanceRow) -> tuple[float, float] | None:
+    """Return the stored values that are padding, (lowest, highest), as an instance states them.
+
+    Raises
+    ------
+    FileChanged
+        Its header had to be read, and the file is missing or is not what was catalogued.
+    """
+    key = ("padding", row.sha256)
+    known: tuple[tuple[float, float] | None] | None = handle.frames.find(key)
+    if known is None:
+        known = (find_padding(read_instance_header(instance_file(handle.storage, row), row)),)
+        handle.frames.put(key, known, _PADDING_BYTES)
+    return known[0]
 
 
 def find_palette(handle: Handle, row: InstanceRow) -> Palette:

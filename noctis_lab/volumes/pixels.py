@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
-from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.modality_lut import ModalityLut
@@ -32,7 +31,7 @@ from noctis_lab.errors import (
 )
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.corner import Corner, corner_of
-from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.lookups import (
     find_luts,
@@ -64,8 +63,6 @@ __all__ = [
     "find_shown_frames",
     "read_stored",
 ]
-
-type Vector = tuple[float, float, float]
 
 _ROW_BYTES = 2048  # what a described frame takes in memory, generously
 _STORED_VALUES = "Numbers are stored values: this series' Modality LUT is not applied."
@@ -176,7 +173,11 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
         frames=tuple(
-            _describe_frame(frame, luts.get(frame.row.sha256), _place_along(view.extra, index))
+            _describe_frame(
+                frame,
+                luts.get(frame.row.sha256),
+                None if view.extra is None else view.extra.index_of(index),
+            )
             for index, frame in enumerate(view.frames)
         ),
         corner=corner_of(header, series),
@@ -232,18 +233,7 @@ def encode_frames(
     UnsupportedTransferSyntax, DecodeError
         A frame cannot be decoded or shown.
     """
-    _, view = _find_view(handle, reference)
-    if revision is not None and revision != view.revision:
-        raise SeriesChanged(
-            f"series {reference} has other frames than when it was described; describe it again",
-            SeriesInstanceUID=reference,
-        )
-    if first < 0 or count < 1 or first + count > len(view.frames):
-        raise InstanceNotFound(
-            f"series {reference} shows frames 0 to {len(view.frames) - 1}; {count} from "
-            f"{first} on were asked for"
-        )
-    wanted = view.frames[first : first + count]
+    wanted = _find_wanted(handle, reference, first, count, revision)
     encoded: list[bytes | None] = [handle.frames.find(_key(frame)) for frame in wanted]
     missing = [index for index, found in enumerate(encoded) if found is None]
     if len(missing) == 1:
@@ -280,17 +270,16 @@ def encode_preview(
     UnsupportedTransferSyntax, DecodeError
         The frame cannot be decoded or shown.
     """
-    _, view = _find_view(handle, reference)
-    whole = encode_frames(handle, reference, index, 1, revision=revision)
-    frame = view.frames[index]
+    (frame,) = _find_wanted(handle, reference, index, 1, revision)
     rows, columns = frame.layout.rows, frame.layout.columns
     factor = preview_factor(rows, columns)
-    if factor == 1:
-        return whole
     key = ("preview", frame.row.sha256, frame.index)
     known: bytes | None = handle.frames.find(key)
     if known is None:
-        sent = _sent_dtype(frame.layout, find_modality_lut(handle, frame.row))
+        whole: bytes = handle.frames.find(_key(frame)) or _read_encoded(handle, frame)
+        if factor == 1:
+            return whole
+        sent = _sent_dtype(frame, find_modality_lut(handle, frame.row))
         is_colour = sent == "rgb8"
         dtype = np.dtype(np.uint8 if is_colour else sent).newbyteorder("<")
         shape = (rows, columns, 3) if is_colour else (rows, columns)
@@ -327,8 +316,10 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     )
 
 
-def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[Frame, ...]]:
-    """Return a series, and its frames in the order in which they are shown.
+def find_shown_frames(
+    handle: Handle, reference: str
+) -> tuple[SeriesRow, tuple[Frame, ...], ShownExtra | None]:
+    """Return a series, its frames in the order in which they are shown, and the dim beside space.
 
     Raises
     ------
@@ -336,7 +327,7 @@ def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[
         As `describe_stack`.
     """
     series, view = _find_view(handle, reference)
-    return series, view.frames
+    return series, view.frames, view.extra
 
 
 def _badges(
@@ -394,6 +385,24 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
     return series, view
 
 
+def _find_wanted(
+    handle: Handle, reference: str, first: int, count: int, revision: str | None
+) -> tuple[Frame, ...]:
+    """Return frames by their places; raises as `encode_frames`."""
+    _, view = _find_view(handle, reference)
+    if revision is not None and revision != view.revision:
+        raise SeriesChanged(
+            f"series {reference} has other frames than when it was described; describe it again",
+            SeriesInstanceUID=reference,
+        )
+    if first < 0 or count < 1 or first + count > len(view.frames):
+        raise InstanceNotFound(
+            f"series {reference} shows frames 0 to {len(view.frames) - 1}; {count} from "
+            f"{first} on were asked for"
+        )
+    return view.frames[first : first + count]
+
+
 def _key(frame: Frame) -> tuple[str, bytes, int]:
     return ("frame", frame.row.sha256, frame.index)
 
@@ -401,7 +410,7 @@ def _key(frame: Frame) -> tuple[str, bytes, int]:
 def _read_encoded(handle: Handle, frame: Frame) -> bytes:
     row = frame.row
     shown, lut = _read_shown(handle, row, frame.index), find_modality_lut(handle, row)
-    sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(frame.layout, lut))
+    sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(frame, lut))
     encoded = np.ascontiguousarray(shown, np.dtype(sent).newbyteorder("<")).tobytes()
     handle.frames.put(_key(frame), encoded, len(encoded))
     return encoded
@@ -414,23 +423,13 @@ def _read_shown(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
     return stored if lut is None or stored.ndim == 3 else lut.apply(stored)
 
 
-def _sent_dtype(layout: PixelLayout, lut: ModalityLut | None) -> str:
-    if _is_colour(layout):
+def _sent_dtype(frame: Frame, lut: ModalityLut | None) -> str:
+    if frame.is_color:
         return "rgb8"
     if lut is not None:
         return lut.dtype.name
-    native = native_dtype(layout).name
+    native = native_dtype(frame.layout).name
     return native if native in _SENT_AS_THEY_ARE else "float32"
-
-
-def _is_colour(layout: PixelLayout) -> bool:
-    return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
-
-
-def _place_along(extra: ShownExtra | None, index: int) -> int | None:
-    if extra is None or index >= len(extra.values) * extra.planes:
-        return None
-    return index // extra.planes
 
 
 def _describe_frame(
@@ -447,7 +446,7 @@ def _describe_frame(
         frame=frame.index,
         rows=layout.rows,
         columns=layout.columns,
-        dtype=_sent_dtype(layout, lut),
+        dtype=_sent_dtype(frame, lut),
         slope=rescale.slope,
         intercept=rescale.intercept,
         position_mm=plane.position_mm,

@@ -90,7 +90,7 @@ def test_missing_planes_are_filled_where_that_is_asked(handle: Handle, tmp_path:
     assert found.plane_origin.values.tolist() == ["acquired"] * 2 + ["missing"] + ["acquired"] * 3
     np.testing.assert_array_equal(found.values[[0, 1, 3, 4, 5]], kept.values)
     assert np.isnan(found.values[2]).all()
-    assert not {"geometry_note", "gaps_after_mm", "gap_planes"} & set(found.attrs)
+    assert not {"spacing_note", "gaps_after_mm", "gap_planes"} & set(found.attrs)
     filled = load(handle, uid, regularize={"fill": -1024, "dtype": "int16"})
     assert (filled.values[2] == -1024).all()
     with pytest.raises(CannotResample, match="no value for outside"):

@@ -16,6 +16,7 @@ from pydicom.uid import MPEG4HP41, ExplicitVRLittleEndian, RLELossless
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
     DecodeError,
+    FileChanged,
     InstanceNotFound,
     SeriesChanged,
     SeriesNotFound,
@@ -174,6 +175,20 @@ def test_a_large_frame_has_a_preview_of_means_and_a_small_one_is_its_own(
     admit(handle, small, tmp_path / "small")
     uid = small[0].SeriesInstanceUID
     assert encode_preview(handle, uid, 1) == encode_frames(handle, uid, 1, 1)
+
+
+def test_a_preview_that_is_known_needs_no_pixels_again(tmp_path: Path) -> None:
+    large = ct_series(planes=1, rows=1500, columns=1100)
+    # Of 3.3 MB the whole frame is not kept, its preview of 0.8 MB is.
+    settings = open_settings({"root": tmp_path / "small", "cache_bytes": 1_000_000})
+    with open_handle(settings) as small:
+        (path,) = admit(small, large, tmp_path / "in")
+        uid = large[0].SeriesInstanceUID
+        preview = encode_preview(small, uid, 0)
+        path.unlink()
+        assert encode_preview(small, uid, 0) == preview
+        with pytest.raises(FileChanged):
+            encode_frames(small, uid, 0, 1)
 
 
 def test_a_cine_says_how_fast_it_is_to_be_played(handle: Handle, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from noctis_lab.volumes.frame_values import (
     read_values,
 )
 from noctis_lab.volumes.frames import has_place
+from noctis_lab.volumes.series_plan import find_facts
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
@@ -43,6 +44,7 @@ class Computed:
     points_px: NDArray[np.float64]  # shape (points, 2): (column, row)
     points_mm: NDArray[np.float64] | None  # shape (points, 3), patient LPS
     FrameOfReferenceUID: str | None
+    extra_index: int | None  # along the dim before z; None where the series has none
     figures: Figures
 
 
@@ -118,6 +120,7 @@ def measure_frame(
         points_px=points_px,
         points_mm=None if place is None else place.to_mm(points_px),
         FrameOfReferenceUID=facts.frame_of_reference_uid or found.series.FrameOfReferenceUID,
+        extra_index=found.extra_index,
         figures=figures,
     )
 
@@ -149,6 +152,7 @@ def _on_plane(
     )
     points_mm = np.array(draft.points_mm, dtype=np.float64)
     points_px = check_points(draft.kind, place.to_px(points_mm))
+    extra_index = _step_of(handle, series, draft)
     measured = MeasuredPlane(shape=(1, 1), values=None, spacing_mm=plane.spacing_mm)
     shift = np.zeros(2)
     if KINDS[draft.kind].has_values:
@@ -172,7 +176,7 @@ def _on_plane(
                 shape=(rows, columns),
                 slab_mm=plane.slab_mm,
                 how=plane.projection or "mean",
-                extra_index=draft.extra_index,
+                extra_index=extra_index,
             ),
         )
         measured = replace(measured, shape=(rows, columns), values=values, units=units)
@@ -185,8 +189,20 @@ def _on_plane(
         points_px=points_px,
         points_mm=points_mm,
         FrameOfReferenceUID=series.FrameOfReferenceUID,
+        extra_index=extra_index,
         figures=figures,
     )
+
+
+def _step_of(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> int | None:
+    """Return which step of the dim before z a plane goes through: the first, unless it says."""
+    size = find_facts(handle, series.reference).extra_size
+    if size is None:
+        return None
+    index = draft.extra_index or 0
+    if index >= size:
+        raise CannotMeasure(f"extra_index is 0 to {size - 1} in this series; {index} came")
+    return index
 
 
 def differing(said: dict[str, Any], figures: Figures) -> list[str]:
