@@ -58,6 +58,10 @@ export class WindowPanel {
     this.#chart.addEventListener("pointerup", () => this.#onDrop());
   }
 
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
   /** The pane whose window this is. */
   get viewer(): Pane {
     return this.host.viewer;
