@@ -363,6 +363,7 @@ export class PlanePane implements Pane, CrosshairHost {
   #on(change: Change, slices: readonly number[]): void {
     if (change === "landed") {
       this.events.onMemory();
+      this.#noticeState(); // also where what landed does not show
       if (this.#drawing.painted === null || this.#drawing.shows(slices)) {
         this.#drawing.forget();
         this.invalidate();
