@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import FrameNotFound, NoctisError, NotUnique, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import (
+    AccessDenied,
+    CannotMeasure,
+    FrameNotFound,
+    MeasurementNotFound,
+    NoctisError,
+    NotUnique,
+    SeriesChanged,
+    SeriesNotFound,
+)
 from noctis_lab.views.measuring import MEASURING, answer_measuring
 from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
@@ -23,7 +32,13 @@ __all__ = ["Channel"]
 
 logger = logging.getLogger(__name__)
 
-_CONFLICT = 409  # as HTTP says it: the client describes the series again by itself
+# As HTTP says it: the client describes a changed series again by itself, and repeats no refusal.
+_STATUS: dict[type[NoctisError], int] = {
+    SeriesChanged: 409,
+    MeasurementNotFound: 404,
+    CannotMeasure: 422,
+    AccessDenied: 403,
+}
 _MOST_FRAMES = 64  # that one question may ask for
 _MOST_QUESTIONS = 32  # that are being answered at one time
 
@@ -129,10 +144,8 @@ class Channel:
         question_id = question["id"]
         try:
             body = await asyncio.to_thread(self._read, dict(question))
-        except SeriesChanged as error:
-            self._refuse(question_id, str(error), status=_CONFLICT)
         except NoctisError as error:
-            self._refuse(question_id, str(error))
+            self._refuse(question_id, str(error), status=_STATUS.get(type(error)))
         except Exception:  # an outer door: a UI callback
             logger.exception("a view's question failed", extra={"what": question.get("what")})
             self._refuse(question_id, "The kernel could not read this; its log says why.")

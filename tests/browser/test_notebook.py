@@ -21,7 +21,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from noctis_lab.synthetic import catphan504
 from tests.browser.drawn import fitted, read_canvas, windowed
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -137,7 +137,7 @@ def test_the_first_notebook_shows_what_numpy_says_and_python_hears_the_drag(
         expect(stage).to_have_attribute("data-shown", str(INDEX), timeout=CELL_MS)
         _expect_told(laboratory, {"center": CENTER, "width": WIDTH})
         stage.scroll_into_view_if_needed()
-        page.wait_for_timeout(500)
+        painted(page)
         plane = catphan504(planes=PLANES)[INDEX]
         values = plane.pixel_array * float(plane.RescaleSlope) + float(plane.RescaleIntercept)
         canvas = read_canvas(stage)

@@ -56,7 +56,7 @@ def test_names_are_text_whatever_they_hold(watched: Watched, site: Site) -> None
     page.locator(".tb .tr").dblclick()
     page.wait_for_url(f"**/viewer/{seen.study}")
     expect(page.locator(".identity b")).to_have_text(HOSTILE_NAME)
-    page.wait_for_timeout(500)
+    watched.rest()
     assert page.locator("img[src='x']").count() == 0
     assert watched.complaints == []
 

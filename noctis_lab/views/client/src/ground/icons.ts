@@ -1,5 +1,4 @@
 /** Lucide's icons (ISC licence, icons-LICENSE.txt) and our own on the same grid: 24, stroke in currentColor. */
-import { svg } from "./dom";
 
 const SHAPES = {
   "4d": "<path d='M2 10v3'/><path d='M6 6v11'/><path d='M10 3v18'/><path d='M14 8v7'/><path d='M18 5v13'/><path d='M22 10v3'/>",
@@ -104,12 +103,4 @@ export function icon(name: IconName, size: "" | "s" | "xs" = ""): SVGSVGElement 
   const copy = shape.cloneNode(true) as SVGSVGElement;
   copy.setAttribute("class", `i ${size}`.trim());
   return copy;
-}
-
-/** Return noctis_lab's mark, 20 px. */
-export function brandMark(): SVGSVGElement {
-  return svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" },
-    svg("circle", { cx: 10, cy: 10, r: 9, fill: "var(--text-1)" }),
-    svg("circle", { cx: 13.2, cy: 7.6, r: 6.6, fill: "var(--surface-1)" }),
-    svg("circle", { cx: 13.6, cy: 7.2, r: 2, fill: "var(--accent)" }));
 }

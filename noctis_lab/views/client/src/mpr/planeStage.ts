@@ -35,9 +35,12 @@ export class PlaneStage {
   };
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
   readonly #notice = el("div", { class: "notice", hidden: true });
+  /** What could not be had, with a way to ask for it again. */
+  readonly #missing = el("div", { class: "missing", role: "status", hidden: true });
   readonly #switch: HTMLElement;
   readonly #header: HTMLElement;
   readonly #window = el("div", { class: "ct bl" });
+  #missingKey = "";
   #badgeKey = "";
   #on = "";
   #barKey = "";
@@ -55,7 +58,7 @@ export class PlaneStage {
     this.element = el("div", {
       class: `stage plane ${name}`, "data-theme": "dark", "data-plane": name, tabindex: 0, role: "application",
       "aria-label": `${titleOf(name)} plane. Press ? for the keys.`,
-    }, this.canvas, over, this.#header, this.#window, ...Object.values(this.#letters), this.#scale, tools, this.#notice);
+    }, this.canvas, over, this.#header, this.#window, ...Object.values(this.#letters), this.#scale, tools, this.#missing, this.#notice);
   }
 
   get head(): HTMLElement {
@@ -76,8 +79,8 @@ export class PlaneStage {
 
   /** Write what the plane is: where, how oblique, how thick. */
   caption(words: string, { slab_mm, projection }: PlaneFrame, window_: string): void {
-    this.#words.textContent = words;
-    this.#window.textContent = window_;
+    if (this.#words.textContent !== words) this.#words.textContent = words;
+    if (this.#window.textContent !== window_) this.#window.textContent = window_;
     const on = slab_mm > 0 ? projection : "off";
     if (on === this.#on) return;
     this.#on = on;
@@ -86,6 +89,17 @@ export class PlaneStage {
       button.classList.toggle("on", button.dataset["how"] === on);
       button.setAttribute("aria-pressed", String(button.dataset["how"] === on));
     }
+  }
+
+  /** Say what is missing, and why; null takes it back. */
+  missing(said: { words: string; why: string } | null, retry: () => void): void {
+    const key = said === null ? "" : `${said.words}\n${said.why}`;
+    if (key === this.#missingKey) return;
+    this.#missingKey = key;
+    this.#missing.hidden = said === null;
+    if (said === null) return;
+    this.#missing.title = said.why;
+    this.#missing.replaceChildren(icon("fail", "s"), el("span", {}, said.words), el("button", { class: "btn s", click: retry }, "Try again"));
   }
 
   letters(right: Vector, down: Vector): void {
@@ -115,6 +129,7 @@ export class PlaneStage {
 
   /** Say in words why there is no image; null takes it back. */
   notice(title: string | null, words = "", retry: (() => void) | null = null): void {
+    if (title === null && this.#notice.hidden) return;
     this.#notice.hidden = title === null;
     this.#notice.replaceChildren();
     if (title === null) return;

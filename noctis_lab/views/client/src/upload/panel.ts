@@ -13,7 +13,7 @@ const GROUP_ICONS: Record<Group, [IconName, string]> = {
   failed: ["warn", "warn"], rejected: ["fail", "fail"], conflict: ["duplicate", "warn"], stored: ["pass", "pass"], same: ["check", "none"],
 };
 
-export function formatLeft(left_s: number): string {
+function formatLeft(left_s: number): string {
   if (!Number.isFinite(left_s) || left_s > 86_400) return "";
   const s = Math.max(1, Math.round(left_s));
   if (s >= 3600) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min left`;

@@ -4,13 +4,15 @@ import { adoptStyles, el } from "../ground/dom";
 import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
 import type { StackDescription, Transport } from "../ground/transport";
+import { shareOut } from "./budget";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import mprCss from "../mpr/mpr.css";
-import { MprModel, type PlaneName } from "../mpr/model";
+import type { MprModel, PlaneName } from "../mpr/model";
 import { PlanePane } from "../mpr/pane";
 import { PLANE_HINT } from "../mpr/keys";
 import { PlanePanel } from "../mpr/panel";
 import { pythonOf } from "../mpr/words";
+import { modelFor } from "./planes";
 import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
@@ -20,7 +22,7 @@ import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
 import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
-import { Linker, referenceLines, whyApart } from "./linking";
+import { Linker, showLinks } from "./linking";
 import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
@@ -153,13 +155,16 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const panes = withActive(state.panes ?? [], active, state);
     this.#said = { ...this.state, ...state };
     this.#isHearing = true;
-    this.#link = state.link ?? this.#link;
-    if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
-    else this.grid.activate(active);
-    panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
-    if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
-    if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
-    this.#isHearing = false;
+    try {
+      this.#link = state.link ?? this.#link;
+      if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
+      else this.grid.activate(active);
+      panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
+      if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
+      if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+    } finally {
+      this.#isHearing = false;
+    }
     this.#markSeries();
     this.#toolbar.refresh();
     this.#drawLinks();
@@ -186,7 +191,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
     const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
     (images ?? this.viewer).open(place.SeriesInstanceUID, place);
-    if (images) this.#mpr?.open(place.SeriesInstanceUID, images.transport);
+    if (images) this.#mpr?.open(place);
     this.#markSeries();
     this.options.onOpen?.(place);
   }
@@ -208,10 +213,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   close(): void {
     this.grid.close();
-    this.measured.close();
+    for (const part of [this.measured, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
     clearTimeout(this.#restTimer);
-    cancelAnimationFrame(this.#drawing);
-    cancelAnimationFrame(this.#showing);
+    for (const frame of [this.#drawing, this.#showing]) cancelAnimationFrame(frame);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
   }
@@ -236,12 +240,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
-    if (this.#mpr === null || this.#mpr.isClosed) {
-      const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
-      const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
-      const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
-      this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
-    }
+    if (this.#mpr === null || this.#mpr.isClosed) this.#mpr = modelFor(this.options, state, images, this.#mpr);
     const pane = new PlanePane(name, this.#mpr, state, {
       onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
@@ -294,8 +293,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       this.measured.measuring.forget(pane);
     }
     this.measured.measuring.changed();
-    this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
-    this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
+    shareOut(panes, this.#limits);
     this.#windowPanel?.describe();
     this.#showPlanes();
     this.#tags?.refresh();
@@ -421,6 +419,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
     this.measured.onStack(pane);
+    if (pane.claim) shareOut(this.grid.panes, this.#limits);
     if (pane !== this.viewer) {
       if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
       return;
@@ -448,8 +447,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       this.#windowPanel?.recount();
       this.#tags?.refresh();
     }
-    this.#toolbar.refresh();
-    this.#drawProbe();
+    if (sameWindow(this.viewer.window, this.#windowShown)) this.#drawProbe();
+    else this.#onChange(); // a window that nothing states is taken from the pixels that are seen first
   }
 
   #onMemory(pane: Pane): void {
@@ -476,12 +475,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     if (this.#drawing !== 0 || (this.grid.panes.length < 2 && !this.#link.position)) return;
     this.#drawing = requestAnimationFrame(() => {
       this.#drawing = 0;
-      const { panes, pane: leader } = this.grid;
-      const isOn = this.#link.position && panes.length > 1;
-      for (const pane of panes) {
-        const why = isOn && pane !== leader && pane.stack && leader.stack ? whyApart(pane.stack, leader.stack) : null;
-        pane.showLinks(why, isOn ? referenceLines(pane, panes) : []);
-      }
+      showLinks(this.grid.panes, this.grid.pane, this.#link.position);
     });
   }
 

@@ -96,12 +96,11 @@ export class Grid {
     if (hasPlanes === (next.planes !== undefined)) return active;
     const stack = this.#panes.find((pane, i) => pane.kind === "stack" && (hasPlanes || i === this.#active));
     this.#drop(this.#panes.filter((pane) => pane !== stack));
-    this.#panes = [];
+    [this.#panes, this.#active] = [[], 0]; // whoever is added asks for the active one
     const state = stack?.told ?? {};
     next.planes?.forEach((name, i) => this.#add(this.host.makePlane(name, states[i] ?? state, stack ?? null)));
     if (stack !== undefined) this.#panes.push(stack);
     this.element.replaceChildren(...this.#panes.map((pane) => pane.element));
-    this.#active = 0;
     return stack === undefined || states.length > 0 ? active : 0;
   }
 

@@ -220,9 +220,7 @@ export class Input {
   }
 
   #toEnd(end: "first" | "last"): void {
-    const { viewer } = this.host;
-    if (viewer.stepToEnd) viewer.stepToEnd(end);
-    else viewer.set({ index: end === "first" ? 0 : Number.MAX_SAFE_INTEGER }, "rest");
+    this.host.viewer.stepToEnd?.(end);
   }
 
   #stepExtra(count: number): void {

@@ -118,8 +118,11 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     if (isPage) keepStateInAddress(app.state);
   };
   model.on("view_state", apply as (event: never) => void);
-  model.on("after_render", (() => claimKeys(element)) as (event: never) => void);
+  const claim = (): void => claimKeys(element);
+  model.on("after_render", claim as (event: never) => void);
   model.on("remove", (() => {
+    model.off("view_state", apply as (event: never) => void);
+    model.off("after_render", claim as (event: never) => void);
     window.removeEventListener("hashchange", onAddress);
     app.close();
     channel?.close();

@@ -51,11 +51,17 @@ export interface Pane {
   readonly mmPerPixel: number | null;
   /** The point of the patient in the middle of the pane, as the state asks. */
   readonly centre: Vector | null;
+  /** The point of the patient that linked panes go to: a reformat's crosshair. Left out: the middle of `wanted`. */
+  readonly target?: Vector | null;
   /** Pixels of the canvas to a CSS pixel of the element. */
   readonly pixelRatio: number;
   readonly isPlaying: boolean;
+  /** What it claims of the bytes that all panes share; several panes may have one owner. */
+  readonly claim?: { owner: object; bytes: number } | null;
 
   start(): void;
+  /** What the pane may keep in memory is another amount. */
+  fitMemory?(): void;
   close(): void;
   focus(): void;
   /** What is on the canvas; null while nothing is. */
@@ -98,8 +104,8 @@ export interface Pane {
   reset(): void;
   zoomBy(factor: number, telling?: Telling, point?: [number, number]): void;
   zoomTo(zoom: number, telling?: Telling, point?: [number, number]): void;
-  /** Show the image nearest to the middle of another plane of the same space; Python is not told. */
-  goTo(plane: PlaneGeometry): void;
+  /** Show the image nearest to a point of another plane of the same space; Python is not told. */
+  goTo(plane: PlaneGeometry, target: Vector): void;
   /** Zoom so that a CSS pixel takes so many mm, around a point of the patient where one is given; Python is not told. */
   zoomToScale(mmPerPixel: number, centre: Vector | null): void;
   panBy(dx: number, dy: number, telling: Telling): void;

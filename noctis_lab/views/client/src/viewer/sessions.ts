@@ -87,7 +87,7 @@ export class SessionMenu {
       this.#name.focus();
       return;
     }
-    await this.#say(() => this.store.save({ name, StudyInstanceUID: this.StudyInstanceUID, state: this.host.state }), `Saved as ${name}`);
+    if (!(await this.#say(() => this.store.save({ name, StudyInstanceUID: this.StudyInstanceUID, state: this.host.state }), `Saved as ${name}`))) return;
     this.#name.value = "";
     this.menu.close();
   }
@@ -98,12 +98,15 @@ export class SessionMenu {
     await this.#read();
   }
 
-  async #say(act: () => Promise<unknown>, done: string): Promise<void> {
+  /** Do something, and say how it went; return whether it did. */
+  async #say(act: () => Promise<unknown>, done: string): Promise<boolean> {
     try {
       await act();
       this.host.onSay(done);
+      return true;
     } catch (error) {
       this.host.onSay(messageOf(error));
+      return false;
     }
   }
 }

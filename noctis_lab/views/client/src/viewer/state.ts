@@ -64,7 +64,7 @@ export function defaultState(SeriesInstanceUID: string): PaneState {
 }
 
 /** Return a pane's part of what a view says of itself; what it does not say is left out. */
-export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
+function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
   const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, ...pane } = state;
   return pane;
 }
@@ -84,7 +84,7 @@ export function sameView(a: ViewState, b: ViewState): boolean {
     && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 
-export const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;
+const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;
 
 /** Return what the panes show, where the active one's part stands at the top level. */
 export function withActive(panes: readonly PaneState[], active: number, state: Partial<ViewState>): Partial<PaneState>[] {

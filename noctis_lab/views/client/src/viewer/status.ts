@@ -1,5 +1,6 @@
 /** The status line: value, voxel and place under the cursor; what is in memory; keys. */
 import { el } from "../ground/dom";
+import { Made } from "../ground/made";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import type { Probe } from "../ground/plane";
 
@@ -26,6 +27,7 @@ export class StatusLine {
   readonly #bytes = el("span", { class: "wide" });
   readonly #said = el("span", { role: "status", class: "t1" });
   readonly element: HTMLElement;
+  readonly #made = new Made();
   #timer = 0;
 
   constructor(onHelp: () => void) {
@@ -35,6 +37,7 @@ export class StatusLine {
   }
 
   probe(probe: Probe | null, resting: string): void {
+    if (!this.#made.isNew(probe === null ? resting : JSON.stringify(probe))) return;
     if (probe === null) {
       this.#left.replaceChildren(el("span", {}, resting));
       return;
@@ -59,6 +62,11 @@ export class StatusLine {
     this.#memory.textContent = "";
     this.#bytes.textContent = "";
     this.#left.replaceChildren();
+    this.#made.forget();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Say one short thing for four seconds. */

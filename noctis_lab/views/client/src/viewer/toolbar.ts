@@ -70,6 +70,10 @@ class Tooltip {
     button.addEventListener("focus", () => { if (button.matches(":focus-visible")) show(); });
     for (const event of ["pointerleave", "blur", "pointerdown"]) button.addEventListener(event, hide);
   }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** Return where a box stands free of others: as near to its place as there is room to the right, else below them. */
@@ -124,6 +128,10 @@ export class Toolbar {
 
   refresh(): void {
     for (const update of this.#refresh) update();
+  }
+
+  close(): void {
+    this.tooltip.close();
   }
 
   /** Close the open menu; false if none is open. */

@@ -25,7 +25,8 @@ export class WindowPanel {
   readonly #colormap = el("select", { "aria-label": "Colours" }, ...COLORMAPS.map(({ name, label }) => el("option", { value: name }, label)));
   /** The chart's range: it rests while a handle is dragged. */
   #range: [number, number] = [0, 1];
-  #counts: Uint32Array = new Uint32Array(BINS);
+  /** Of the slice that was counted last, as points. */
+  #outline = outlineOf(new Uint32Array(BINS));
   #asLimits = false;
   #dragged: "low" | "high" | null = null;
   #timer = 0;
@@ -56,6 +57,10 @@ export class WindowPanel {
     }
     this.#chart.addEventListener("pointermove", (event) => this.#onDrag(event));
     this.#chart.addEventListener("pointerup", () => this.#onDrop());
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
   }
 
   /** The pane whose window this is. */
@@ -135,7 +140,7 @@ export class WindowPanel {
       const [values, window_] = [this.viewer.plane()?.values(), this.viewer.window];
       if (values === undefined || window_ === null || values.channels !== 1 || this.element.offsetParent === null) return;
       this.#range = [window_.center - 0.85 * window_.width, window_.center + 1.15 * window_.width];
-      this.#counts = histogramOf(values, ...this.#range, BINS);
+      this.#outline = outlineOf(histogramOf(values, ...this.#range, BINS));
       this.#drawChart(window_);
     }, 120);
   }
@@ -173,13 +178,7 @@ export class WindowPanel {
 
   #drawChart({ center, width }: Window): void {
     const [low, high] = [this.#x(center - width / 2), this.#x(center + width / 2)];
-    const top = Math.max(...this.#counts.subarray(1, BINS - 1), 1);
-    const bin = WIDTH / BINS;
-    const points = [...this.#counts].map((count, i) => {
-      const y = (HEIGHT - Math.min(count / top, 1) * (HEIGHT - 4)).toFixed(1);
-      return `${(i * bin).toFixed(1)},${y} ${((i + 1) * bin).toFixed(1)},${y}`;
-    }).join(" ");
-    const outline = `0,${HEIGHT} ${points} ${WIDTH},${HEIGHT}`;
+    const outline = this.#outline;
     const handle = (x: number, which: "low" | "high"): SVGElement => svg("g", { class: "handle", pointerdown: ((event: PointerEvent) => {
       this.#dragged = which;
       this.#chart.setPointerCapture(event.pointerId);
@@ -234,4 +233,14 @@ export class WindowPanel {
     this.viewer.tell();
     this.recount();
   }
+}
+
+function outlineOf(counts: Uint32Array): string {
+  const top = Math.max(...counts.subarray(1, BINS - 1), 1);
+  const bin = WIDTH / BINS;
+  const points = Array.from(counts, (count, i) => {
+    const y = (HEIGHT - Math.min(count / top, 1) * (HEIGHT - 4)).toFixed(1);
+    return `${(i * bin).toFixed(1)},${y} ${((i + 1) * bin).toFixed(1)},${y}`;
+  }).join(" ");
+  return `0,${HEIGHT} ${points} ${WIDTH},${HEIGHT}`;
 }

@@ -7,10 +7,10 @@ import { modalityTag, tellingBadgeOf } from "./parts";
 import { UNFOLDED_PX, unfoldedOf } from "./unfolded";
 import { formatArrival } from "./words";
 
-export const ROW_PX = 36;
+const ROW_PX = 36;
 export const WINDOW_ROWS = 100;
 /** Browsers stop laying out boxes higher than about 16 million pixels. */
-export const MOST_ROWS = 400_000;
+const MOST_ROWS = 400_000;
 const MARGIN_ROWS = 8;
 
 interface Column {
