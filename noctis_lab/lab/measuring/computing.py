@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
     from noctis_lab.lab.measuring.draft import MeasurementDraft, PlaneDraft
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Computed", "compute", "differing", "measure_frame", "place_of"]
+__all__ = [
+    "Computed",
+    "compute",
+    "differing",
+    "measure_frame",
+    "measure_on_plane",
+    "place_of",
+    "require_finite",
+]
 
 _TOLERANCE = 1e-6  #: relative; the client adds up the same numbers in the same order
 
@@ -60,7 +69,17 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
         Its pixels cannot be read.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        computed = _compute(handle, series, draft)
+        return require_finite(_compute(handle, series, draft))
+
+
+def require_finite(computed: Computed) -> Computed:
+    """Return a measurement whose figures are numbers.
+
+    Raises
+    ------
+    CannotMeasure
+        A figure of it is beyond what a number can say.
+    """
     try:
         # What is not finite is not JSON: neither the journal nor an answer could hold it.
         json.dumps(computed.figures, allow_nan=False)
@@ -74,7 +93,12 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
 
 def _compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Computed:
     if draft.plane is not None:
-        return _on_plane(handle, series, draft, draft.plane)
+        return measure_on_plane(
+            lambda wanted: read_plane_values(handle, series.reference, wanted),
+            draft,
+            draft.plane,
+            FrameOfReferenceUID=series.FrameOfReferenceUID,
+        )
     found = find_frame(
         handle, series.reference, SOPInstanceUID=draft.SOPInstanceUID, frame=draft.frame or 0
     )
@@ -138,9 +162,14 @@ def place_of(found: SeriesFrame) -> PlanePlace | None:
     )
 
 
-def _on_plane(
-    handle: Handle, series: SeriesRow, draft: MeasurementDraft, plane: PlaneDraft
+def measure_on_plane(
+    read: Callable[[WantedPlane], tuple[NDArray[np.float64], str | None]],
+    draft: MeasurementDraft,
+    plane: PlaneDraft,
+    *,
+    FrameOfReferenceUID: str | None,
 ) -> Computed:
+    """Measure on a plane through a volume, of which `read` gives values and unit; as `compute`."""
     place = PlanePlace(
         origin_mm=plane.origin_mm,
         right=plane.right,
@@ -161,9 +190,7 @@ def _on_plane(
                 f"{LARGEST_PLANE} are the most; draw it on a coarser one"
             )
         x, y, z = place.to_mm(first[np.newaxis])[0].tolist()
-        values, units = read_plane_values(
-            handle,
-            series.reference,
+        values, units = read(
             WantedPlane(
                 origin_mm=(x, y, z),
                 right=plane.right,
@@ -184,7 +211,7 @@ def _on_plane(
     return Computed(
         points_px=points_px,
         points_mm=points_mm,
-        FrameOfReferenceUID=series.FrameOfReferenceUID,
+        FrameOfReferenceUID=FrameOfReferenceUID,
         figures=figures,
     )
 

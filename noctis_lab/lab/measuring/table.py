@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.relations import MEASURED_NUMBERS
+from noctis_lab.catalog.rollup_rows import tabulate_measurements
 from noctis_lab.lab.selection import Selection
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Lab
     from noctis_lab.lab.selection import Condition
 
-__all__ = ["measurements_frame", "to_csv"]
+__all__ = ["measurements_frame", "rows_frame", "to_csv"]
 
 _COLUMNS = (
     *("kind", "label", "SOPInstanceUID", "frame", "extra_index", "x_mm", "y_mm", "z_mm"),
@@ -39,6 +40,12 @@ def measurements_frame(lab: Lab, **where: Condition) -> pd.DataFrame:
     """
     selection = Selection(lab, "measurements", ("MeasurementUID",), where, _uid)
     return selection.df("all")
+
+
+def rows_frame(rows: Sequence[MeasurementRow]) -> pd.DataFrame:
+    """Return measurements, kept or not, as a table like that of `measurements_frame`."""
+    found: pd.DataFrame = tabulate_measurements(rows).to_pandas()
+    return found
 
 
 def to_csv(rows: Sequence[MeasurementRow]) -> str:

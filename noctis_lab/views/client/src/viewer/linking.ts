@@ -28,6 +28,7 @@ export function nearestFrame(
 
 /** Return why two series do not share a place in the patient, or null where they do. */
 export function whyApart(a: StackDescription, b: StackDescription): string | null {
+  if (shareGrid(a, b)) return null;
   if (a.SeriesInstanceUID === b.SeriesInstanceUID) return a.orientation === null ? NO_PLACE : null;
   const [ours, theirs] = [a.FrameOfReferenceUID ?? null, b.FrameOfReferenceUID ?? null];
   if (ours === null || theirs === null) return "Not linked: no frame of reference";
@@ -35,11 +36,19 @@ export function whyApart(a: StackDescription, b: StackDescription): string | nul
   return a.orientation === null || b.orientation === null ? NO_PLACE : null;
 }
 
+/** Arrays in memory without a place in the patient go together voxel by voxel where they have one shape. */
+export function shareGrid(a: StackDescription, b: StackDescription): boolean {
+  const [[one], [other]] = [a.frames, b.frames];
+  return [a, b].every((stack) => stack.is_archived === false && stack.orientation === null) && a.frames.length === b.frames.length
+    && one !== undefined && other !== undefined && one.rows === other.rows && one.columns === other.columns;
+}
+
 const NO_PLACE = "Not linked: no one orientation";
 
-/** Series whose windows mean the same: of one modality, in one unit. */
+/** Series whose windows mean the same: of one modality, in one unit; of arrays that state no modality, numbers and numbers. */
 export function shareWindow(a: StackDescription, b: StackDescription): boolean {
-  return a.modality !== null && a.modality === b.modality && a.units === b.units;
+  const areNumbers = [a, b].every((stack) => stack.is_archived === false && stack.windows[0]?.name !== "Mask");
+  return (a.modality !== null || areNumbers) && a.modality === b.modality && a.units === b.units;
 }
 
 /** What of a pane moves others. */
@@ -49,11 +58,25 @@ interface Shared {
   voi_lut: number | null;
   mmPerPixel: number | null;
   centre: Vector | null;
+  /** Of what has no place in the patient. */
+  index: number | null;
+  zoom: number;
+  pan: readonly [number, number];
 }
 
 const sharedOf = (pane: Pane): Shared => ({
   geometry: pane.wanted, window: pane.window, voi_lut: pane.told.voi_lut, mmPerPixel: pane.mmPerPixel, centre: pane.centre,
+  index: pane.state.index, zoom: pane.state.zoom, pan: pane.state.pan,
 });
+
+/** Which of these differ where there is no place that could. */
+function movedOnGrid(before: Shared | null, now: Shared): { position: boolean; zoom: boolean } {
+  const isPlaced = now.geometry !== null;
+  return {
+    position: !isPlaced && before?.index !== now.index,
+    zoom: !isPlaced && (before?.zoom !== now.zoom || before.pan[0] !== now.pan[0] || before.pan[1] !== now.pan[1]),
+  };
+}
 
 const samePoint = (a: Vector | null, b: Vector | null): boolean => a === b || (a !== null && b !== null && a.every((part, i) => part === b[i]));
 
@@ -71,10 +94,11 @@ export class Linker {
     const before = this.#last?.pane === leader ? this.#last.shared : null;
     const now = sharedOf(leader);
     this.#last = { pane: leader, shared: now };
+    const moved = movedOnGrid(before, now);
     const changed: Link = {
-      position: !samePoint(before?.geometry?.origin_mm ?? null, now.geometry?.origin_mm ?? null),
+      position: moved.position || !samePoint(before?.geometry?.origin_mm ?? null, now.geometry?.origin_mm ?? null),
       window: !sameWindow(before?.window ?? null, now.window) || before?.voi_lut !== now.voi_lut,
-      zoom: before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
+      zoom: moved.zoom || before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
     };
     for (const pane of panes) if (pane !== leader) bring(pane, leader, intersection(link, changed));
   }
@@ -91,14 +115,18 @@ function bring(pane: Pane, leader: Pane, link: Link): void {
   const [stack, leading] = [pane.stack, leader.stack];
   if (stack === null || leading === null) return;
   const isOneSpace = whyApart(stack, leading) === null;
-  const { geometry, window: window_, mmPerPixel, centre } = sharedOf(leader);
+  const { geometry, window: window_, mmPerPixel, centre, index, zoom, pan } = sharedOf(leader);
+  if (shareGrid(stack, leading)) {
+    if (link.position && index !== null) pane.set({ index }, "not yet");
+    if (link.zoom) pane.set({ zoom, pan: [...pan] }, "not yet");
+  }
   if (link.position && isOneSpace && geometry !== null) pane.goTo(geometry);
   if (link.window && window_ !== null && shareWindow(stack, leading)) {
     // A table is one series' own; others take the window that spans it.
     const isOneSeries = stack.SeriesInstanceUID === leading.SeriesInstanceUID;
     pane.setWindow(window_, "not yet", isOneSeries ? leader.told.voi_lut : null);
   }
-  if (link.zoom && mmPerPixel !== null) {
+  if (link.zoom && mmPerPixel !== null && !shareGrid(stack, leading)) {
     const { wanted } = pane;
     const isBeside = isOneSpace && centre !== null && geometry !== null && wanted !== null && areParallel(geometry, wanted);
     pane.zoomToScale(mmPerPixel, isBeside ? centre : null);
