@@ -92,7 +92,7 @@ class CellView:
         Painted in Python as the browser does, within one grey level. It names nobody, unless names
         are burnt into the pixels themselves.
         """
-        if not any(each.SeriesInstanceUID for each in panes_of(self.state)):
+        if not any(each.SeriesInstanceUID for each in panes_of(self.state, self._sources())):
             raise CannotView("expected a view of a series or an array, came one of nothing")
         picture = picture_of(self.state, self._sources(), pane=pane, size_px=size_px)
         return _write(Path(path), encode_png(picture))
@@ -149,7 +149,7 @@ class CellView:
         It stands in a notebook's file for whoever opens that without a kernel.
         """
         try:
-            panes = panes_of(self.state)
+            panes = panes_of(self.state, self._sources())
             if not any(pane.SeriesInstanceUID in self._sources() for pane in panes):
                 return None
             rows, columns = (int(part) for part in self.state.layout.split("x"))

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from noctis_lab.errors import CannotView
+from noctis_lab.views.pane_state import PaneState
 from noctis_lab.views.picture import panes_of
 from noctis_lab.views.sources import PaneSource
 from noctis_lab.views.state import ViewerState
@@ -77,7 +78,7 @@ def page_of(
     NoctisError
         A frame cannot be read.
     """
-    panes = panes_of(state)
+    panes = panes_of(state, sources)
     uids = list(dict.fromkeys(pane.SeriesInstanceUID for pane in panes if pane.SeriesInstanceUID))
     shown = {uid: sources[uid] for uid in uids if uid in sources}
     if not shown:
@@ -97,7 +98,7 @@ def page_of(
         stacks[names[uid]] = (part if identity else _unnamed(part, names[uid], spaces)).to_dict()
         ranges[uid] = kept
     document = {
-        "state": _said(state, names, ranges),
+        "state": _said(state, panes, names, ranges),
         "stacks": stacks,
         "pixels": pixels,
     }
@@ -208,10 +209,14 @@ def _unnamed(stack: StackDescription, name: str, spaces: dict[str, str]) -> Stac
 
 
 def _said(
-    state: ViewerState, names: Mapping[str, str], ranges: Mapping[str, _Range]
+    state: ViewerState,
+    panes: Sequence[PaneState],
+    names: Mapping[str, str],
+    ranges: Mapping[str, _Range],
 ) -> dict[str, Any]:
     """Return the state in the file's own names and places."""
     said = state.to_dict()
+    said["panes"] = [pane.to_dict() for pane in panes] if len(panes) > 1 else []
     for pane in (said, *said["panes"]):
         uid = pane["SeriesInstanceUID"]
         pane["StudyInstanceUID"] = ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from noctis_lab.dicom.voi import VoiFunction, Window
 from noctis_lab.errors import CannotView
+from noctis_lab.views.following import bring_along
 from noctis_lab.views.painting import GreyTable, Look, colours_of, paint
 from noctis_lab.views.pane_state import PaneState
 from noctis_lab.views.sources import PaneSource
@@ -25,8 +26,8 @@ _PNG_LEVEL = 6
 _INVERTED_GREY = "PT"  # read as ink on paper
 
 
-def panes_of(state: ViewerState) -> list[PaneState]:
-    """Return what the panes show, row by row; the active one's part as the view itself has it.
+def panes_of(state: ViewerState, sources: Mapping[str, PaneSource]) -> list[PaneState]:
+    """Return what the panes show, row by row; what is linked and left open is brought along.
 
     Raises
     ------
@@ -45,7 +46,8 @@ def panes_of(state: ViewerState) -> list[PaneState]:
     panes = list(state.panes[:count]) or [own]
     if state.active < len(panes):
         panes[state.active] = own
-    return panes + [PaneState()] * (count - len(panes))
+    panes += [PaneState()] * (count - len(panes))
+    return bring_along(panes, state, sources)
 
 
 def picture_of(
@@ -77,7 +79,7 @@ def picture_of(
     """
     if not all(isinstance(side, int) and 1 <= side <= _LARGEST_PX for side in size_px):
         raise CannotView(f"expected size_px as 1 to {_LARGEST_PX} a side, came {size_px}")
-    panes = panes_of(state)
+    panes = panes_of(state, sources)
     if pane is None:
         columns = int(state.layout.split("x")[1])
         painted = [_paint_pane(each, sources, size_px) for each in panes]

@@ -265,6 +265,25 @@ def test_a_png_of_several_panes_has_them_as_they_stand(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
+def test_a_script_without_a_browser_has_linked_panes_at_one_place(
+    lab: nl.Lab, tmp_path: Path
+) -> None:
+    array = lab.series().one().load().astype(np.float32)
+    coarse = array.isel(z=slice(3, None, -2))  # planes 3 and 1
+    window = (float(array.mean()), 200)
+    view = nl.view([array, coarse], link=True).at(index=3, window=window)
+    other = png(view.to_png(tmp_path / "a.png", pane=1, size_px=(ROWS, COLUMNS)))
+    assert np.array_equal(other, windowed(array.values[3], *window))
+    state = held(view.to_html(tmp_path / "a.html"))["state"]
+    assert [pane["index"] for pane in state["panes"]] == [3, 0]
+    apart = nl.view([array, coarse]).at(index=3, window=window)
+    state = held(apart.to_html(tmp_path / "a.html"))["state"]
+    assert [pane["index"] for pane in state["panes"]] == [3, 1]
+    bare = nl.view([plain(), plain() > 0], link=["position"]).at(index=3)
+    state = held(bare.to_html(tmp_path / "a.html"))["state"]
+    assert [pane["index"] for pane in state["panes"]] == [3, 3]
+
+
 def test_planes_are_refused_with_what_to_do(tmp_path: Path) -> None:
     view = nl.view(plain())
     view.state.layout = "mpr"
