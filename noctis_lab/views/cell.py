@@ -163,7 +163,7 @@ class CellView:
 
     def _with_still(self, bundle: Any, name: str) -> Any:
         """Return what a cell displays with a still beside it."""
-        is_shown = isinstance(bundle, tuple) and "text/html" in bundle[0]
+        is_shown = isinstance(bundle, tuple) and "<script" in bundle[0].get("text/html", "")
         still = self._still() if is_shown else None
         if still is None:
             return bundle

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ __all__ = ["LIMIT_BYTES", "page_of"]
 #: Voxels of all panes, before they are compressed.
 LIMIT_BYTES = 64 * 1024**2
 _CLIENT = Path(__file__).parent / "static" / "viewer.js"
+_UID = re.compile(r"\b[0-9]+(?:\.[0-9]+){4,}\b")  # PS3.5 9.1
 _BATCH = 8  # frames read at one time
 _LEVEL = 6
 
@@ -196,6 +198,7 @@ def _unnamed(stack: StackDescription, name: str, spaces: dict[str, str]) -> Stac
         for frame in stack.frames
     )
     space = stack.FrameOfReferenceUID
+    badges = tuple(replace(one, sentence=_without_uids(one.sentence)) for one in stack.badges)
     return replace(
         stack,
         SeriesInstanceUID=name,
@@ -204,8 +207,14 @@ def _unnamed(stack: StackDescription, name: str, spaces: dict[str, str]) -> Stac
             None if space is None else spaces.setdefault(space, f"0.0.{len(spaces) + 1}")
         ),
         frames=frames,
+        badges=badges,
+        note=None if stack.note is None else _without_uids(stack.note),
         corner=Corner(top_left=(), top_right=(), bottom_right=stack.corner.bottom_right),
     )
+
+
+def _without_uids(text: str) -> str:
+    return _UID.sub("(UID)", text)
 
 
 def _said(

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from noctis_lab.dicom.geometry import Orientation, Vector
 from noctis_lab.errors import NoGeometry
+from noctis_lab.volumes.accessor import DicomAccessor
 from noctis_lab.volumes.axes import AXES, GEOMETRY
-from noctis_lab.volumes.badges import Badge
+from noctis_lab.volumes.badges import Badge, badges_of_array
 from noctis_lab.volumes.grid import Grid, even_step, grid_of
 
 __all__ = ["ArrayPlace", "find_place"]
@@ -51,7 +52,7 @@ def find_place(array: xr.DataArray) -> ArrayPlace:
         With dims y and x, and z where there are several planes.
     """
     try:
-        return _in_patient(grid_of(array))
+        return _in_patient(grid_of(array), DicomAccessor(array).tilt_deg)
     except NoGeometry as error:
         why = error.reason if GEOMETRY in array.coords else None
     except _Uneven:
@@ -63,7 +64,7 @@ class _Uneven(ValueError):
     """Rows or columns are at unequal distances."""
 
 
-def _in_patient(grid: Grid) -> ArrayPlace:
+def _in_patient(grid: Grid, tilt_deg: float) -> ArrayPlace:
     along_z, along_y, along_x = grid.along_mm
     z_step, down_mm, right_mm = (even_step(along) for along in grid.along_mm)
     if down_mm is None or right_mm is None:
@@ -81,6 +82,10 @@ def _in_patient(grid: Grid) -> ArrayPlace:
         positions_mm=tuple(_vector(place) for place in places),
         FrameOfReferenceUID=grid.FrameOfReferenceUID,
         is_even=z_step is not None and not math.isnan(z_step),
+        # A lone plane leans against nothing.
+        badges=badges_of_array(
+            tilt_deg=tilt_deg if len(along_z) > 1 else 0.0, is_even=z_step is not None
+        ),
     )
 
 

@@ -52,8 +52,8 @@ def test_doubles_keep_all_their_digits() -> None:
     assert received(opened(array), 0, 1).tolist() == [array.values.tolist()]
 
 
-@pytest.mark.parametrize("affine", [AXIAL, TILTED])
-def test_planes_lie_where_the_affine_says(affine: np.ndarray) -> None:
+@pytest.mark.parametrize(("affine", "badges"), [(AXIAL, []), (TILTED, ["Tilt 20.0°"])])
+def test_planes_lie_where_the_affine_says(affine: np.ndarray, badges: list[str]) -> None:
     array = volume(affine, (4, 6, 5)).astype(np.float32) * 2 - 1
     stack = opened(array).describe()
     dicom = array.dicom
@@ -64,8 +64,16 @@ def test_planes_lie_where_the_affine_says(affine: np.ndarray) -> None:
     for index, frame in enumerate(stack.frames):
         assert frame.position_mm == pytest.approx(dicom.index_to_world((index, 0, 0)))
     assert stack.kind == "volume"
-    assert stack.badges == ()
+    assert [badge.text for badge in stack.badges] == badges
     assert not stack.is_archived
+
+
+def test_uneven_planes_keep_their_own_places_and_a_badge_says_so() -> None:
+    array = volume(AXIAL, (6, 3, 4)).isel(z=[0, 1, 3, 5])
+    stack = opened(array).describe()
+    assert [badge.text for badge in stack.badges] == ["Uneven steps"]
+    assert [frame.z_mm for frame in stack.frames] == [30, 32.5, 37.5, 42.5]
+    assert stack.kind == "slices"
 
 
 def test_mirrored_and_thinned_arrays_stay_in_their_place() -> None:
