@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import xarray as xr
@@ -33,6 +33,7 @@ MOST_PLANES = 20_000
 _LARGEST_PLANE = 2**26
 #: Bytes of one answer.
 _LARGEST_ANSWER = 2**28
+_LONGEST_WORD = 64  # of what an array says of itself
 _REVISION = "0"  # an array's planes do not come and go
 #: False black, True white.
 _MASK = Window(center=0.5, width=1.0, function=VoiFunction.LINEAR_EXACT)
@@ -70,7 +71,7 @@ class ArrayStack:
     def units(self) -> str | None:
         """The unit of the values; None where nothing states one, and of booleans."""
         units = self.array.attrs.get("units")
-        is_stated = isinstance(units, str) and units not in ("", "unspecified")
+        is_stated = _is_word(units) and units not in ("", "unspecified")
         return units if is_stated and self.array.dtype.kind != "b" else None
 
     def describe(self) -> StackDescription:
@@ -92,7 +93,7 @@ class ArrayStack:
             badges=place.badges,
             units=self.units,
             # A mask of a CT is none: windows in HU mean nothing to it.
-            modality=modality if isinstance(modality, str) and not is_mask else None,
+            modality=modality if _is_word(modality) and not is_mask else None,
             FrameOfReferenceUID=place.FrameOfReferenceUID,
             photometric_interpretation=self._photometric(),
             orientation=place.orientation,
@@ -224,7 +225,7 @@ class ArrayStack:
         name = self.array.name
         sizes = ", ".join(f"{dim} {size}" for dim, size in self.array.sizes.items())
         return Corner(
-            top_left=("DataArray" if name is None else str(name)[:64],),
+            top_left=("DataArray" if name is None else str(name)[:_LONGEST_WORD],),
             top_right=(str(self.array.dtype), sizes),
             bottom_right=(),
         )
@@ -241,7 +242,7 @@ class ArrayStack:
             values = _extra_values(along.values) or values
         return ShownExtra(
             dim=self.extra_dim,
-            units=units if isinstance(units, str) else None,
+            units=units if _is_word(units) else None,
             values=values,
             planes=self.planes,
         )
@@ -313,6 +314,10 @@ def _require_type(array: xr.DataArray) -> None:
         )
 
 
+def _is_word(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _LONGEST_WORD
+
+
 def _to_wire(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values, dtype.newbyteorder("<"))
 
@@ -321,5 +326,5 @@ def _extra_values(values: NDArray[Any]) -> tuple[float | str, ...] | None:
     if values.dtype.kind in "iuf" and np.all(np.isfinite(values)):
         return tuple(float(value) for value in values)
     if values.dtype.kind in "UOM":
-        return tuple(str(value)[:64] for value in values)
+        return tuple(str(value)[:_LONGEST_WORD] for value in values)
     return None
