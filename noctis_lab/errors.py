@@ -33,6 +33,7 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotView (ValueError)                 what a viewer was given cannot be shown, and why
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
@@ -72,6 +73,7 @@ __all__ = [
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
+    "CannotView",
     "CatalogError",
     "CatalogLocked",
     "CompressedPixels",
@@ -365,6 +367,10 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotView(NoctisError, ValueError):
+    """What a viewer or an export of one was given cannot be shown; says what can be."""
 
 
 class CannotMeasure(NoctisError, ValueError):

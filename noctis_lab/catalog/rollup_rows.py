@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from noctis_lab.catalog import schema
@@ -16,7 +17,14 @@ from noctis_lab.catalog.measurements import MeasurementRow, figures_by_column
 from noctis_lab.catalog.relations import ROLLUPS
 from noctis_lab.catalog.snapshot import as_timestamp, in_pieces
 
-__all__ = ["WholeTable", "read_receipts", "read_series", "read_studies", "read_whole_tables"]
+__all__ = [
+    "WholeTable",
+    "read_receipts",
+    "read_series",
+    "read_studies",
+    "read_whole_tables",
+    "tabulate_measurements",
+]
 
 type Rows = list[tuple[Any, ...]]
 
@@ -153,6 +161,16 @@ def _read_measurements(connection: Connection, known: WholeTable | None) -> Whol
             row = _measured(MeasurementRow.from_json(json.loads(text)))
             rows[row[uid_at], row[updated_at]] = row
     return WholeTable(mark, [rows[key] for key in standing])
+
+
+def tabulate_measurements(rows: Sequence[MeasurementRow]) -> pa.Table:
+    """Return measurements, kept or not, as the view `measurements` has them, in their order."""
+    schema_ = ROLLUPS["measurements"]
+    columns = zip(*map(_measured, rows), strict=True) if rows else ([] for _ in schema_)
+    arrays = [
+        pa.array(list(values), kind) for values, kind in zip(columns, schema_.types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema_)
 
 
 def _measured(row: MeasurementRow) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.catalog.user_items import UserItem, list_items
 from noctis_lab.errors import SeriesNotFound
-from noctis_lab.lab.objects import open_viewer
+from noctis_lab.lab.opening import open_viewer
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow

@@ -19,8 +19,8 @@ from noctis_lab.errors import (
     SeriesChanged,
     SeriesNotFound,
 )
-from noctis_lab.views.measuring import MEASURING, answer_measuring
-from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
+from noctis_lab.views.measuring import MEASURING
+from noctis_lab.views.sources import PaneSource, SeriesSource
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ _MOST_QUESTIONS = 32  # that are being answered at one time
 
 
 class Channel:
-    """Answers a view's questions about its series, off the thread that hears them.
+    """Answers a view's questions about its series and arrays, off the thread that hears them.
 
     Parameters
     ----------
     handle
-        The open archive.
+        The open archive; None where the view shows arrays in memory alone.
     series
         The series that may be asked about; a view reads no other. None: no series.
     send
@@ -58,6 +58,8 @@ class Channel:
         Keeps measurements, as this process' user; without it none are kept.
     others
         Series of further panes.
+    arrays
+        Arrays in memory, by what the view's state calls them.
 
     Raises
     ------
@@ -67,15 +69,15 @@ class Channel:
 
     def __init__(
         self,
-        handle: Handle,
+        handle: Handle | None,
         series: SeriesRow | None,
         send: Callable[[dict[str, Any]], None],
         *,
         lab: Lab | None = None,
         others: Sequence[SeriesRow] = (),
+        arrays: Mapping[str, PaneSource] | None = None,
     ) -> None:
         self._handle = handle
-        self._keeping = lab
         rows = [row for row in (*others, series) if row is not None]
         self._series = {row.SeriesInstanceUID: row for row in rows}
         for row in rows:
@@ -85,6 +87,10 @@ class Channel:
                     "series apart by this alone: look at them in the pages, or in a cell each",
                     count=2,
                 )
+        self.sources: dict[str, PaneSource] = dict(arrays or {})
+        if handle is not None:
+            for uid, row in self._series.items():
+                self.sources[uid] = SeriesSource(handle=handle, row=row, lab=lab)
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -96,10 +102,10 @@ class Channel:
         FrameNotFound
             It is below 0, or beyond the last frame.
         """
-        series = self._series.get(SeriesInstanceUID)
-        count = 0 if series is None else count_frames(self._handle, series.reference)
+        source = self.sources.get(SeriesInstanceUID)
+        count = 0 if source is None else source.count()
         if not 0 <= index < count:
-            uid = None if series is None else series.SeriesInstanceUID
+            uid = None if source is None else SeriesInstanceUID
             expected = f"an index of 0 to {count - 1}" if count else "no index: nothing is in view"
             raise FrameNotFound(
                 f"expected {expected}, came {index}; give the place of a frame in the stack, "
@@ -159,13 +165,13 @@ class Channel:
         what = question.get("what")
         if what == "elements":
             return self._elements(str(question.get("SOPInstanceUID")))
-        series = self._series.get(str(question.get("SeriesInstanceUID")))
-        if series is None:
+        source = self.sources.get(str(question.get("SeriesInstanceUID")))
+        if source is None:
             raise SeriesNotFound("this view is of another series")
-        if what in MEASURING and self._keeping is not None:
-            return answer_measuring(self._keeping, series, question)
+        if what in MEASURING:
+            return source.measure(question)
         if what == "stack":
-            return describe_stack(self._handle, series.reference).to_dict()
+            return source.describe().to_dict()
         first, count = question.get("first"), question.get("count")
         is_known = what in ("pixels", "preview")
         if not is_known or not isinstance(first, int) or not isinstance(count, int):
@@ -173,16 +179,12 @@ class Channel:
         said = question.get("revision")
         revision = said if isinstance(said, str) else None
         if what == "preview":
-            return encode_preview(self._handle, series.reference, first, revision=revision)
-        return encode_frames(
-            self._handle,
-            series.reference,
-            first,
-            min(count, _MOST_FRAMES),
-            revision=revision,
-        )
+            return source.encode_preview(first, revision=revision)
+        return source.encode(first, min(count, _MOST_FRAMES), revision=revision)
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:
+        if self._handle is None:
+            raise SeriesNotFound("an array in memory has no elements")
         row = self._handle.catalog.find_instance(SOPInstanceUID)
         series = None if row is None else self._series.get(row.SeriesInstanceUID)
         if row is None or series is None or not _is_of(row, series):

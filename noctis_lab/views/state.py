@@ -23,13 +23,14 @@ from noctis_lab.views.pane_state import (
     read_parts,
 )
 
-__all__ = ["LAYOUTS", "PaneState", "ViewerState"]
+__all__ = ["LAYOUTS", "LINKS", "PaneState", "ViewerState"]
 
 #: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored.
 LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
 _MOST_PANES = 9
-_LINKS = ("position", "window", "zoom")
-_NOT_LINKED = dict.fromkeys(_LINKS, False)
+#: What panes of one frame of reference may share.
+LINKS = ("position", "window", "zoom")
+_NOT_LINKED = dict.fromkeys(LINKS, False)
 _PANE_NAMES = tuple(field.name for field in fields(PaneState))
 
 
@@ -107,7 +108,7 @@ class ViewerState(param.Parameterized):
             "layout": self.layout,
             "panes": [pane.to_dict() for pane in self.panes],
             "active": self.active,
-            "link": {name: bool(self.link.get(name, False)) for name in _LINKS},
+            "link": {name: bool(self.link.get(name, False)) for name in LINKS},
             "mpr": None if self.mpr is None else self.mpr.to_dict(),
         }
 
@@ -179,4 +180,4 @@ def _read_active(value: Any) -> int:
 def _read_link(value: Any) -> dict[str, bool]:
     if not isinstance(value, Mapping):
         raise TypeError("link is no mapping of position, window and zoom")
-    return {name: read_flag(value.get(name, False)) for name in _LINKS}
+    return {name: read_flag(value.get(name, False)) for name in LINKS}

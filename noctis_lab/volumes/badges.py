@@ -8,7 +8,7 @@ from typing import Literal
 
 from noctis_lab.catalog.records import SeriesRow
 
-__all__ = ["Badge", "badges_of_series", "badges_of_study"]
+__all__ = ["Badge", "badges_of_array", "badges_of_series", "badges_of_study"]
 
 # Below a tenth of a degree a gantry's tilt is a rounding of its direction cosines.
 _TILT_SHOWN_DEG = 0.1
@@ -33,6 +33,25 @@ def badges_of_series(row: SeriesRow) -> tuple[Badge, ...]:
     if exceptions or not (row.facts.is_volume and row.facts.is_regular):
         return exceptions
     return (Badge(kind="pass", icon="pass", text="Geometry", sentence=_REGULAR),)
+
+
+def badges_of_array(*, tilt_deg: float, is_even: bool) -> tuple[Badge, ...]:
+    """Return what there is to say of an array's place in the patient, as of a series'.
+
+    Parameters
+    ----------
+    tilt_deg
+        Between the z axis and the normal of the planes.
+    is_even
+        Whether the planes have one distance, or there is one plane.
+    """
+    badges = []
+    if tilt_deg >= _TILT_SHOWN_DEG:
+        text = f"Tilt {tilt_deg:.1f}°"
+        badges.append(Badge(kind="warn", icon="tilt", text=text, sentence=_TILTED))
+    if not is_even:
+        badges.append(Badge(kind="warn", icon="gap", text="Uneven steps", sentence=_UNEVEN))
+    return tuple(badges)
 
 
 def badges_of_study(rows: Iterable[SeriesRow]) -> tuple[Badge, ...]:

@@ -40,6 +40,7 @@ __all__ = [
     "find_frame",
     "find_frame_units",
     "iter_series_frames",
+    "plane_values_of",
     "read_plane_values",
     "read_values",
 ]
@@ -204,12 +205,30 @@ def read_plane_values(
     CannotStack, FileChanged, DecodeError
         As `load`.
     """
+    volume = open_lazily(handle.settings, reference, mask_padding=True)
+    units = volume.attrs.get("units")
+    values = plane_values_of(volume, wanted)
+    return values, None if units in (None, "unspecified") else str(units)
+
+
+def plane_values_of(volume: xr.DataArray, wanted: WantedPlane) -> NDArray[np.float64]:
+    """Return a volume's values on a plane, as `read_plane_values` a series'.
+
+    Returns
+    -------
+    ndarray of float64, shape `wanted.shape`
+
+    Raises
+    ------
+    CannotResample, NoGeometry
+        As `read_plane_values`; the volume has no place in the patient.
+    """
     rows, columns = wanted.shape
     if rows * columns > LARGEST_PLANE:
         raise CannotResample(
             f"a plane of {rows} × {columns} samples is too large; {LARGEST_PLANE} are the most"
         )
-    volume = _at_step(open_lazily(handle.settings, reference, mask_padding=True), wanted)
+    volume = _at_step(volume, wanted)
     right, down = np.array(wanted.right), np.array(wanted.down)
     step_down, step_right = wanted.spacing_mm
     centre = np.array(wanted.origin_mm) + (
@@ -236,9 +255,8 @@ def read_plane_values(
         )
     else:
         plane = reslice(volume, **options)
-    units = plane.attrs.get("units")
     values: NDArray[np.float64] = plane.values
-    return values, None if units in (None, "unspecified") else str(units)
+    return values
 
 
 def _require_bounded(wanted: WantedPlane, sampling_mm: float) -> None:

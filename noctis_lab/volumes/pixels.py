@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = [
+    "SENT_AS_THEY_ARE",
     "Corner",
     "FrameDescription",
     "NamedWindow",
@@ -66,7 +67,10 @@ __all__ = [
 
 _ROW_BYTES = 2048  # what a described frame takes in memory, generously
 _STORED_VALUES = "Numbers are stored values: this series' Modality LUT is not applied."
-_SENT_AS_THEY_ARE = frozenset({"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32"})
+#: Types of numbers that go over the wire as they are, by numpy's name.
+SENT_AS_THEY_ARE = frozenset(
+    {"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32", "float64"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,7 @@ class StackDescription:
     rate_hz: float | None = None  # at which it says it is to be played
     #: Stored values that are padding, (lowest, highest), as the middle frame's instance says.
     padding: tuple[float, float] | None = None
+    is_archived: bool = True  # False: an array in a program's memory
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -429,7 +434,7 @@ def _sent_dtype(frame: Frame, lut: ModalityLut | None) -> str:
     if lut is not None:
         return lut.dtype.name
     native = native_dtype(frame.layout).name
-    return native if native in _SENT_AS_THEY_ARE else "float32"
+    return native if native in SENT_AS_THEY_ARE else "float32"
 
 
 def _describe_frame(

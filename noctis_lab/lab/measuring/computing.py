@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     from noctis_lab.lab.measuring.draft import MeasurementDraft, PlaneDraft
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Computed", "compute", "differing", "measure_frame", "place_of"]
+__all__ = [
+    "Computed",
+    "compute",
+    "differing",
+    "measure_frame",
+    "measure_on_plane",
+    "place_of",
+    "require_finite",
+]
 
 _TOLERANCE = 1e-6  #: relative; the client adds up the same numbers in the same order
 
@@ -62,7 +71,17 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
         Its pixels cannot be read.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        computed = _compute(handle, series, draft)
+        return require_finite(_compute(handle, series, draft))
+
+
+def require_finite(computed: Computed) -> Computed:
+    """Return a measurement whose figures are numbers.
+
+    Raises
+    ------
+    CannotMeasure
+        A figure of it is beyond what a number can say.
+    """
     try:
         # What is not finite is not JSON: neither the journal nor an answer could hold it.
         json.dumps(computed.figures, allow_nan=False)
@@ -76,7 +95,13 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
 
 def _compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Computed:
     if draft.plane is not None:
-        return _on_plane(handle, series, draft, draft.plane)
+        return measure_on_plane(
+            lambda wanted: read_plane_values(handle, series.reference, wanted),
+            draft,
+            draft.plane,
+            FrameOfReferenceUID=series.FrameOfReferenceUID,
+            extra_size=find_facts(handle, series.reference).extra_size,
+        )
     found = find_frame(
         handle, series.reference, SOPInstanceUID=draft.SOPInstanceUID, frame=draft.frame or 0
     )
@@ -141,9 +166,18 @@ def place_of(found: SeriesFrame) -> PlanePlace | None:
     )
 
 
-def _on_plane(
-    handle: Handle, series: SeriesRow, draft: MeasurementDraft, plane: PlaneDraft
+def measure_on_plane(
+    read: Callable[[WantedPlane], tuple[NDArray[np.float64], str | None]],
+    draft: MeasurementDraft,
+    plane: PlaneDraft,
+    *,
+    FrameOfReferenceUID: str | None,
+    extra_size: int | None,
 ) -> Computed:
+    """Measure on a plane through a volume, of which `read` gives values and unit; as `compute`.
+
+    `extra_size` is how many steps the volume's dim before z has, None without one.
+    """
     place = PlanePlace(
         origin_mm=plane.origin_mm,
         right=plane.right,
@@ -152,7 +186,7 @@ def _on_plane(
     )
     points_mm = np.array(draft.points_mm, dtype=np.float64)
     points_px = check_points(draft.kind, place.to_px(points_mm))
-    extra_index = _step_of(handle, series, draft)
+    extra_index = _step_of(extra_size, draft)
     measured = MeasuredPlane(shape=(1, 1), values=None, spacing_mm=plane.spacing_mm)
     shift = np.zeros(2)
     if KINDS[draft.kind].has_values:
@@ -165,9 +199,7 @@ def _on_plane(
                 f"{LARGEST_PLANE} are the most; draw it on a coarser one"
             )
         x, y, z = place.to_mm(first[np.newaxis])[0].tolist()
-        values, units = read_plane_values(
-            handle,
-            series.reference,
+        values, units = read(
             WantedPlane(
                 origin_mm=(x, y, z),
                 right=plane.right,
@@ -188,15 +220,14 @@ def _on_plane(
     return Computed(
         points_px=points_px,
         points_mm=points_mm,
-        FrameOfReferenceUID=series.FrameOfReferenceUID,
+        FrameOfReferenceUID=FrameOfReferenceUID,
         extra_index=extra_index,
         figures=figures,
     )
 
 
-def _step_of(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> int | None:
+def _step_of(size: int | None, draft: MeasurementDraft) -> int | None:
     """Return which step of the dim before z a plane goes through: the first, unless it says."""
-    size = find_facts(handle, series.reference).extra_size
     if size is None:
         return None
     index = draft.extra_index or 0

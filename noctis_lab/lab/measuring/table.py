@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.measurements import figures_by_column
 from noctis_lab.catalog.relations import MEASUREMENT_COLUMNS
+from noctis_lab.catalog.rollup_rows import tabulate_measurements
 from noctis_lab.lab.selection import Selection
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Lab
     from noctis_lab.lab.selection import Condition
 
-__all__ = ["measurements_frame", "to_csv"]
+__all__ = ["measurements_frame", "rows_frame", "to_csv"]
 
 #: UIDs that a person does not read come last.
 _LAST = ("FrameOfReferenceUID", "SeriesInstanceUID", "StudyInstanceUID", "MeasurementUID")
@@ -41,6 +42,12 @@ def measurements_frame(lab: Lab, **where: Condition) -> pd.DataFrame:
     """
     selection = Selection(lab, "measurements", ("MeasurementUID",), where, _uid)
     return selection.df("all")
+
+
+def rows_frame(rows: Sequence[MeasurementRow]) -> pd.DataFrame:
+    """Return measurements, kept or not, as a table like that of `measurements_frame`."""
+    found: pd.DataFrame = tabulate_measurements(rows).to_pandas()
+    return found
 
 
 def to_csv(rows: Sequence[MeasurementRow]) -> str:

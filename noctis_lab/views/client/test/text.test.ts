@@ -37,6 +37,7 @@ describe("numbers", () => {
 
   it("of values are as precise as they are", () => {
     expect([75, -1024, 0.123456, 12.345, 1234.56].map(formatValue)).toEqual(["75", "−1024", "0.1235", "12.35", "1234.6"]);
+    expect([0.00123456, -0.000012345, 1.5e-9, -2.25e-12, 0].map(formatValue)).toEqual(["0.001235", "−0.00001234", "1.500e−9", "−2.250e−12", "0"]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** How the client reaches the archive: HTTP where it is served, the component's channel in notebooks. */
 import type { Badge } from "./badges";
 
-export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "rgb8";
+export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "float64" | "rgb8";
 
 /** One frame, in the order in which it is shown. */
 export interface FrameDescription {
@@ -65,6 +65,8 @@ export interface StackDescription {
   padding?: [number, number] | null;
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
+  /** false: an array in a program's memory, of no archive. */
+  is_archived?: boolean;
 }
 
 /** One element of an instance's header, for people. */

@@ -24,7 +24,7 @@ export interface Voxels {
 }
 
 const BYTES: Record<StackDescription["frames"][number]["dtype"], number> = {
-  uint8: 1, int8: 1, uint16: 2, int16: 2, uint32: 4, int32: 4, float32: 4, rgb8: 3,
+  uint8: 1, int8: 1, uint16: 2, int16: 2, uint32: 4, int32: 4, float32: 4, float64: 8, rgb8: 3,
 };
 
 /** Return what each slice is kept as: as it is stored, or Float32 values where scales or types differ. */
@@ -67,7 +67,7 @@ export function reduceSlice(stored: Stored, columns: number, rows: number, facto
   if (factor === 1) return stored;
   const [wide, high] = [Math.floor(columns / factor), Math.floor(rows / factor)];
   const out = new (stored.constructor as new (size: number) => Stored)(wide * high);
-  const isWhole = !(stored instanceof Float32Array);
+  const isWhole = !(stored instanceof Float32Array || stored instanceof Float64Array);
   for (let row = 0; row < high; row += 1) {
     for (let column = 0; column < wide; column += 1) {
       let sum = 0;

@@ -23,7 +23,7 @@ import { LINKS } from "./linkMenu";
 import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, showLinks } from "./linking";
-import { pythonOfView } from "./python";
+import { pythonOfArray, pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
 import { type Link, type PaneState, sameView, sameWindow, type ViewState, type Window, withActive } from "./state";
@@ -401,7 +401,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { state, told: { voi_lut }, window: window_ } = this.viewer;
     const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
     const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
-    void copyText(pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
+    const isArray = this.viewer.stack?.is_archived === false;
+    void copyText(isArray ? pythonOfArray({ ...state, voi_lut }, window_) : pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 

@@ -30,6 +30,7 @@ export function nearestFrame(
 
 /** Return why two series do not share a place in the patient, or null where they do. */
 export function whyApart(a: StackDescription, b: StackDescription): string | null {
+  if (shareGrid(a, b)) return null;
   if (a.SeriesInstanceUID === b.SeriesInstanceUID) return a.orientation === null ? NO_PLACE : null;
   const [ours, theirs] = [a.FrameOfReferenceUID ?? null, b.FrameOfReferenceUID ?? null];
   if (ours === null || theirs === null) return "Not linked: no frame of reference";
@@ -37,11 +38,19 @@ export function whyApart(a: StackDescription, b: StackDescription): string | nul
   return a.orientation === null || b.orientation === null ? NO_PLACE : null;
 }
 
+/** Arrays in memory without a place in the patient go together voxel by voxel where they have one shape. */
+export function shareGrid(a: StackDescription, b: StackDescription): boolean {
+  const [[one], [other]] = [a.frames, b.frames];
+  return [a, b].every((stack) => stack.is_archived === false && stack.orientation === null) && a.frames.length === b.frames.length
+    && one !== undefined && other !== undefined && one.rows === other.rows && one.columns === other.columns;
+}
+
 const NO_PLACE = "Not linked: no one orientation";
 
-/** Series whose windows mean the same: of one modality, in one unit. */
+/** Series whose windows mean the same: of one modality, in one unit; of arrays that state no modality, numbers and numbers. */
 export function shareWindow(a: StackDescription, b: StackDescription): boolean {
-  return a.modality !== null && a.modality === b.modality && a.units === b.units;
+  const areNumbers = [a, b].every((stack) => stack.is_archived === false && stack.windows[0]?.name !== "Mask");
+  return (a.modality !== null || areNumbers) && a.modality === b.modality && a.units === b.units;
 }
 
 /** What of a pane moves others. */
@@ -52,11 +61,27 @@ interface Shared {
   voi_lut: number | null;
   mmPerPixel: number | null;
   centre: Vector | null;
+  /** Of what has no place in the patient. */
+  index: number | null;
+  zoom: number;
+  pan: readonly [number, number];
 }
 
 function sharedOf(pane: Pane): Shared {
-  const { wanted: geometry, target, told: { window, voi_lut }, mmPerPixel, centre } = pane;
-  return { geometry, target: target === undefined ? geometry && centreOf(geometry) : target, window, voi_lut, mmPerPixel, centre };
+  const { wanted: geometry, target, told: { window, voi_lut }, mmPerPixel, centre, state: { index, zoom, pan } } = pane;
+  return {
+    geometry, target: target === undefined ? geometry && centreOf(geometry) : target,
+    window, voi_lut, mmPerPixel, centre, index, zoom, pan,
+  };
+}
+
+/** Which of these differ where there is no place that could. */
+function movedOnGrid(before: Shared | null, now: Shared): { position: boolean; zoom: boolean } {
+  const isPlaced = now.geometry !== null;
+  return {
+    position: !isPlaced && before?.index !== now.index,
+    zoom: !isPlaced && (before?.zoom !== now.zoom || before.pan[0] !== now.pan[0] || before.pan[1] !== now.pan[1]),
+  };
 }
 
 const samePoint = (a: Vector | null, b: Vector | null): boolean => a === b || (a !== null && b !== null && a.every((part, i) => part === b[i]));
@@ -75,10 +100,11 @@ export class Linker {
     const before = this.#last?.pane === leader ? this.#last.shared : null;
     const now = sharedOf(leader);
     this.#last = { pane: leader, shared: now };
+    const moved = movedOnGrid(before, now);
     const changed: Link = {
-      position: !samePoint(before?.target ?? null, now.target),
+      position: moved.position || !samePoint(before?.target ?? null, now.target),
       window: !sameWindow(before?.window ?? null, now.window) || before?.voi_lut !== now.voi_lut,
-      zoom: before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
+      zoom: moved.zoom || before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
     };
     const handed = intersection(link, changed);
     if (!(handed.position || handed.window || handed.zoom)) return;
@@ -94,17 +120,22 @@ export class Linker {
 
 const intersection = (a: Link, b: Link): Link => ({ position: a.position && b.position, window: a.window && b.window, zoom: a.zoom && b.zoom });
 
-function bring(pane: Pane, leader: Pane, { geometry, target, window: window_, voi_lut, mmPerPixel, centre }: Shared, link: Link): void {
+function bring(pane: Pane, leader: Pane, shared: Shared, link: Link): void {
+  const { geometry, target, window: window_, voi_lut, mmPerPixel, centre, index, zoom, pan } = shared;
   const [stack, leading] = [pane.stack, leader.stack];
   if (stack === null || leading === null) return;
   const isOneSpace = whyApart(stack, leading) === null;
+  if (shareGrid(stack, leading)) {
+    if (link.position && index !== null) pane.set({ index }, "not yet");
+    if (link.zoom) pane.set({ zoom, pan: [...pan] }, "not yet");
+  }
   if (link.position && isOneSpace && geometry !== null && target !== null) pane.goTo(geometry, target);
   if (link.window && window_ !== null && shareWindow(stack, leading)) {
     // A table is one series' own; others take the window that spans it.
     const isOneSeries = stack.SeriesInstanceUID === leading.SeriesInstanceUID;
     pane.setWindow(window_, "not yet", isOneSeries ? voi_lut : null);
   }
-  if (link.zoom && mmPerPixel !== null) {
+  if (link.zoom && mmPerPixel !== null && !shareGrid(stack, leading)) {
     const { wanted } = pane;
     const isBeside = isOneSpace && centre !== null && geometry !== null && wanted !== null && areParallel(geometry, wanted);
     pane.zoomToScale(mmPerPixel, isBeside ? centre : null);

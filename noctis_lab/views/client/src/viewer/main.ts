@@ -5,9 +5,11 @@ import { decodeView, encodeView, NoView } from "./address";
 import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
+import { mountExported } from "./exported";
 import type { SeriesPlace } from "./seriesStrip";
 import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
+import { Still } from "./still";
 
 export { HttpTransport } from "../ground/transport";
 export { HttpMeasurements } from "../measure/source";
@@ -32,6 +34,8 @@ interface SeriesModel extends ComponentModel {
   compare: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
   api_base: string;
+  /** The name of stills in the document that stand for the view until it is there. */
+  still: string;
   /** The archive's folder where code has to name it, or empty. */
   root: string;
 }
@@ -47,11 +51,16 @@ function stateOf({ view_state }: SeriesModel): ViewState {
   return state;
 }
 
-/** Notebooks hear keys before we do: JupyterLab leaves alone what stands under this attribute. */
-function claimKeys(element: HTMLElement): void {
+/** What stands for the component in the document itself. */
+function outermostOf(element: HTMLElement): HTMLElement {
   let outermost: Element = element;
   for (let root = outermost.getRootNode(); root instanceof ShadowRoot; root = outermost.getRootNode()) outermost = root.host;
-  outermost.setAttribute("data-lm-suppress-shortcuts", "true");
+  return outermost as HTMLElement;
+}
+
+/** Notebooks hear keys before we do: JupyterLab leaves alone what stands under this attribute. */
+function claimKeys(element: HTMLElement): void {
+  outermostOf(element).setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
 /** Where the page's address is read and written; a notebook's cell leaves it alone. */
@@ -94,6 +103,8 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const http = model.api_base === "" ? null : new HttpTransport(model.StudyInstanceUID, model.api_base);
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
+  const still = new Still(isPage ? "" : model.still);
+  still.awaitAnswer(transport);
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
@@ -118,7 +129,10 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     if (isPage) keepStateInAddress(app.state);
   };
   model.on("view_state", apply as (event: never) => void);
-  const claim = (): void => claimKeys(element);
+  const claim = (): void => {
+    claimKeys(element);
+    still.hold(outermostOf(element));
+  };
   model.on("after_render", claim as (event: never) => void);
   model.on("remove", (() => {
     model.off("view_state", apply as (event: never) => void);
@@ -129,5 +143,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   }) as (event: never) => void);
   return element;
 }
+
+mountExported();
 
 export default { render };

@@ -2,13 +2,22 @@
 import { beginningOf, pythonText } from "../ground/python";
 import type { PaneState, Window } from "./state";
 
+/** Write the Python that brings a view of an array in memory to the same. */
+export function pythonOfArray(state: Readonly<PaneState>, window: Window | null): string {
+  return `view.at(${shownBy(state, window).join(", ")})\n`;
+}
+
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
 export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
-  const shown = [
+  const shown = shownBy(state, window);
+  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
+}
+
+function shownBy(state: Readonly<PaneState>, window: Window | null): string[] {
+  return [
     `index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(window && state.voi_lut !== null ? [`voi_lut=${state.voi_lut}`] : []),
     ...(state.inverted ? ["inverted=True"] : []), ...(state.colormap === null ? [] : [`colormap=${pythonText(state.colormap)}`]),
   ];
-  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
 }
 
 /** Write the Python that gives a series' measurements as a table. */

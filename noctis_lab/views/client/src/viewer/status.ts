@@ -6,10 +6,12 @@ import type { Probe } from "../ground/plane";
 
 const bold = (text: string): HTMLElement => el("b", {}, text);
 
-/** Write a value as precisely as its unit deserves: HU whole when it is whole. */
+/** Write a value as precisely as its unit deserves: HU whole when it is whole, four digits of what is small. */
 export function formatValue(value: number): string {
   if (Number.isInteger(value)) return formatNumber(value, 0);
-  return formatNumber(value, Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 4);
+  const size = Math.abs(value);
+  if (size < 1e-6) return value.toExponential(3).replaceAll("-", "\u2212");
+  return formatNumber(value, size >= 100 ? 1 : size >= 1 ? 2 : Math.max(4, 3 - Math.floor(Math.log10(size))));
 }
 
 /** Write a place as the patient's letters with unsigned millimetres: "L 39.1 A 47.8 I 382.5". */
