@@ -11,6 +11,7 @@ from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import FrameNotFound, NoctisError, NotUnique, SeriesChanged, SeriesNotFound
 from noctis_lab.views.measuring import MEASURING, answer_measuring
+from noctis_lab.views.window_presets import PRESETS, answer_presets
 from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
 
@@ -146,6 +147,8 @@ class Channel:
         what = question.get("what")
         if what == "elements":
             return self._elements(str(question.get("SOPInstanceUID")))
+        if what in PRESETS and self._keeping is not None:
+            return answer_presets(self._keeping, question)
         series = self._series.get(str(question.get("SeriesInstanceUID")))
         if series is None:
             raise SeriesNotFound("this view is of another series")

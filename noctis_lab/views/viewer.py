@@ -60,6 +60,10 @@ class SeriesView(JSComponent):
         default="", doc="The archive's folder, where copied code has to name it to mean this one."
     )
 
+    hanging = param.Dict(
+        default={}, doc="Of a page: the protocols that apply to its study, and which one hung it."
+    )
+
     _bundle = Path(__file__).parent / "static" / "viewer.js"
 
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:

@@ -6,6 +6,8 @@ import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import type { SeriesPlace } from "./seriesStrip";
+import type { HangingModel } from "./hanging";
+import { HttpPresets } from "./ownPresets";
 import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 
@@ -34,6 +36,8 @@ interface SeriesModel extends ComponentModel {
   api_base: string;
   /** The archive's folder where code has to name it, or empty. */
   root: string;
+  /** Of a page: the protocols that apply to its study, and which one hung it; else empty. */
+  hanging: HangingModel | Record<string, never>;
 }
 
 interface RenderArguments {
@@ -75,6 +79,9 @@ function keepStateInAddress(state: ViewState): void {
   history.replaceState(history.state, "", `#${encodeView(state)}`);
 }
 
+/** An address that holds a view says how the panes stand: then no protocol does. */
+const hangingOf = (hanging: HangingModel, isStated: boolean): HangingModel => (isStated ? { ...hanging, hung: "" } : hanging);
+
 const UNSOUND = "The address holds no view that can be shown: this is the usual one";
 
 /** Without our script too, the server opens the series that was in view. */
@@ -95,10 +102,11 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
+  const hanging = isPage && "protocols" in model.hanging ? hangingOf(model.hanging as HangingModel, address.state !== null) : null;
   const app = mountViewer(element, {
-    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
-    measurements: channel ?? new HttpMeasurements(model.api_base),
+    measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging,
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };

@@ -42,6 +42,7 @@ const LONGEST_NAME = 100;
 export class SessionMenu {
   readonly button = el("button", { class: "ib", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Sessions" }, icon("save"));
   readonly menu: Menu;
+  readonly words = { name: "Sessions", hint: "save what is in view, open what was saved" };
   readonly #list = el("div", { class: "saved" });
   readonly #name = el("input", { "aria-label": "Name of the session", placeholder: "Name what is in view", maxlength: LONGEST_NAME });
 
