@@ -87,6 +87,8 @@ export class HangingMenu {
   readonly dialog: SaveLayoutDialog;
   #protocols: Hung[];
   #hung: string;
+  /** It holds the focus while the list is written anew: what had it goes, and the menu would close. */
+  readonly #saveItem = el("button", { role: "menuitem", class: "item", click: () => { this.menu.close(); this.dialog.open(); } }, icon("plus", "s"), el("span", { class: "grow" }, "Save this layout…"));
   readonly #list = el("div", { class: "saved", role: "group", "aria-label": "Protocols that apply" });
 
   constructor(readonly host: HangingHost, model: HangingModel, readonly store: HangingStore) {
@@ -151,7 +153,7 @@ export class HangingMenu {
     return [
       el("div", { class: "head f12 t3" }, this.hung === null ? "Not hung by a protocol" : `Hung by ${this.hung.name}`),
       this.#list, el("div", { class: "hr" }),
-      el("button", { role: "menuitem", class: "item", click: () => { this.menu.close(); this.dialog.open(); } }, icon("plus", "s"), el("span", { class: "grow" }, "Save this layout…")),
+      this.#saveItem,
       el("button", { role: "menuitem", class: "item", click: () => this.#import() }, icon("upload", "s"), el("span", { class: "grow" }, "Take in a YAML file…")),
     ];
   }
@@ -170,9 +172,12 @@ export class HangingMenu {
   /** Write the list, and keep the focus in its place. */
   #write(): void {
     const focused = (this.#list.getRootNode() as ShadowRoot).activeElement;
-    const at = [...this.#list.querySelectorAll(".item")].findIndex((item) => item === focused);
+    const hadFocus = focused !== null && this.#list.contains(focused);
+    const at = Math.max([...this.#list.querySelectorAll(".item")].findIndex((item) => item === focused), 0);
+    if (hadFocus) this.#saveItem.focus();
     this.#list.replaceChildren(...this.#protocols.map((protocol) => this.#item(protocol)), this.#choice(null));
-    if (at >= 0) [...this.#list.querySelectorAll<HTMLElement>(".item")].at(at)?.focus();
+    const items = [...this.#list.querySelectorAll<HTMLElement>(".item")];
+    if (hadFocus) (items[at] ?? items.at(-1))?.focus();
   }
 
   #choice(protocol: Hung | null): HTMLElement {
@@ -196,20 +201,17 @@ export class HangingMenu {
     const input = el("input", { "aria-label": `New name of ${protocol.name}`, value: protocol.name, maxlength: LONGEST_NAME });
     input.addEventListener("keydown", (event) => {
       event.stopPropagation(); // what is typed is no key of the viewer's
-      if (event.key === "Escape") this.#back();
+      if (event.key === "Escape") this.#write();
       if (event.key === "Enter") void this.#say(async () => {
         const id = await this.store.rename(protocol.id, input.value.trim());
         if (this.#hung === protocol.id) this.#hung = id;
-      }, `Renamed to ${input.value.trim()}`).then(() => this.#read()).then(() => this.#back());
+      }, `Renamed to ${input.value.trim()}`).then(() => this.#read());
     });
-    row.replaceChildren(el("label", { class: "input s grow" }, input));
-    input.focus();
+    const line = el("label", { class: "input s grow" }, input);
+    row.prepend(line);
+    input.focus(); // before the button goes that had it
     input.select();
-  }
-
-  #back(): void {
-    this.#write();
-    this.#list.querySelector<HTMLElement>(".item")?.focus();
+    for (const other of [...row.children]) if (other !== line) other.remove();
   }
 
   async #save(layout: LayoutToSave): Promise<void> {
@@ -243,7 +245,6 @@ export class HangingMenu {
   }
 
   async #forget(protocol: Hung): Promise<void> {
-    this.#list.querySelector<HTMLElement>(".item")?.focus(); // the button that had it goes
     if (this.#hung === protocol.id) this.#hung = "";
     await this.#say(() => this.store.forget(protocol.id), `Deleted ${protocol.name}`);
     await this.#read();
