@@ -72,7 +72,7 @@ class HangingProtocol:
             id=f"own:{item.item_id}",
             source="own",
             principal=item.principal,
-            protocol=read_protocol(item.document["protocol"]),
+            protocol=read_protocol(item.document.get("protocol", {})),
             saved_at=item.updated_at,
             _lab=lab,
         )

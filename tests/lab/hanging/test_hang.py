@@ -12,6 +12,7 @@ import pytest
 
 import noctis_lab as nl
 from noctis_lab.access import Principal, Role
+from noctis_lab.catalog.records import SeriesFacts
 from noctis_lab.catalog.user_items import UserItem
 from noctis_lab.errors import HangingProtocolRefused, StudyNotFound, UserItemRefused
 from noctis_lab.ingest.rebuild import rebuild
@@ -19,7 +20,7 @@ from noctis_lab.lab import Lab
 from noctis_lab.lab.hanging import HANGING_PROTOCOL, find_study, parse_protocol
 from noctis_lab.lab.hanging.hang import hang
 from noctis_lab.lab.hanging.saving import ShownLayout
-from noctis_lab.synthetic import ct_series, pet_series
+from noctis_lab.synthetic import ct_series, dynamic_mr, pet_series
 from noctis_lab.views.hanging import MOST_OWN, hang_study, save_protocol, save_view
 from noctis_lab.views.state import PaneState, ViewerState
 from tests.lab.filling import fill
@@ -250,6 +251,20 @@ def test_a_pane_begins_where_its_rule_says(
     state = hung(lab, "p", rule)
     assert state is not None
     assert state["index"] == index
+
+
+def test_a_series_over_time_opens_at_its_first_and_last(lab: Lab, tmp_path: Path) -> None:
+    data_sets = dynamic_mr(planes=3, rows=8, columns=8)
+    fill(lab, data_sets, tmp_path / "mr")
+    (row,) = lab.catalog.series_of(str(data_sets[0].StudyInstanceUID))
+    times = row.image_count // 3
+    assert times > 1
+    facts = SeriesFacts(extra_dim="time", extra_size=times)
+    assert lab.catalog.set_series_facts(row.reference, facts, instance_count=row.instance_count)
+    found = hang_study(lab, EVE, row.StudyInstanceUID)[0]
+    assert found.id == "built-in:41-mr-dynamic"
+    # The middle plane of the first time and of the last.
+    assert [pane["index"] for pane in found.state["panes"]] == [1, 3 * (times - 1) + 1]
 
 
 def view_of(lab: Lab, study: str, layout: str, *panes: PaneState) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { messageOf, request } from "../ground/transport";
+import { actAndSay, REMOVE, sent } from "../ground/writing";
 import type { Grid } from "./grid";
 import { type LayoutDialogHost, type LayoutToSave, SaveLayoutDialog } from "./saveLayout";
 import { Menu } from "./menu";
@@ -47,7 +48,7 @@ export class HangingStore {
   }
 
   async forget(id: string): Promise<void> {
-    await request(this.#item(id), { method: "DELETE", headers: { "X-Noctis": "1" } });
+    await request(this.#item(id), REMOVE);
   }
 
   /** Return one's own protocol as a file's text. */
@@ -67,8 +68,6 @@ export class HangingStore {
     return `own:${((await answer.json()) as { item_id: string }).item_id}`;
   }
 }
-
-const sent = (method: string, body: unknown): RequestInit => ({ method, headers: { "Content-Type": "application/json", "X-Noctis": "1" }, body: JSON.stringify(body) });
 
 export interface HangingHost extends LayoutDialogHost {
   readonly viewer: Pane;
@@ -250,13 +249,8 @@ export class HangingMenu {
     await this.#read();
   }
 
-  async #say(act: () => Promise<unknown>, done: string): Promise<void> {
-    try {
-      await act();
-      this.host.onSay(done);
-    } catch (error) {
-      this.host.onSay(messageOf(error));
-    }
+  #say(act: () => Promise<unknown>, done: string): Promise<void> {
+    return actAndSay((words) => this.host.onSay(words), act, done);
   }
 }
 

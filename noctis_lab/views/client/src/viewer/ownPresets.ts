@@ -1,5 +1,6 @@
 /** Window presets that a reader named, of one modality each: they follow the reader, whichever the browser. */
 import { messageOf, request, type WindowFunction } from "../ground/transport";
+import { REMOVE, sent } from "../ground/writing";
 import { sameWindow, type Window } from "./state";
 import { makeWindow } from "./windowing";
 
@@ -43,12 +44,11 @@ export class HttpPresets implements PresetSource {
   }
 
   async savePreset(preset: Omit<SavedPreset, "item_id">): Promise<SavedPreset> {
-    const init = { method: "POST", headers: { "Content-Type": "application/json", "X-Noctis": "1" }, body: JSON.stringify(preset) };
-    return (await (await request(this.base, init)).json()) as SavedPreset;
+    return (await (await request(this.base, sent("POST", preset))).json()) as SavedPreset;
   }
 
   async removePreset(item_id: string): Promise<void> {
-    await request(`${this.base}/${encodeURIComponent(item_id)}`, { method: "DELETE", headers: { "X-Noctis": "1" } });
+    await request(`${this.base}/${encodeURIComponent(item_id)}`, REMOVE);
   }
 }
 

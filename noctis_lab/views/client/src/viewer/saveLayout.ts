@@ -62,7 +62,7 @@ export class SaveLayoutDialog {
       ...FIELDS.map(({ name, label }) => line(label, this.#fields.get(name) as HTMLElement)),
       el("label", { class: "row g2 check" }, this.#windows, el("span", {}, "Windows as they are now")),
       this.#problem,
-      el("div", { class: "row g2" }, el("span", { class: "grow" }), el("button", { class: "btn s", click: () => this.close() }, "Cancel"), el("button", { class: "btn s primary", click: () => void this.#save() }, "Save layout")));
+      el("div", { class: "row g2" }, el("span", { class: "grow" }), el("button", { class: "btn s", click: () => this.close() }, "Cancel"), el("button", { class: "btn s p", click: () => void this.#save() }, "Save layout")));
     this.element.addEventListener("keydown", (event) => {
       event.stopPropagation(); // what is typed is no key of the viewer's
       if (event.key === "Escape") this.close();
