@@ -137,6 +137,10 @@ class Settings(BaseSettings):
     threads: int = Field(
         2, ge=1, le=64, description="Threads for reading pixels and for queries, per process."
     )
+    hanging_folder: Path = Field(
+        Path("hanging"),
+        description="Folder of the lab's hanging protocols, YAML files; of the root, if relative.",
+    )
     session_hours: float = Field(12.0, gt=0, description="A sign-in lasts this long; hours.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
 
@@ -144,6 +148,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_root(cls, root: Path) -> Path:
         return Path(os.path.abspath(root.expanduser()))
+
+    @field_validator("hanging_folder", mode="after")
+    @classmethod
+    def _expand_hanging_folder(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @classmethod
     def settings_customise_sources(

@@ -22,6 +22,7 @@ name or identifier: UIDs only.
     ├── MeasurementNotFound (LookupError)       no such measurement
     ├── UserItemNotFound (LookupError)          nothing of that id is kept for whoever asks
     ├── UserItemRefused (ValueError)            what is to be kept for somebody cannot be, and why
+    ├── HangingProtocolRefused (ValueError)     a file is no hanging protocol, and why
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
@@ -85,6 +86,7 @@ __all__ = [
     "FileChanged",
     "FrameNotFound",
     "GeometryWarning",
+    "HangingProtocolRefused",
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
@@ -261,6 +263,27 @@ class UserItemNotFound(NoctisError, LookupError):
 
 class UserItemRefused(NoctisError, ValueError):
     """A view or a layout cannot be kept under that name; says what was expected."""
+
+
+class HangingProtocolRefused(NoctisError, ValueError):
+    """A file or document is no hanging protocol.
+
+    Parameters
+    ----------
+    reason
+        What was expected and what came.
+    source
+        The file's name, or what else the document is called; empty where it has none.
+    line
+        From 1; None where the whole is meant, or there are no lines.
+    """
+
+    def __init__(self, reason: str, *, source: str = "", line: int | None = None) -> None:
+        where = ", ".join(part for part in (source, "" if line is None else f"line {line}") if part)
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.reason = reason
+        self.source = source
+        self.line = line
 
 
 class QuarantinedNotFound(NoctisError, LookupError):

@@ -21,6 +21,7 @@ from noctis_lab.errors import (
 )
 from noctis_lab.views.measuring import MEASURING
 from noctis_lab.views.sources import PaneSource, SeriesSource
+from noctis_lab.views.window_presets import PRESETS, answer_presets
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Channel:
         arrays: Mapping[str, PaneSource] | None = None,
     ) -> None:
         self._handle = handle
+        self._keeping = lab
         rows = [row for row in (*others, series) if row is not None]
         self._series = {row.SeriesInstanceUID: row for row in rows}
         for row in rows:
@@ -165,6 +167,8 @@ class Channel:
         what = question.get("what")
         if what == "elements":
             return self._elements(str(question.get("SOPInstanceUID")))
+        if what in PRESETS and self._keeping is not None:
+            return answer_presets(self._keeping, question)
         source = self.sources.get(str(question.get("SeriesInstanceUID")))
         if source is None:
             raise SeriesNotFound("this view is of another series")

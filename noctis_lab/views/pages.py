@@ -204,6 +204,7 @@ def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
 def _viewer_body(
     lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None, compare: str | None
 ) -> Viewable:
+    from noctis_lab.views.hanging import hang_page
     from noctis_lab.views.state import ViewerState
     from noctis_lab.views.viewer import SeriesView
 
@@ -212,8 +213,14 @@ def _viewer_body(
     shown = [row.SeriesInstanceUID for row in rows if row.image_count]
     known = {row.SeriesInstanceUID for row in rows}
     first = asked if asked in known else next(iter(shown), "")
+    state = ViewerState(SeriesInstanceUID=first)
+    # An address that names a series or another study says itself what is shown.
+    hanging = hang_page(lab, principal, StudyInstanceUID, is_asked=first == asked or bool(compare))
+    if hanging["hung"]:
+        state.update_from(hanging["protocols"][0]["state"])
     return SeriesView(
-        ViewerState(SeriesInstanceUID=first),
+        state,
+        hanging=hanging,
         mode="page",
         StudyInstanceUID=StudyInstanceUID,
         # Whether it may be seen is the API's to say, of which the client asks its series.

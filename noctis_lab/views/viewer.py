@@ -67,6 +67,9 @@ class SeriesView(CellView, JSComponent):
     still = param.String(
         default="", doc="The name of stills in the document that stand for it until it is shown."
     )
+    hanging = param.Dict(
+        default={}, doc="Of a page: the protocols that apply to its study, and which one hung it."
+    )
 
     _bundle = Path(__file__).parent / "static" / "viewer.js"
 

@@ -26,13 +26,18 @@ __all__ = [
     "DemoAnswer",
     "ElementAnswer",
     "FacilityName",
+    "HangingProtocolAnswer",
+    "HangingProtocolText",
     "HealthAnswer",
     "InspectionAnswer",
     "MeasurementAnswer",
     "ProblemAnswer",
     "QuarantineAnswer",
     "QuarantinedRow",
+    "RenameHangingProtocol",
+    "SaveLayout",
     "SaveViewerSession",
+    "SaveWindowPreset",
     "SearchStudies",
     "SenderName",
     "SendersAnswer",
@@ -44,6 +49,7 @@ __all__ = [
     "UploadProgressAnswer",
     "UploadTerms",
     "ViewerSessionAnswer",
+    "WindowPresetAnswer",
 ]
 
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
@@ -303,3 +309,63 @@ class ViewerSessionAnswer(BaseModel):
     StudyInstanceUID: str
     state: dict[str, Any]
     saved_at: datetime
+
+
+class AppliesTo(_Asked):
+    """Patterns (``*``, ``?``) of columns of which one series has to be; empty ones ask nothing."""
+
+    Modality: str = Field("", max_length=16)
+    SeriesDescription: str = Field("", max_length=100)
+    BodyPartExamined: str = Field("", max_length=100)
+
+
+class SaveLayout(_Asked):
+    """A view to be kept as a hanging protocol."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    state: dict[str, Any]
+    applies_to: AppliesTo
+    keep_windows: bool = True
+
+
+class HangingProtocolText(_Asked):
+    """A hanging protocol as YAML."""
+
+    yaml: Annotated[str, Field(min_length=1, max_length=32 * 1024)]
+
+
+class RenameHangingProtocol(_Asked):
+    """Another name for a hanging protocol."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class HangingProtocolAnswer(_Given):
+    """One of one's own hanging protocols, whole as YAML."""
+
+    item_id: str
+    name: str
+    description: str
+    yaml: str
+    saved_at: datetime
+
+
+class SaveWindowPreset(_Asked):
+    """A window, in modality values, to be kept under a name for a modality."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    Modality: Annotated[str, Field(min_length=1, max_length=16)]
+    center: float = Field(allow_inf_nan=False)
+    width: float = Field(gt=0, allow_inf_nan=False)
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
+
+
+class WindowPresetAnswer(_Given):
+    """One of one's own window presets."""
+
+    item_id: str
+    name: str
+    Modality: str
+    center: float
+    width: float
+    function: str

@@ -83,6 +83,7 @@ export interface SeriesSummary {
   Modality: string | null;
   SeriesNumber: number | null;
   SeriesDescription: string | null;
+  BodyPartExamined?: string | null;
   instance_count: number;
   image_count: number;
   badges?: Badge[];

@@ -3,7 +3,7 @@ import { copyText } from "../ground/clipboard";
 import { adoptStyles, el } from "../ground/dom";
 import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
-import type { StackDescription, Transport } from "../ground/transport";
+import type { SeriesSummary, StackDescription, Transport } from "../ground/transport";
 import { shareOut } from "./budget";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import mprCss from "../mpr/mpr.css";
@@ -14,13 +14,15 @@ import { PlanePanel } from "../mpr/panel";
 import { pythonOf } from "../mpr/words";
 import { modelFor } from "./planes";
 import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
+import { type HangingModel, HangingMenu, HangingStore, sayNoHanging } from "./hanging";
+import hangingCss from "./hanging.css";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
 import type { MeasurementSource } from "../measure/store";
 import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
-import { OwnPresets, shelfOf } from "./ownPresets";
+import { OwnPresets, type PresetSource, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, showLinks } from "./linking";
 import { pythonOfArray, pythonOfView } from "./python";
@@ -30,7 +32,7 @@ import { type Link, type PaneState, sameView, sameWindow, type ViewState, type W
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
-import { Toolbar, type ToolbarHost } from "./toolbar";
+import { Toolbar, type ToolbarHost, type ToolbarPart } from "./toolbar";
 import { Viewer } from "./viewer";
 import viewerCss from "./viewer.css";
 import { WindowPanel } from "./windowPanel";
@@ -53,6 +55,10 @@ export interface MountOptions {
   isArranged?: boolean;
   /** Where measurements are kept; without it they last as long as the view. */
   measurements?: MeasurementSource | null;
+  /** The protocols that apply to the study, and which one says how its panes stand. */
+  hanging?: HangingModel | null;
+  /** Where a reader's own window presets are kept; without it they last as long as the view. */
+  presets?: PresetSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
   /** The state, at the end of each interaction; never during it. */
@@ -76,11 +82,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
-  readonly presets = new OwnPresets(shelfOf(window));
+  readonly presets: OwnPresets;
   readonly measured: Measured;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
-  readonly sessions: SessionMenu | null;
+  readonly #hanging: HangingMenu | null;
+  readonly parts: readonly ToolbarPart[];
   readonly #status: StatusLine;
   readonly #toolbar: Toolbar;
   readonly #help: HelpSheet;
@@ -109,10 +116,13 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss);
     this.measured = new Measured(this, options.measurements ?? null);
     this.#status = new StatusLine(() => this.onHelp());
-    this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
+    this.presets = new OwnPresets(options.presets ?? null, shelfOf(window), () => this.onPresets());
+    const { StudyInstanceUID: study, sessions, hanging } = options;
+    this.#hanging = hanging && study ? new HangingMenu(this, hanging, new HangingStore(study)) : null;
+    this.parts = [this.#hanging, sessions && study ? new SessionMenu(this, study, sessions) : null].filter((part) => part !== null);
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
@@ -123,7 +133,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
         this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
-      this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
+      this.#status.element, this.#help.element, ...(this.#hanging ? [this.#hanging.dialog.element] : []), ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
     this.#root.addEventListener("keydown", this.#onKey);
@@ -131,6 +141,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { layout = "1x1", panes = [], active = 0, link = NOT_LINKED } = options.state;
     this.#link = link;
     this.grid.arrange(layout, active, withActive(panes, active, options.state));
+    this.#hanging?.greet();
+    void this.presets.load();
+  }
+
+  summaryOf(state: PaneState): SeriesSummary | null {
+    return this.#strip?.summaryOf(state) ?? null;
   }
 
   /** The active pane. */
@@ -488,7 +504,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const target = event.composedPath()[0];
     const isButton = target instanceof HTMLButtonElement;
     if (isButton && (event.key === " " || event.key === "Enter")) return;
-    if (event.defaultPrevented || !(this.measured.keys.key(event) || this.#input?.key(event))) return;
+    const isHanging = (): boolean => this.#hanging?.key(event) ?? sayNoHanging(event, (words) => this.onSay(words));
+    if (event.defaultPrevented || !(isHanging() || this.measured.keys.key(event) || this.#input?.key(event))) return;
     event.preventDefault();
     event.stopPropagation();
   };

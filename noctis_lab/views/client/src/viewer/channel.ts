@@ -2,6 +2,7 @@
 import { type ElementText, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import type { Measurement } from "../measure/shapes";
 import type { MeasurementSource } from "../measure/store";
+import type { PresetSource, SavedPreset } from "./ownPresets";
 
 /** Panel's model as a component sees it. */
 export interface ComponentModel {
@@ -12,6 +13,7 @@ export interface ComponentModel {
 }
 
 type Question = { what: "measurements" } | { what: "save-measurement"; measurement: Measurement } | { what: "delete-measurement"; MeasurementUID: string }
+  | { what: "window-presets" } | { what: "save-window-preset"; preset: Omit<SavedPreset, "item_id"> } | { what: "delete-window-preset"; item_id: string }
   | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null }
   | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
 
@@ -32,7 +34,7 @@ interface Pending {
 
 let viewCount = 0;
 
-export class ChannelTransport implements Transport, MeasurementSource {
+export class ChannelTransport implements Transport, MeasurementSource, PresetSource {
   readonly #pending = new Map<string, Pending>();
   // Several views of one object hear each other's answers: an id says whose it is.
   readonly #prefix = `${Date.now().toString(36)}-${(viewCount += 1)}-`;
@@ -70,6 +72,18 @@ export class ChannelTransport implements Transport, MeasurementSource {
 
   async remove({ SeriesInstanceUID, MeasurementUID }: Measurement): Promise<void> {
     await this.#ask(SeriesInstanceUID, { what: "delete-measurement", MeasurementUID });
+  }
+
+  listPresets(): Promise<SavedPreset[]> {
+    return this.#ask("", { what: "window-presets" }) as Promise<SavedPreset[]>;
+  }
+
+  savePreset(preset: Omit<SavedPreset, "item_id">): Promise<SavedPreset> {
+    return this.#ask("", { what: "save-window-preset", preset }) as Promise<SavedPreset>;
+  }
+
+  async removePreset(item_id: string): Promise<void> {
+    await this.#ask("", { what: "delete-window-preset", item_id });
   }
 
   /** Give up what is pending and hear no more. */

@@ -7,6 +7,8 @@ import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import { mountExported } from "./exported";
 import type { SeriesPlace } from "./seriesStrip";
+import type { HangingModel } from "./hanging";
+import { HttpPresets } from "./ownPresets";
 import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 import { Still } from "./still";
@@ -38,6 +40,8 @@ interface SeriesModel extends ComponentModel {
   still: string;
   /** The archive's folder where code has to name it, or empty. */
   root: string;
+  /** Of a page: the protocols that apply to its study, and which one hung it; else empty. */
+  hanging: HangingModel | Record<string, never>;
 }
 
 interface RenderArguments {
@@ -84,6 +88,9 @@ function keepStateInAddress(state: ViewState): void {
   history.replaceState(history.state, "", `#${encodeView(state)}`);
 }
 
+/** An address that holds a view says how the panes stand: then no protocol does. */
+const hangingOf = (hanging: HangingModel, isStated: boolean): HangingModel => (isStated ? { ...hanging, hung: "" } : hanging);
+
 const UNSOUND = "The address holds no view that can be shown: this is the usual one";
 
 /** Without our script too, the server opens the series that was in view. */
@@ -106,10 +113,11 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const still = new Still(isPage ? "" : model.still);
   still.awaitAnswer(transport);
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
+  const hanging = isPage && "protocols" in model.hanging ? hangingOf(model.hanging as HangingModel, address.state !== null) : null;
   const app = mountViewer(element, {
-    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
-    measurements: channel ?? new HttpMeasurements(model.api_base),
+    measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging,
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };

@@ -94,6 +94,11 @@ export class SeriesStrip {
     if (next) this.events.onOpen(placeOf(next));
   }
 
+  /** Return what is listed of a series; null where it is not listed (yet). */
+  summaryOf(place: SeriesPlace): SeriesSummary | null {
+    return this.#series.find((item) => isSame(item, place))?.summary ?? null;
+  }
+
   /** Return the first series with images that is in no pane yet; null where there is none. */
   next(taken: readonly SeriesPlace[]): SeriesPlace | null {
     const found = this.#series.find((item) => item.summary.image_count > 0 && !taken.some((place) => isSame(place, item)));

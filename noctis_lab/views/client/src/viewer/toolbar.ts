@@ -9,13 +9,19 @@ import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
 import type { OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
-import type { SessionMenu } from "./sessions";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
 
+/** A button with a menu that a part of the app brings along. */
+export interface ToolbarPart {
+  readonly button: HTMLButtonElement;
+  readonly menu: Menu;
+  readonly words: { name: string; key?: string; hint?: string };
+}
+
 export interface ToolbarHost extends LinkHost {
-  /** Where views are saved; null where they are not. */
-  readonly sessions: SessionMenu | null;
+  /** They stand at the right, in this order. */
+  readonly parts: readonly ToolbarPart[];
   /** The pane that the tools act on. */
   readonly viewer: Pane;
   readonly grid: Grid;
@@ -110,10 +116,10 @@ export class Toolbar {
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
-    if (host.sessions !== null) {
-      this.#menus.push(host.sessions.menu);
-      this.tooltip.attach(host.sessions.button, { name: "Sessions", hint: "save what is in view, open what was saved" });
-      this.element.append(host.sessions.button);
+    for (const { button, menu, words } of host.parts) {
+      this.#menus.push(menu);
+      this.tooltip.attach(button, words);
+      this.element.append(button);
     }
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));

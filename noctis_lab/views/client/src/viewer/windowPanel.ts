@@ -31,7 +31,7 @@ export class WindowPanel {
   #dragged: "low" | "high" | null = null;
   #timer = 0;
 
-  constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onPresets(): void; onSay(words: string): void }) {
+  constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onSay(words: string): void }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
     const reset = el("button", { class: "ib s", "aria-label": "The image's own window", title: "The image's own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
@@ -103,11 +103,11 @@ export class WindowPanel {
     const name = el("input", { "aria-label": "Name of a new preset", placeholder: "Keep as preset", maxlength: LONGEST_NAME });
     const save = (): void => {
       const { stack, window: window_ } = this.viewer;
-      const refusal = stack === null || window_ === null ? "There is no window to keep" : this.host.presets.save(name.value, stack.modality, window_);
-      this.host.onSay(refusal ?? `Preset ${name.value.trim()} kept in this browser`);
-      if (refusal !== null) return;
-      this.host.onPresets();
-      this.viewer.focus();
+      const saving = stack === null || window_ === null ? Promise.resolve("There is no window to keep") : this.host.presets.save(name.value, stack.modality, window_);
+      void saving.then((refusal) => {
+        this.host.onSay(refusal ?? `Preset ${name.value.trim()} kept`);
+        if (refusal === null) this.viewer.focus();
+      });
     };
     name.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -118,8 +118,7 @@ export class WindowPanel {
   }
 
   #forget(name: string): void {
-    this.host.presets.remove(name, this.viewer.stack?.modality ?? null);
-    this.host.onPresets();
+    void this.host.presets.remove(name, this.viewer.stack?.modality ?? null).then((refusal) => { if (refusal !== null) this.host.onSay(refusal); });
     this.viewer.focus();
   }
 
