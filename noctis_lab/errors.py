@@ -34,6 +34,7 @@ name or identifier: UIDs only.
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
+    ├── CannotOverlay (ValueError)              a mask or segmentation cannot lie over images
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -69,6 +70,7 @@ __all__ = [
     "CannotExport",
     "CannotInterpret",
     "CannotMeasure",
+    "CannotOverlay",
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
@@ -369,6 +371,10 @@ class ExtraNotInstalled(NoctisError, ImportError):
 
 class CannotMeasure(NoctisError, ValueError):
     """What was drawn is no measurement, or is of nothing that can be measured; says what to do."""
+
+
+class CannotOverlay(NoctisError, ValueError):
+    """A mask or segmentation cannot be laid over images; says what was expected and what came."""
 
 
 class CannotResample(NoctisError, ValueError):

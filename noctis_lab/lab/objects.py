@@ -369,9 +369,21 @@ class Series(RowAttributes):
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def view(self) -> Any:
-        """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return open_viewer(self._lab, self.row)
+    def view(self, *, overlay: Any = None) -> Any:
+        """Return the interactive viewer of it: shows itself in a notebook's cell.
+
+        Parameters
+        ----------
+        overlay
+            What lies over it in colours: a mask (DataArray of bool or whole numbers on `load`'s
+            coordinates), a segmentation (`segments`), or the SOPInstanceUID of one of its study.
+
+        Raises
+        ------
+        CannotOverlay
+            It lies on another grid, or is of another type: what was expected and what came.
+        """
+        return open_viewer(self._lab, self.row, overlay=overlay)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.
@@ -498,8 +510,9 @@ def open_viewer(
     *,
     state: Mapping[str, Any] | None = None,
     others: Sequence[SeriesRow] = (),
+    overlay: Any = None,
 ) -> Any:
     """Open the viewer of a series; see `noctis_lab.views.viewer.view_series`."""
     # The only import by name: views stand above this floor, and a script needs none of them.
     viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, series, state=state, others=others)
+    return viewer.view_series(lab, series, state=state, others=others, overlay=overlay)

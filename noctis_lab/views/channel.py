@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import FrameNotFound, NoctisError, NotUnique, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import (
+    CannotOverlay,
+    FrameNotFound,
+    NoctisError,
+    NotUnique,
+    SeriesChanged,
+    SeriesNotFound,
+)
 from noctis_lab.views.measuring import MEASURING, answer_measuring
+from noctis_lab.views.overlay_state import OverlayState
+from noctis_lab.views.overlaying import OVERLAYS, HeldOverlays, answer_overlays
 from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
 
@@ -72,6 +81,8 @@ class Channel:
                 )
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: What Python laid over the series.
+        self.overlays = HeldOverlays()
 
     def require_frame(self, SeriesInstanceUID: str, index: int) -> None:
         """Refuse an index that no frame of a series has.
@@ -91,6 +102,24 @@ class Channel:
                 "from 0 on",
                 SeriesInstanceUID=uid,
             )
+
+    def lay(self, SeriesInstanceUID: str, overlay: Any) -> OverlayState | None:
+        """Lay something over a series, and return what the view's state says of it; None: nothing.
+
+        Raises
+        ------
+        CannotOverlay
+            It cannot lie over the series, or the view shows none.
+        InstanceNotFound
+            No segmentation of the series' study has that UID.
+        """
+        series = self._series.get(SeriesInstanceUID)
+        if series is None:
+            raise CannotOverlay("expected a view of an archive's series, this one shows none")
+        if overlay is None:
+            self.overlays.clear(series)
+            return None
+        return OverlayState(overlay=self.overlays.lay(self._handle, series, overlay))
 
     def hear(self, message: Any) -> bool:
         """Take one message from the client, on the event loop's thread.
@@ -149,6 +178,8 @@ class Channel:
         series = self._series.get(str(question.get("SeriesInstanceUID")))
         if series is None:
             raise SeriesNotFound("this view is of another series")
+        if what in OVERLAYS:
+            return answer_overlays(self._handle, series, question, self.overlays)
         if what in MEASURING and self._keeping is not None:
             return answer_measuring(self._keeping, series, question)
         if what == "stack":

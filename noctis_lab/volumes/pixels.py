@@ -61,6 +61,7 @@ __all__ = [
     "describe_stack",
     "encode_frames",
     "encode_preview",
+    "find_revision",
     "find_shown_frames",
     "read_stored",
 ]
@@ -337,6 +338,11 @@ def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[
     """
     series, view = _find_view(handle, reference)
     return series, view.frames
+
+
+def find_revision(handle: Handle, reference: str) -> str:
+    """Return `StackDescription.revision` of a series; raises as `find_shown_frames`."""
+    return _find_view(handle, reference)[1].revision
 
 
 def _badges(

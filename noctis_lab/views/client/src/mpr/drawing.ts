@@ -1,4 +1,5 @@
 /** One plane's picture: sampled where something of it changed, windowed when only the window did. */
+import type { PlaneOnCanvas } from "../overlay/tint";
 import type { StackLook } from "../viewer/look";
 import { pixelsOf } from "../viewer/colormaps";
 import type { Stored } from "../viewer/renderer";
@@ -24,6 +25,12 @@ export interface Lie {
   centre: Vector;
 }
 
+/** What is laid over a plane: `key` is another text where it is something else. */
+export interface PlaneTint {
+  key: string;
+  paint(pixels: Uint32Array, at: PlaneOnCanvas): void;
+}
+
 export class PlaneDrawing {
   readonly sampled = new Sampled();
   readonly #painter: PlanePainter;
@@ -33,6 +40,8 @@ export class PlaneDrawing {
   #grid: PlaneGrid | null = null;
   #key = "";
   #look = "";
+  /** The key of what was laid over it last; empty: nothing was. */
+  #tinted = "";
   #fullMs = 0;
   #isCoarse = false;
   /** Slices that what is on the canvas takes its values from. */
@@ -71,17 +80,20 @@ export class PlaneDrawing {
     this.#painter.clear(width, height);
   }
 
-  /** Paint; what is the same as before is not sampled again. */
-  draw(lie: Lie, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">): void {
+  /** Paint, and what `tint` lays over it; what is the same as before is not sampled again. */
+  draw(lie: Lie, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">, tint: PlaneTint | null = null): void {
     const { volume } = this.model;
     if (volume === null) return;
     const start = performance.now();
     const isNew = this.#sample(lie);
     this.sampleMs = performance.now() - start;
-    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept]);
+    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept, tint?.key]);
     if (!isNew && look_ === this.#look) return;
     this.#look = look_;
-    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed));
+    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed), tint && ((pixels) => {
+      if (this.#grid !== null) tint.paint(pixels, { volume, grid: this.#grid, sampled: this.sampled, isNew: isNew || tint.key !== "" && this.#tinted === "" });
+    }));
+    this.#tinted = tint?.key ?? "";
     this.paintMs = performance.now() - start;
   }
 

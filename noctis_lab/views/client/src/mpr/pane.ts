@@ -1,5 +1,6 @@
 /** One plane of three, as a pane of the grid: it shows what the shared model says, and hands back what is done to it. */
 import { areParallel, centreOf as middleOf, type ImagePlane, type PlaneGeometry, type Probe, type Vector as Point } from "../ground/plane";
+import type { BadgeNotes } from "../ground/badgeNotes";
 import type { StackDescription, Transport } from "../ground/transport";
 import { CanvasSize } from "../viewer/canvasSize";
 import { axesOf, mirrored, turned } from "../viewer/geometry";
@@ -9,7 +10,7 @@ import { formatAtScale } from "../ground/numbers";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from "../viewer/state";
 import { makeWindow, nextOwnWindow, presetsFor, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
-import { PlaneDrawing } from "./drawing";
+import { PlaneDrawing, type PlaneTint } from "./drawing";
 import { FineSampler } from "./fine";
 import { imagePlaneOf } from "./imagePlane";
 import { handleKey } from "./keys";
@@ -83,6 +84,10 @@ export class PlanePane implements Pane, CrosshairHost {
 
   get element(): HTMLElement {
     return this.#stage.element;
+  }
+
+  get badges(): BadgeNotes {
+    return this.#stage.notes;
   }
 
   get transport(): Transport {
@@ -462,7 +467,7 @@ export class PlanePane implements Pane, CrosshairHost {
     const { right, down } = this.axes;
     const window_ = this.window;
     this.#drawing.draw(
-      { right, down, width, height, mmPerPixel: model.fitting / model.zoom, centre: this.centre }, lookOf(stack, this.told));
+      { right, down, width, height, mmPerPixel: model.fitting / model.zoom, centre: this.centre }, lookOf(stack, this.told), this.#tint);
     this.#caption(window_);
     this.#crosshair.draw(width / this.pixelRatio, height / this.pixelRatio);
     this.element.dataset["painted"] = String(Number(this.element.dataset["painted"] ?? 0) + 1);
@@ -471,6 +476,11 @@ export class PlanePane implements Pane, CrosshairHost {
       this.#tell("rest");
     }
     this.events.onPainted();
+  }
+
+  get #tint(): PlaneTint | null {
+    const { tint } = this.events;
+    return tint ? { key: tint.key(this), paint: (pixels, at) => tint.plane(this, pixels, at) } : null;
   }
 
   #noticeState(): void {

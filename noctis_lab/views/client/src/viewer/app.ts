@@ -14,6 +14,8 @@ import { pythonOf } from "../mpr/words";
 import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
+import overlayCss from "../overlay/overlay.css";
+import { type OverlayHost, Overlays } from "../overlay/overlays";
 import type { MeasurementSource } from "../measure/store";
 import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
@@ -70,12 +72,13 @@ interface Fittings {
   progress: HTMLElement;
 }
 
-export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp {
+export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp, OverlayHost {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
   readonly presets = new OwnPresets(shelfOf(window));
   readonly measured: Measured;
+  readonly overlays: Overlays;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly sessions: SessionMenu | null;
@@ -107,8 +110,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss, overlayCss);
     this.measured = new Measured(this, options.measurements ?? null);
+    this.overlays = new Overlays(this, options.state.overlay ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
     this.#toolbar = new Toolbar(this);
@@ -120,7 +124,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.overlays.panel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
@@ -140,7 +144,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
+    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null, overlay: this.overlays.state };
   }
 
   get ownsWheel(): boolean {
@@ -159,6 +163,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
     if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
     if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+    if (state.overlay !== undefined) this.overlays.apply(state.overlay);
     this.#isHearing = false;
     this.#markSeries();
     this.#toolbar.refresh();
@@ -209,6 +214,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   close(): void {
     this.grid.close();
     this.measured.close();
+    this.overlays.close();
     clearTimeout(this.#restTimer);
     cancelAnimationFrame(this.#drawing);
     cancelAnimationFrame(this.#showing);
@@ -221,6 +227,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   makePane(state: Partial<PaneState>): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
     const pane: Pane = new Viewer(this.options.transport, { SeriesInstanceUID: "", ...state }, {
+      tint: this.overlays,
       onReport: () => this.#report(),
       onStack: (stack) => this.#onStack(pane, stack),
       onChange: () => { if (isActive()) this.#onChange(); },
@@ -243,7 +250,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
     }
     const pane = new PlanePane(name, this.#mpr, state, {
-      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      tint: this.overlays, onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
       isMeasuring: () => this.measured.kind !== null,
       onPainted: () => {
@@ -296,6 +303,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.measured.measuring.changed();
     this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
+    this.overlays.onArranged();
     this.#windowPanel?.describe();
     this.#showPlanes();
     this.#tags?.refresh();
@@ -372,6 +380,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#help.toggle();
   }
 
+  onOverlays(): void {
+    this.#drawProbe();
+    this.#report();
+  }
+
   onPresets(): void {
     this.#windowPanel?.describe();
     this.#toolbar.refresh();
@@ -421,6 +434,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
     this.measured.onStack(pane);
+    this.overlays.onStack(pane);
     if (pane !== this.viewer) {
       if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
       return;
@@ -468,7 +482,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { state, stack } = this.viewer;
     const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
-    this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
+    this.#status.probe(at && this.overlays.named(at.pane, at.pane.probe(at.x, at.y)), resting);
   }
 
   /** At the next frame: what links each pane to the others. */
