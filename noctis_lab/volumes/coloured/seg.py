@@ -156,7 +156,8 @@ class SegColouring:
 def shares_of(pixels: NDArray[Any], stated: Segmentation) -> NDArray[np.uint8]:
     """Return by which part, in 255ths, each pixel is the segment's."""
     if stated.kind != "FRACTIONAL":
-        return (pixels != 0).astype(np.uint8)
+        whole: NDArray[np.uint8] = (pixels != 0).astype(np.uint8)
+        return whole
     greatest = stated.MaximumFractionalValue or 255
     shares = np.floor(pixels.astype(np.float64) * 255 / greatest + 0.5)
     # What there is a little of is shown a little.

@@ -281,7 +281,8 @@ export class Overlays implements Tint {
 
   #badgesOf(pane: Pane): Badge[] {
     const list = this.#listOf(pane);
-    if (list === null) return [];
+    // Once for the three planes, as what is said of their volume.
+    if (list === null || (pane instanceof PlanePane && pane.name !== "axial")) return [];
     const found: Badge[] = [];
     const refused = list.descriptions.filter(({ refusal }) => refusal !== null);
     if (refused.length > 0) {
