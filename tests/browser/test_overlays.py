@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import panel as pn
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
@@ -359,4 +361,58 @@ def test_what_cannot_be_shown_says_so_in_a_badge(watched: Watched, site: Site) -
     expect(page.locator(".sentence")).to_contain_text("1.2.3")
     expect(page.locator(".sentence")).to_contain_text("10,000 came")
     assert (np.ptp(read_rgb(page.locator(".stage")), axis=2) == 0).all()
+    assert watched.complaints == []
+
+
+@contextmanager
+def in_a_cell(view: Any, port: int) -> Iterator[str]:
+    """Serve a view as a notebook shows it: over its own channel, without any page of ours."""
+    server = pn.serve(view, port=port, threaded=True, show=False, address="127.0.0.1")
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.stop()
+
+
+def test_a_cell_shows_the_mask_that_python_lays_over_it(
+    watched: Watched, site: Site, lab: Lab, unused_tcp_port: int
+) -> None:
+    seen, _ = admit(site, bodies())
+    series = lab.series(SeriesInstanceUID=seen.series).one()
+    volume = series.load()
+    mask = (volume > 500).rename("Bright")
+    view = series.view(overlay=mask)
+    view.at(window=WINDOW)
+    page = watched.page
+    with in_a_cell(view, unused_tcp_port) as address:
+        page.goto(address)
+        stage = page.locator(".stage")
+        expect(stage).to_have_attribute("data-shown", str(PLANES // 2))
+        button = page.get_by_role("button", name="Overlay", exact=True)
+        expect(button).to_have_attribute("aria-pressed", "true")
+        # No side panel in a cell: its section opens from the toolbar.
+        page.get_by_role("button", name="Segments", exact=True).click()
+        expect(page.locator(".menu .oslist .oseg")).to_have_text("Bright1")
+        page.get_by_role("button", name="Fill", exact=True).click()
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(500)
+        canvas = read_rgb(stage)
+        shape = canvas.shape[:2]
+        plane = PLANES // 2
+        values = fitted(smooth()[plane], shape)
+        grey = np.where(np.isnan(values), 0, windowed(np.nan_to_num(values), *WINDOW))
+        share = nearest_fitted(mask.values[plane], shape)
+        colour = np.array([0xFF, 0x5C, 0x5C])
+        assert np.abs(canvas - blended(grey, [share], [colour], 0.4)).max() <= 1
+        assert view.state.overlay is not None
+        assert view.state.overlay.style == "fill"
+        # Another mask from the next cell.
+        view.overlay = volume < -100
+        page.wait_for_timeout(1500)
+        share = nearest_fitted(volume.values[plane] < -100, shape)
+        view.state.overlay = type(view.state.overlay)(
+            overlay=view.state.overlay.overlay, style="fill", opacity=0.6
+        )
+        page.wait_for_timeout(1000)
+        assert np.abs(read_rgb(stage) - blended(grey, [share], [colour], 0.6)).max() <= 1
     assert watched.complaints == []
