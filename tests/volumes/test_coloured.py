@@ -359,3 +359,45 @@ def test_a_mask_of_another_kind_or_grid_says_what_came(
     _, frames = find_shown_frames(handle, series.reference)
     with pytest.raises(CannotOverlay, match=words):
         mask_colouring(handle, series, frames, change(load(handle, series)), overlay="mask-1")
+
+
+def test_frames_without_a_place_lie_on_the_images_that_they_name(
+    handle: Handle, tmp_path: Path
+) -> None:
+    masks, images = some_masks(1), source()
+    dataset = segmentation(masks, images, SegOptions(sparse=False))
+    del dataset.FrameOfReferenceUID
+    del dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    for groups in dataset.PerFrameFunctionalGroupsSequence:
+        del groups.PlanePositionSequence
+    series = admitted(handle, tmp_path, images, dataset)
+    (described,) = list_colourings(handle, series)
+    assert (described.refusal, described.note) == (None, None)
+    np.testing.assert_array_equal(shown(handle, series, described.overlay), masks[0])
+
+
+def test_a_series_that_shares_a_space_and_cannot_show_it_has_no_badge_of_it(
+    handle: Handle, tmp_path: Path
+) -> None:
+    images = source()
+    scout = source(planes=1, seed="scout", StudyInstanceUID=images[0].StudyInstanceUID)
+    for image in scout:
+        image.FrameOfReferenceUID = images[0].FrameOfReferenceUID
+        del image.ImagePositionPatient
+    series = admitted(handle, tmp_path, images, segmentation(some_masks(2), images))
+    admit(handle, scout, tmp_path / "scout")
+    assert list_colourings(handle, row_of(handle, scout)) == ()
+    assert len(list_colourings(handle, series)) == 1
+    (seg,) = [
+        row for row in handle.catalog.series_of(series.StudyInstanceUID) if row.Modality == "SEG"
+    ]
+    assert list_colourings(handle, seg) == ()
+
+
+def test_a_deflated_segmentation_is_read_too(handle: Handle, tmp_path: Path) -> None:
+    masks, images = some_masks(2), source()
+    options = SegOptions(transfer_syntax_uid="1.2.840.10008.1.2.1.99")
+    series = admitted(handle, tmp_path, images, segmentation(masks, images, options))
+    (described,) = list_colourings(handle, series)
+    expected = masks[0] + 2 * masks[1]
+    np.testing.assert_array_equal(shown(handle, series, described.overlay), expected)

@@ -13,7 +13,7 @@ from noctis_lab.volumes.coloured.description import Colouring, ColouringDescript
 from noctis_lab.volumes.coloured.layers import encode_layers
 from noctis_lab.volumes.coloured.seg import (
     find_segmentation,
-    is_about,
+    refers_to,
     refused,
     seg_colouring,
     words_of,
@@ -49,8 +49,9 @@ def list_colourings(
     Returns
     -------
     tuple of ColouringDescription
-        Then the segmentations of its study that refer to it or share its frame of reference, by
-        series and number; then the images' own overlay planes. What cannot be shown says why.
+        Then the segmentations of its study that refer to it, or that can lie over it in the frame
+        of reference that they share, by series and number; then the images' own overlay planes.
+        What refers to it and cannot be shown says why.
 
     Raises
     ------
@@ -65,12 +66,17 @@ def list_colourings(
         if row.SOPInstanceUID in listed:
             continue
         name = other.SeriesDescription or "Segmentation"
+        is_ours = True  # what cannot be read may be about any series of the study
         try:
-            if not is_about(find_segmentation(handle, row), series, images):
+            stated = find_segmentation(handle, row)
+            is_ours = refers_to(stated, series, images)
+            space = series.FrameOfReferenceUID
+            if not is_ours and (space is None or space != stated.FrameOfReferenceUID):
                 continue
             found.append(seg_colouring(handle, row, name, series, images, revision).description)
         except NoctisError as error:
-            found.append(refused(row.SOPInstanceUID, name, "SEG", words_of(error)))
+            if is_ours:
+                found.append(refused(row.SOPInstanceUID, name, "SEG", words_of(error)))
     groups = find_groups(handle, images, revision)
     if groups:
         found.append(BitColouring(handle, images, groups, revision).description)
@@ -171,6 +177,8 @@ def encode_colouring(
 
 def _segmentations(handle: Handle, series: SeriesRow) -> Iterator[tuple[SeriesRow, InstanceRow]]:
     """Give the study's segmentations, the first `MOST_LISTED` of them."""
+    if series.Modality == "SEG":
+        return  # it is one, and lies over nothing
     left = MOST_LISTED
     for other in handle.catalog.series_of(series.StudyInstanceUID):
         if other.Modality != "SEG":

@@ -22,14 +22,14 @@ from noctis_lab.volumes.coloured.description import (
 from noctis_lab.volumes.coloured.layers import LARGEST_LABEL, Layer, Layers
 from noctis_lab.volumes.coloured.nearest import LabelGrid, fill_grid
 from noctis_lab.volumes.frames import Frame, has_place
-from noctis_lab.volumes.instance_frames import each_frame
+from noctis_lab.volumes.instance_frames import each_frame, find_inflated, is_one_stream
 from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.segment_masks import refuse_strange_pixels
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["SegColouring", "find_segmentation", "is_about", "refused", "seg_colouring", "words_of"]
+__all__ = ["SegColouring", "find_segmentation", "refers_to", "refused", "seg_colouring", "words_of"]
 
 #: What a described frame and segment take in memory, generously.
 _STATED_BYTES, _CUT_BYTES = 2048, 128
@@ -56,14 +56,12 @@ def find_segmentation(handle: Handle, row: InstanceRow) -> Segmentation:
     return known
 
 
-def is_about(stated: Segmentation, series: SeriesRow, images: Sequence[Frame]) -> bool:
-    """Return whether a segmentation refers to a series, or lies in its frame of reference."""
+def refers_to(stated: Segmentation, series: SeriesRow, images: Sequence[Frame]) -> bool:
+    """Return whether a segmentation names a series, or one of its images, as its source."""
     if series.SeriesInstanceUID in stated.SourceSeriesUIDs:
         return True
-    if {image.row.SOPInstanceUID for image in images} & set(stated.SourceInstanceUIDs):
-        return True
-    ours = series.FrameOfReferenceUID
-    return ours is not None and ours == stated.FrameOfReferenceUID
+    uids = {image.row.SOPInstanceUID for image in images}
+    return not uids.isdisjoint(stated.SourceInstanceUIDs)
 
 
 def refused(overlay: str, name: str, kind: str, reason: str) -> ColouringDescription:
@@ -125,9 +123,14 @@ class SegColouring:
             refuse_strange_pixels(self.row, self.stated, pixels)
             read[frame] = pixels.copy()
 
+        assert self.row.pixels is not None
+        is_stream = is_one_stream(self.row.pixels)
         # One after the other: thousands of frames may lie over one image.
         for frame in sorted(at, key=lambda each: self.stated.frames[each].number or 0):
-            each_frame(self.handle, self.row, [frame], keep)
+            if is_stream:
+                keep(frame, find_inflated(self.handle, self.row, frame))
+            else:
+                each_frame(self.handle, self.row, [frame], keep)
             pixels = read.pop(frame)
             cut, whose = at[frame], self.stated.frames[frame].number
             if whose is None:

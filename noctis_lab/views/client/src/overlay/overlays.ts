@@ -72,7 +72,9 @@ export class Overlays implements Tint {
   chosen(pane: Pane = this.host.viewer): OverlayDescription | null {
     const found = this.#listOf(pane)?.descriptions ?? [];
     const { overlay } = this.how;
-    return found.find((item) => item.overlay === overlay) ?? (overlay === "" ? (found.find((item) => item.refusal === null) ?? found[0] ?? null) : null);
+    // A mask lives as long as the view that it was laid over: whoever opens a session has another one, or none.
+    const isOpen = overlay === "" || overlay.startsWith("mask-");
+    return found.find((item) => item.overlay === overlay) ?? (isOpen ? (found.find((item) => item.refusal === null) ?? found[0] ?? null) : null);
   }
 
   // -- changes ---------------------------------------------------------------------------------
