@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import numpy as np
+import pydicom
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -26,7 +28,7 @@ from noctis_lab.volumes.coloured.listing import encode_colouring, list_colouring
 from noctis_lab.volumes.coloured.mask import mask_colouring
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.pixels import find_shown_frames
-from tests.volumes.archive import admit
+from tests.volumes.archive import admit, admit_file
 from tests.volumes.coloured import decode
 from tests.volumes.segment_sources import COLUMNS, PLANES, ROWS, some_masks, source
 
@@ -401,3 +403,35 @@ def test_a_deflated_segmentation_is_read_too(handle: Handle, tmp_path: Path) -> 
     (described,) = list_colourings(handle, series)
     expected = masks[0] + 2 * masks[1]
     np.testing.assert_array_equal(shown(handle, series, described.overlay), expected)
+
+
+@pytest.mark.real_data
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["liver", "partial_overlaps"])
+def test_real_segmentations_lie_on_the_images_that_they_were_made_of(
+    real_data: Path, handle: Handle, name: str
+) -> None:
+    folder = real_data / "real" / "seg_sr_dcmqi" / "segmentations"
+    for path in sorted((folder / "ct-3slice").rglob("*.dcm")):
+        admit_file(handle, path)
+    admit_file(handle, folder / f"{name}.dcm")
+    uid = pydicom.dcmread(folder / f"{name}.dcm", stop_before_pixels=True).SOPInstanceUID
+    image = next((folder / "ct-3slice").rglob("*.dcm"))
+    series = row_of(handle, [pydicom.dcmread(image, stop_before_pixels=True)])
+    (described,) = list_colourings(handle, series)
+    assert described.overlay == uid
+    _, images = find_shown_frames(handle, series.reference)
+    shapes = [(one.layout.rows, one.layout.columns) for one in images]
+    found = decode(encode_colouring(handle, series, uid, 0, len(images)), shapes)
+    by_highdicom = highdicom.seg.segread(folder / f"{name}.dcm")
+    for index, layers in enumerate(found):
+        masks = by_highdicom.get_pixels_by_source_instance(
+            [images[index].row.SOPInstanceUID],
+            ignore_spatial_locations=True,
+            assert_missing_frames_are_empty=True,
+        )[0]
+        for label in range(1, len(described.segments) + 1):
+            there = sum((labels == label).astype(int) for labels, _ in layers)
+            np.testing.assert_array_equal(
+                np.broadcast_to(there, shapes[index]), masks[..., label - 1]
+            )
