@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from noctis_lab.synthetic import ct_series
-from noctis_lab.synthetic.seg import segmentation
+from noctis_lab.synthetic.seg import SegOptions, segmentation
 from tests.served import Seen, Site
 from tests.volumes.coloured import decode
 
@@ -64,7 +64,9 @@ def test_a_segmentation_of_another_study_is_not_given_by_way_of_this_one(
     seen, _ = admit(site, masks)
     images = ct_series(planes=PLANES, rows=ROWS, columns=COLUMNS, seed="other", PatientID="OTHER")
     site.admit(images, "elsewhere")
-    (foreign,) = site.admit([segmentation(masks, images)], "elsewhere").instances
+    (foreign,) = site.admit(
+        [segmentation(masks, images, SegOptions(seed="other"))], "elsewhere"
+    ).instances
     path = f"/api/v1/dicom/studies/{seen.study}/series/{seen.series}/overlays/{foreign}"
     with site.client() as client:
         assert client.get(path).status_code == 404
