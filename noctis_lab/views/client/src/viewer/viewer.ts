@@ -272,7 +272,8 @@ export class Viewer implements Pane {
       this.set({ zoom: bounded }, telling);
       return;
     }
-    const before = voxelAt(...point, this.#placement, this.#state, shape);
+    // As the state has it: what is painted may lag behind, and a pan between would be taken back.
+    const before = voxelAt(...point, this.#place(this.#state, shape), this.#state, shape);
     const after = voxelAt(...point, this.#place({ ...this.#state, zoom: bounded }, shape), this.#state, shape);
     const [row, column] = this.#state.pan;
     this.set({ zoom: bounded, pan: [row + before[1] - after[1], column + before[0] - after[0]] }, telling);
