@@ -36,6 +36,7 @@ name or identifier: UIDs only.
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── CannotView (ValueError)                 what a viewer was given cannot be shown, and why
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
+    ├── CannotOverlay (ValueError)              a mask or segmentation cannot lie over images
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
@@ -71,6 +72,7 @@ __all__ = [
     "CannotExport",
     "CannotInterpret",
     "CannotMeasure",
+    "CannotOverlay",
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
@@ -398,6 +400,10 @@ class CannotView(NoctisError, ValueError):
 
 class CannotMeasure(NoctisError, ValueError):
     """What was drawn is no measurement, or is of nothing that can be measured; says what to do."""
+
+
+class CannotOverlay(NoctisError, ValueError):
+    """A mask or segmentation cannot be laid over images; says what was expected and what came."""
 
 
 class CannotResample(NoctisError, ValueError):

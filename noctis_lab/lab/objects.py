@@ -374,9 +374,21 @@ class Series(RowAttributes):
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def view(self) -> Any:
-        """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return open_viewer(self._lab, self.row)
+    def view(self, *, overlay: Any = None) -> Any:
+        """Return the interactive viewer of it: shows itself in a notebook's cell.
+
+        Parameters
+        ----------
+        overlay
+            What lies over it in colours: a mask (DataArray of bool or whole numbers on `load`'s
+            coordinates), a segmentation (`segments`), or the SOPInstanceUID of one of its study.
+
+        Raises
+        ------
+        CannotOverlay
+            It lies on another grid, or is of another type: what was expected and what came.
+        """
+        return open_viewer(self._lab, self.row, overlay=overlay)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.

@@ -19,8 +19,9 @@ def open_viewer(
     *,
     state: Mapping[str, Any] | None = None,
     others: Sequence[SeriesRow] = (),
+    overlay: Any = None,
 ) -> Any:
     """Open the viewer of a series; see `noctis_lab.views.viewer.view_series`."""
     # The only import by name: views stand above this floor, and a script needs none of them.
     viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, series, state=state, others=others)
+    return viewer.view_series(lab, series, state=state, others=others, overlay=overlay)

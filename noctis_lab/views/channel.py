@@ -12,6 +12,7 @@ from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import (
     AccessDenied,
     CannotMeasure,
+    CannotOverlay,
     FrameNotFound,
     MeasurementNotFound,
     NoctisError,
@@ -20,6 +21,8 @@ from noctis_lab.errors import (
     SeriesNotFound,
 )
 from noctis_lab.views.measuring import MEASURING
+from noctis_lab.views.overlay_state import OverlayState
+from noctis_lab.views.overlaying import OVERLAYS, HeldOverlays, answer_overlays
 from noctis_lab.views.sources import PaneSource, SeriesSource
 from noctis_lab.views.window_presets import PRESETS, answer_presets
 from noctis_lab.volumes.planes import instance_file
@@ -95,6 +98,8 @@ class Channel:
                 self.sources[uid] = SeriesSource(handle=handle, row=row, lab=lab)
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: What Python laid over the series.
+        self.overlays = HeldOverlays()
 
     def require_frame(self, SeriesInstanceUID: str, index: int) -> None:
         """Refuse an index that no frame of a series has.
@@ -114,6 +119,24 @@ class Channel:
                 "from 0 on",
                 SeriesInstanceUID=uid,
             )
+
+    def lay(self, SeriesInstanceUID: str, overlay: Any) -> OverlayState | None:
+        """Lay something over a series, and return what the view's state says of it; None: nothing.
+
+        Raises
+        ------
+        CannotOverlay
+            It cannot lie over the series, or the view shows none.
+        InstanceNotFound
+            No segmentation of the series' study has that UID.
+        """
+        series = self._series.get(SeriesInstanceUID)
+        if series is None or self._handle is None:
+            raise CannotOverlay("expected a view of an archive's series, this one shows none")
+        if overlay is None:
+            self.overlays.clear(series)
+            return None
+        return OverlayState(overlay=self.overlays.lay(self._handle, series, overlay))
 
     def hear(self, message: Any) -> bool:
         """Take one message from the client, on the event loop's thread.
@@ -172,19 +195,17 @@ class Channel:
         source = self.sources.get(str(question.get("SeriesInstanceUID")))
         if source is None:
             raise SeriesNotFound("this view is of another series")
+        if what in OVERLAYS:
+            return self._answer_overlays(question)
         if what in MEASURING:
             return source.measure(question)
-        if what == "stack":
-            return source.describe().to_dict()
-        first, count = question.get("first"), question.get("count")
-        is_known = what in ("pixels", "preview")
-        if not is_known or not isinstance(first, int) or not isinstance(count, int):
-            raise SeriesNotFound("the view asked for something that there is not")
-        said = question.get("revision")
-        revision = said if isinstance(said, str) else None
-        if what == "preview":
-            return source.encode_preview(first, revision=revision)
-        return source.encode(first, min(count, _MOST_FRAMES), revision=revision)
+        return source.describe().to_dict() if what == "stack" else _images(source, question)
+
+    def _answer_overlays(self, question: dict[str, Any]) -> Any:
+        series = self._series.get(str(question.get("SeriesInstanceUID")))
+        if series is None or self._handle is None:  # nothing of the archive lies over an array
+            return []
+        return answer_overlays(self._handle, series, question, self.overlays)
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:
         if self._handle is None:
@@ -203,6 +224,20 @@ class Channel:
             }
             for element in header.elements
         ]
+
+
+def _images(source: PaneSource, question: dict[str, Any]) -> bytes:
+    """Return what a question for pixels or a preview asks for."""
+    what = question.get("what")
+    first, count = question.get("first"), question.get("count")
+    is_known = what in ("pixels", "preview")
+    if not is_known or not isinstance(first, int) or not isinstance(count, int):
+        raise SeriesNotFound("the view asked for something that there is not")
+    said = question.get("revision")
+    revision = said if isinstance(said, str) else None
+    if what == "preview":
+        return source.encode_preview(first, revision=revision)
+    return source.encode(first, min(count, _MOST_FRAMES), revision=revision)
 
 
 def _is_of(row: InstanceRow, series: SeriesRow) -> bool:

@@ -12,6 +12,7 @@ from param.parameterized import discard_events
 from noctis_lab.dicom.voi import Window
 from noctis_lab.dicom.voi_lut import MOST_TABLES
 from noctis_lab.views.mpr_state import MprState
+from noctis_lab.views.overlay_state import OverlayState
 from noctis_lab.views.pane_state import (
     COLORMAPS,
     LARGEST_INDEX,
@@ -95,6 +96,10 @@ class ViewerState(param.Parameterized):
         class_=MprState, default=None, allow_None=True,
         doc='Crosshair and planes of the layout "mpr"; None puts them through the middle.',
     )  # fmt: skip
+    overlay = param.ClassSelector(
+        class_=OverlayState, default=None, allow_None=True,
+        doc="The segmentation or mask over the images; None: the first that there is.",
+    )  # fmt: skip
 
     def __init__(self, **values: Any) -> None:
         self._activated = values.get("active", 0)
@@ -110,6 +115,7 @@ class ViewerState(param.Parameterized):
             "active": self.active,
             "link": {name: bool(self.link.get(name, False)) for name in LINKS},
             "mpr": None if self.mpr is None else self.mpr.to_dict(),
+            "overlay": None if self.overlay is None else self.overlay.to_dict(),
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -131,6 +137,7 @@ class ViewerState(param.Parameterized):
             "active": _read_active,
             "link": _read_link,
             "mpr": MprState.from_dict,
+            "overlay": OverlayState.from_dict,
         }
         sound = read_parts(said)
         sound |= {key: read(said[key]) for key, read in readers.items() if key in said}

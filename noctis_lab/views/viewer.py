@@ -13,7 +13,7 @@ import param
 from panel.custom import JSComponent
 
 from noctis_lab.dicom.voi import VoiFunction, Window
-from noctis_lab.errors import UserItemRefused
+from noctis_lab.errors import CannotOverlay, UserItemRefused
 from noctis_lab.lab.measuring.keeping import own_principal
 from noctis_lab.views.cell import CellView
 from noctis_lab.views.channel import Channel
@@ -78,6 +78,7 @@ class SeriesView(CellView, JSComponent):
         self._channel: Channel | None = None
         self._lab: Lab | None = None
         self._arrays: dict[str, PaneSource] = {}
+        self._overlay: Any = None
         #: Counts our own changes: what a client says without knowing the last one is out of date.
         self._revision = 0
         #: The thread that takes over what a client says: another's change meanwhile is its own.
@@ -180,6 +181,30 @@ class SeriesView(CellView, JSComponent):
             state=self.state.to_dict(),
         )
 
+    @property
+    def overlay(self) -> Any:
+        """What Python laid over the series in view: None where it laid nothing.
+
+        Set it to a mask (bool or whole numbers, on the volume's coordinates), to a segmentation
+        (`Series.segments`), or to the SOPInstanceUID of one of the study; None takes it away.
+        ``view.state.overlay`` says how it is shown.
+
+        Raises
+        ------
+        CannotOverlay
+            It lies on another grid, or is of another type: what was expected and what came.
+        InstanceNotFound
+            No segmentation of the study has that UID.
+        """
+        return self._overlay
+
+    @overlay.setter
+    def overlay(self, overlay: Any) -> None:
+        if self._channel is None:
+            raise CannotOverlay("expected a view of an archive's series, this one shows none")
+        self.state.overlay = self._channel.lay(self.state.SeriesInstanceUID, overlay)
+        self._overlay = overlay
+
     def answer_from(
         self,
         lab: Lab | None,
@@ -263,6 +288,7 @@ def view_series(
     *,
     state: Mapping[str, Any] | None = None,
     others: Sequence[SeriesRow] = (),
+    overlay: Any = None,
 ) -> SeriesView:
     """Return the viewer of a series, for a notebook's cell.
 
@@ -276,6 +302,13 @@ def view_series(
         What it shows, as `ViewerState.to_dict` gives it; by default the series from its middle.
     others
         Series of further panes.
+    overlay
+        What lies over the series in colours, as `SeriesView.overlay` takes it.
+
+    Raises
+    ------
+    CannotOverlay
+        It cannot lie over the series, and why.
     """
     load_notebook_once()
     shown = ViewerState(SeriesInstanceUID=series.SeriesInstanceUID)
@@ -287,4 +320,7 @@ def view_series(
         height=CELL_HEIGHT_PX,
         sizing_mode="stretch_width",
     )
-    return view.answer_from(lab, (series, *others))
+    view.answer_from(lab, (series, *others))
+    if overlay is not None:
+        view.overlay = overlay
+    return view

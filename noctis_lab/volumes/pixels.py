@@ -15,6 +15,7 @@ from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.lossy import find_lossy
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
@@ -29,7 +30,7 @@ from noctis_lab.errors import (
     SeriesChanged,
     SeriesNotFound,
 )
-from noctis_lab.volumes.badges import Badge, badges_of_series
+from noctis_lab.volumes.badges import Badge
 from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
@@ -44,6 +45,7 @@ from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.reduction import area_mean, preview_factor
 from noctis_lab.volumes.series_plan import find_facts, find_plan
+from noctis_lab.volumes.shown_badges import stack_badges, stack_note
 from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
 from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
@@ -61,12 +63,12 @@ __all__ = [
     "describe_stack",
     "encode_frames",
     "encode_preview",
+    "find_revision",
     "find_shown_frames",
     "read_stored",
 ]
 
 _ROW_BYTES = 2048  # what a described frame takes in memory, generously
-_STORED_VALUES = "Numbers are stored values: this series' Modality LUT is not applied."
 #: Types of numbers that go over the wire as they are, by numpy's name.
 SENT_AS_THEY_ARE = frozenset(
     {"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32", "float64"}
@@ -162,13 +164,14 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
+    lossy = find_lossy(header, {row.transfer_syntax_uid for row in view.rows})
     units = find_units(series, view.frames, luts, find_pet_units(handle, middle.row))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
-        note=_note(view.frames, luts, None if is_plain else facts.geometry_note),
-        badges=_badges(replace(series, facts=facts), view.frames, luts),
+        note=stack_note(view.frames, luts, None if is_plain else facts.geometry_note),
+        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),
@@ -335,25 +338,9 @@ def find_shown_frames(
     return series, view.frames, view.extra
 
 
-def _badges(
-    series: SeriesRow, frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]
-) -> tuple[Badge, ...]:
-    stored = Badge(kind="warn", icon="warn", text="Stored values", sentence=_STORED_VALUES)
-    return (*badges_of_series(series), *([stored] if _is_stored(frames, luts) else []))
-
-
-def _is_stored(frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]) -> bool:
-    return any(
-        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
-    )
-
-
-def _note(
-    frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
-) -> str | None:
-    """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    notes = (geometry_note, _STORED_VALUES if _is_stored(frames, luts) else None)
-    return " ".join(note for note in notes if note) or None
+def find_revision(handle: Handle, reference: str) -> str:
+    """Return `StackDescription.revision` of a series; raises as `find_shown_frames`."""
+    return _find_view(handle, reference)[1].revision
 
 
 def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:

@@ -34,6 +34,7 @@ from noctis_lab.web.routes import (
     health,
     live,
     measurements,
+    overlays,
     quarantine,
     senders,
     series,
@@ -118,6 +119,7 @@ def create_app(lab: Lab) -> Guard:
     for routes in (
         studies,
         series,
+        overlays,
         measurements,
         live,
         senders,

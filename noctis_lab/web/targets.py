@@ -71,6 +71,7 @@ def _rule(
     body_bytes: int = BODY_BYTES,
 ) -> _Rule:
     source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
+    source = source.replace(r"\{overlay\}", _ANY_UID)
     source = source.replace(r"\{measurement\}", _HEX_ID).replace(r"\{item\}", _HEX_ID)
     return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed, body_bytes)
 
@@ -108,6 +109,9 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/pixels", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/preview", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/thumbnail", Kind.STUDY),
+    _rule(f"{_SERIES}/overlays", Kind.STUDY),
+    _rule(f"{_SERIES}/overlays/planes", Kind.STUDY, is_viewing=True),
+    _rule(f"{_SERIES}/overlays/{{overlay}}", Kind.STUDY, is_viewing=True),
     _rule(f"{_SERIES}/measurements", Kind.STUDY),
     _rule(f"{_SERIES}/measurements.csv", Kind.STUDY),
     _rule(

@@ -22,6 +22,7 @@ from noctis_lab.lab.cards.words import (
     moment_words,
     times_words,
 )
+from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.planes import instance_file
 
@@ -64,8 +65,8 @@ def series_card(
         modality=cut(series.Modality, 16),
         line=_line(series),
         fields=tuple(_fields(series, study, geometry)),
-        badges=series_badges(series, geometry),
-        notes=_notes(series, geometry),
+        badges=series_badges(lab, series, geometry),
+        notes=_notes(lab, series, geometry),
         main=main,
         awaits_picture=pictures and main is None and series.image_count > 0,
         strip=strip,
@@ -91,9 +92,10 @@ def _geometry_within(lab: Lab, series: SeriesRow, deadline: Deadline) -> Geometr
     return deadline.collect(lab.handle.executor, {0: task}).get(0)
 
 
-def series_badges(series: SeriesRow, geometry: Geometry | None) -> tuple[Badge, ...]:
+def series_badges(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Badge, ...]:
     """Return the worklist's badges, of facts that no worker has found out yet too."""
-    return badges_of_series(_with_facts(series, geometry))
+    lossy = find_lossy_series(lab, [series]).get(series.reference)
+    return badges_of_series(_with_facts(series, geometry), lossy)
 
 
 def patient_words(study: StudyRow | None) -> str:
@@ -183,7 +185,7 @@ def _place_fields(geometry: Geometry) -> list[Field]:
     return found
 
 
-def _notes(series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
+def _notes(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
     if geometry is None:
         known = series.facts.is_volume is not None or series.image_count == 0
         return () if known else (Note(kind="none", title="Geometry", sentence=_NOT_YET),)
@@ -198,7 +200,7 @@ def _notes(series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
             title=badge.text,
             sentence=cut(badge.sentence, 300),
         )
-        for badge in series_badges(series, geometry)
+        for badge in series_badges(lab, series, geometry)
         if badge.kind not in {"pass", "none"}
     )
 

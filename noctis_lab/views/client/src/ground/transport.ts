@@ -1,5 +1,6 @@
 /** How the client reaches the archive: HTTP where it is served, the component's channel in notebooks. */
 import type { Badge } from "./badges";
+import type { OverlayDescription } from "../overlay/source";
 
 export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "float64" | "rgb8";
 
@@ -178,6 +179,16 @@ export class HttpTransport implements Transport {
   async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
     const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
     const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/preview?index=${index}${revision}`;
+    return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
+  }
+
+  async overlays(stack: StackDescription, signal?: AbortSignal): Promise<OverlayDescription[]> {
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/overlays`;
+    return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as OverlayDescription[];
+  }
+
+  async labels(stack: StackDescription, { overlay, revision }: OverlayDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/overlays/${encodeURIComponent(overlay)}?first=${first}&count=${count}&revision=${encodeURIComponent(revision)}`;
     return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
   }
 

@@ -1,4 +1,5 @@
 /** One plane's picture: sampled where something of it changed, windowed when only the window did. */
+import type { PlaneOnCanvas } from "../overlay/tint";
 import type { StackLook } from "../viewer/look";
 import { pixelsOf } from "../viewer/colormaps";
 import type { Stored } from "../viewer/renderer";
@@ -31,6 +32,12 @@ export interface Painted extends Pick<PlaneFrame, "slab_mm" | "projection"> {
   grid: PlaneGrid;
 }
 
+/** What is laid over a plane: `key` is another text where it is something else. */
+export interface PlaneTint {
+  key: string;
+  paint(pixels: Uint32Array, at: PlaneOnCanvas): void;
+}
+
 export class PlaneDrawing {
   readonly sampled = new Sampled();
   readonly #painter: PlanePainter;
@@ -40,6 +47,8 @@ export class PlaneDrawing {
   #painted: Painted | null = null;
   #key = "";
   #look = "";
+  /** The key of what was laid over it last; empty: nothing was. */
+  #tinted = "";
   #fullMs = 0;
   #isCoarse = false;
   /** Slices that what is on the canvas takes its values from. */
@@ -78,17 +87,20 @@ export class PlaneDrawing {
     this.#painter.clear(width, height);
   }
 
-  /** Paint the pixels of a grid; what is the same as before is not sampled again. */
-  draw(lie: Lie, grid: PlaneGrid, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">): void {
+  /** Paint the pixels of a grid, and what `tint` lays over them; what is the same as before is not sampled again. */
+  draw(lie: Lie, grid: PlaneGrid, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">, tint: PlaneTint | null = null): void {
     const { volume } = this.model;
     if (volume === null) return;
     const start = performance.now();
     const isNew = this.#sample(volume, lie, grid);
     this.sampleMs = performance.now() - start;
-    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept]);
+    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept, tint?.key]);
     if (!isNew && look_ === this.#look) return;
     this.#look = look_;
-    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed));
+    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed), tint && ((pixels) => {
+      tint.paint(pixels, { volume, grid, sampled: this.sampled, isNew: isNew || tint.key !== "" && this.#tinted === "" });
+    }));
+    this.#tinted = tint?.key ?? "";
     this.paintMs = performance.now() - start;
   }
 

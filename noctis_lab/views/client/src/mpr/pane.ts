@@ -1,5 +1,6 @@
 /** One plane of three, as a pane of the grid: it shows what the shared model says, and hands back what is done to it. */
 import { areParallel, type ImagePlane, type PlaneGeometry, type Probe, type Vector as Point } from "../ground/plane";
+import type { BadgeNotes } from "../ground/badgeNotes";
 import type { StackDescription, Transport } from "../ground/transport";
 import { CanvasSize } from "../viewer/canvasSize";
 import { mirrored, turned } from "../viewer/geometry";
@@ -9,7 +10,7 @@ import { formatAtScale } from "../ground/numbers";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameWindow, type Window } from "../viewer/state";
 import { makeWindow, nextOwnWindow, presetsFor, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
-import { type Painted, PlaneDrawing } from "./drawing";
+import { type Painted, PlaneDrawing, type PlaneTint } from "./drawing";
 import { FineSampler } from "./fine";
 import { imagePlaneOf } from "./imagePlane";
 import { handleKey } from "./keys";
@@ -89,6 +90,10 @@ export class PlanePane implements Pane, CrosshairHost {
 
   get element(): HTMLElement {
     return this.#stage.element;
+  }
+
+  get badges(): BadgeNotes {
+    return this.#stage.notes;
   }
 
   get transport(): Transport {
@@ -455,7 +460,7 @@ export class PlanePane implements Pane, CrosshairHost {
     const { lie, grid } = this.#place;
     if (lie === null || grid === null) return;
     const window_ = this.window;
-    this.#drawing.draw(lie, grid, lookOf(stack, this.told));
+    this.#drawing.draw(lie, grid, lookOf(stack, this.told), this.#tint);
     this.#caption(window_);
     this.#crosshair.draw(width / this.pixelRatio, height / this.pixelRatio);
     this.element.dataset["painted"] = String(Number(this.element.dataset["painted"] ?? 0) + 1);
@@ -464,6 +469,11 @@ export class PlanePane implements Pane, CrosshairHost {
       this.#tell("rest");
     }
     this.events.onPainted();
+  }
+
+  get #tint(): PlaneTint | null {
+    const { tint } = this.events;
+    return tint ? { key: tint.key(this), paint: (pixels, at) => tint.plane(this, pixels, at) } : null;
   }
 
   #noticeState(): void {

@@ -28,7 +28,7 @@ export class PlaneStage {
   readonly canvas = el("canvas", { "aria-hidden": true });
   readonly element: HTMLElement;
   readonly #words = el("span");
-  readonly #notes = new BadgeNotes();
+  readonly notes = new BadgeNotes();
   readonly #letters = {
     left: el("div", { class: "ol left" }), right: el("div", { class: "ol right" }),
     top: el("div", { class: "ol top" }), bottom: el("div", { class: "ol bottom" }),
@@ -41,14 +41,13 @@ export class PlaneStage {
   readonly #header: HTMLElement;
   readonly #window = el("div", { class: "ct bl" });
   #missingKey = "";
-  #badgeKey = "";
   #on = "";
   #barKey = "";
   #letterKey = "";
 
   constructor(readonly name: PlaneName, over: SVGElement, events: PlaneStageEvents) {
     this.#header = el("div", { class: "ct tl plane-head" }, el("div", { class: "row g2" },
-      el("span", { class: `swatch ${name}` }), el("b", {}, titleOf(name)), this.#words), this.#notes.element);
+      el("span", { class: `swatch ${name}` }), el("b", {}, titleOf(name)), this.#words), this.notes.element);
     const button = (label: string, how: Projection | null): HTMLElement =>
       el("button", { class: "opt", "data-how": how ?? "off", "aria-pressed": "false", click: () => events.onProjection(how) }, label);
     this.#switch = el("div", { class: "seg", role: "group", "aria-label": `Slab of the ${name} plane` },
@@ -67,14 +66,11 @@ export class PlaneStage {
 
   /** Write the badges: facts in few words, a sentence at a click. */
   badges(badges: readonly Badge[]): void {
-    const key = JSON.stringify(badges);
-    if (key === this.#badgeKey) return;
-    this.#badgeKey = key;
-    this.#notes.show(badges);
+    this.notes.set("volume", badges);
   }
 
   closeNote(): boolean {
-    return this.#notes.close();
+    return this.notes.close();
   }
 
   /** Write what the plane is: where, how oblique, how thick. */

@@ -18,6 +18,8 @@ import { type HangingModel, HangingMenu, HangingStore, sayNoHanging } from "./ha
 import hangingCss from "./hanging.css";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
+import overlayCss from "../overlay/overlay.css";
+import { type OverlayHost, Overlays } from "../overlay/overlays";
 import type { MeasurementSource } from "../measure/store";
 import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
@@ -78,12 +80,13 @@ interface Fittings {
   progress: HTMLElement;
 }
 
-export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp {
+export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp, OverlayHost {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
   readonly presets: OwnPresets;
   readonly measured: Measured;
+  readonly overlays: Overlays;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly #hanging: HangingMenu | null;
@@ -116,8 +119,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss, overlayCss);
     this.measured = new Measured(this, options.measurements ?? null);
+    this.overlays = new Overlays(this, options.state.overlay ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.presets = new OwnPresets(options.presets ?? null, shelfOf(window), () => this.onPresets());
     const { StudyInstanceUID: study, sessions, hanging } = options;
@@ -132,7 +136,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.overlays.panel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...(this.#hanging ? [this.#hanging.dialog.element] : []), ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
@@ -158,7 +162,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
+    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null, overlay: this.overlays.state };
   }
 
   get ownsWheel(): boolean {
@@ -178,6 +182,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
       if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
       if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+      if (state.overlay !== undefined) this.overlays.apply(state.overlay);
     } finally {
       this.#isHearing = false;
     }
@@ -229,7 +234,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   close(): void {
     this.grid.close();
-    for (const part of [this.measured, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
+    for (const part of [this.measured, this.overlays, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
     clearTimeout(this.#restTimer);
     for (const frame of [this.#drawing, this.#showing]) cancelAnimationFrame(frame);
     this.#unfollow();
@@ -241,6 +246,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   makePane(state: Partial<PaneState>): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
     const pane: Pane = new Viewer(this.options.transport, { SeriesInstanceUID: "", ...state }, {
+      tint: this.overlays,
       onReport: () => this.#report(),
       onStack: (stack) => this.#onStack(pane, stack),
       onChange: () => { if (isActive()) this.#onChange(); },
@@ -258,7 +264,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const isActive = (): boolean => this.grid.pane === pane;
     if (this.#mpr === null || this.#mpr.isClosed) this.#mpr = modelFor(this.options, state, images, this.#mpr);
     const pane = new PlanePane(name, this.#mpr, state, {
-      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      tint: this.overlays, onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
       isMeasuring: () => this.measured.kind !== null,
       onPainted: () => {
@@ -310,6 +316,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     }
     this.measured.measuring.changed();
     shareOut(panes, this.#limits);
+    this.overlays.onArranged();
     this.#windowPanel?.describe();
     this.#showPlanes();
     this.#tags?.refresh();
@@ -386,6 +393,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#help.toggle();
   }
 
+  onOverlays(): void {
+    this.#drawProbe();
+    this.#report();
+  }
+
   onPresets(): void {
     this.#windowPanel?.describe();
     this.#toolbar.refresh();
@@ -437,6 +449,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
     this.measured.onStack(pane);
     if (pane.claim) shareOut(this.grid.panes, this.#limits);
+    this.overlays.onStack(pane);
     if (pane !== this.viewer) {
       if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
       return;
@@ -484,7 +497,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { state, stack } = this.viewer;
     const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
-    this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
+    this.#status.probe(at && this.overlays.named(at.pane, at.pane.probe(at.x, at.y)), resting);
   }
 
   /** At the next frame: what links each pane to the others. */

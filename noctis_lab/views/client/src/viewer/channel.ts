@@ -1,5 +1,6 @@
 /** The transport of a notebook: questions and answers over the component's own messages. */
 import { type ElementText, type StackDescription, type Transport, TransportError } from "../ground/transport";
+import type { OverlayDescription, OverlaySource } from "../overlay/source";
 import type { Measurement } from "../measure/shapes";
 import type { MeasurementSource } from "../measure/store";
 import type { PresetSource, SavedPreset } from "./ownPresets";
@@ -15,7 +16,8 @@ export interface ComponentModel {
 type Question = { what: "measurements" } | { what: "save-measurement"; measurement: Measurement } | { what: "delete-measurement"; MeasurementUID: string }
   | { what: "window-presets" } | { what: "save-window-preset"; preset: Omit<SavedPreset, "item_id"> } | { what: "delete-window-preset"; item_id: string }
   | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null }
-  | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
+  | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string }
+  | { what: "overlays" } | { what: "labels"; overlay: string; first: number; count: number; revision: string };
 
 interface Answer {
   kind: "answer";
@@ -34,7 +36,7 @@ interface Pending {
 
 let viewCount = 0;
 
-export class ChannelTransport implements Transport, MeasurementSource, PresetSource {
+export class ChannelTransport implements Transport, MeasurementSource, PresetSource, OverlaySource {
   readonly #pending = new Map<string, Pending>();
   // Several views of one object hear each other's answers: an id says whose it is.
   readonly #prefix = `${Date.now().toString(36)}-${(viewCount += 1)}-`;
@@ -60,6 +62,14 @@ export class ChannelTransport implements Transport, MeasurementSource, PresetSou
 
   elements(SOPInstanceUID: string, signal?: AbortSignal): Promise<ElementText[]> {
     return this.#ask("", { what: "elements", SOPInstanceUID }, signal) as Promise<ElementText[]>;
+  }
+
+  overlays(stack: StackDescription, signal?: AbortSignal): Promise<OverlayDescription[]> {
+    return this.#ask(stack.SeriesInstanceUID, { what: "overlays" }, signal) as Promise<OverlayDescription[]>;
+  }
+
+  async labels(stack: StackDescription, { overlay, revision }: OverlayDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, { what: "labels", overlay, first, count, revision }, signal));
   }
 
   list(_StudyInstanceUID: string, SeriesInstanceUID: string, signal?: AbortSignal): Promise<Measurement[]> {

@@ -16,7 +16,7 @@ const SHEET: [string, Line[]][] = [
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
-    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], OWN_WINDOWS], [["i"], "invert"],
+    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], OWN_WINDOWS], [["i"], "invert"], [["⇧ O"], "segments over the image: show, hide"],
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],

@@ -32,6 +32,7 @@ export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
   onSeriesStep(count: 1 | -1): boolean;
+  readonly overlays: { toggle(): void };
   onHelp(): void;
   onSay(words: string): void;
   /** Close the nearest open thing; false if there is none. */
@@ -258,6 +259,7 @@ export class Input {
     "-": () => this.host.viewer.zoomBy(0.8),
     "=": () => this.host.viewer.fit(),
     i: () => this.host.viewer.invert(),
+    O: () => this.host.overlays.toggle(),
     z: () => this.host.onTool(this.host.tool === "zoom" ? "window" : "zoom"),
     F: () => this.host.onExpand(),
     r: () => this.host.viewer.turn(true),

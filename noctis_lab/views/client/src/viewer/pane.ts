@@ -1,6 +1,8 @@
 /** A pane: one thing in the grid. What toolbar, panels, mouse and keys may ask of it, whatever it shows. */
+import type { BadgeNotes } from "../ground/badgeNotes";
 import type { ImagePlane, PlaneGeometry, Probe, Vector } from "../ground/plane";
 import type { StackDescription, Transport } from "../ground/transport";
+import type { Tint } from "../overlay/tint";
 import type { ReferenceLine } from "./linking";
 import type { PaneState, Window } from "./state";
 
@@ -29,6 +31,8 @@ export interface PaneEvents {
   onMemory(): void;
   /** Another image is on the canvas. */
   onPainted(): void;
+  /** What colours the canvas over the image. */
+  readonly tint?: Tint;
 }
 
 export interface Pane {
@@ -58,12 +62,16 @@ export interface Pane {
   readonly isPlaying: boolean;
   /** What it claims of the bytes that all panes share; several panes may have one owner. */
   readonly claim?: { owner: object; bytes: number } | null;
+  /** The row of badges over the image, where it has one. */
+  readonly badges?: BadgeNotes;
 
   start(): void;
   /** What the pane may keep in memory is another amount. */
   fitMemory?(): void;
   close(): void;
   focus(): void;
+  /** Paint at the next frame of the screen. */
+  invalidate?(): void;
   /** What is on the canvas; null while nothing is. */
   plane(): ImagePlane | null;
   /** What lies under a point (CSS px from the top left), or null beside the image. */

@@ -228,8 +228,8 @@ export class Renderer {
     this.#show();
   }
 
-  /** Paint a frame; returns the milliseconds it took. */
-  draw(frame: Frame, placement: Placement, turn: Turn, look: Look): number {
+  /** Paint a frame, and what `tint` lays over its pixels; returns the milliseconds it took. */
+  draw(frame: Frame, placement: Placement, turn: Turn, look: Look, tint: ((pixels: Uint32Array) => void) | null = null): number {
     const start = performance.now();
     this.#resize(placement.width, placement.height);
     if (isOneToOne(placement, turn) && !frame.whole && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
@@ -239,6 +239,7 @@ export class Renderer {
       if (frame.channels === 3) this.#paintColour(look.inverted);
       else this.#paintGrey(frame, look);
     }
+    tint?.(this.#pixels);
     this.#show();
     return performance.now() - start;
   }

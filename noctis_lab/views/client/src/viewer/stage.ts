@@ -70,7 +70,7 @@ export class Stage {
   readonly #apart = el("div", { class: "apart", role: "note", hidden: true });
   readonly #title = el("div", { class: "title m" });
   readonly #notice = el("div", { class: "notice", hidden: true });
-  readonly #notes = new BadgeNotes();
+  readonly notes = new BadgeNotes();
   readonly #made = { place: new Made(), zoom: new Made(), letters: new Made(), scale: new Made(), links: new Made() };
   #hasDarkInk = false;
   #railKey = "";
@@ -109,15 +109,15 @@ export class Stage {
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
     this.#corners.topLeft.replaceChildren(this.#title, ...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
-    this.#notes.show(stack.badges.filter((badge) => badge.kind !== "pass"));
-    this.#corners.topLeft.append(this.#notes.element);
+    this.notes.set("series", stack.badges);
+    this.#corners.topLeft.append(this.notes.element);
     this.#corners.topRight.replaceChildren(...stack.corner.top_right.map(line));
   }
 
   /** Take away everything that was said of the last series. */
   clear(): void {
     for (const part of [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail]) part.replaceChildren();
-    this.#notes.show([]);
+    this.notes.clear();
     this.#colours.element.hidden = true;
     for (const made of Object.values(this.#made)) made.forget();
     this.#railKey = "";
@@ -129,7 +129,7 @@ export class Stage {
 
   /** Close a badge's sentence; false if none is open. */
   closeNote(): boolean {
-    return this.#notes.close();
+    return this.notes.close();
   }
 
   /** Say which study this is, where there are several. */

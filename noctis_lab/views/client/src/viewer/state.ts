@@ -1,5 +1,6 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
 import type { WindowFunction } from "../ground/transport";
+import { type OverlayState, sameOverlay } from "../overlay/state";
 import type { MprState } from "../mpr/model";
 import type { Colormap } from "./colormaps";
 
@@ -52,6 +53,8 @@ export interface ViewState extends PaneState {
   link: Link;
   /** Three planes through a volume, where the layout has them. */
   mpr?: MprState | null;
+  /** What lies over the images; null: nothing was chosen. */
+  overlay?: OverlayState | null;
 }
 
 export const MIN_ZOOM = 0.1;
@@ -64,8 +67,8 @@ export function defaultState(SeriesInstanceUID: string): PaneState {
 }
 
 /** Return a pane's part of what a view says of itself; what it does not say is left out. */
-function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
-  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, ...pane } = state;
+export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
+  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, overlay: _overlay, ...pane } = state;
   return pane;
 }
 
@@ -81,7 +84,7 @@ export function sameState(a: PaneState, b: PaneState): boolean {
 
 export function sameView(a: ViewState, b: ViewState): boolean {
   return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null)
-    && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
+    && sameOverlay(a.overlay ?? null, b.overlay ?? null) && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 
 const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;

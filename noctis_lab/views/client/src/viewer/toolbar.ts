@@ -3,6 +3,7 @@ import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { type GroupHost, MeasureGroup } from "../measure/group";
+import type { OverlayTools } from "../overlay/tools";
 import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
 import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
@@ -29,6 +30,7 @@ export interface ToolbarHost extends LinkHost {
   tool: Tool;
   readonly presets: OwnPresets;
   readonly measured: GroupHost;
+  readonly overlays: { readonly tools: OverlayTools };
   /** Another tool was taken. */
   onTools(): void;
   onMpr(): void;
@@ -115,6 +117,7 @@ export class Toolbar {
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
+    this.#overlay();
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
     for (const { button, menu, words } of host.parts) {
       this.#menus.push(menu);
@@ -181,6 +184,13 @@ export class Toolbar {
     this.#menus.push(menu);
     this.#refresh.push(() => group.refresh());
     return [group.button, group.more, group.undo, group.redo];
+  }
+
+  #overlay(): void {
+    const { elements, menu, button } = this.host.overlays.tools;
+    if (menu !== null) this.#menus.push(menu);
+    this.tooltip.attach(button, { name: "Overlay", key: "⇧ O", hint: "shows and hides segments over the image" });
+    this.element.append(...elements);
   }
 
   #picker(): HTMLElement {

@@ -1,5 +1,6 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
 import { type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
+import type { BadgeNotes } from "../ground/badgeNotes";
 import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
 import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
@@ -63,6 +64,10 @@ export class Viewer implements Pane {
 
   get element(): HTMLElement {
     return this.stage.element;
+  }
+
+  get badges(): BadgeNotes {
+    return this.stage.notes;
   }
 
   get transport(): Transport {
@@ -270,8 +275,10 @@ export class Viewer implements Pane {
       this.set({ zoom: bounded }, telling);
       return;
     }
+    // As the state has it: what is painted may lag behind, and a pan between would be taken back.
+    const before = this.#place(this.#state, shape);
     const after = this.#place({ ...this.#state, zoom: bounded }, shape);
-    this.set({ zoom: bounded, pan: panAround(point, this.#placement, after, this.#state, shape) }, telling);
+    this.set({ zoom: bounded, pan: panAround(point, before, after, this.#state, shape) }, telling);
   }
 
   /** Show one voxel column on so many device pixels: 1 is the values themselves. */
@@ -472,12 +479,16 @@ export class Viewer implements Pane {
     if (!isPreview) this.#own.see(this.#shown.frame);
     this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
     const look = lookOf(stack, this.told);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look, this.#tint(this.#shown.index, extentOf(this.#shown.frame), this.#placement));
     this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
     this.#caption(stack, look);
     this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
     if (!this.#teller.hasTold && frame !== null && !isPreview) this.#teller.tell("now");
     this.events.onPainted();
+  }
+
+  #tint(index: number, { rows, columns }: { rows: number; columns: number }, placement: Placement): (pixels: Uint32Array) => void {
+    return (pixels) => this.events.tint?.frame(this, pixels, { index, rows, columns, placement, turn: this.#state });
   }
 
   #noticeFailure(): void {
