@@ -21,6 +21,7 @@ import { LINKS } from "./linkMenu";
 import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
+import { PlotDock } from "./plotDock";
 import { pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
@@ -53,6 +54,9 @@ export interface MountOptions {
   measurements?: MeasurementSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
+  /** By which plots know this view, and what Panel renders a page's plots into. */
+  linkKey?: string;
+  plots?: HTMLElement | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -76,6 +80,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   tool: Tool = "window";
   readonly presets = new OwnPresets(shelfOf(window));
   readonly measured: Measured;
+  readonly plots: PlotDock;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly sessions: SessionMenu | null;
@@ -109,6 +114,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
     adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
     this.measured = new Measured(this, options.measurements ?? null);
+    this.plots = new PlotDock(this, options.linkKey ?? "", this.grid.element, options.plots ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
     this.#toolbar = new Toolbar(this);
@@ -119,7 +125,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#windowPanel = isPage ? new WindowPanel(this) : null;
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
-      el("div", { class: "body" }, this.#strip?.element, this.grid.element,
+      el("div", { class: "body" }, this.#strip?.element, this.plots.element,
         this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
@@ -129,6 +135,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { layout = "1x1", panes = [], active = 0, link = NOT_LINKED } = options.state;
     this.#link = link;
     this.grid.arrange(layout, active, withActive(panes, active, options.state));
+    this.plots.show(options.state.plot ?? "");
   }
 
   /** The active pane. */
@@ -140,7 +147,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
+    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null, plot: this.plots.plot };
   }
 
   get ownsWheel(): boolean {
@@ -159,6 +166,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
     if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
     if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+    if (state.plot !== undefined) this.plots.show(state.plot);
     this.#isHearing = false;
     this.#markSeries();
     this.#toolbar.refresh();
@@ -169,7 +177,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   /** Take over a state that Python does not know either: an address's, a saved session's. */
   restore(state: ViewState): void {
-    this.apply(state);
+    this.apply({ plot: "", ...state });
     this.#said = null;
   }
 
@@ -209,6 +217,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   close(): void {
     this.grid.close();
     this.measured.close();
+    this.plots.close();
     clearTimeout(this.#restTimer);
     cancelAnimationFrame(this.#drawing);
     cancelAnimationFrame(this.#showing);
@@ -366,6 +375,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   onTools(): void {
     this.#root.classList.toggle("measuring", this.measured.kind !== null);
     this.#toolbar.refresh();
+    this.plots.changed();
+  }
+
+  onPlot(): void {
+    this.#toolbar.refresh();
+    this.#report();
   }
 
   onHelp(): void {
@@ -440,6 +455,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#toolbar.refresh();
     if (this.viewer.kind !== "plane" || !sameWindow(this.viewer.window, this.#windowShown)) this.#windowPanel?.refresh();
     this.#windowShown = this.viewer.window;
+    this.plots.changed();
     this.#drawProbe();
   }
 
@@ -449,6 +465,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       this.#tags?.refresh();
     }
     this.#toolbar.refresh();
+    this.plots.onPainted();
     this.#drawProbe();
   }
 

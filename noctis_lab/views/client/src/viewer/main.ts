@@ -34,6 +34,11 @@ interface SeriesModel extends ComponentModel {
   api_base: string;
   /** The archive's folder where code has to name it, or empty. */
   root: string;
+  /** By which plots know this view. */
+  link_key: string;
+  /** A page's plots: a component of their own. */
+  plots: object | null;
+  get_child(name: string): HTMLElement;
 }
 
 interface RenderArguments {
@@ -97,7 +102,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
-    root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
+    root: model.root || null, linkKey: model.link_key, plots: model.plots ? model.get_child("plots") : null, sessions: http && isPage ? new SessionStore() : null,
     measurements: channel ?? new HttpMeasurements(model.api_base),
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {

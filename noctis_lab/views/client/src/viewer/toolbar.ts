@@ -25,6 +25,7 @@ export interface ToolbarHost extends LinkHost {
   readonly measured: GroupHost;
   /** Another tool was taken. */
   onTools(): void;
+  readonly plots: { readonly plot: string; toggle(): void };
   onMpr(): void;
   onHelp(): void;
   onCopy(): void;
@@ -105,6 +106,7 @@ export class Toolbar {
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
+    this.#group([{ icon: "plot", name: "Plots", key: "⇧ G", hint: "histogram, profile, curve over time", run: () => host.plots.toggle(), isOn: () => host.plots.plot !== "" }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
     if (host.sessions !== null) {
       this.#menus.push(host.sessions.menu);
