@@ -245,6 +245,11 @@ class LinkedPlot(JSComponent):
         self._said, self._is_said = said, True
         self._follow()
 
+    def _on_ready(self, _: Mapping[str, Any]) -> None:
+        # In a notebook what was said before the client was there is lost; said alike it is not
+        # said again.
+        self.drawn = self.drawn | {"said": self.drawn.get("said", 0) + 1}
+
     def _on_stop(self, _: Mapping[str, Any]) -> None:
         self.stop()
 
@@ -265,6 +270,7 @@ class LinkedPlot(JSComponent):
 
 _HEARD: Final = {
     "measured": LinkedPlot._on_measured,
+    "ready": LinkedPlot._on_ready,
     "stop": LinkedPlot._on_stop,
     "repeat": LinkedPlot._on_repeat,
     "what": LinkedPlot._on_what,

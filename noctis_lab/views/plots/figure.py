@@ -82,4 +82,6 @@ def plot_figure() -> Any:
             major_label_standoff=6,
         )
     plot.xgrid.grid_line_color = None
+    for model in plot.references():
+        model.syncable = False  # what its client sets, pans and zooms is the client's alone
     return plot

@@ -1,4 +1,4 @@
-/** Bokeh's figure as this side uses it: it is filled, scaled and coloured here, and nothing of that goes over a wire. */
+/** Bokeh's figure as this side uses it: it is filled, scaled and coloured here. Its models are not synchronised: nothing of that goes over a wire. */
 import type { Series } from "./series";
 
 /** A model of Bokeh's, as far as it is needed. */
@@ -6,7 +6,7 @@ export interface BokehModel {
   readonly name: string | null;
   readonly type: string;
   readonly properties: Record<string, { change: { connect(slot: () => void): boolean; disconnect(slot: () => void): boolean } } | undefined>;
-  setv(attributes: Record<string, unknown>, options: { sync: boolean }): void;
+  setv(attributes: Record<string, unknown>): void;
   references(): Iterable<BokehModel>;
 }
 
@@ -34,7 +34,6 @@ export interface Frame {
   end: number;
 }
 
-const HERE = { sync: false } as const;
 const MOST_POINTS = 80;
 
 export class Figure {
@@ -69,19 +68,19 @@ export class Figure {
   draw(series: Series | null): void {
     const { bars, band, line } = series ?? { bars: { left: [] }, band: { x: [] }, line: { x: [] } };
     for (const [name, data, count] of [["bars", bars, bars.left.length], ["band", band, band.x.length], ["line", line, line.x.length]] as const) {
-      if (series !== null) this.#named.get(`ColumnDataSource ${name}`)?.setv({ data }, HERE);
-      this.#named.get(`GlyphRenderer ${name}`)?.setv({ visible: count > 0 }, HERE);
+      if (series !== null) this.#named.get(`ColumnDataSource ${name}`)?.setv({ data });
+      this.#named.get(`GlyphRenderer ${name}`)?.setv({ visible: count > 0 });
     }
-    this.#named.get("GlyphRenderer points")?.setv({ visible: line.x.length > 0 }, HERE);
+    this.#named.get("GlyphRenderer points")?.setv({ visible: line.x.length > 0 });
     // So many that they would run together are seen under the mouse alone.
     this.#glyph("points", { fill_alpha: line.x.length > MOST_POINTS ? 0 : 1, line_alpha: line.x.length > MOST_POINTS ? 0 : 1 });
     if (series === null) return;
     const range = ([start, end]: [number, number]): Record<string, number> => ({ start, end, reset_start: start, reset_end: end });
-    this.#model.x_range.setv(range(series.x), HERE);
-    this.#model.y_range.setv(range(series.y), HERE);
+    this.#model.x_range.setv(range(series.x));
+    this.#model.y_range.setv(range(series.y));
     const words = new Map(Object.entries(series.xWords).map(([place, word]) => [Number(place), word]));
-    this.#model.below[0]?.setv({ axis_label: series.xLabel, major_label_overrides: words }, HERE);
-    this.#model.left[0]?.setv({ axis_label: series.yLabel }, HERE);
+    this.#model.below[0]?.setv({ axis_label: series.xLabel, major_label_overrides: words });
+    this.#model.left[0]?.setv({ axis_label: series.yLabel });
   }
 
   /** Colour everything by the tokens around an element. */
@@ -89,9 +88,9 @@ export class Figure {
     const style = getComputedStyle(element);
     const token = (name: string): string => style.getPropertyValue(name).trim();
     const [ground, grid, quiet, bar, accent] = [token("--surface-1"), token("--line"), token("--text-3"), token("--text-2"), token("--c1")];
-    this.#model.setv({ background_fill_color: ground, border_fill_color: ground }, HERE);
-    for (const axis of [...this.#model.left, ...this.#model.below]) axis.setv({ major_label_text_color: quiet, axis_label_text_color: quiet }, HERE);
-    for (const part of this.#grids) if ((part as BokehModel & { dimension: number }).dimension === 1) part.setv({ grid_line_color: grid }, HERE);
+    this.#model.setv({ background_fill_color: ground, border_fill_color: ground });
+    for (const axis of [...this.#model.left, ...this.#model.below]) axis.setv({ major_label_text_color: quiet, axis_label_text_color: quiet });
+    for (const part of this.#grids) if ((part as BokehModel & { dimension: number }).dimension === 1) part.setv({ grid_line_color: grid });
     this.#glyph("bars", { fill_color: bar, line_color: bar, fill_alpha: 0.85 });
     this.#glyph("band", { fill_color: accent, fill_alpha: 0.16 });
     this.#glyph("line", { line_color: accent });
@@ -99,6 +98,6 @@ export class Figure {
   }
 
   #glyph(name: string, attributes: Record<string, unknown>): void {
-    (this.#named.get(`GlyphRenderer ${name}`) as (BokehModel & { glyph: BokehModel }) | undefined)?.glyph.setv(attributes, HERE);
+    (this.#named.get(`GlyphRenderer ${name}`) as (BokehModel & { glyph: BokehModel }) | undefined)?.glyph.setv(attributes);
   }
 }

@@ -53,6 +53,7 @@ function render({ model, data, view }: RenderArguments): HTMLElement {
   });
   panel.showWindow(model.view_window);
   show();
+  if (!model.is_docked) model.send_msg({ kind: "ready" });
   return host;
 }
 

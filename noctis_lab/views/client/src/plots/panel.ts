@@ -9,7 +9,7 @@ import type { Figure, Frame } from "./figure";
 import { type Handle, Handles, type HandlesHost, inWords } from "./handles";
 import { askViews, hearViews, type Saying } from "./link";
 import { isHistogram, PLOTS, type PlotName } from "./names";
-import { type CurveFigures, type HistogramFigures, nearestIn, type Series, seriesOf } from "./series";
+import { type CurveFigures, type HistogramFigures, nearestIn, roundAtScale, type Series, seriesOf } from "./series";
 
 /** What Python says: the figures of a plot, or why there are none. */
 export interface Drawn {
@@ -69,9 +69,11 @@ export class PlotPanel implements HandlesHost {
       this.#box);
     this.#box.addEventListener("pointerdown", ({ clientX, clientY }) => { this.#pressed = [clientX, clientY]; });
     this.#box.addEventListener("click", (event) => this.#click(event));
+    // Other keys are the viewer's: what is not drawn yet is drawn by one of them.
     this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented) this.onLeave();
-      else if (event.key !== "G") event.stopPropagation(); // the viewer's own keys are not meant
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      this.onLeave();
+      event.stopPropagation();
     });
     options.figure.onMoved(() => this.#handles.draw());
     this.#stop = hearViews(options.key, (saying) => this.#hear(saying));
@@ -196,7 +198,8 @@ export class PlotPanel implements HandlesHost {
     const step = range / Math.max(counts.length, 1);
     const [least, most] = [Math.min(low, from) - range, Math.max(high, to) + range];
     const limit = (name: string, value: number, ends: [number, number], move: (value: number) => [number, number]): Handle => ({
-      name, value, step, look: "limit", from: ends[0], to: ends[1], words: inWords(value, width, units), move: (next, telling) => this.#setWindow(...move(next), telling),
+      name, value, step, look: "limit", from: ends[0], to: ends[1], words: inWords(value, width, units),
+      move: (next, telling) => this.#setWindow(...move(roundAtScale(next, width)), telling),
     });
     this.#handles.show([
       { ...limit("Level", center, [least, most], (next) => [next - width / 2, next + width / 2]), look: "middle" },
@@ -252,7 +255,10 @@ export class PlotPanel implements HandlesHost {
     const value = this.#handles.valueAt(event.clientX);
     if (value === null || x < 0 || x > frame.width || y < 0 || y > frame.height) return;
     if (!isHistogram(what)) this.#goTo(what, nearestIn(this.#series.line.x, value), "now");
-    else if (this.#window !== null) this.#setWindow(value - this.#window.width / 2, value + this.#window.width / 2, "now");
+    else if (this.#window !== null) {
+      const [half, level] = [this.#window.width / 2, roundAtScale(value, this.#window.width)];
+      this.#setWindow(level - half, level + half, "now");
+    }
     this.#handles.focus();
   }
 }

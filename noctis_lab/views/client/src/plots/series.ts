@@ -116,6 +116,12 @@ export function seriesOf(what: PlotName, figures: unknown): Series {
   return histogramSeries(figures as HistogramFigures);
 }
 
+/** Round a limit of a window as its width deserves: the other limit stays where it is. */
+export function roundAtScale(value: number, width: number): number {
+  const unit = width >= 20 ? 1 : 10 ** (Math.floor(Math.log10(Math.max(width, 1e-12))) - 2);
+  return Number((Math.round(value / unit) * unit).toPrecision(12));
+}
+
 /** Return the index of the place that is nearest to a value. */
 export function nearestIn(places: readonly number[], value: number): number {
   let nearest = 0;

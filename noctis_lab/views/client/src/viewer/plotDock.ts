@@ -9,7 +9,7 @@ import { isPlot, type PlotName } from "../plots/names";
 import { extraPlaceOf } from "./extra";
 import type { Measured } from "./measured";
 import type { Pane, Telling } from "./pane";
-import { makeWindow, roundWindow } from "./windowing";
+import { makeWindow } from "./windowing";
 
 /** The application around it. */
 export interface DockedApp {
@@ -113,7 +113,7 @@ export class PlotDock {
     const { viewer } = this.app;
     if (asking.kind === "hello") this.changed();
     else if (asking.kind === "window") {
-      viewer.setWindow(roundWindow(makeWindow(asking.center, asking.width, viewer.window?.function)), asking.telling);
+      viewer.setWindow(makeWindow(asking.center, asking.width, viewer.window?.function), asking.telling);
     } else if (asking.kind === "step") this.#toStep(asking.step, asking.telling);
     else if (asking.kind === "mark") this.#toMark(asking.part, asking.telling);
     else if (asking.kind === "plot") {
