@@ -63,5 +63,4 @@ def test_a_histogram_drags_the_window_of_a_view_in_another_cell(
         assert limit > 165  # 90 and half of 150
         low = 90 - 150 / 2
         _expect_told(laboratory, {"center": (low + limit) / 2, "width": limit - low})
-        page.screenshot(path="/tmp/plots-nb.png")
         assert watched.foreign == []

@@ -18,6 +18,7 @@ from noctis_lab.lab.measuring import plotted
 from noctis_lab.synthetic import PlaneStack, weighted_mr, weighted_stored
 from noctis_lab.views.linked_plot import LinkedPlot
 from noctis_lab.views.plots.asked import Asked, Gauge, Plotted, Stopped
+from noctis_lab.views.plots.figure import plot_figure
 from noctis_lab.views.state import PLOTS, ViewerState
 from tests.lab.filling import fill
 
@@ -279,6 +280,20 @@ def test_a_plot_without_its_view_sets_the_window_itself(series: Series) -> None:
     assert plot.view_window == window
     view.at(window=(10, 20))
     assert plot.view_window["width"] == 20
+
+
+def test_a_client_that_comes_late_is_told_again(series: Series) -> None:
+    plot = series.view().curve()
+    before = plot.drawn
+    plot._handle_msg({"kind": "ready"})
+    assert plot.drawn != before  # said alike it would not be sent
+    assert plot.drawn["note"] == before["note"]
+
+
+def test_what_a_figures_client_changes_stays_with_it() -> None:
+    models = list(plot_figure().references())
+    assert len(models) > 20
+    assert not any(model.syncable for model in models)
 
 
 def test_a_plot_of_one_measurement_follows_no_other(series: Series) -> None:
