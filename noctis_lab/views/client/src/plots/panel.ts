@@ -128,10 +128,13 @@ export class PlotPanel implements HandlesHost {
   }
 
   showProgress({ done, total }: { done?: number; total?: number }): void {
-    this.#progress.hidden = done === undefined || !total;
-    if (done === undefined || !total) return;
-    this.#bar.style.width = `${(100 * done) / total}%`;
-    this.#counts.textContent = `${formatNumber(done, 0)} / ${formatNumber(total, 0)}`;
+    this.#progress.hidden = done === undefined;
+    this.#progress.classList.toggle("uncounted", !total);
+    this.#empty.hidden = done !== undefined || !this.#drawn.note;
+    if (done === undefined) return;
+    this.#bar.style.width = `${total ? (100 * done) / total : 0}%`;
+    // What is one piece of work has nothing to count.
+    this.#counts.textContent = total ? `${formatNumber(done, 0)} / ${formatNumber(total, 0)}` : "Computing";
   }
 
   /** Python's word on the window counts where no view is here to say it. */
