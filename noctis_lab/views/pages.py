@@ -19,6 +19,7 @@ from panel.io.fastapi import add_applications
 from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
+from noctis_lab.views.listing import may_see_study
 from noctis_lab.views.status import find_named_root
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def _viewer_body(
     lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None, compare: str | None
 ) -> Viewable:
     from noctis_lab.views.hanging import hang_page
+    from noctis_lab.views.linked_plot import dock_plots
     from noctis_lab.views.state import ViewerState
     from noctis_lab.views.viewer import SeriesView
 
@@ -221,6 +223,9 @@ def _viewer_body(
     return SeriesView(
         state,
         hanging=hanging,
+        plots=dock_plots(
+            lab, state, StudyInstanceUID, lambda study: may_see_study(lab, principal, study)
+        ),
         mode="page",
         StudyInstanceUID=StudyInstanceUID,
         # Whether it may be seen is the API's to say, of which the client asks its series.

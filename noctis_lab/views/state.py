@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
+from uuid import uuid4
 
 import param
 from param.parameterized import discard_events
@@ -24,7 +25,10 @@ from noctis_lab.views.pane_state import (
     read_parts,
 )
 
-__all__ = ["LAYOUTS", "LINKS", "PaneState", "ViewerState"]
+__all__ = ["LAYOUTS", "LINKS", "PLOTS", "PaneState", "ViewerState"]
+
+#: What may be plotted beside the images.
+PLOTS = ("slice-histogram", "volume-histogram", "profile", "curve")
 
 #: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored.
 LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
@@ -100,8 +104,13 @@ class ViewerState(param.Parameterized):
         class_=OverlayState, default=None, allow_None=True,
         doc="The segmentation or mask over the images; None: the first that there is.",
     )  # fmt: skip
+    plot: Any = param.Selector(
+        default="", objects=["", *PLOTS], doc="The plot below a page's images; empty: none."
+    )
 
     def __init__(self, **values: Any) -> None:
+        #: By this a page's script tells views and plots of this state from those of another.
+        self.link_key = uuid4().hex
         self._activated = values.get("active", 0)
         super().__init__(**values)  # type: ignore[no-untyped-call]
         if self.active < len(self.panes) and not values.keys() & set(_PANE_NAMES):
@@ -116,6 +125,7 @@ class ViewerState(param.Parameterized):
             "link": {name: bool(self.link.get(name, False)) for name in LINKS},
             "mpr": None if self.mpr is None else self.mpr.to_dict(),
             "overlay": None if self.overlay is None else self.overlay.to_dict(),
+            "plot": self.plot,
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -138,6 +148,7 @@ class ViewerState(param.Parameterized):
             "link": _read_link,
             "mpr": MprState.from_dict,
             "overlay": OverlayState.from_dict,
+            "plot": _read_plot,
         }
         sound = read_parts(said)
         sound |= {key: read(said[key]) for key, read in readers.items() if key in said}
@@ -171,6 +182,12 @@ class ViewerState(param.Parameterized):
 def _read_layout(value: Any) -> str:
     if value not in LAYOUTS:
         raise ValueError(f"layout is none of {', '.join(LAYOUTS)}")
+    return str(value)
+
+
+def _read_plot(value: Any) -> str:
+    if value != "" and value not in PLOTS:
+        raise ValueError(f"plot is none of {', '.join(PLOTS)}, nor empty")
     return str(value)
 
 

@@ -6,14 +6,15 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import uuid4
 
 import param
 from panel.custom import JSComponent
+from panel.viewable import Child
 
 from noctis_lab.dicom.voi import VoiFunction, Window
-from noctis_lab.errors import CannotOverlay, UserItemRefused
+from noctis_lab.errors import CannotOverlay, SeriesNotFound, UserItemRefused
 from noctis_lab.lab.measuring.keeping import own_principal
 from noctis_lab.views.cell import CellView
 from noctis_lab.views.channel import Channel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.sessions import ViewerSession
+    from noctis_lab.views.linked_plot import LinkedPlot
 
 __all__ = ["CELL_HEIGHT_PX", "SeriesView", "view_series"]
 
@@ -70,6 +72,8 @@ class SeriesView(CellView, JSComponent):
     hanging = param.Dict(
         default={}, doc="Of a page: the protocols that apply to its study, and which one hung it."
     )
+    link_key = param.String(default="", constant=True, doc="By which plots know this view.")
+    plots = Child(default=None, allow_None=True, constant=True, doc="The plots of a page.")
 
     _bundle = Path(__file__).parent / "static" / "viewer.js"
 
@@ -83,7 +87,9 @@ class SeriesView(CellView, JSComponent):
         self._revision = 0
         #: The thread that takes over what a client says: another's change meanwhile is its own.
         self._hearing: int | None = None
-        super().__init__(view_state=self._said(), still=uuid4().hex, **params)  # type: ignore[no-untyped-call]
+        super().__init__(  # type: ignore[no-untyped-call]
+            view_state=self._said(), still=uuid4().hex, link_key=self.state.link_key, **params
+        )
         self.param.watch(self._on_client, "view_state")
         self.state.param.watch(self._on_state, _NAMES)
 
@@ -179,6 +185,62 @@ class SeriesView(CellView, JSComponent):
             name=name,
             StudyInstanceUID=self.StudyInstanceUID,
             state=self.state.to_dict(),
+        )
+
+    def histogram(self, of: Literal["slice", "volume"] = "slice") -> LinkedPlot:
+        """Return the histogram of what is in view, with the window to be dragged.
+
+        Parameters
+        ----------
+        of
+            The image in view, or its whole volume (of several times, that of the one in view).
+
+        Returns
+        -------
+        LinkedPlot
+            Shows itself in a cell and follows this view; `figures` are its numbers, `element` is
+            them in HoloViews.
+        """
+        return self._linked(f"{of}-histogram")
+
+    def profile(self, MeasurementUID: str = "") -> LinkedPlot:
+        """Return the values along a profile line.
+
+        Parameters
+        ----------
+        MeasurementUID
+            Of a measurement of kind ``profile``; by default the one that is selected in the view,
+            or else the series' latest.
+
+        Returns
+        -------
+        LinkedPlot
+            As `histogram`; a click on a point shows where it is.
+        """
+        return self._linked("profile", MeasurementUID)
+
+    def curve(self, MeasurementUID: str = "") -> LinkedPlot:
+        """Return a region's mean at each time, echo or b-value of a series that has several.
+
+        Parameters
+        ----------
+        MeasurementUID
+            Of an area or a probe; by default as `profile`.
+
+        Returns
+        -------
+        LinkedPlot
+            As `histogram`; a click on a point shows the image of that time.
+        """
+        return self._linked("curve", MeasurementUID)
+
+    def _linked(self, what: str, MeasurementUID: str = "") -> LinkedPlot:
+        from noctis_lab.views.linked_plot import open_plot
+
+        if self._lab is None:
+            raise SeriesNotFound("expected a view of an archive's series, got one of none")
+        return open_plot(
+            self._lab, self.state, self.StudyInstanceUID, what, MeasurementUID=MeasurementUID
         )
 
     @property

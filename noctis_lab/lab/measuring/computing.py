@@ -40,6 +40,7 @@ __all__ = [
     "measure_frame",
     "measure_on_plane",
     "place_of",
+    "points_on",
     "require_finite",
 ]
 
@@ -111,15 +112,28 @@ def _compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Comp
             f"{draft.SOPInstanceUID}",
             SOPInstanceUID=draft.SOPInstanceUID,
         )
-    points = draft.points_px
-    if points is None:
-        place = place_of(found)
-        if place is None:
-            raise CannotMeasure("this image has no place in the patient: give points_px")
-        points_px = place.to_px(np.array(draft.points_mm))
-    else:
-        points_px = np.array(points, dtype=np.float64)
-    return measure_frame(handle, found, draft.kind, points_px)
+    return measure_frame(handle, found, draft.kind, points_on(found, draft))
+
+
+def points_on(found: SeriesFrame, draft: MeasurementDraft) -> NDArray[np.float64]:
+    """Return a measurement's points on a frame.
+
+    Returns
+    -------
+    ndarray of float64, shape (points, 2)
+        (column, row), 0 at the centre of the first voxel.
+
+    Raises
+    ------
+    CannotMeasure
+        It states places in the patient alone, and the frame has none there.
+    """
+    if draft.points_px is not None:
+        return np.array(draft.points_px, dtype=np.float64)
+    place = place_of(found)
+    if place is None:
+        raise CannotMeasure("this image has no place in the patient: give points_px")
+    return place.to_px(np.array(draft.points_mm))
 
 
 def measure_frame(

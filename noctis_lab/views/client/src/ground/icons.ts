@@ -57,6 +57,7 @@ const SHAPES = {
   "pause": "<rect x='14' y='3' width='5' height='18' rx='1'/><rect x='5' y='3' width='5' height='18' rx='1'/>",
   "person": "<circle cx='12' cy='8' r='5'/><path d='M20 21a8 8 0 0 0-16 0'/>",
   "play": "<path d='M5 5a2 2 0 0 1 3.008-1.728l11.997 6.998a2 2 0 0 1 .003 3.458l-12 7A2 2 0 0 1 5 19z'/>",
+  "plot": "<path d='M3 3v16a2 2 0 0 0 2 2h16'/><path d='m7 15 4-6 4 3 5-8'/>",
   "plus": "<path d='M5 12h14'/><path d='M12 5v14'/>",
   "polygon": "<path d='m12 3 8 6-3 11H7L4 9z'/><circle cx='12' cy='3' r='1.4' fill='currentColor' stroke='none'/><circle cx='20' cy='9' r='1.4' fill='currentColor' stroke='none'/><circle cx='17' cy='20' r='1.4' fill='currentColor' stroke='none'/><circle cx='7' cy='20' r='1.4' fill='currentColor' stroke='none'/><circle cx='4' cy='9' r='1.4' fill='currentColor' stroke='none'/>",
   "probe": "<circle cx='12' cy='12' r='3'/><path d='M12 3v4M12 17v4M3 12h4M17 12h4'/>",

@@ -1,6 +1,7 @@
 /** The view in the page's address: everything that `ViewState` holds, short, after the #. Pure. */
 import { decodeMpr, encodeMpr } from "../mpr/address";
 import { decodeOverlay, encodeOverlay } from "../overlay/state";
+import { isPlot } from "../plots/names";
 import { type Colormap, COLORMAPS } from "./colormaps";
 import { layoutOf } from "./grid";
 import { defaultState, type Link, MAX_ZOOM, MIN_ZOOM, type PaneState, type ViewState, type Window } from "./state";
@@ -47,7 +48,8 @@ export function encodeView(view: ViewState): string {
   const panes = view.panes.length > 0 ? view.panes : [view];
   return [
     `l=${view.layout}`, ...(view.active > 0 ? [`a=${view.active}`] : []), ...(links ? [`k=${links}`] : []),
-    ...(view.mpr ? [`m=${encodeMpr(view.mpr)}`] : []), ...(view.overlay ? [`o=${encodeOverlay(view.overlay)}`] : []), ...panes.map((pane) => `p=${encodePane(pane)}`),
+    ...(view.mpr ? [`m=${encodeMpr(view.mpr)}`] : []), ...(view.overlay ? [`o=${encodeOverlay(view.overlay)}`] : []),
+    ...(view.plot ? [`g=${view.plot}`] : []), ...panes.map((pane) => `p=${encodePane(pane)}`),
   ].join("&");
 }
 
@@ -146,5 +148,10 @@ export function decodeView(fragment: string): ViewState | null {
   if (mpr === null) throw new NoView("its planes are none");
   const overlay = said.has("o") ? decodeOverlay(said.get("o") ?? "") : undefined;
   if (overlay === null) throw new NoView("what lies over its images is none");
-  return { ...panes[active], layout: name, active, link, panes: count > 1 ? panes : [], ...(mpr ? { mpr } : {}), ...(overlay ? { overlay } : {}) };
+  const plot = said.get("g") ?? "";
+  if (plot !== "" && !isPlot(plot)) throw new NoView("a plot is none of ours");
+  return {
+    ...panes[active], layout: name, active, link, panes: count > 1 ? panes : [],
+    ...(mpr ? { mpr } : {}), ...(overlay ? { overlay } : {}), ...(plot ? { plot } : {}),
+  };
 }

@@ -27,6 +27,7 @@ import { LINKS } from "./linkMenu";
 import { OwnPresets, type PresetSource, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, showLinks } from "./linking";
+import { PlotDock } from "./plotDock";
 import { pythonOfArray, pythonOfView } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
@@ -63,6 +64,9 @@ export interface MountOptions {
   presets?: PresetSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
+  /** By which plots know this view, and what Panel renders a page's plots into. */
+  linkKey?: string;
+  plots?: HTMLElement | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -87,6 +91,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   readonly presets: OwnPresets;
   readonly measured: Measured;
   readonly overlays: Overlays;
+  readonly plots: PlotDock;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
   readonly #hanging: HangingMenu | null;
@@ -122,6 +127,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss, overlayCss);
     this.measured = new Measured(this, options.measurements ?? null);
     this.overlays = new Overlays(this, options.state.overlay ?? null);
+    this.plots = new PlotDock(this, options.linkKey ?? "", this.grid.element, options.plots ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.presets = new OwnPresets(options.presets ?? null, shelfOf(window), () => this.onPresets());
     const { StudyInstanceUID: study, sessions, hanging } = options;
@@ -135,7 +141,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.#windowPanel = isPage ? new WindowPanel(this) : null;
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
-      el("div", { class: "body" }, this.#strip?.element, this.grid.element,
+      el("div", { class: "body" }, this.#strip?.element, this.plots.element,
         this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.overlays.panel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...(this.#hanging ? [this.#hanging.dialog.element] : []), ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
@@ -145,6 +151,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     const { layout = "1x1", panes = [], active = 0, link = NOT_LINKED } = options.state;
     this.#link = link;
     this.grid.arrange(layout, active, withActive(panes, active, options.state));
+    this.plots.show(options.state.plot ?? "");
     this.#hanging?.greet();
     void this.presets.load();
   }
@@ -162,7 +169,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   get state(): ViewState {
     const { grid } = this;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null, overlay: this.overlays.state };
+    return {
+      ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link,
+      mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null, overlay: this.overlays.state, plot: this.plots.plot,
+    };
   }
 
   get ownsWheel(): boolean {
@@ -183,6 +193,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
       if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
       if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
       if (state.overlay !== undefined) this.overlays.apply(state.overlay);
+      if (state.plot !== undefined) this.plots.show(state.plot);
     } finally {
       this.#isHearing = false;
     }
@@ -195,7 +206,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   /** Take over a state that Python does not know either: an address's, a saved session's. */
   restore(state: ViewState): void {
-    this.apply(state);
+    this.apply({ plot: "", ...state });
     this.#said = null;
   }
 
@@ -234,7 +245,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   close(): void {
     this.grid.close();
-    for (const part of [this.measured, this.overlays, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
+    for (const part of [this.measured, this.overlays, this.plots, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
     clearTimeout(this.#restTimer);
     for (const frame of [this.#drawing, this.#showing]) cancelAnimationFrame(frame);
     this.#unfollow();
@@ -387,6 +398,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   onTools(): void {
     this.#root.classList.toggle("measuring", this.measured.kind !== null);
     this.#toolbar.refresh();
+    this.plots.changed();
+  }
+
+  onPlot(): void {
+    this.#toolbar.refresh();
+    this.#report();
   }
 
   onHelp(): void {
@@ -469,6 +486,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.#toolbar.refresh();
     if (this.viewer.kind !== "plane" || !sameWindow(this.viewer.window, this.#windowShown)) this.#windowPanel?.refresh();
     this.#windowShown = this.viewer.window;
+    this.plots.changed();
     this.#drawProbe();
   }
 
@@ -477,6 +495,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
       this.#windowPanel?.recount();
       this.#tags?.refresh();
     }
+    this.plots.onPainted();
     if (sameWindow(this.viewer.window, this.#windowShown)) this.#drawProbe();
     else this.#onChange(); // a window that nothing states is taken from the pixels that are seen first
   }

@@ -31,7 +31,7 @@ const SHEET: [string, Line[]][] = [
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
     [["Shift", "P", "W", "Z"], "link position, window, zoom"], ...HANGING_LINES]],
   ["Planes (MPR)", PLANE_KEYS],
-  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {

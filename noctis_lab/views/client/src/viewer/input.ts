@@ -28,6 +28,7 @@ export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   onExpand(): void;
   /** Show three planes through the volume, or the images again. */
   onMpr(): void;
+  readonly plots: { toggle(): void };
   /** Show one pane alone, or all again. */
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
@@ -253,6 +254,7 @@ export class Input {
     ",": () => this.host.onLayoutStep(-1),
     ".": () => this.host.onLayoutStep(1),
     M: () => this.host.onMpr(),
+    G: () => this.host.plots.toggle(),
     PageUp: () => this.host.onSeriesStep(-1),
     PageDown: () => this.host.onSeriesStep(1),
     "+": () => this.host.viewer.zoomBy(1.25),

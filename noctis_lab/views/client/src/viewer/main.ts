@@ -42,6 +42,11 @@ interface SeriesModel extends ComponentModel {
   root: string;
   /** Of a page: the protocols that apply to its study, and which one hung it; else empty. */
   hanging: HangingModel | Record<string, never>;
+  /** By which plots know this view. */
+  link_key: string;
+  /** A page's plots: a component of their own. */
+  plots: object | null;
+  get_child(name: string): HTMLElement;
 }
 
 interface RenderArguments {
@@ -116,7 +121,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const hanging = isPage && "protocols" in model.hanging ? hangingOf(model.hanging as HangingModel, address.state !== null) : null;
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
-    root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
+    root: model.root || null, linkKey: model.link_key, plots: model.plots ? model.get_child("plots") : null, sessions: http && isPage ? new SessionStore() : null,
     measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging,
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {

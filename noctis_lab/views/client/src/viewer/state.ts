@@ -2,6 +2,7 @@
 import type { WindowFunction } from "../ground/transport";
 import { type OverlayState, sameOverlay } from "../overlay/state";
 import type { MprState } from "../mpr/model";
+import type { PlotName } from "../plots/names";
 import type { Colormap } from "./colormaps";
 
 /** A VOI window in modality units, centre first as in DICOM. */
@@ -55,6 +56,8 @@ export interface ViewState extends PaneState {
   mpr?: MprState | null;
   /** What lies over the images; null: nothing was chosen. */
   overlay?: OverlayState | null;
+  /** The plot below a page's images; empty: none. */
+  plot?: PlotName | "";
 }
 
 export const MIN_ZOOM = 0.1;
@@ -68,7 +71,7 @@ export function defaultState(SeriesInstanceUID: string): PaneState {
 
 /** Return a pane's part of what a view says of itself; what it does not say is left out. */
 export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
-  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, overlay: _overlay, ...pane } = state;
+  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, overlay: _overlay, plot: _plot, ...pane } = state;
   return pane;
 }
 
@@ -83,8 +86,9 @@ export function sameState(a: PaneState, b: PaneState): boolean {
 }
 
 export function sameView(a: ViewState, b: ViewState): boolean {
-  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null)
-    && sameOverlay(a.overlay ?? null, b.overlay ?? null) && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
+  return sameState(a, b) && a.layout === b.layout && a.active === b.active && (a.plot ?? "") === (b.plot ?? "") && sameLink(a.link, b.link)
+    && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null) && sameOverlay(a.overlay ?? null, b.overlay ?? null)
+    && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 
 const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;

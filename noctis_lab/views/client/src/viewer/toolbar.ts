@@ -33,6 +33,7 @@ export interface ToolbarHost extends LinkHost {
   readonly overlays: { readonly tools: OverlayTools };
   /** Another tool was taken. */
   onTools(): void;
+  readonly plots: { readonly plot: string; toggle(): void };
   onMpr(): void;
   onHelp(): void;
   onCopy(): void;
@@ -118,6 +119,7 @@ export class Toolbar {
     ]);
     this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
     this.#overlay();
+    this.#group([{ icon: "plot", name: "Plots", key: "⇧ G", hint: "histogram, profile, curve over time", run: () => host.plots.toggle(), isOn: () => host.plots.plot !== "" }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
     for (const { button, menu, words } of host.parts) {
       this.#menus.push(menu);
