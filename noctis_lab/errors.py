@@ -23,6 +23,7 @@ name or identifier: UIDs only.
     ├── UserItemNotFound (LookupError)          nothing of that id is kept for whoever asks
     ├── UserItemRefused (ValueError)            what is to be kept for somebody cannot be, and why
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
+    ├── SurfaceNotFound (LookupError)           no such surface is kept, or it is not made yet
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
     ├── CannotStack (ValueError)                a series is not one stack, and why
@@ -35,7 +36,8 @@ name or identifier: UIDs only.
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
-    │   └── OtherFrameOfReference               two volumes do not state one patient space
+    │   ├── OtherFrameOfReference               two volumes do not state one patient space
+    │   └── NoSurface                           the values do not pass the level
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -92,6 +94,7 @@ __all__ = [
     "NoGeometry",
     "NoPixels",
     "NoSpace",
+    "NoSurface",
     "NoctisError",
     "NotUnique",
     "OtherFrameOfReference",
@@ -108,6 +111,7 @@ __all__ = [
     "SeveralStacks",
     "StorageError",
     "StudyNotFound",
+    "SurfaceNotFound",
     "TruncatedDicom",
     "UnsupportedFilesystem",
     "UnsupportedSeries",
@@ -261,6 +265,14 @@ class UserItemRefused(NoctisError, ValueError):
     """A view or a layout cannot be kept under that name; says what was expected."""
 
 
+class SurfaceNotFound(NoctisError, LookupError):
+    """No surface of that key is kept of a series, or it has not been made yet."""
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class QuarantinedNotFound(NoctisError, LookupError):
     """No file of that id is kept aside, whole and with its reason."""
 
@@ -392,6 +404,10 @@ class CannotResample(NoctisError, ValueError):
 
 class OtherFrameOfReference(CannotResample):
     """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
+
+
+class NoSurface(CannotResample):
+    """No surface is at a level: the values do not pass it."""
 
 
 class OtherObject(UnsupportedSeries):

@@ -28,6 +28,7 @@ __all__ = [
     "enqueue",
     "extend",
     "fail",
+    "find_job",
     "list_jobs",
 ]
 
@@ -88,7 +89,14 @@ def enqueue(
         )
 
 
-def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
+def claim(
+    catalog: Catalog,
+    *,
+    owner: str,
+    lease_s: float,
+    kind: str | None = None,
+    key: str | None = None,
+) -> Job | None:
     """Take the job that is due the longest, None where none is.
 
     Parameters
@@ -97,6 +105,8 @@ def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
         Names the worker.
     lease_s
         Nobody else may claim it this long; seconds. `extend` makes it longer.
+    kind, key
+        Only such a job.
     """
     now = catalog.clock()
     table = schema.job
@@ -105,6 +115,8 @@ def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
         .where(
             table.c.run_after <= to_instant(now),
             or_(table.c.lease_until.is_(None), table.c.lease_until < to_instant(now)),
+            *([] if kind is None else [table.c.kind == kind]),
+            *([] if key is None else [table.c.key == key]),
         )
         .order_by(table.c.run_after, table.c.job_id)
         .limit(1)
@@ -174,6 +186,15 @@ def cancel(catalog: Catalog, kind: str, key: str) -> bool:
     with catalog.connections.write() as connection:
         gone = connection.execute(delete(table).where(table.c.kind == kind, table.c.key == key))
         return gone.rowcount > 0
+
+
+def find_job(catalog: Catalog, kind: str, key: str) -> Job | None:
+    """Return the job of a kind and key that waits or runs; None where there is none."""
+    table = schema.job
+    statement = select(table).where(table.c.kind == kind, table.c.key == key)
+    with catalog.connections.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    return None if row is None else _to_job(row)
 
 
 def list_jobs(catalog: Catalog, *, limit: int = 1_000) -> list[Job]:

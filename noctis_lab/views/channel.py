@@ -11,6 +11,7 @@ from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import FrameNotFound, NoctisError, NotUnique, SeriesChanged, SeriesNotFound
 from noctis_lab.views.measuring import MEASURING, answer_measuring
+from noctis_lab.views.surfaces import SURFACE_QUESTIONS, answer_surfaces
 from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
 from noctis_lab.volumes.planes import instance_file
 
@@ -151,6 +152,8 @@ class Channel:
             raise SeriesNotFound("this view is of another series")
         if what in MEASURING and self._keeping is not None:
             return answer_measuring(self._keeping, series, question)
+        if what in SURFACE_QUESTIONS and self._keeping is not None:
+            return answer_surfaces(self._keeping, series, question)
         if what == "stack":
             return describe_stack(self._handle, series.reference).to_dict()
         first, count = question.get("first"), question.get("count")

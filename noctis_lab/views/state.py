@@ -22,11 +22,13 @@ from noctis_lab.views.pane_state import (
     read_index,
     read_parts,
 )
+from noctis_lab.views.volume3d_state import VolumeState
 
 __all__ = ["LAYOUTS", "PaneState", "ViewerState"]
 
-#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored.
-LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
+#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored; "mpr3d"
+#: has in their place the volume seen from outside, which stands alone in "3d".
+LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr", "mpr3d", "3d")
 _MOST_PANES = 9
 _LINKS = ("position", "window", "zoom")
 _NOT_LINKED = dict.fromkeys(_LINKS, False)
@@ -77,7 +79,9 @@ class ViewerState(param.Parameterized):
     )
     flipped = param.Boolean(default=False, doc="Mirrored left to right, after the rotation.")
     layout: Any = param.Selector(
-        default="1x1", objects=list(LAYOUTS), doc='How the panes stand: "rows x columns", or "mpr".'
+        default="1x1",
+        objects=list(LAYOUTS),
+        doc='How the panes stand: "rows x columns", "mpr", "mpr3d" or "3d".',
     )
     panes = param.List(
         default=[], item_type=PaneState, bounds=(0, _MOST_PANES),
@@ -92,7 +96,11 @@ class ViewerState(param.Parameterized):
     )
     mpr = param.ClassSelector(
         class_=MprState, default=None, allow_None=True,
-        doc='Crosshair and planes of the layout "mpr"; None puts them through the middle.',
+        doc='Crosshair and planes of "mpr" and "mpr3d"; None puts them through the middle.',
+    )  # fmt: skip
+    volume = param.ClassSelector(
+        class_=VolumeState, default=None, allow_None=True,
+        doc='How "3d" and "mpr3d" show the volume from outside; None: whole, from the front.',
     )  # fmt: skip
 
     def __init__(self, **values: Any) -> None:
@@ -109,6 +117,7 @@ class ViewerState(param.Parameterized):
             "active": self.active,
             "link": {name: bool(self.link.get(name, False)) for name in _LINKS},
             "mpr": None if self.mpr is None else self.mpr.to_dict(),
+            "volume": None if self.volume is None else self.volume.to_dict(),
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -130,6 +139,7 @@ class ViewerState(param.Parameterized):
             "active": _read_active,
             "link": _read_link,
             "mpr": MprState.from_dict,
+            "volume": VolumeState.from_dict,
         }
         sound = read_parts(said)
         sound |= {key: read(said[key]) for key, read in readers.items() if key in said}

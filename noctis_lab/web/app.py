@@ -39,6 +39,7 @@ from noctis_lab.web.routes import (
     sign_in,
     status,
     studies,
+    surfaces,
     upload,
     viewer_sessions,
 )
@@ -117,6 +118,7 @@ def create_app(lab: Lab) -> Guard:
         studies,
         series,
         measurements,
+        surfaces,
         live,
         senders,
         quarantine,

@@ -11,7 +11,11 @@ import { PlanePane } from "../mpr/pane";
 import { PLANE_HINT } from "../mpr/keys";
 import { PlanePanel } from "../mpr/panel";
 import { pythonOf } from "../mpr/words";
-import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
+import { VOLUME_HINT } from "../volume3d/keys";
+import { Volumes } from "../volume3d/panes";
+import type { SurfaceSource } from "../volume3d/surfaces";
+import volumeCss from "../volume3d/volume3d.css";
+import { Grid, type GridHost, layoutOf, LAYOUTS, MPR } from "./grid";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
 import type { MeasurementSource } from "../measure/store";
@@ -51,6 +55,8 @@ export interface MountOptions {
   isArranged?: boolean;
   /** Where measurements are kept; without it they last as long as the view. */
   measurements?: MeasurementSource | null;
+  /** Where surfaces of volumes are made and kept; without it there are none. */
+  surfaces?: SurfaceSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
   /** The state, at the end of each interaction; never during it. */
@@ -90,6 +96,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
   readonly #planePanel = new PlanePanel(() => this.#report());
+  readonly #volumes: Volumes;
   #mpr: MprModel | null = null;
   #showing = 0;
   /** A plane that moves keeps its window: its panel need not be drawn anew. */
@@ -107,7 +114,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss, volumeCss);
+    this.#volumes = new Volumes(this, options.surfaces ?? null, options.state.volume ?? null);
     this.measured = new Measured(this, options.measurements ?? null);
     this.#status = new StatusLine(() => this.onHelp());
     this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
@@ -120,7 +128,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#volumes.panel.element, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
@@ -139,8 +147,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   /** Everything that Python and an address know of the view. */
   get state(): ViewState {
     const { grid } = this;
+    const { layout } = grid;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
+    return {
+      ...grid.pane.told, layout: layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link,
+      mpr: layout.planes ? (this.#mpr?.state ?? null) : null, volume: layout.volume ? this.#volumes.state : null,
+    };
   }
 
   get ownsWheel(): boolean {
@@ -154,11 +166,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#said = { ...this.state, ...state };
     this.#isHearing = true;
     this.#link = state.link ?? this.#link;
+    if (state.volume) this.#volumes.restore(state.volume);
     if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
     else this.grid.activate(active);
     panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
     if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
-    if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+    if (state.mpr && this.grid.layout.planes && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
     this.#isHearing = false;
     this.#markSeries();
     this.#toolbar.refresh();
@@ -184,9 +197,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   openSeries(place: SeriesPlace): void {
     const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
-    const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
-    (images ?? this.viewer).open(place.SeriesInstanceUID, place);
-    if (images) this.#mpr?.open(place.SeriesInstanceUID, images.transport);
+    const { planes, volume } = this.grid.layout;
+    const images = planes ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
+    const { transport } = this.options;
+    if (images || !(planes || volume)) (images ?? this.viewer).open(place.SeriesInstanceUID, place);
+    if (planes || volume) this.#mpr?.open(place.SeriesInstanceUID, images?.transport ?? (place.StudyInstanceUID ? transport.ofStudy?.(place.StudyInstanceUID) : null) ?? transport);
     this.#markSeries();
     this.options.onOpen?.(place);
   }
@@ -209,6 +224,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   close(): void {
     this.grid.close();
     this.measured.close();
+    this.#volumes.close();
     clearTimeout(this.#restTimer);
     cancelAnimationFrame(this.#drawing);
     cancelAnimationFrame(this.#showing);
@@ -236,13 +252,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
-    if (this.#mpr === null || this.#mpr.isClosed) {
-      const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
-      const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
-      const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
-      this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
-    }
-    const pane = new PlanePane(name, this.#mpr, state, {
+    const pane = new PlanePane(name, this.#dataOf(state, images), state, {
       onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
       isMeasuring: () => this.measured.kind !== null,
@@ -256,6 +266,28 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     return this.#fitted(pane);
   }
 
+  makeVolume(state: Partial<PaneState>, images: Pane | null): Pane {
+    const pane = this.#volumes.make(this.#dataOf(state, images), state.StudyInstanceUID ?? "", {
+      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      onChange: () => { if (this.grid.pane === pane) this.#onChange(); }, onPainted: () => { if (this.grid.pane === pane) this.#onPainted(); },
+    });
+    return this.#fitted(pane);
+  }
+
+  /** The volume that planes and the view from outside share. */
+  #dataOf(state: Partial<PaneState>, images: Pane | null): MprModel {
+    if (this.#mpr !== null && !this.#mpr.isClosed) return this.#mpr;
+    const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
+    const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
+    const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
+    this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
+    return this.#mpr;
+  }
+
+  report(): void {
+    this.#report();
+  }
+
   #fitted(pane: Pane): Pane {
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
@@ -266,7 +298,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   /** The panel of the planes, where there are any. */
   #showPlanes(): void {
     this.#showing = 0;
-    this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
+    this.#planePanel.show(this.grid.layout.planes ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
   }
 
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
@@ -298,6 +330,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
     this.#windowPanel?.describe();
     this.#showPlanes();
+    this.#volumes.refresh();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
     this.#linker.lead(this.viewer);
@@ -356,6 +389,13 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     // The images as they are stored follow the planes, unless the user says otherwise.
     this.#link = isLeaving ? NOT_LINKED : { position: true, window: true, zoom: false };
     this.grid.arrange(isLeaving ? "1x1" : MPR.name);
+    this.viewer.focus();
+  }
+
+  onVolume(layout: "3d" | "mpr3d"): void {
+    const isLeaving = this.grid.layout === layoutOf(layout);
+    this.#link = NOT_LINKED;
+    this.grid.arrange(isLeaving ? "1x1" : layout);
     this.viewer.focus();
   }
 
@@ -466,7 +506,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   #drawProbe(): void {
     const { state, stack } = this.viewer;
-    const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
+    const resting = this.viewer.kind === "plane" ? PLANE_HINT : this.viewer.kind === "volume" ? VOLUME_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
     this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
   }

@@ -3,6 +3,7 @@ import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { KINDS } from "../measure/shapes";
 import { PLANE_KEYS } from "../mpr/keys";
+import { VOLUME_KEYS } from "../volume3d/keys";
 import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
@@ -30,6 +31,7 @@ const SHEET: [string, Line[]][] = [
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
     [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
   ["Planes (MPR)", PLANE_KEYS],
+  ["Volume (3D)", VOLUME_KEYS],
   ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 

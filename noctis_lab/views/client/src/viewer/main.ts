@@ -6,6 +6,7 @@ import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import type { SeriesPlace } from "./seriesStrip";
+import { HttpSurfaces } from "../volume3d/surfaces";
 import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 
@@ -99,6 +100,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
     measurements: channel ?? new HttpMeasurements(model.api_base),
+    surfaces: channel ?? new HttpSurfaces(model.api_base),
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };

@@ -1,6 +1,7 @@
 /** A pane: one thing in the grid. What toolbar, panels, mouse and keys may ask of it, whatever it shows. */
 import type { ImagePlane, PlaneGeometry, Probe, Vector } from "../ground/plane";
 import type { StackDescription, Transport } from "../ground/transport";
+import type { Tool } from "./input";
 import type { ReferenceLine } from "./linking";
 import type { PaneState, Window } from "./state";
 
@@ -104,4 +105,6 @@ export interface Pane {
   zoomToScale(mmPerPixel: number, centre: Vector | null): void;
   panBy(dx: number, dy: number, telling: Telling): void;
   toggleCine(): void;
+  /** Do with a drag what it does here alone, whatever the tool means elsewhere; CSS px since it was asked last. */
+  dragBy?(tool: Tool, dx: number, dy: number, isShifted: boolean): void;
 }

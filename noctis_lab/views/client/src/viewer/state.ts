@@ -1,6 +1,7 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
 import type { WindowFunction } from "../ground/transport";
 import type { MprState } from "../mpr/model";
+import type { VolumeState } from "../volume3d/state";
 import type { Colormap } from "./colormaps";
 
 /** A VOI window in modality units, centre first as in DICOM. */
@@ -52,6 +53,8 @@ export interface ViewState extends PaneState {
   link: Link;
   /** Three planes through a volume, where the layout has them. */
   mpr?: MprState | null;
+  /** A volume seen from outside, where the layout has one. */
+  volume?: VolumeState | null;
 }
 
 export const MIN_ZOOM = 0.1;
@@ -65,7 +68,7 @@ export function defaultState(SeriesInstanceUID: string): PaneState {
 
 /** Return a pane's part of what a view says of itself; what it does not say is left out. */
 export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
-  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, ...pane } = state;
+  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, volume: _volume, ...pane } = state;
   return pane;
 }
 
@@ -80,7 +83,7 @@ export function sameState(a: PaneState, b: PaneState): boolean {
 }
 
 export function sameView(a: ViewState, b: ViewState): boolean {
-  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null)
+  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify([a.mpr ?? null, a.volume ?? null]) === JSON.stringify([b.mpr ?? null, b.volume ?? null])
     && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 
