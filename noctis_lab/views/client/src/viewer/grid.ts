@@ -126,7 +126,8 @@ export class Grid {
     if (stack !== undefined && hasRoom) this.#panes.push(stack);
     this.#drop(old.filter((pane) => !this.#panes.includes(pane)));
     const shown = state.SeriesInstanceUID;
-    if (roles.length === 0 && stack === undefined && shown && this.#kept[0]?.SeriesInstanceUID !== shown) this.#kept.unshift({ ...defaultState(shown), ...state });
+    // Where no images were beside the volume, they come of its series.
+    if (hadRoles && hasRoom && stack === undefined && shown && this.#kept[0]?.SeriesInstanceUID !== shown) this.#kept.unshift({ ...defaultState(shown), ...state });
     this.element.replaceChildren(...this.#panes.map((pane) => pane.element));
     this.#active = 0;
     return stack === undefined || states.length > 0 ? active : 0;

@@ -12,6 +12,7 @@ import type { ViewState } from "./state";
 
 export { HttpTransport } from "../ground/transport";
 export { HttpMeasurements } from "../measure/source";
+export { gpuAnswer } from "../volume3d/choosing";
 export type { MountOptions } from "./app";
 export type { ViewState } from "./state";
 

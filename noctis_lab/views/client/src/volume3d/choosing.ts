@@ -17,6 +17,12 @@ export function gpuFor(document: Document): GpuCaster | null {
   return found;
 }
 
+/** Say whether WebGL 2 draws as the processor does, any renderer of it: for tests, and for whoever asks why it is not used. */
+export function gpuAnswer(document: Document): "agrees" | "differs" | "none" {
+  const gpu = GpuCaster.find(document, true);
+  return gpu === null ? "none" : tried(gpu) === null ? "differs" : "agrees";
+}
+
 /** Return a caster that draws as the processor does, else null. */
 export function tried(gpu: GpuCaster | null): GpuCaster | null {
   if (gpu === null) return null;

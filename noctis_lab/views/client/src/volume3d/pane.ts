@@ -2,7 +2,8 @@
 import type { StackDescription, Transport } from "../ground/transport";
 import { formatNumber } from "../ground/numbers";
 import type { MprModel } from "../mpr/model";
-import { cross } from "../mpr/vectors";
+import type { PlaneGrid } from "../mpr/plane";
+import { canvasGrid } from "../mpr/view";
 import { CanvasSize } from "../viewer/canvasSize";
 import type { Tool } from "../viewer/input";
 import { colormapOf, lookOf } from "../viewer/look";
@@ -400,8 +401,19 @@ export class VolumePane implements Pane {
     else this.#stage.notice(null);
   }
 
-  /** The eye's direction, for the curious and for tests. */
-  get sight(): readonly number[] {
-    return cross(this.model.state.right, this.model.state.down);
+  /** Where the canvas's pixels lie, on the plane through the middle of the pane; null before there is a volume. */
+  get grid(): PlaneGrid | null {
+    const { width, height } = this.#size;
+    const { volume } = this.data;
+    if (volume === null || width === 0) return null;
+    const { model: { centre, state: { right, down } } } = this;
+    return canvasGrid(volume.geometry, { through: centre, right, down }, { width, height, mmPerPixel: this.mmPerCssPixel / this.pixelRatio, centre });
+  }
+
+  /** Show one voxel column on so many device pixels. */
+  setScale(pixels: number): void {
+    const { width, height } = this.#size;
+    const { volume } = this.data;
+    if (volume !== null) this.model.set({ zoom: (this.model.fitting(width, height) * pixels) / volume.full.spacing_mm[1] });
   }
 }
