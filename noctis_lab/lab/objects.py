@@ -369,9 +369,21 @@ class Series(RowAttributes):
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def view(self) -> Any:
-        """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return open_viewer(self._lab, self.row)
+    def view(self, *, layout: str = "1x1") -> Any:
+        """Return the interactive viewer of it: shows itself in a notebook's cell.
+
+        Parameters
+        ----------
+        layout
+            "1x1"; "mpr": three planes; "mpr3d": three planes and the volume seen from outside;
+            "3d": that alone. ``view.state`` holds the rest: ``mpr``, ``volume``.
+
+        Raises
+        ------
+        ValueError
+            There is no such layout.
+        """
+        return open_viewer(self._lab, self.row, state={"layout": layout})
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cross, dot } from "../src/mpr/vectors";
 import { decodeView, encodeView, NoView } from "../src/viewer/address";
+import { pythonOfVolume } from "../src/viewer/python";
 import { defaultState, type ViewState } from "../src/viewer/state";
 import { decodeVolume, encodeVolume } from "../src/volume3d/address";
 import type { Lens } from "../src/volume3d/cast";
@@ -77,6 +78,16 @@ function ply(vertices: number[][], faces: number[][]): ArrayBuffer {
 const CORNERS = [[0, 0, 0], [10, 0, 0], [0, 10, 0], [0, 0, 10]];
 const FACES = [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]];
 const LENS: Lens = { right: [1, 0, 0], down: [0, 0, -1], centre: [5, 0, 5], mmPerPixel: 0.5, width: 40, height: 40, clip: null, fineness: 1 };
+
+describe("a volume as Python", () => {
+  it("is a view whose state says what is seen", () => {
+    const code = pythonOfVolume(defaultState("1.2.3"), STATE, "mpr3d", "1.2", null);
+    expect(code).toContain('s.view(layout="mpr3d")');
+    expect(code).toContain('mode="surface", preset="ct-soft-tissue", shift=-25.5, level=300, right=(0.6, 0.8, 0), down=(0, 0, -1), zoom=2.5, pan_mm=(3, -4.25)');
+    expect(code).toContain("clip_mm=((-100, 90.5), (0, 12), (650, 800))");
+    expect(pythonOfVolume(defaultState("1.2.3"), defaultVolume(), "3d", null, null)).toContain('VolumeState(mode="volume", right=(1, 0, 0), down=(0, 0, -1))');
+  });
+});
 
 describe("a mesh", () => {
   it("is read from PLY, with normals that point outward", () => {

@@ -25,7 +25,7 @@ import { LINKS } from "./linkMenu";
 import { OwnPresets, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, referenceLines, whyApart } from "./linking";
-import { pythonOfView } from "./python";
+import { pythonOfView, pythonOfVolume } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
 import { type Link, type PaneState, sameView, sameWindow, type ViewState, type Window, withActive } from "./state";
@@ -443,7 +443,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { state, told: { voi_lut }, window: window_ } = this.viewer;
     const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
     const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
-    void copyText(pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
+    const root = this.options.root ?? null;
+    const volume = this.viewer.kind === "volume" ? this.#volumes.state : null;
+    void copyText(volume ? pythonOfVolume(state, volume, this.grid.layout.name, study, root) : pythonOfView({ ...state, voi_lut }, window_, study, root, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 

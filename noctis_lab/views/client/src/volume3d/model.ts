@@ -60,13 +60,13 @@ export class VolumeModel {
     });
   }
 
-  /** The series is another one: from its own beginning. */
+  /** The series is another one, which begins from its own beginning, or has other images: surfaces are asked for anew. */
   follow(): void {
+    this.mesh = null;
     if (this.shelf.SeriesInstanceUID !== this.data.SeriesInstanceUID) {
       this.shelf.close();
       this.shelf = this.#newShelf();
       this.state = { ...defaultVolume(), mode: this.state.mode };
-      this.mesh = null;
     }
     void this.shelf.refresh();
     this.#fetch();
