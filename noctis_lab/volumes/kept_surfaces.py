@@ -272,7 +272,7 @@ def _make(
     teller.tell(_UNTIL_MADE)
     made = replace(
         kept,
-        units=volume.attrs.get("units") if spec.kind == "threshold" else None,
+        units=_units(volume) if spec.kind == "threshold" else None,
         label=label,
         volume_mm3=volume_mm3(found) if is_closed_at(volume, kept.level) else None,
         area_mm2=area_mm2(found),
@@ -288,6 +288,12 @@ def _make(
     if step > 1:
         write_ply(drawn.vertices_mm, drawn.faces, path.with_suffix(".mesh"))
     return replace(made, shown_step=step)
+
+
+def _units(volume: xr.DataArray) -> str | None:
+    """Return the values' unit where there is one to show."""
+    units = volume.attrs.get("units")
+    return None if units in (None, "unspecified") else str(units)
 
 
 def _values(
