@@ -18,6 +18,7 @@ WALKS = (
     "how-to/doses-segments-contours.md",
     "how-to/suv.md",
     "how-to/measure.md",
+    "how-to/see-volumes.md",
     "how-to/upload-by-script.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
