@@ -115,10 +115,11 @@ def ask_surface(
     kept = find_surface(lab.storage, series, key)
     if kept is not None and kept.error is None:
         return _of_kept(kept)
-    known = list_surfaces(lab.storage, series, revision)
+    known = list_asked(lab, series)  # those that wait count too
     if len(known) >= MOST_SURFACES and key not in {surface.key for surface in known}:
         raise CannotResample(
-            f"{MOST_SURFACES} surfaces of this series are kept, and there are no more; delete one",
+            f"{MOST_SURFACES} surfaces of this series are kept or asked for, and no more may be; "
+            "delete one",
             SeriesInstanceUID=series.SeriesInstanceUID,
         )
     remove_surface(lab.storage, series, key)

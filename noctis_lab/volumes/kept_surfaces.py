@@ -214,6 +214,9 @@ def make_surface(
             ),
             teller,
         )
+    except Stopped:
+        remove_surface(handle.storage, series, key)  # what of it was written already
+        raise
     except NoctisError as error:
         if isinstance(error, OSError):
             raise  # a full disk is nothing of the surface's

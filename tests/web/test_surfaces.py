@@ -19,7 +19,7 @@ from noctis_lab.catalog.queue import list_jobs
 from noctis_lab.jobs.surfaces import MAKE_SURFACE
 from noctis_lab.jobs.worker import run_worker
 from noctis_lab.lab import Lab
-from noctis_lab.lab.surfaces import make_here
+from noctis_lab.lab.surfaces import MOST_SURFACES, make_here
 from noctis_lab.storage.files import Storage
 from noctis_lab.synthetic import ct_series, segmentation
 from tests.served import Seen, Site
@@ -207,6 +207,17 @@ def test_unsound_requests_are_refused(site: Site, seen: Seen, asked: dict[str, A
     with site.client("eve") as eve:
         assert eve.post(base(seen), json=asked).status_code == 422
         assert not [job for job in list_jobs(site.catalog) if job.kind == MAKE_SURFACE]
+
+
+def test_no_more_are_asked_for_than_may_be_kept(site: Site, seen: Seen) -> None:
+    with site.client("eve") as eve:
+        for level in range(MOST_SURFACES):
+            assert eve.post(base(seen), json=threshold(level)).status_code == 200
+        refused = eve.post(base(seen), json=threshold(999))
+        assert refused.status_code == 422
+        assert "delete one" in refused.text
+        assert eve.post(base(seen), json=threshold(0)).status_code == 200
+        assert len(eve.get(base(seen)).json()) == MOST_SURFACES
 
 
 def test_a_torn_file_is_none_and_the_surface_is_made_again(site: Site, seen: Seen) -> None:
