@@ -24,6 +24,7 @@ name or identifier: UIDs only.
     ├── UserItemRefused (ValueError)            what is to be kept for somebody cannot be, and why
     ├── HangingProtocolRefused (ValueError)     a file is no hanging protocol, and why
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
+    ├── SurfaceNotFound (LookupError)           no such surface is kept, or it is not made yet
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
     ├── CannotStack (ValueError)                a series is not one stack, and why
@@ -38,7 +39,8 @@ name or identifier: UIDs only.
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotOverlay (ValueError)              a mask or segmentation cannot lie over images
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
-    │   └── OtherFrameOfReference               two volumes do not state one patient space
+    │   ├── OtherFrameOfReference               two volumes do not state one patient space
+    │   └── NoSurface                           the values do not pass the level
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -98,6 +100,7 @@ __all__ = [
     "NoGeometry",
     "NoPixels",
     "NoSpace",
+    "NoSurface",
     "NoctisError",
     "NotUnique",
     "OtherFrameOfReference",
@@ -114,6 +117,7 @@ __all__ = [
     "SeveralStacks",
     "StorageError",
     "StudyNotFound",
+    "SurfaceNotFound",
     "TruncatedDicom",
     "UnsupportedFilesystem",
     "UnsupportedSeries",
@@ -288,6 +292,14 @@ class HangingProtocolRefused(NoctisError, ValueError):
         self.line = line
 
 
+class SurfaceNotFound(NoctisError, LookupError):
+    """No surface of that key is kept of a series, or it has not been made yet."""
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class QuarantinedNotFound(NoctisError, LookupError):
     """No file of that id is kept aside, whole and with its reason."""
 
@@ -427,6 +439,10 @@ class CannotResample(NoctisError, ValueError):
 
 class OtherFrameOfReference(CannotResample):
     """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
+
+
+class NoSurface(CannotResample):
+    """No surface is at a level: the values do not pass it."""
 
 
 class OtherObject(UnsupportedSeries):

@@ -29,6 +29,7 @@ __all__ = [
     "enqueue",
     "extend",
     "fail",
+    "find_job",
     "list_jobs",
 ]
 
@@ -93,7 +94,14 @@ def enqueue(
         )
 
 
-def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
+def claim(
+    catalog: Catalog,
+    *,
+    owner: str,
+    lease_s: float,
+    kind: str | None = None,
+    key: str | None = None,
+) -> Job | None:
     """Take the job that is due the longest, None where none is; `BACKLOG` where no other is due.
 
     Parameters
@@ -102,14 +110,21 @@ def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
         Names the worker.
     lease_s
         Nobody else may claim it this long; seconds. `extend` makes it longer.
+    kind, key
+        Only such a job.
     """
     now = catalog.clock()
     table = schema.job
     backlog = to_instant(BACKLOG)
+    wanted = [
+        column == value
+        for column, value in ((table.c.kind, kind), (table.c.key, key))
+        if value is not None
+    ]
     # Two questions, each a look at the index: one that sorted would read a long backlog every time.
     choices = (
-        _first_due(now, table.c.run_after > backlog),
-        _first_due(now, table.c.run_after <= backlog),
+        _first_due(now, table.c.run_after > backlog, *wanted),
+        _first_due(now, table.c.run_after <= backlog, *wanted),
     )
     with catalog.connections.read() as connection:  # an idle worker takes no lock
         found = (each for each in choices if connection.execute(each).first() is not None)
@@ -131,12 +146,12 @@ def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
     return None if row is None else _to_job(row)
 
 
-def _first_due(now: datetime, condition: ColumnElement[bool]) -> Select[int]:
+def _first_due(now: datetime, *conditions: ColumnElement[bool]) -> Select[int]:
     table, instant = schema.job, to_instant(now)
     return (
         select(table.c.job_id)
         .where(
-            condition,
+            *conditions,
             table.c.run_after <= instant,
             or_(table.c.lease_until.is_(None), table.c.lease_until < instant),
         )
@@ -192,6 +207,15 @@ def cancel(catalog: Catalog, kind: str, key: str) -> bool:
     with catalog.connections.write() as connection:
         gone = connection.execute(delete(table).where(table.c.kind == kind, table.c.key == key))
         return gone.rowcount > 0
+
+
+def find_job(catalog: Catalog, kind: str, key: str) -> Job | None:
+    """Return the job of a kind and key that waits or runs; None where there is none."""
+    table = schema.job
+    statement = select(table).where(table.c.kind == kind, table.c.key == key)
+    with catalog.connections.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    return None if row is None else _to_job(row)
 
 
 def list_jobs(catalog: Catalog, *, limit: int = 1_000) -> list[Job]:

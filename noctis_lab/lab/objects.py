@@ -374,21 +374,26 @@ class Series(RowAttributes):
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def view(self, *, overlay: Any = None) -> Any:
+    def view(self, *, layout: str = "1x1", overlay: Any = None) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell.
 
         Parameters
         ----------
+        layout
+            "1x1"; "mpr": three planes; "mpr3d": three planes and the volume seen from outside;
+            "3d": that alone. ``view.state`` holds the rest: ``mpr``, ``volume``.
         overlay
             What lies over it in colours: a mask (DataArray of bool or whole numbers on `load`'s
             coordinates), a segmentation (`segments`), or the SOPInstanceUID of one of its study.
 
         Raises
         ------
+        ValueError
+            There is no such layout.
         CannotOverlay
             It lies on another grid, or is of another type: what was expected and what came.
         """
-        return open_viewer(self._lab, self.row, overlay=overlay)
+        return open_viewer(self._lab, self.row, state={"layout": layout}, overlay=overlay)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.

@@ -24,6 +24,7 @@ from noctis_lab.views.measuring import MEASURING
 from noctis_lab.views.overlay_state import OverlayState
 from noctis_lab.views.overlaying import OVERLAYS, HeldOverlays, answer_overlays
 from noctis_lab.views.sources import PaneSource, SeriesSource
+from noctis_lab.views.surfaces import SURFACE_QUESTIONS, answer_surfaces
 from noctis_lab.views.window_presets import PRESETS, answer_presets
 from noctis_lab.volumes.planes import instance_file
 
@@ -195,17 +196,25 @@ class Channel:
         source = self.sources.get(str(question.get("SeriesInstanceUID")))
         if source is None:
             raise SeriesNotFound("this view is of another series")
-        if what in OVERLAYS:
-            return self._answer_overlays(question)
+        if what in OVERLAYS or what in SURFACE_QUESTIONS:
+            return self._of_archive(question)
         if what in MEASURING:
             return source.measure(question)
         return source.describe().to_dict() if what == "stack" else _images(source, question)
 
-    def _answer_overlays(self, question: dict[str, Any]) -> Any:
+    def _of_archive(self, question: dict[str, Any]) -> Any:
+        """Answer what only a series of an archive has."""
+        what = question.get("what")
         series = self._series.get(str(question.get("SeriesInstanceUID")))
-        if series is None or self._handle is None:  # nothing of the archive lies over an array
-            return []
-        return answer_overlays(self._handle, series, question, self.overlays)
+        if series is None or self._handle is None:
+            if what in OVERLAYS:
+                return []  # nothing of the archive lies over an array
+            raise SeriesNotFound("surfaces are made and kept of an archive's series, not of arrays")
+        if what in OVERLAYS:
+            return answer_overlays(self._handle, series, question, self.overlays)
+        if self._keeping is None:
+            raise SeriesNotFound("this view keeps no surfaces")
+        return answer_surfaces(self._keeping, series, question)
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:
         if self._handle is None:

@@ -24,14 +24,16 @@ from noctis_lab.views.pane_state import (
     read_index,
     read_parts,
 )
+from noctis_lab.views.volume3d_state import VolumeState
 
 __all__ = ["LAYOUTS", "LINKS", "PLOTS", "PaneState", "ViewerState"]
 
 #: What may be plotted beside the images.
 PLOTS = ("slice-histogram", "volume-histogram", "profile", "curve")
 
-#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored.
-LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
+#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored; "mpr3d"
+#: has in their place the volume seen from outside, which stands alone in "3d".
+LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr", "mpr3d", "3d")
 _MOST_PANES = 9
 #: What panes of one frame of reference may share.
 LINKS = ("position", "window", "zoom")
@@ -83,7 +85,9 @@ class ViewerState(param.Parameterized):
     )
     flipped = param.Boolean(default=False, doc="Mirrored left to right, after the rotation.")
     layout: Any = param.Selector(
-        default="1x1", objects=list(LAYOUTS), doc='How the panes stand: "rows x columns", or "mpr".'
+        default="1x1",
+        objects=list(LAYOUTS),
+        doc='How the panes stand: "rows x columns", "mpr", "mpr3d" or "3d".',
     )
     panes = param.List(
         default=[], item_type=PaneState, bounds=(0, _MOST_PANES),
@@ -98,7 +102,11 @@ class ViewerState(param.Parameterized):
     )
     mpr = param.ClassSelector(
         class_=MprState, default=None, allow_None=True,
-        doc='Crosshair and planes of the layout "mpr"; None puts them through the middle.',
+        doc='Crosshair and planes of "mpr" and "mpr3d"; None puts them through the middle.',
+    )  # fmt: skip
+    volume = param.ClassSelector(
+        class_=VolumeState, default=None, allow_None=True,
+        doc='How "3d" and "mpr3d" show the volume from outside; None: whole, from the front.',
     )  # fmt: skip
     overlay = param.ClassSelector(
         class_=OverlayState, default=None, allow_None=True,
@@ -126,6 +134,7 @@ class ViewerState(param.Parameterized):
             "mpr": None if self.mpr is None else self.mpr.to_dict(),
             "overlay": None if self.overlay is None else self.overlay.to_dict(),
             "plot": self.plot,
+            "volume": None if self.volume is None else self.volume.to_dict(),
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -149,6 +158,7 @@ class ViewerState(param.Parameterized):
             "mpr": MprState.from_dict,
             "overlay": OverlayState.from_dict,
             "plot": _read_plot,
+            "volume": VolumeState.from_dict,
         }
         sound = read_parts(said)
         sound |= {key: read(said[key]) for key, read in readers.items() if key in said}

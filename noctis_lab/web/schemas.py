@@ -22,6 +22,7 @@ from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
     "AddSender",
+    "AskSurface",
     "CountStudies",
     "DemoAnswer",
     "ElementAnswer",
@@ -39,11 +40,13 @@ __all__ = [
     "SaveViewerSession",
     "SaveWindowPreset",
     "SearchStudies",
+    "SegmentAnswer",
     "SenderName",
     "SendersAnswer",
     "SignIn",
     "SignedIn",
     "StudyFilters",
+    "SurfaceAnswer",
     "UploadAnswer",
     "UploadItemAnswer",
     "UploadProgressAnswer",
@@ -281,6 +284,41 @@ class MeasurementAnswer(_Given):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+
+
+class AskSurface(_Asked):
+    """A surface that is asked for: all above a level, or a segment of a segmentation."""
+
+    kind: Literal["threshold", "segment"]
+    level: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False)
+    SOPInstanceUID: str | None = Field(None, pattern=r"^[0-9.]{1,64}$")
+    segment: int | None = Field(None, ge=1, le=65_535)
+
+
+class SegmentAnswer(_Given):
+    """A segment that there can be a surface of."""
+
+    SOPInstanceUID: str
+    SeriesInstanceUID: str
+    segment: int
+    label: str
+
+
+class SurfaceAnswer(_Given):
+    """A surface that waits, is being made, was made, or could not be."""
+
+    key: str
+    kind: str
+    level: float
+    state: str
+    progress: float
+    units: str | None
+    label: str
+    volume_mm3: float | None
+    area_mm2: float | None
+    faces: int | None
+    shown_step: int
+    error: str | None
 
 
 class ProblemAnswer(_Given):

@@ -120,6 +120,11 @@ _RULES: tuple[_Rule, ...] = (
         action=Action.ANNOTATE,
         body_bytes=MEASUREMENT_BYTES,
     ),
+    _rule(f"{_SERIES}/surfaces", Kind.STUDY),
+    _rule(f"{_SERIES}/surfaces/segments", Kind.STUDY),
+    _rule(f"{_SERIES}/surfaces/{{item}}", Kind.STUDY),
+    _rule(f"{_SERIES}/surfaces/{{item}}/mesh", Kind.STUDY, is_viewing=True),
+    _rule(f"{_SERIES}/surfaces/{{item}}/stl", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/image/{{uid}}/metadata", Kind.IMAGE, is_viewing=True),
 )
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).

@@ -19,6 +19,7 @@ WALKS = (
     "how-to/suv.md",
     "how-to/measure.md",
     "how-to/plot.md",
+    "how-to/see-volumes.md",
     "how-to/upload-by-script.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",

@@ -13,7 +13,11 @@ import { PLANE_HINT } from "../mpr/keys";
 import { PlanePanel } from "../mpr/panel";
 import { pythonOf } from "../mpr/words";
 import { modelFor } from "./planes";
-import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
+import { VOLUME_HINT } from "../volume3d/keys";
+import { Volumes } from "../volume3d/panes";
+import type { SurfaceSource } from "../volume3d/surfaces";
+import volumeCss from "../volume3d/volume3d.css";
+import { Grid, type GridHost, layoutOf, LAYOUTS, MPR } from "./grid";
 import { type HangingModel, HangingMenu, HangingStore, sayNoHanging } from "./hanging";
 import hangingCss from "./hanging.css";
 import { HelpSheet } from "./help";
@@ -28,7 +32,7 @@ import { OwnPresets, type PresetSource, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
 import { Linker, showLinks } from "./linking";
 import { PlotDock } from "./plotDock";
-import { pythonOfArray, pythonOfView } from "./python";
+import { pythonOfArray, pythonOfView, pythonOfVolume } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
 import { type Link, type PaneState, sameView, sameWindow, type ViewState, type Window, withActive } from "./state";
@@ -62,6 +66,8 @@ export interface MountOptions {
   hanging?: HangingModel | null;
   /** Where a reader's own window presets are kept; without it they last as long as the view. */
   presets?: PresetSource | null;
+  /** Where surfaces of volumes are made and kept; without it there are none. */
+  surfaces?: SurfaceSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
   /** By which plots know this view, and what Panel renders a page's plots into. */
@@ -107,6 +113,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
   readonly #planePanel = new PlanePanel(() => this.#report());
+  readonly #volumes: Volumes;
   #mpr: MprModel | null = null;
   #showing = 0;
   /** A plane that moves keeps its window: its panel need not be drawn anew. */
@@ -124,7 +131,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss, overlayCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss, overlayCss, volumeCss);
+    this.#volumes = new Volumes(this, options.surfaces ?? null, options.state.volume ?? null);
     this.measured = new Measured(this, options.measurements ?? null);
     this.overlays = new Overlays(this, options.state.overlay ?? null);
     this.plots = new PlotDock(this, options.linkKey ?? "", this.grid.element, options.plots ?? null);
@@ -142,7 +150,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
       el("div", { class: "body" }, this.#strip?.element, this.plots.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.overlays.panel.element, this.measured.panel.element, this.#tags.element)),
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#volumes.panel.element, this.#planePanel.element, this.#windowPanel.element, this.overlays.panel.element, this.measured.panel.element, this.#tags.element)),
       this.#status.element, this.#help.element, ...(this.#hanging ? [this.#hanging.dialog.element] : []), ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
@@ -168,10 +176,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   /** Everything that Python and an address know of the view. */
   get state(): ViewState {
     const { grid } = this;
+    const { layout } = grid;
     const panes = grid.panes.map((pane) => pane.told);
     return {
-      ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link,
-      mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null, overlay: this.overlays.state, plot: this.plots.plot,
+      ...grid.pane.told, layout: layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link,
+      mpr: layout.planes ? (this.#mpr?.state ?? null) : null, volume: layout.volume ? this.#volumes.state : null,
+      overlay: this.overlays.state, plot: this.plots.plot,
     };
   }
 
@@ -187,11 +197,12 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.#isHearing = true;
     try {
       this.#link = state.link ?? this.#link;
+      if (state.volume) this.#volumes.restore(state.volume);
       if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
       else this.grid.activate(active);
       panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
       if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
-      if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+      if (state.mpr && this.grid.layout.planes && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
       if (state.overlay !== undefined) this.overlays.apply(state.overlay);
       if (state.plot !== undefined) this.plots.show(state.plot);
     } finally {
@@ -221,9 +232,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   openSeries(place: SeriesPlace): void {
     const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
-    const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
-    (images ?? this.viewer).open(place.SeriesInstanceUID, place);
-    if (images) this.#mpr?.open(place);
+    const { planes, volume } = this.grid.layout;
+    const images = planes ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
+    if (images || !(planes || volume)) (images ?? this.viewer).open(place.SeriesInstanceUID, place);
+    if (planes || volume) this.#mpr?.open(place);
     this.#markSeries();
     this.options.onOpen?.(place);
   }
@@ -245,7 +257,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   close(): void {
     this.grid.close();
-    for (const part of [this.measured, this.overlays, this.plots, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
+    for (const part of [this.measured, this.overlays, this.plots, this.#volumes, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
     clearTimeout(this.#restTimer);
     for (const frame of [this.#drawing, this.#showing]) cancelAnimationFrame(frame);
     this.#unfollow();
@@ -273,8 +285,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
-    if (this.#mpr === null || this.#mpr.isClosed) this.#mpr = modelFor(this.options, state, images, this.#mpr);
-    const pane = new PlanePane(name, this.#mpr, state, {
+    const pane = new PlanePane(name, this.#dataOf(state, images), state, {
       tint: this.overlays, onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
       isMeasuring: () => this.measured.kind !== null,
@@ -288,6 +299,24 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     return this.#fitted(pane);
   }
 
+  makeVolume(state: Partial<PaneState>, images: Pane | null): Pane {
+    const pane = this.#volumes.make(this.#dataOf(state, images), state.StudyInstanceUID ?? "", {
+      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      onChange: () => { if (this.grid.pane === pane) this.#onChange(); }, onPainted: () => { if (this.grid.pane === pane) this.#onPainted(); },
+    });
+    return this.#fitted(pane);
+  }
+
+  /** The volume that planes and the view from outside share. */
+  #dataOf(state: Partial<PaneState>, images: Pane | null): MprModel {
+    if (this.#mpr === null || this.#mpr.isClosed) this.#mpr = modelFor(this.options, state, images, this.#mpr);
+    return this.#mpr;
+  }
+
+  report(): void {
+    this.#report();
+  }
+
   #fitted(pane: Pane): Pane {
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
@@ -298,7 +327,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   /** The panel of the planes, where there are any. */
   #showPlanes(): void {
     this.#showing = 0;
-    this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
+    this.#planePanel.show(this.grid.layout.planes ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
   }
 
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
@@ -330,6 +359,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.overlays.onArranged();
     this.#windowPanel?.describe();
     this.#showPlanes();
+    this.#volumes.refresh();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
     this.#linker.lead(this.viewer);
@@ -391,6 +421,13 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.viewer.focus();
   }
 
+  onVolume(layout: "3d" | "mpr3d"): void {
+    const isLeaving = this.grid.layout === layoutOf(layout);
+    this.#link = NOT_LINKED;
+    this.grid.arrange(isLeaving ? "1x1" : layout);
+    this.viewer.focus();
+  }
+
   onMaximise(): void {
     this.grid.toggleAlone();
   }
@@ -446,8 +483,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     const { state, told: { voi_lut }, window: window_ } = this.viewer;
     const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
     const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
+    const root = this.options.root ?? null;
+    const volume = this.viewer.kind === "volume" ? this.#volumes.state : null;
     const isArray = this.viewer.stack?.is_archived === false;
-    void copyText(isArray ? pythonOfArray({ ...state, voi_lut }, window_) : pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
+    void copyText(isArray ? pythonOfArray({ ...state, voi_lut }, window_)
+      : volume ? pythonOfVolume(state, volume, this.grid.layout.name, study, root) : pythonOfView({ ...state, voi_lut }, window_, study, root, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -514,7 +554,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   #drawProbe(): void {
     const { state, stack } = this.viewer;
-    const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
+    const resting = this.viewer.kind === "plane" ? PLANE_HINT : this.viewer.kind === "volume" ? VOLUME_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
     this.#status.probe(at && this.overlays.named(at.pane, at.pane.probe(at.x, at.y)), resting);
   }

@@ -4,6 +4,7 @@ import type { OverlayDescription, OverlaySource } from "../overlay/source";
 import type { Measurement } from "../measure/shapes";
 import type { MeasurementSource } from "../measure/store";
 import type { PresetSource, SavedPreset } from "./ownPresets";
+import type { KeptSurface, SegmentChoice, SurfaceSource, Wanted } from "../volume3d/surfaces";
 
 /** Panel's model as a component sees it. */
 export interface ComponentModel {
@@ -14,6 +15,8 @@ export interface ComponentModel {
 }
 
 type Question = { what: "measurements" } | { what: "save-measurement"; measurement: Measurement } | { what: "delete-measurement"; MeasurementUID: string }
+  | { what: "surfaces" | "surface-segments" } | { what: "make-surface"; surface: Wanted }
+  | { what: "surface" | "remove-surface" | "surface-mesh" | "surface-stl"; key: string }
   | { what: "window-presets" } | { what: "save-window-preset"; preset: Omit<SavedPreset, "item_id"> } | { what: "delete-window-preset"; item_id: string }
   | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null }
   | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string }
@@ -36,7 +39,7 @@ interface Pending {
 
 let viewCount = 0;
 
-export class ChannelTransport implements Transport, MeasurementSource, PresetSource, OverlaySource {
+export class ChannelTransport implements Transport, MeasurementSource, PresetSource, OverlaySource, SurfaceSource {
   readonly #pending = new Map<string, Pending>();
   // Several views of one object hear each other's answers: an id says whose it is.
   readonly #prefix = `${Date.now().toString(36)}-${(viewCount += 1)}-`;
@@ -94,6 +97,34 @@ export class ChannelTransport implements Transport, MeasurementSource, PresetSou
 
   async removePreset(item_id: string): Promise<void> {
     await this.#ask("", { what: "delete-window-preset", item_id });
+  }
+
+  surfaces(_study: string, series: string): Promise<KeptSurface[]> {
+    return this.#ask(series, { what: "surfaces" }) as Promise<KeptSurface[]>;
+  }
+
+  makeSurface(_study: string, series: string, surface: Wanted): Promise<KeptSurface> {
+    return this.#ask(series, { what: "make-surface", surface }) as Promise<KeptSurface>;
+  }
+
+  surface(_study: string, series: string, key: string): Promise<KeptSurface> {
+    return this.#ask(series, { what: "surface", key }) as Promise<KeptSurface>;
+  }
+
+  async removeSurface(_study: string, series: string, key: string): Promise<void> {
+    await this.#ask(series, { what: "remove-surface", key });
+  }
+
+  async surfaceMesh(_study: string, series: string, key: string): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(series, { what: "surface-mesh", key }));
+  }
+
+  async surfaceStl(_study: string, series: string, key: string): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(series, { what: "surface-stl", key }));
+  }
+
+  segments(_study: string, series: string): Promise<SegmentChoice[]> {
+    return this.#ask(series, { what: "surface-segments" }) as Promise<SegmentChoice[]>;
   }
 
   /** Give up what is pending and hear no more. */

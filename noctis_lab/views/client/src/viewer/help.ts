@@ -3,6 +3,7 @@ import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { KINDS } from "../measure/shapes";
 import { PLANE_KEYS } from "../mpr/keys";
+import { VOLUME_KEYS } from "../volume3d/keys";
 import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
@@ -31,6 +32,7 @@ const SHEET: [string, Line[]][] = [
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
     [["Shift", "P", "W", "Z"], "link position, window, zoom"], ...HANGING_LINES]],
   ["Planes (MPR)", PLANE_KEYS],
+  ["Volume (3D)", VOLUME_KEYS],
   ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 

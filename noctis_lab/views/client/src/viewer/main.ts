@@ -9,12 +9,14 @@ import { mountExported } from "./exported";
 import type { SeriesPlace } from "./seriesStrip";
 import type { HangingModel } from "./hanging";
 import { HttpPresets } from "./ownPresets";
+import { HttpSurfaces } from "../volume3d/surfaces";
 import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
 import { Still } from "./still";
 
 export { HttpTransport } from "../ground/transport";
 export { HttpMeasurements } from "../measure/source";
+export { gpuAnswer } from "../volume3d/choosing";
 export type { MountOptions } from "./app";
 export type { ViewState } from "./state";
 
@@ -123,6 +125,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, linkKey: model.link_key, plots: model.plots ? model.get_child("plots") : null, sessions: http && isPage ? new SessionStore() : null,
     measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging,
+    surfaces: channel ?? new HttpSurfaces(model.api_base),
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };

@@ -3,6 +3,7 @@ import type { BadgeNotes } from "../ground/badgeNotes";
 import type { ImagePlane, PlaneGeometry, Probe, Vector } from "../ground/plane";
 import type { StackDescription, Transport } from "../ground/transport";
 import type { Tint } from "../overlay/tint";
+import type { Tool } from "./input";
 import type { ReferenceLine } from "./linking";
 import type { PaneState, Window } from "./state";
 
@@ -118,4 +119,6 @@ export interface Pane {
   zoomToScale(mmPerPixel: number, centre: Vector | null): void;
   panBy(dx: number, dy: number, telling: Telling): void;
   toggleCine(): void;
+  /** Do with a drag what it does here alone, whatever the tool means elsewhere; CSS px since it was asked last. */
+  dragBy?(tool: Tool, dx: number, dy: number, isShifted: boolean): void;
 }

@@ -1,5 +1,6 @@
 /** What a view shows, as Python. */
 import { beginningOf, pythonText } from "../ground/python";
+import type { VolumeState } from "../volume3d/state";
 import type { PaneState, Window } from "./state";
 
 /** Write the Python that brings a view of an array in memory to the same. */
@@ -18,6 +19,19 @@ function shownBy(state: Readonly<PaneState>, window: Window | null): string[] {
     `index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(window && state.voi_lut !== null ? [`voi_lut=${state.voi_lut}`] : []),
     ...(state.inverted ? ["inverted=True"] : []), ...(state.colormap === null ? [] : [`colormap=${pythonText(state.colormap)}`]),
   ];
+}
+
+/** Write the Python that shows a volume from outside as it is seen. */
+export function pythonOfVolume(state: Readonly<PaneState>, volume: VolumeState, layout: string, StudyInstanceUID: string | null, root: string | null): string {
+  const tuple = (values: readonly number[]): string => `(${values.map((value) => Number(value.toPrecision(8)) + 0).join(", ")})`;
+  const { mode, preset, shift, level, right, down, zoom, pan_mm, clip_mm, surface } = volume;
+  const said = [
+    `mode=${pythonText(mode)}`, ...(preset === null ? [] : [`preset=${pythonText(preset)}`]), ...(shift === 0 ? [] : [`shift=${shift}`]), ...(level === null ? [] : [`level=${level}`]),
+    `right=${tuple(right)}`, `down=${tuple(down)}`, ...(zoom === 1 ? [] : [`zoom=${zoom}`]), ...(pan_mm.some((part) => part !== 0) ? [`pan_mm=${tuple(pan_mm)}`] : []),
+    ...(clip_mm === null ? [] : [`clip_mm=(${clip_mm.map(tuple).join(", ")})`]), ...(surface === null ? [] : [`surface=${pythonText(surface)}`]),
+  ];
+  return `from noctis_lab.views.volume3d_state import VolumeState\n${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}`
+    + `view = s.view(layout=${pythonText(layout)})\nview.state.volume = VolumeState(${said.join(", ")})\nview\n`;
 }
 
 /** Write the Python that gives a series' measurements as a table. */

@@ -4,7 +4,7 @@ import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { type GroupHost, MeasureGroup } from "../measure/group";
 import type { OverlayTools } from "../overlay/tools";
-import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
+import { type Grid, labelOf, LAYOUTS, MPR, MPR_3D, VOLUME } from "./grid";
 import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
@@ -35,6 +35,7 @@ export interface ToolbarHost extends LinkHost {
   onTools(): void;
   readonly plots: { readonly plot: string; toggle(): void };
   onMpr(): void;
+  onVolume(layout: "3d" | "mpr3d"): void;
   onHelp(): void;
   onCopy(): void;
   onExpand(): void;
@@ -117,7 +118,8 @@ export class Toolbar {
       { icon: "play", name: "Play", key: "c", hint: "along time or through the slices; { and } set the rate", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
-    this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
+    this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR },
+      { icon: "cube", name: "3D", key: "⇧ D", hint: "the volume from outside; ⇧ B beside three planes", run: () => host.onVolume("3d"), isOn: () => host.grid.layout.volume === true }]);
     this.#overlay();
     this.#group([{ icon: "plot", name: "Plots", key: "⇧ G", hint: "histogram, profile, curve over time", run: () => host.plots.toggle(), isOn: () => host.plots.plot !== "" }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
@@ -247,7 +249,7 @@ export class Toolbar {
     const { grid } = this.host;
     const name = el("span", { class: "m" });
     const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Layout" }, icon("layout", "s"), name, icon("down", "s"));
-    const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR];
+    const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR, MPR_3D, VOLUME];
     const menu = new Menu(pick, () => inPlace.map((layout) => el("button", {
       role: "menuitemradio", "aria-checked": String(layout === grid.layout), class: layout === grid.layout ? "item on" : "item",
       click: () => { menu.close(); grid.arrange(layout.name); grid.pane.focus(); },
