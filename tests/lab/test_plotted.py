@@ -17,6 +17,7 @@ from noctis_lab.lab import Lab, Series
 from noctis_lab.lab.measuring import plotted
 from noctis_lab.lab.measuring.draft import MeasurementDraft, parse_draft
 from noctis_lab.synthetic import PlaneStack, ct_series, weighted_mr, weighted_stored
+from noctis_lab.volumes.pixels import find_shown_frames
 from tests.lab.filling import fill
 
 PLANES, ROWS, COLUMNS = 5, 24, 20
@@ -69,7 +70,7 @@ def echoes(lab: Lab, tmp_path: Path) -> Series:
 
 
 def drawn(series: Series, kind: str, points: Any, index: int, **changes: Any) -> MeasurementDraft:
-    frames = plotted.find_shown_frames(series._lab.handle, series.row.reference)[1]
+    frames = find_shown_frames(series._lab.handle, series.row.reference)[1]
     document = {
         "MeasurementUID": uuid4().hex,
         "kind": kind,
@@ -232,7 +233,7 @@ def test_a_curve_on_a_plane_through_the_volume_is_that_of_its_image(
 ) -> None:
     drawn_px = drawn(echoes, "rectangle", [[2, 2], [6, 6]], 1)
     measured = echoes.measure("rectangle", [[2, 2], [6, 6]], index=1)
-    frame = plotted.find_shown_frames(lab.handle, echoes.row.reference)[1][1].facts.plane
+    frame = find_shown_frames(lab.handle, echoes.row.reference)[1][1].facts.plane
     assert frame.orientation is not None
     assert measured.points_mm is not None
     on_plane = drawn(

@@ -174,9 +174,9 @@ def _place_fields(geometry: Geometry) -> list[Field]:
         found.append(Field(label="Shape", text=times_words(geometry.shape)))
     if geometry.spacing_mm:
         found.append(Field(label="Spacing", text=mm_words(geometry.spacing_mm)))
-        sides = geometry.shape if len(geometry.spacing_mm) == 3 else geometry.shape[1:3]
         extent_mm = [
-            count * step_mm for count, step_mm in zip(sides, geometry.spacing_mm, strict=True)
+            count * step_mm
+            for count, step_mm in zip(geometry.sides, geometry.spacing_mm, strict=True)
         ]
         found.append(Field(label="Extent", text=mm_words(extent_mm)))
     if geometry.refusal is None:
