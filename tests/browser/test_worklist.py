@@ -162,6 +162,42 @@ def test_an_unknown_sender_is_approved_into_a_facility_or_blocked(
     assert watched.complaints == []
 
 
+def test_a_sender_approved_elsewhere_goes_and_what_is_typed_for_another_stays(
+    watched: Watched, site: Site
+) -> None:
+    from noctis_lab.catalog.senders import approve_sender
+
+    page = watched.page
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    arrivals = page.get_by_role("region", name="Arrivals")
+    expect(arrivals).to_contain_text("Nothing has arrived yet")
+    for aet in ("CT_ICU_2", "MR_WARD_1"):
+        site.archive.ledger.refuse(aet, "10.4.7.31")
+    expect(arrivals.locator(".unk")).to_have_count(2, timeout=3000)
+    card = arrivals.locator(".unk", has_text="MR_WARD_1")
+    card.get_by_role("button", name="Approve").click()
+    card.get_by_role("combobox").type("war")
+    approve_sender(site.catalog, "CT_ICU_2", "10.4.7.31", "icu")
+    expect(arrivals.locator(".unk")).to_have_count(1, timeout=8000)
+    expect(card.get_by_role("combobox")).to_be_focused()
+    page.keyboard.type("d")
+    expect(card.get_by_role("combobox")).to_have_value("ward")
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("width", [1100, 1200, 1280, 1920])
+def test_a_command_breaks_between_words_alone(watched: Watched, width: int) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": 900})
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    word = page.locator(".cmd .word", has_text="--in-place")
+    box = word.bounding_box()
+    assert box is not None
+    assert box["height"] <= 21  # one line
+    command = page.locator(".cmd code", has_text="noctis index")
+    assert command.inner_text().replace("\n", " ").startswith("noctis index /data/trial --in-place")
+
+
 def test_the_sign_in_page_takes_a_name_and_says_what_was_wrong(
     browser: Browser, site: Site
 ) -> None:

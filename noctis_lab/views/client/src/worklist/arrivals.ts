@@ -5,6 +5,7 @@ import type { Happening, Source, Study } from "./api";
 import { thumbnailOf } from "./parts";
 import { formatArrival, formatCount } from "./words";
 
+export const NOTHING_YET = "Nothing has arrived yet.";
 const SHOWN = 14;
 const RATE_OVER_MS = 3000;
 
@@ -48,7 +49,7 @@ export class Arrivals {
     if (text === this.shown) return;
     this.shown = text;
     this.list.replaceChildren(...rows.map((study) => this.row(study, now, quiet_s)));
-    if (rows.length === 0) this.list.append(el("p", { class: "f12 t3 none" }, "Nothing has arrived yet."));
+    if (rows.length === 0) this.list.append(el("p", { class: "f12 t3 none" }, NOTHING_YET));
   }
 
   drawRate(): void {
