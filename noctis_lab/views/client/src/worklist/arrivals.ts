@@ -1,6 +1,7 @@
 /** The column at the right: what arrives now, what arrived last; the admin's corner stands above. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { formatPersonName } from "../ground/personName";
 import type { Happening, Source, Study } from "./api";
 import { thumbnailOf } from "./parts";
 import { formatArrival, formatCount } from "./words";
@@ -80,7 +81,7 @@ export class Arrivals {
       type: "button", class: `ev ${isArriving ? "on" : ""}`, click: () => this.options.open(study.StudyInstanceUID),
     },
       thumbnailOf(this.source, study.StudyInstanceUID, study.thumbnail_series, 40),
-      el("span", { class: "who" }, el("span", { class: "m ell" }, study.PatientName || "no name"), el("span", { class: "f12 t2 ell" }, words)),
+      el("span", { class: "who" }, el("span", { class: "m ell" }, formatPersonName(study.PatientName ?? "") || "no name"), el("span", { class: "f12 t2 ell" }, words)),
       el("span", { class: `f12 when ${isArriving ? "live" : "t3"}` }, isArriving ? String(study.instance_count) : formatArrival(arrived, now)),
       isArriving ? el("span", { class: "bar moving" }, el("i")) : null);
   }
