@@ -19,6 +19,7 @@ from panel.io.fastapi import add_applications
 from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
+from noctis_lab.dicom.person_name import write_person_name
 from noctis_lab.views.listing import may_see_study
 from noctis_lab.views.status import find_named_root
 
@@ -198,7 +199,12 @@ def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
     date = study.StudyDate or ""
     if len(date) == 8 and date.isdigit():
         date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
-    words = (study.PatientName, study.PatientID, study.StudyDescription, date)
+    words = (
+        write_person_name(study.PatientName or ""),
+        study.PatientID,
+        study.StudyDescription,
+        date,
+    )
     return tuple(word for word in words if word) or ("no name",)
 
 

@@ -80,6 +80,7 @@ def _in_patient(grid: Grid, tilt_deg: float) -> ArrayPlace:
         orientation=(*_vector(right), *_vector(down)),
         pixel_spacing_mm=(abs(down_mm), abs(right_mm)),
         positions_mm=tuple(_vector(place) for place in places),
+        along_mm=tuple(float(z) for z in np.atleast_1d(along_z)),
         FrameOfReferenceUID=grid.FrameOfReferenceUID,
         is_even=z_step is not None and not math.isnan(z_step),
         # A lone plane leans against nothing.

@@ -203,7 +203,7 @@ class ArrayStack:
         extra, plane = divmod(index, self.planes)
         place = self.place
         position = None if place.positions_mm is None else place.positions_mm[plane]
-        z_mm = None if place.along_mm is None else place.along_mm[plane]
+        z = z_mm = None if place.along_mm is None else place.along_mm[plane]
         if position is not None and place.orientation is not None:
             z_mm = position_along_normal_mm(position, place.orientation)
         rows, columns = self.shape
@@ -217,6 +217,7 @@ class ArrayStack:
             intercept=0.0,
             position_mm=position,
             z_mm=z_mm,
+            z=z,
             InstanceNumber=None,
             extra_index=None if self.extra_dim is None else extra,
         )

@@ -48,6 +48,7 @@ from noctis_lab.volumes.series_plan import find_facts, find_plan
 from noctis_lab.volumes.shown_badges import stack_badges, stack_note
 from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
 from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
+from noctis_lab.volumes.shown_z import shown_z
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class FrameDescription:
     intercept: float
     position_mm: Vector | None  # centre of the first voxel, patient LPS
     z_mm: float | None  # along the normal
+    z: float | None  # what `sel(z=…)` of the loaded array takes, mm
     InstanceNumber: int | None
     extra_index: int | None = None  # along `StackDescription.extra`
 
@@ -129,6 +131,7 @@ class _View:
     rows: tuple[InstanceRow, ...]
     frames: tuple[Frame, ...]
     revision: str
+    z: tuple[float | None, ...]
     extra: ShownExtra | None
 
 
@@ -184,6 +187,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
             _describe_frame(
                 frame,
                 luts.get(frame.row.sha256),
+                view.z[index],
                 None if view.extra is None else view.extra.index_of(index),
             )
             for index, frame in enumerate(view.frames)
@@ -371,6 +375,7 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
         rows=rows,
         frames=frames,
         revision=digest.hexdigest()[:16],
+        z=shown_z(plan, frames),
         extra=shown_extra(plan, frames),
     )
     handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames)))
@@ -425,7 +430,7 @@ def _sent_dtype(frame: Frame, lut: ModalityLut | None) -> str:
 
 
 def _describe_frame(
-    frame: Frame, lut: ModalityLut | None, extra_index: int | None
+    frame: Frame, lut: ModalityLut | None, z: float | None, extra_index: int | None
 ) -> FrameDescription:
     row, layout, plane = frame.row, frame.layout, frame.facts.plane
     # What a table gave needs no slope.
@@ -443,6 +448,7 @@ def _describe_frame(
         intercept=rescale.intercept,
         position_mm=plane.position_mm,
         z_mm=along,
+        z=z,
         InstanceNumber=row.InstanceNumber,
         extra_index=extra_index,
     )

@@ -238,7 +238,9 @@ def test_a_handle_turns_a_plane_and_python_hears_of_it_at_the_end(
     page.mouse.down()
     page.mouse.move(*end, steps=8)
     watched.rest()
-    assert not [item for item in watched.wire[before:] if "/api/" in item]
+    # The page asks by itself how the archive is; a drag asks for nothing.
+    asked = [item for item in watched.wire[before:] if "/api/" in item]
+    assert not [item for item in asked if not item.endswith("/status")]
     assert state.mpr.axial.down == (0, 1, 0)
     page.mouse.up()
     assert soon(lambda: state.mpr.axial.down != (0, 1, 0))
@@ -248,6 +250,52 @@ def test_a_handle_turns_a_plane_and_python_hears_of_it_at_the_end(
     expect(page.locator(".stage.axial .plane-head")).to_contain_text("oblique")
     page.keyboard.press("x")
     assert soon(lambda: state.mpr.axial.down == (0, 1, 0))
+    assert watched.complaints == []
+
+
+def test_planes_begin_on_the_slice_in_view_and_leave_no_lines_behind(
+    watched: Watched, site: Site
+) -> None:
+    series = ct_series(
+        planes=PLANES, rows=ROWS, columns=COLUMNS, stored=smooth(), slice_spacing_mm=2.0,
+        seed="mpr there and back",
+    )  # fmt: skip
+    seen = site.admit(series, "local")
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    stack = page.locator(".stage:not(.plane)")
+    expect(stack).to_have_attribute("data-shown", "10")
+    for _ in range(6):
+        page.keyboard.press("ArrowDown")
+    expect(stack).to_have_attribute("data-shown", "16")
+    page.keyboard.press("Shift+M")
+    expect(page.get_by_text("21 of 21 in memory")).to_be_visible(timeout=30_000)
+    place = "(stage) => stage.closest('.viewer').getRootNode().host.noctis.grid.panes[0]"
+    first = float(series[0].ImagePositionPatient[2])
+    x, y, z = page.locator(".stage.axial").evaluate(f"{place}.model.crosshair")
+    assert z == pytest.approx(first + 16 * 2.0)
+    assert (x, y) == pytest.approx((-16 + (COLUMNS - 1) / 4, -16 + (ROWS - 1) / 4))
+    expect(stack).to_have_attribute("data-shown", "16")
+    expect(stack.locator(".lines text")).to_have_count(2)
+    page.locator(".stage.axial").focus()
+    page.keyboard.press("ArrowUp")
+    expect(stack).to_have_attribute("data-shown", "15")
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_text("1 × 1", exact=True).click()
+    expect(page.locator(".stage.plane")).to_have_count(0)
+    expect(stack.locator(".lines *")).to_have_count(0)
+    expect(stack).to_have_attribute("data-shown", "15")
+    stack.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    expect(stack).to_have_attribute("data-shown", "12")
+    page.keyboard.press("Shift+M")
+    expect(stack.locator(".lines text")).to_have_count(2)
+    z = page.locator(".stage.axial").evaluate(f"{place}.model.crosshair")[2]
+    assert z == pytest.approx(first + 12 * 2.0)
+    page.keyboard.press("Shift+M")
+    expect(page.locator(".stage.plane")).to_have_count(0)
+    expect(stack.locator(".lines *")).to_have_count(0)
     assert watched.complaints == []
 
 

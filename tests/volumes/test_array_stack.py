@@ -63,6 +63,7 @@ def test_planes_lie_where_the_affine_says(affine: np.ndarray, badges: list[str])
     assert stack.pixel_spacing_mm == pytest.approx(dicom.spacing[1:])
     for index, frame in enumerate(stack.frames):
         assert frame.position_mm == pytest.approx(dicom.index_to_world((index, 0, 0)))
+        assert frame.z == float(array.z[index])
     assert stack.kind == "volume"
     assert [badge.text for badge in stack.badges] == badges
     assert not stack.is_archived

@@ -62,6 +62,29 @@ def test_a_stack_is_described_in_the_order_of_its_z(handle: Handle, tmp_path: Pa
     json.dumps(described.to_dict())
 
 
+@pytest.mark.parametrize("tilt_deg", [0.0, 14.0])
+def test_z_is_what_the_loaded_volume_is_selected_by(
+    handle: Handle, tmp_path: Path, tilt_deg: float
+) -> None:
+    planes = ct_series(planes=5, gantry_tilt_deg=tilt_deg)
+    admit(handle, planes, tmp_path / "in")
+    described = describe_stack(handle, planes[0].SeriesInstanceUID)
+    volume = load(handle, planes[0].SeriesInstanceUID)
+    assert [frame.z for frame in described.frames] == volume.z.values.tolist()
+    for frame in described.frames:
+        assert str(volume.sel(z=frame.z).SOPInstanceUID.values) == frame.SOPInstanceUID
+    leans = tilt_deg > 0
+    assert (described.frames[-1].z != pytest.approx(described.frames[-1].z_mm, abs=0.1)) == leans
+
+
+def test_a_plane_of_no_array_has_no_z(handle: Handle, tmp_path: Path) -> None:
+    (plane,) = ct_series(planes=1)
+    del plane.PixelSpacing
+    admit(handle, [plane], tmp_path / "in")
+    (frame,) = describe_stack(handle, plane.SeriesInstanceUID).frames
+    assert frame.z is None
+
+
 @pytest.mark.parametrize(
     ("keyword", "stated"), [("ImagerPixelSpacing", [0.2, 0.1]), ("PixelAspectRatio", [2, 1])]
 )

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatAtScale, formatBytes, formatDate, formatNumber } from "../src/ground/numbers";
+import { formatPersonName } from "../src/ground/personName";
 import { failureOf } from "../src/ground/transport";
 import type { FrameDescription } from "../src/ground/transport";
 import { histogramOf, ticksBetween } from "../src/viewer/histogram";
@@ -79,4 +80,10 @@ describe("a failed request", () => {
     expect((await failureOf(new Response("<html>", { status: 403 }))).message).toBe("Your account may not see this. (HTTP 403)");
     expect((await failureOf(new Response('{"detail": [1]}', { status: 500 }))).message).toBe("The server could not answer. (HTTP 500)");
   });
+});
+
+describe("formatPersonName", () => {
+  it.each([
+    ["PHANTOM^TORSO", "PHANTOM, TORSO"], ["Yamada^Tarou=山田^太郎", "Yamada, Tarou"], ["ONE", "ONE"], ["A^B^C^Dr", "A, B C Dr"], ["^Given", "Given"], ["=山田^太郎", "=山田^太郎"], ["", ""],
+  ])("writes %s as the image's corner does", (stored, written) => expect(formatPersonName(stored)).toBe(written));
 });

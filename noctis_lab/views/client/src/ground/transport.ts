@@ -19,6 +19,8 @@ export interface FrameDescription {
   position_mm: [number, number, number] | null;
   /** Distance along the stack's normal, mm. */
   z_mm: number | null;
+  /** What `sel(z=…)` of the loaded array takes, mm; of a stack that leans it is another than `z_mm`. */
+  z?: number | null;
   InstanceNumber: number | null;
   /** Place along the stack's extra dim. */
   extra_index?: number | null;

@@ -60,6 +60,14 @@ interface SeriesPlace {
   SeriesInstanceUID: string;
 }
 
+/** What is in memory of a series. */
+interface Known {
+  stack: StackDescription;
+  store: FrameStore | null;
+  /** The frame in view, by which the crosshair begins; null: nothing in view says where. */
+  index: number | null;
+}
+
 /** Shared by the plane panes of one series. */
 export class MprModel {
   stack: StackDescription | null = null;
@@ -89,10 +97,10 @@ export class MprModel {
   #pixelWindow: Window | null = null;
   #isClosed = false;
 
-  /** `home` reaches the view's own study; `known` is what is in memory of the series. */
+  /** `home` reaches the view's own study; `known` is what is in memory of the series, and which of its frames is in view. */
   constructor(
     readonly home: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
-    private known: { stack: StackDescription; store: FrameStore | null } | null = null, public StudyInstanceUID = "",
+    private known: Known | null = null, public StudyInstanceUID = "",
   ) {
     this.#wanted = state;
   }
@@ -215,11 +223,24 @@ export class MprModel {
       else this.volume.adopt(before);
       if (this.#wanted !== null) this.restore(this.#wanted);
       this.#wanted = null;
+      if (before === null) this.#beginAt(this.known?.index ?? null);
       this.#loader = this.#fetch(this.volume, loader?.store ?? this.known?.store ?? null);
       this.known = null; // its frames are the volume's now
     }
     loader?.close();
     this.#say("volume");
+  }
+
+  /** Let the crosshair stand on the slice in view, unless that is the nearest one already. */
+  #beginAt(index: number | null): void {
+    const { volume } = this;
+    const place = index === null ? null : (this.stack?.frames[index]?.position_mm ?? null);
+    if (volume === null || place === null) return;
+    const { full } = volume;
+    const last = full.heights_mm.length - 1;
+    const sliceOf = (point: Vector): number => Math.min(Math.max(Math.round(indexAt(full, point)[2]), 0), last);
+    const [column, row] = indexAt(full, this.crosshair);
+    if (sliceOf(place) !== sliceOf(this.crosshair)) this.crosshair = placeAt(full, column, row, sliceOf(place));
   }
 
   #fetch(volume: Volume, known: FrameStore | null): VolumeLoader {

@@ -561,7 +561,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   /** At the next frame: what links each pane to the others. */
   #drawLinks(): void {
-    if (this.#drawing !== 0 || (this.grid.panes.length < 2 && !this.#link.position)) return;
+    if (this.#drawing !== 0) return; // a pane that is left alone too: it had lines before
     this.#drawing = requestAnimationFrame(() => {
       this.#drawing = 0;
       showLinks(this.grid.panes, this.grid.pane, this.#link.position);

@@ -42,6 +42,8 @@ export const labelOf = ({ rows, columns, planes, volume }: Layout): string => (p
 const imagesOf = ({ told: { SeriesInstanceUID, StudyInstanceUID, window, inverted, colormap } }: Pane): Partial<PaneState> =>
   ({ SeriesInstanceUID, StudyInstanceUID, window, inverted, colormap });
 
+const showsNothing = (pane: Pane): boolean => pane.kind === "stack" && pane.state.SeriesInstanceUID === "";
+
 export interface GridHost {
   /** Return a new pane, not started. */
   makePane(state: Partial<PaneState>): Pane;
@@ -96,9 +98,10 @@ export class Grid {
     this.#isAlone = false;
     const wanted = this.#exchange(next, active, states);
     this.#layout = next;
+    const isAsked = wanted !== this.#active;
     this.#shrink(count);
     while (this.#panes.length < count) this.#add(this.host.makePane(states[this.#panes.length] ?? this.#kept.shift() ?? this.host.stateForNew(this.#panes)));
-    this.#active = Math.min(Math.max(wanted === this.#active ? this.#active : wanted, 0), count - 1);
+    this.#active = Math.min(Math.max(isAsked ? wanted : this.#active, 0), count - 1);
     this.element.style.gridTemplate = `repeat(${next.rows}, minmax(0, 1fr)) / repeat(${next.columns}, minmax(0, 1fr))`;
     this.#mark();
     if (hadFocus) this.pane.focus();
@@ -111,7 +114,9 @@ export class Grid {
     if (before.join() === roles.join()) return active;
     const hadRoles = before.length > 0;
     const [first] = this.#panes;
-    const stack = this.#panes.find((pane, i) => pane.kind === "stack" && (hadRoles || i === this.#active));
+    const stacks = this.#panes.filter((pane) => pane.kind === "stack");
+    const own = hadRoles ? stacks[0] : stacks.find((pane) => pane === this.#panes[this.#active]);
+    const stack = own && showsNothing(own) ? (stacks.find((pane) => !showsNothing(pane)) ?? own) : own;
     const state = stack?.told ?? (hadRoles && first !== undefined ? imagesOf(first) : {});
     const old = this.#panes;
     // What stays, and what is new before the old goes: the volume that they share is not let go of between.
@@ -140,15 +145,19 @@ export class Grid {
     }
   }
 
-  /** Let panes go for which there is no room; the active one moves to the last place rather than go. */
+  /** Let panes go for which there is no room, empty ones first; the active one moves to the last place rather than go. */
   #shrink(count: number): void {
+    const [leader, over] = [this.#panes[this.#active], this.#panes.length - count];
+    const empty = over > 0 ? this.#panes.filter(showsNothing).slice(-over) : [];
+    this.#panes = this.#panes.filter((pane) => !empty.includes(pane));
+    if (leader !== undefined) this.#active = Math.max(this.#panes.indexOf(leader), 0);
     const active = this.#panes[this.#active];
     if (active !== undefined && this.#active >= count) {
       this.#panes.splice(this.#active, 1);
       this.#panes.splice(count - 1, 0, active);
       this.#active = count - 1;
     }
-    const surplus = this.#panes.splice(count);
+    const surplus = [...this.#panes.splice(count), ...empty];
     this.#drop(surplus);
     if (surplus.length > 0) this.element.replaceChildren(...this.#panes.map((pane) => pane.element));
   }

@@ -274,9 +274,10 @@ export class Stage {
 const line = (text: string): HTMLElement => el("div", {}, text);
 
 function placeLine(stack: StackDescription, index: number, frame: FrameDescription): HTMLElement[] {
-  if (frame.z_mm === null) return [];
+  const [name, place] = typeof frame.z === "number" ? ["z", frame.z] : ["along normal", frame.z_mm];
+  if (place === null) return [];
   const distance = stack.kind === "volume" ? null : neighbourIn(stack, index);
-  return [el("div", {}, "z ", el("b", {}, `${formatNumber(frame.z_mm, 1, { fixed: true })} mm`),
+  return [el("div", {}, `${name} `, el("b", {}, `${formatNumber(place, 1, { fixed: true })} mm`),
     distance === null ? "" : distance < 1e-3 ? ", another at the same place" : `, neighbours ${formatNumber(distance, 1)} mm away`)];
 }
 
