@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from noctis_lab.addresses import reached_at
 from noctis_lab.catalog import notes
 from noctis_lab.cli.options import (
     AET,
@@ -25,7 +26,7 @@ from noctis_lab.cli.options import (
     outer_door,
 )
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
-from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address, reached_at
+from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address
 from noctis_lab.errors import AddressTaken
 
 if TYPE_CHECKING:
@@ -277,7 +278,9 @@ def _announce(settings: Settings, catalog: Catalog, receiver: Address, page: Add
 def _entered(receiver: Address) -> str:
     if receiver.host not in EVERYWHERE:
         return ""
-    return f"; at the modality enter {' or '.join(reached_at(receiver.host))}"
+    addresses = reached_at(receiver.host)
+    which = " (the one in its network)" if len(addresses) > 1 else ""
+    return f"; at the modality enter {' or '.join(addresses)}{which}"
 
 
 def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from noctis_lab.volumes.lookups import (
     find_luts,
     find_palette,
     find_pet_units,
+    require_one_unit,
 )
 from noctis_lab.volumes.stack import Stack
 
@@ -57,7 +58,7 @@ class Conversion:
     luts: dict[bytes, ModalityLut]
     palettes: dict[bytes, Palette]
     paddings: dict[bytes, tuple[float, float]]
-    pet_units: str | None = None  # of the rescaled values, as a PET states them
+    pet_units: frozenset[str | None] = frozenset()  # of the rescaled values, as a PET states them
     shared: Rescale | None = None  # of all frames, where nothing else makes their values
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
@@ -129,7 +130,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     ------
     UnsupportedSeries
         `dtype` does not hold every value; a plane's Modality LUT is another than a table, a slope
-        and an intercept, and `stored` is not asked.
+        and an intercept, or the planes of a PET state more than one Units, and `stored` is not
+        asked.
     DecodeError
         A palette is missing, or cannot be followed.
     """
@@ -138,6 +140,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     rows = list({frame.row.sha256: frame.row for frame in stack.frames}.values())
     luts = {} if stored or stack.is_color else find_luts(handle, rows)
     _require_values(stack, luts, stored=stored)
+    pet_units = frozenset() if stored else find_pet_units(handle, rows)
+    require_one_unit(stack, pet_units)
     palettes = {
         row.sha256: find_palette(handle, row)
         for row in rows
@@ -157,7 +161,7 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         luts=luts,
         palettes=palettes,
         paddings=paddings,
-        pet_units=find_pet_units(handle, rows[0]),
+        pet_units=pet_units,
         shared=_shared(rescales) if not (luts or palettes or paddings or stack.is_color) else None,
     )
 

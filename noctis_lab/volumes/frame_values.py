@@ -176,7 +176,7 @@ def find_frame_units(handle: Handle, found: SeriesFrame) -> str | None:
     """Return the unit of a frame's values, None where nothing states one."""
     row = found.frame.row
     units = find_units(
-        found.series, [found.frame], find_luts(handle, [row]), find_pet_units(handle, row)
+        found.series, [found.frame], find_luts(handle, [row]), find_pet_units(handle, [row])
     )
     return None if units == "unspecified" else units
 

@@ -168,7 +168,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
     lossy = find_lossy(header, {row.transfer_syntax_uid for row in view.rows})
-    units = find_units(series, view.frames, luts, find_pet_units(handle, middle.row))
+    units = find_units(series, view.frames, luts, find_pet_units(handle, view.rows))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,

@@ -84,7 +84,7 @@ def test_a_whole_archive_is_green_and_is_left_as_it_is(settings: Settings) -> No
     assert worst(found.values()) is State.PASS
     assert found["receiver"].state is found["page"].state is State.UNKNOWN
     assert "3 files read" in found["hashes"].text
-    assert "1 file sets" in found["Parquet"].text
+    assert "1 file set," in found["Parquet"].text
     assert everything(settings.root) == before
 
 

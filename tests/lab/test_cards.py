@@ -312,8 +312,11 @@ def test_what_is_late_is_left_out_and_there_the_next_time(lab: Lab) -> None:
     study = lab.studies(PatientID="PLAIN").one().row
     late = series_card(lab, series.row, study, pictures=True, limit_s=0.0)
     assert late.main is None
+    assert late.is_late
     assert late.patient == "PHANTOM^FORMULA"
-    assert series_card(lab, series.row, study, pictures=True, limit_s=AMPLE_S).main is not None
+    whole = series_card(lab, series.row, study, pictures=True, limit_s=AMPLE_S)
+    assert whole.main is not None
+    assert not whole.is_late
 
 
 def test_a_deadline_ends_waiting_and_drops_what_failed(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
 from noctis_lab.errors import CannotStack, FileChanged
 from noctis_lab.volumes.loadable import require_readable
-from noctis_lab.volumes.lookups import find_luts, find_pet_units, find_units
+from noctis_lab.volumes.lookups import find_luts, find_pet_units, find_units, require_one_unit
 from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.series_plan import find_facts, find_stack
 
@@ -68,7 +68,8 @@ def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> 
             sides = (sizes["z"], *sides)
             spacing_mm = stack.placement.steps_mm
         require_readable(stack)
-        pet_units = find_pet_units(handle, stack.frames[0].row)
+        pet_units = find_pet_units(handle, (frame.row for frame in stack.frames))
+        require_one_unit(stack, pet_units)
         found = find_units(series, stack.frames, find_luts(handle, rows), pet_units)
         units = None if found == "unspecified" else found
     except CannotStack as error:

@@ -58,6 +58,7 @@ def series_card(
     if pictures and geometry is not None:
         main, strip, header = _read_pictures(lab, series, geometry, deadline)
     elements = () if header is None else header.elements
+    is_late = pictures and series.instance_count <= MOST_INSTANCES and not deadline.rest_s
     count = count_words(series.instance_count, "instance")
     return SeriesCard(
         SeriesInstanceUID=series.SeriesInstanceUID,
@@ -68,6 +69,7 @@ def series_card(
         badges=series_badges(lab, series, geometry),
         notes=_notes(lab, series, geometry),
         main=main,
+        is_late=is_late,
         awaits_picture=pictures and main is None and series.image_count > 0,
         strip=strip,
         elements=tuple(

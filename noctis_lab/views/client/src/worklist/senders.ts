@@ -73,7 +73,7 @@ export class UnknownSenders {
     const buttons = el("div", { class: "row g2" },
       el("button", { type: "button", class: "btn s p", click: () => { buttons.hidden = true; choice.hidden = false; facility.focus(); } }, "Approve"),
       el("button", { type: "button", class: "btn s", click: () => { void act(this.source.block(sender.aet, sender.address)); } }, "Block"),
-      el("span", { class: "grow" }), el("span", { class: "f12 t3" }, formatCount(sender.attempts, "attempt")));
+      el("span", { class: "grow" }), el("span", { class: "f12 t3" }, `at least ${formatCount(sender.attempts, "attempt")}`));
     choice.addEventListener("submit", (event) => {
       event.preventDefault();
       void act(this.source.approve(sender.aet, sender.address, facility.value.trim()));
