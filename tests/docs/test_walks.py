@@ -77,9 +77,9 @@ def test_the_readmes_script_tells_of_each_series(
         'made = {"rows": 8, "columns": 8, "elements": {"KVP": 120}}\n'
         f"twice = ct_series(planes=4, positions_mm={shared}, seed='twice', **made)\n"
         "for planes in (ct_series(planes=5, **made), twice):\n"
-        '    write_series(planes, Path("trial", planes[0].SeriesInstanceUID))\n```\n'
+        '    write_series(planes, Path("in", planes[0].SeriesInstanceUID))\n```\n'
     )
-    text = made + section.replace("/data/trial", "trial")
+    text = made + section.replace("/data/trial", "in")
     before, fence, after = text.rpartition("```python")
     block, end, rest = after.partition("```\n")
     said = "```text\n…(5, 8, 8) HU…\n```\n"
