@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noctis_lab.addresses import reached_at
 from noctis_lab.catalog import notes
 from noctis_lab.cli.options import (
     AET,
@@ -28,6 +27,7 @@ from noctis_lab.cli.options import (
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
 from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address
 from noctis_lab.errors import AddressTaken
+from noctis_lab.lab.addresses import reached_at
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog

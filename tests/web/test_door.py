@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from noctis_lab.access import ADMIN
-from noctis_lab.addresses import reached_at
 from noctis_lab.catalog import people
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import open_settings
 from noctis_lab.errors import SettingsError
+from noctis_lab.lab.addresses import reached_at
 from noctis_lab.web.auth import cookie_name
 from noctis_lab.web.targets import Kind, Target, find_target
 from tests.served import Site, named_series, running
