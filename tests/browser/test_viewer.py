@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.dicom.voi import Window
+from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.views.viewer import SeriesView
 from tests.browser.drawn import fitted, one_to_one, read_canvas, windowed
@@ -450,3 +451,13 @@ def test_a_window_and_a_slice_step_of_512_take_two_milliseconds(
     )
     assert least["window"] <= 2
     assert least["slice"] <= 2
+
+
+def test_the_corner_says_z_as_the_volume_has_it(watched: Watched, site: Site) -> None:
+    seen = site.admit(ct_series(planes=9, gantry_tilt_deg=20.0, seed="leaning"), "local")
+    watched.page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    with Lab(site.settings) as lab:
+        volume = lab.series(SeriesInstanceUID=seen.series).one().load()
+    corner = watched.page.locator(".stage .ct.bl")
+    expect(corner).to_contain_text("Image 5 of 9")
+    expect(corner).to_contain_text(f"z {float(volume.z[4]):.1f} mm")
