@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from noctis_lab import Lab, open_lab
 from noctis_lab.lab.measuring import plotted
 from noctis_lab.lab.measuring.draft import parse_draft
+from noctis_lab.volumes.pixels import find_shown_frames
 
 pytestmark = [
     pytest.mark.real_data,
@@ -83,7 +84,7 @@ def test_the_histograms_count_every_value_of_the_files(
 ) -> None:
     lab, files, _ = real
     (series,) = [each for each in lab.series() if len(each.instances) > 20]
-    frames = plotted.find_shown_frames(lab.handle, series.row.reference)[1]
+    frames = find_shown_frames(lab.handle, series.row.reference)[1]
     by_uid = {str(file.SOPInstanceUID): file for file in files}
     values = [values_of(by_uid[frame.row.SOPInstanceUID]) for frame in frames]
     found = plotted.slice_histogram(lab.handle, series.row.reference, 3)

@@ -295,7 +295,7 @@ def test_overlay_planes_of_images_are_listed_and_shown(handle: Handle, tmp_path:
 
 
 def lay(handle: Handle, series: SeriesRow, mask: xr.DataArray) -> NDArray[np.uint16]:
-    _, images = find_shown_frames(handle, series.reference)
+    _, images, _ = find_shown_frames(handle, series.reference)
     found = mask_colouring(handle, series, images, mask, overlay="mask-1")
     planes = []
     for index in range(len(images)):
@@ -330,7 +330,7 @@ def test_a_map_of_labels_keeps_its_numbers_and_names(handle: Handle, tmp_path: P
     volume = load(handle, series)
     labels = volume.copy(data=np.random.default_rng(0).choice([0, 5, 300], volume.shape))
     labels.attrs |= {"segment_numbers": [5, 300], "segment_labels": ["Liver", "Spleen"]}
-    _, frames = find_shown_frames(handle, series.reference)
+    _, frames, _ = find_shown_frames(handle, series.reference)
     found = mask_colouring(handle, series, frames, labels, overlay="mask-1")
     assert [(one.number, one.label) for one in found.description.segments] == [
         (5, "Liver"),
@@ -358,7 +358,7 @@ def test_a_mask_of_another_kind_or_grid_says_what_came(
     images = source()
     admit(handle, images, tmp_path)
     series = row_of(handle, images)
-    _, frames = find_shown_frames(handle, series.reference)
+    _, frames, _ = find_shown_frames(handle, series.reference)
     with pytest.raises(CannotOverlay, match=words):
         mask_colouring(handle, series, frames, change(load(handle, series)), overlay="mask-1")
 
@@ -420,7 +420,7 @@ def test_real_segmentations_lie_on_the_images_that_they_were_made_of(
     series = row_of(handle, [pydicom.dcmread(image, stop_before_pixels=True)])
     (described,) = list_colourings(handle, series)
     assert described.overlay == uid
-    _, images = find_shown_frames(handle, series.reference)
+    _, images, _ = find_shown_frames(handle, series.reference)
     shapes = [(one.layout.rows, one.layout.columns) for one in images]
     found = decode(encode_colouring(handle, series, uid, 0, len(images)), shapes)
     by_highdicom = highdicom.seg.segread(folder / f"{name}.dcm")

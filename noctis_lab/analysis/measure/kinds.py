@@ -24,18 +24,21 @@ class Kind:
 
     points: tuple[int, int]  # fewest and most
     drawn: str  # what the points are, in order
+    is_area: bool = False
     has_values: bool = False  # figures of what lies there, beside those of the shape
 
+
+_AREA: Final = {"is_area": True, "has_values": True}
 
 KINDS: Final[dict[str, Kind]] = {
     "length": Kind(points=(2, 2), drawn="the two ends"),
     "angle": Kind(points=(3, 3), drawn="the end of one arm, the vertex, the end of the other"),
     "cobb": Kind(points=(4, 4), drawn="the two ends of one line, then of the other"),
     "bidirectional": Kind(points=(4, 4), drawn="the two ends of one diameter, then of the other"),
-    "ellipse": Kind(points=(2, 2), drawn="two opposite corners of its box", has_values=True),
-    "rectangle": Kind(points=(2, 2), drawn="two opposite corners", has_values=True),
-    "polygon": Kind(points=(3, MOST_POINTS), drawn="its corners", has_values=True),
-    "freehand": Kind(points=(3, MOST_POINTS), drawn="its outline", has_values=True),
+    "ellipse": Kind(points=(2, 2), drawn="two opposite corners of its box", **_AREA),
+    "rectangle": Kind(points=(2, 2), drawn="two opposite corners", **_AREA),
+    "polygon": Kind(points=(3, MOST_POINTS), drawn="its corners", **_AREA),
+    "freehand": Kind(points=(3, MOST_POINTS), drawn="its outline", **_AREA),
     "probe": Kind(points=(1, 1), drawn="the point", has_values=True),
     "arrow": Kind(points=(2, 2), drawn="the tip, then the tail"),
     "text": Kind(points=(1, 1), drawn="where the text stands"),

@@ -48,9 +48,7 @@ PLOT_BINS: Final = 512
 #: That one plot is made of.
 MOST_FRAMES: Final = 100_000
 #: Kinds of which there is one number at each time.
-CURVE_KINDS: Final = tuple(
-    name for name, kind in KINDS.items() if kind.has_values and name != "profile"
-)
+CURVE_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.is_area or name == "probe")
 
 _LARGEST_WHOLE: Final = 2.0**52  #: beyond it floats have no whole steps
 
