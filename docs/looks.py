@@ -36,19 +36,19 @@ class Look:
 LOOKS = (
     Look(name="worklist"),
     Look(name="worklist-open", keys=("ArrowDown", "ArrowRight")),
-    Look(name="viewer-ct", patient="PHANTOM^CATPHAN"),
-    Look(name="viewer-tilt", patient="PHANTOM^TORSO"),
-    Look(name="viewer-mr-4d", patient="PHANTOM^LIVER"),
-    Look(name="viewer-pet", patient="PHANTOM^TRACER"),
-    Look(name="viewer-us", patient="PHANTOM^HEART"),
-    Look(name="viewer-cr", patient="PHANTOM^HAND"),
-    Look(name="viewer-help", patient="PHANTOM^TORSO", keys=("?",)),
-    Look(name="viewer-hanging", patient="PHANTOM^TORSO", keys=("Shift+H",)),
-    Look(name="viewer-2x2", patient="PHANTOM^TORSO", keys=(".", ".", ".")),
-    Look(name="mpr", patient="PHANTOM^TORSO", keys=("Shift+M",), settle_ms=8_000),
-    Look(name="3d", patient="PHANTOM^TORSO", keys=("Shift+D",), settle_ms=25_000),
-    Look(name="mpr-3d", patient="PHANTOM^TORSO", keys=("Shift+B",), settle_ms=25_000),
-    Look(name="plots", patient="PHANTOM^CATPHAN", keys=("Shift+G",), settle_ms=8_000),
+    Look(name="viewer-ct", patient="PHANTOM, CATPHAN"),
+    Look(name="viewer-tilt", patient="PHANTOM, TORSO"),
+    Look(name="viewer-mr-4d", patient="PHANTOM, LIVER"),
+    Look(name="viewer-pet", patient="PHANTOM, TRACER"),
+    Look(name="viewer-us", patient="PHANTOM, HEART"),
+    Look(name="viewer-cr", patient="PHANTOM, HAND"),
+    Look(name="viewer-help", patient="PHANTOM, TORSO", keys=("?",)),
+    Look(name="viewer-hanging", patient="PHANTOM, TORSO", keys=("Shift+H",)),
+    Look(name="viewer-2x2", patient="PHANTOM, TORSO", keys=(".", ".", ".")),
+    Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
+    Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
+    Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
+    Look(name="plots", patient="PHANTOM, CATPHAN", keys=("Shift+G",), settle_ms=8_000),
 )
 
 
@@ -82,7 +82,7 @@ def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Loo
     signed_in = browser.new_context()
     page = signed_in.new_page()
     page.goto(url)
-    page.locator("[data-study]", has_text="PHANTOM^TORSO").first.wait_for(timeout=PUSHED_MS)
+    page.locator("[data-study]", has_text="PHANTOM, TORSO").first.wait_for(timeout=PUSHED_MS)
     page.wait_for_timeout(ARRIVED_MS)
     session = signed_in.storage_state()
     complaints: list[str] = []
