@@ -218,10 +218,12 @@ def find_job(catalog: Catalog, kind: str, key: str) -> Job | None:
     return None if row is None else _to_job(row)
 
 
-def list_jobs(catalog: Catalog, *, limit: int = 1_000) -> list[Job]:
-    """Return the jobs that wait or run, those due first in front."""
+def list_jobs(catalog: Catalog, *, kind: str | None = None, limit: int = 1_000) -> list[Job]:
+    """Return the jobs that wait or run, of one kind or of all, those due first in front."""
     table = schema.job
     statement = select(table).order_by(table.c.run_after, table.c.job_id).limit(limit)
+    if kind is not None:
+        statement = statement.where(table.c.kind == kind)
     with catalog.connections.read() as connection:
         return [_to_job(row) for row in connection.execute(statement)]
 

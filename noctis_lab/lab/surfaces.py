@@ -122,10 +122,10 @@ def ask_surface(
             "delete one",
             SeriesInstanceUID=series.SeriesInstanceUID,
         )
-    remove_surface(lab.storage, series, key)
     payload = {"reference": series.reference, "revision": revision, "spec": spec.to_dict()}
     job_key = surface_job_key(series.reference, key)
     if find_job(lab.catalog, MAKE_SURFACE, job_key) is None:
+        remove_surface(lab.storage, series, key)  # not while one is made: its mesh would go
         enqueue(lab.catalog, MAKE_SURFACE, job_key, payload=payload)
     return find_asked(lab, series, key)
 
@@ -177,9 +177,9 @@ def list_asked(lab: Lab, series: SeriesRow) -> list[SurfaceState]:
     revision = describe_stack(lab.handle, series.reference).revision
     made = [_of_kept(kept) for kept in list_surfaces(lab.storage, series, revision)]
     known = {surface.key for surface in made}
-    for job in list_jobs(lab.catalog):
+    for job in list_jobs(lab.catalog, kind=MAKE_SURFACE):
         reference, _, key = job.key.partition(" ")
-        if job.kind == MAKE_SURFACE and reference == series.reference and key not in known:
+        if reference == series.reference and key not in known:
             made.append(_of_job(job, key, read_progress(lab.storage, series, key)))
     return made
 
@@ -211,7 +211,9 @@ def list_segments(lab: Lab, series: SeriesRow) -> list[SegmentChoice]:
     others = [
         row
         for row in lab.catalog.series_of(series.StudyInstanceUID)
-        if row.Modality == "SEG" and row.FrameOfReferenceUID == series.FrameOfReferenceUID
+        if row.Modality == "SEG"
+        and row.FrameOfReferenceUID is not None
+        and row.FrameOfReferenceUID == series.FrameOfReferenceUID
     ]
     for other in others[:_MOST_SEGMENTATIONS]:
         for row in lab.catalog.instances_of(other.reference)[:_MOST_SEGMENTATIONS]:

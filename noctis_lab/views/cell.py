@@ -148,6 +148,8 @@ class CellView:
 
         It stands in a notebook's file for whoever opens that without a kernel.
         """
+        if "x" not in self.state.layout:  # planes and volumes are painted by a browser alone
+            return None
         try:
             panes = panes_of(self.state, self._sources())
             if not any(pane.SeriesInstanceUID in self._sources() for pane in panes):

@@ -224,7 +224,8 @@ def _said(
     ranges: Mapping[str, _Range],
 ) -> dict[str, Any]:
     """Return the state in the file's own names and places."""
-    said = state.to_dict()
+    # A segmentation or surface is called by its UID, and the file has neither these nor plots.
+    said = state.to_dict() | {"overlay": None, "volume": None, "mpr": None, "plot": ""}
     said["panes"] = [pane.to_dict() for pane in panes] if len(panes) > 1 else []
     for pane in (said, *said["panes"]):
         uid = pane["SeriesInstanceUID"]

@@ -88,7 +88,9 @@ class HeldOverlays:
             No segmentation of the series' study has that UID.
         """
         if isinstance(overlay, str):
-            return find_colouring(handle, series, overlay).description.overlay
+            called = find_colouring(handle, series, overlay).description.overlay
+            self.clear(series)
+            return called
         held = _lay(handle, series, overlay, f"mask-{next(_COUNTER)}")
         self._held[series.reference] = held
         return held.colouring.description.overlay

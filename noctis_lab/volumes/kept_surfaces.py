@@ -124,7 +124,8 @@ class SurfaceSpec:
 
 def _is_number(value: object) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and abs(value) <= _LARGEST_VALUE  # type: ignore[arg-type]
+    # NaN is not within it either, and a whole number may be too large for a float.
+    return is_number and abs(value) <= _LARGEST_VALUE  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ import xarray as xr
 import noctis_lab as nl
 from noctis_lab.errors import CannotView, FrameNotFound, UserItemRefused
 from noctis_lab.synthetic import ct_series
+from noctis_lab.views.overlay_state import OverlayState
 from noctis_lab.views.viewer import SeriesView
 from tests.browser.drawn import fitted, one_to_one, windowed
 from tests.lab.filling import fill
@@ -326,9 +327,17 @@ def test_a_file_holds_the_frames_and_names_nobody(lab: nl.Lab, tmp_path: Path) -
     series = lab.series().one()
     array = series.load().rename(NAME)
     view = nl.view([series, array]).at(index=1)
+    view.state.overlay = OverlayState(overlay="2.25.4712")  # as a segmentation's SOPInstanceUID
     path = view.to_html(tmp_path / "a.html")
     text = path.read_text()
-    named = [NAME, "Phantom, Never", "ID-4711", series.SeriesInstanceUID, series.StudyInstanceUID]
+    named = [
+        "2.25.4712",
+        NAME,
+        "Phantom, Never",
+        "ID-4711",
+        series.SeriesInstanceUID,
+        series.StudyInstanceUID,
+    ]
     named += [instance.SOPInstanceUID for instance in series.instances]
     named += [array.dicom.frame_of_reference_uid, view.state.panes[1].SeriesInstanceUID]
     assert [name for name in named if name in text] == []
