@@ -45,14 +45,31 @@ def area_mean(stored: NDArray[Any], factor: int) -> NDArray[Any]:
     # Sums of 16-bit values over up to 181 x 181 pixels fit into 32 bits.
     is_small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and factor <= 181
     kind = np.int32 if is_small else np.float64
-    row_starts, column_starts = np.arange(0, rows, factor), np.arange(0, columns, factor)
-    by_rows = np.add.reduceat(stored, row_starts, axis=0, dtype=kind)
-    sums = np.add.reduceat(by_rows, column_starts, axis=1, dtype=kind)
-    heights = np.minimum(rows - row_starts, factor)
-    widths = np.minimum(columns - column_starts, factor)
+    sums = _sums(_sums(stored, factor, 0, kind), factor, 1, kind)
+    heights, widths = _counts(rows, factor), _counts(columns, factor)
     counts = np.multiply.outer(heights, widths)
     means = sums / (counts if stored.ndim == 2 else counts[..., None])
     if stored.dtype.kind in "iu":
         means = np.floor(means + 0.5)
     reduced: NDArray[Any] = means.astype(stored.dtype)
     return reduced
+
+
+def _sums(values: NDArray[Any], factor: int, axis: int, kind: type) -> NDArray[Any]:
+    """Return the sums of each `factor` neighbours along an axis (0 or 1), the last of what is left.
+
+    By strides: `numpy.add.reduceat` takes eight times as long.
+    """
+    shape = list(values.shape)
+    shape[axis] = -(-shape[axis] // factor)
+    sums: NDArray[Any] = np.zeros(shape, kind)
+    for place in range(min(factor, values.shape[axis])):
+        part = values[place::factor] if axis == 0 else values[:, place::factor]
+        into = sums[: len(part)] if axis == 0 else sums[:, : part.shape[1]]
+        into += part
+    return sums
+
+
+def _counts(length: int, factor: int) -> NDArray[np.int64]:
+    """Return how many neighbours each sum along an axis has."""
+    return np.minimum(factor, length - np.arange(0, length, factor))
