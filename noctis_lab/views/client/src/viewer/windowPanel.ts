@@ -1,22 +1,19 @@
 /** The window panel: the slice's histogram with two handles, width and level (or min and max), presets. */
-import { el, svg } from "../ground/dom";
+import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
-import { type Colormap, COLORMAPS, stopsOf } from "./colormaps";
-import { histogramOf, ticksBetween } from "./histogram";
+import { type Colormap, COLORMAPS } from "./colormaps";
+import { histogramOf } from "./histogram";
 import { colormapOf } from "./look";
 import { LONGEST_NAME, type OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
 import type { Window } from "./state";
+import { BINS, CHART_WIDTH, type End, outlineOf, WindowChart } from "./windowChart";
 import { choicesFor, isLeastWhite, makeWindow, OWN_WINDOWS, roundWindow } from "./windowing";
-
-const WIDTH = 312;
-const HEIGHT = 72;
-const BINS = 156;
 
 export class WindowPanel {
   readonly element = el("section", { "aria-label": "Window" });
-  readonly #chart = svg("svg", { viewBox: `0 0 ${WIDTH} 106`, width: "100%", class: "histogram" });
+  readonly #chart = new WindowChart((end, event) => this.#onGrab(end, event));
   readonly #first = el("input", { inputmode: "decimal", "aria-label": "Width" });
   readonly #second = el("input", { inputmode: "decimal", "aria-label": "Level" });
   readonly #names = [el("span", { class: "k" }, "Width"), el("span", { class: "k" }, "Level")] as const;
@@ -28,7 +25,7 @@ export class WindowPanel {
   /** Of the slice that was counted last, as points. */
   #outline = outlineOf(new Uint32Array(BINS));
   #asLimits = false;
-  #dragged: "low" | "high" | null = null;
+  #dragged: End | null = null;
   #timer = 0;
 
   constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onSay(words: string): void }) {
@@ -37,7 +34,7 @@ export class WindowPanel {
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
     this.element.append(
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "Window"), el("span", { class: "grow" }), this.#units),
-      el("div", { class: "sec" }, this.#chart,
+      el("div", { class: "sec" }, this.#chart.element,
         el("div", { class: "row g2" }, field(this.#names[0], this.#first), field(this.#names[1], this.#second), swap, reset),
         el("label", { class: "num colormap" }, el("span", { class: "k grow" }, "Colours"), this.#colormap)),
       el("div", { class: "hr" }), this.#fold(), this.#presets, el("div", { class: "hr" }));
@@ -55,8 +52,8 @@ export class WindowPanel {
         if (event.key === "Escape" || event.key === "Enter") this.viewer.focus();
       });
     }
-    this.#chart.addEventListener("pointermove", (event) => this.#onDrag(event));
-    this.#chart.addEventListener("pointerup", () => this.#onDrop());
+    this.#chart.element.addEventListener("pointermove", (event) => this.#onDrag(event));
+    this.#chart.element.addEventListener("pointerup", () => this.#onDrop());
   }
 
   close(): void {
@@ -170,58 +167,26 @@ export class WindowPanel {
     if (isWindow) this.viewer.setWindow(window_);
   }
 
-  #x(value: number): number {
-    const [low, high] = this.#range;
-    return Math.min(Math.max(((value - low) / (high - low)) * WIDTH, 0), WIDTH);
-  }
-
   #drawChart({ center, width }: Window): void {
-    const [low, high] = [this.#x(center - width / 2), this.#x(center + width / 2)];
-    const outline = this.#outline;
-    const handle = (x: number, which: "low" | "high"): SVGElement => svg("g", { class: "handle", pointerdown: ((event: PointerEvent) => {
-      this.#dragged = which;
-      this.#chart.setPointerCapture(event.pointerId);
-      event.preventDefault();
-    }) as EventListener },
-    svg("rect", { x: x - 8, y: 0, width: 16, height: 84, fill: "transparent" }),
-    svg("line", { x1: x, x2: x, y1: 0, y2: 84 }), svg("rect", { x: x - 4, y: 27, width: 8, height: 18, rx: 3, class: "grip" }));
     const { stack, state } = this.viewer;
-    const stops = stack === null ? [] : stopsOf(colormapOf(stack, state), isLeastWhite(stack, state.inverted));
-    const [from, to] = [stops[0]?.colour ?? "#000", stops.at(-1)?.colour ?? "#fff"];
-    this.#chart.replaceChildren(
-      svg("defs", {},
-        svg("linearGradient", { id: "ramp" }, ...stops.map(({ offset, colour }) => svg("stop", { offset, "stop-color": colour }))),
-        svg("clipPath", { id: "inside" }, svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT }))),
-      svg("rect", { x: low, y: 0, width: Math.max(high - low, 0), height: HEIGHT, class: "inside" }),
-      svg("polygon", { points: outline, class: "outer" }), svg("polygon", { points: outline, class: "inner", "clip-path": "url(#inside)" }),
-      svg("line", { x1: 0, x2: WIDTH, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5, class: "base" }),
-      svg("rect", { x: 0, y: 76, width: WIDTH, height: 8, rx: 2, fill: from, class: "frame" }),
-      svg("rect", { x: low, y: 76, width: Math.max(high - low, 0), height: 8, fill: "url(#ramp)" }),
-      svg("rect", { x: high, y: 76, width: WIDTH - high, height: 8, rx: 2, fill: to }),
-      handle(low, "low"), handle(high, "high"), ...this.#labels(center - width / 2, center + width / 2));
+    const colours = stack === null ? null : { name: colormapOf(stack, state), isReversed: isLeastWhite(stack, state.inverted) };
+    this.#chart.show([center - width / 2, center + width / 2], this.#range, this.#outline, colours);
   }
 
-  #labels(low: number, high: number): SVGElement[] {
-    const [from, to] = this.#range;
-    const label = (value: number, style: string): { value: number; x: number; style: string } => ({ value, x: this.#x(value), style });
-    const kept = [label(low, "strong"), label(high, "strong")];
-    for (const value of [from, to, ...ticksBetween(from, to)]) {
-      const next = label(value, "");
-      if (kept.every((other) => Math.abs(other.x - next.x) > 40)) kept.push(next);
-    }
-    return kept.map(({ value, x, style }) => svg("text", {
-      x, y: 101, class: style, "text-anchor": x < 16 ? "start" : x > WIDTH - 16 ? "end" : "middle",
-    }, formatAtScale(value, to - from)));
+  #onGrab(end: End, event: PointerEvent): void {
+    this.#dragged = end;
+    this.#chart.element.setPointerCapture(event.pointerId);
+    event.preventDefault();
   }
 
   #onDrag(event: PointerEvent): void {
     const window_ = this.viewer.window;
     if (this.#dragged === null || window_ === null) return;
-    const box = this.#chart.getBoundingClientRect();
+    const box = this.#chart.element.getBoundingClientRect();
     const [from, to] = this.#range;
     const value = from + ((event.clientX - box.left) / box.width) * (to - from);
     const [low, high] = [window_.center - window_.width / 2, window_.center + window_.width / 2];
-    const least = (to - from) / WIDTH;
+    const least = (to - from) / CHART_WIDTH;
     const [newLow, newHigh] = this.#dragged === "low" ? [Math.min(value, high - least), high] : [low, Math.max(value, low + least)];
     this.viewer.setWindow(roundWindow(makeWindow((newLow + newHigh) / 2, newHigh - newLow, window_.function)), "not yet");
   }
@@ -232,14 +197,4 @@ export class WindowPanel {
     this.viewer.tell();
     this.recount();
   }
-}
-
-function outlineOf(counts: Uint32Array): string {
-  const top = Math.max(...counts.subarray(1, BINS - 1), 1);
-  const bin = WIDTH / BINS;
-  const points = Array.from(counts, (count, i) => {
-    const y = (HEIGHT - Math.min(count / top, 1) * (HEIGHT - 4)).toFixed(1);
-    return `${(i * bin).toFixed(1)},${y} ${((i + 1) * bin).toFixed(1)},${y}`;
-  }).join(" ");
-  return `0,${HEIGHT} ${points} ${WIDTH},${HEIGHT}`;
 }
