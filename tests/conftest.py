@@ -16,12 +16,22 @@ import pytest
 hypothesis.settings.register_profile("project", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("project")
 
+_SLOW_MARKS = ("slow", "browser")
+
 
 def pytest_configure() -> None:
     """Take our own environment's programs off the path: pynetdicom's bear DCMTK's names."""
     own = Path(sys.prefix, "bin")
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder) != own)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workers share the tests, give out the files of slow ones first: else they end alone."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if any(map(item.get_closest_marker, _SLOW_MARKS))}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)
