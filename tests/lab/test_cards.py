@@ -12,6 +12,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+from pydicom import Dataset
 from rich.cells import cell_len
 
 import noctis_lab as nl
@@ -326,6 +327,20 @@ def test_a_deadline_ends_waiting_and_drops_what_failed(lab: Lab) -> None:
     found = Deadline(AMPLE_S).collect(lab.handle.executor, {"a": lambda: 1, "b": fail})
     assert found == {"a": 1}
     assert Deadline(0.0).rest_s == 0.0
+
+
+@pytest.mark.timeout(90)
+def test_one_thread_is_enough_where_geometry_needs_tasks_of_its_own(tmp_path: Path) -> None:
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [3, 0, 16], "OD"
+    table.add_new("LUTData", "OW", np.array([3000, 70, 60000], "<u2").tobytes())
+    elements = {"ModalityLUTSequence": [table], "RescaleSlope": None, "RescaleIntercept": None}
+    with open_lab(tmp_path / "archive", threads=1) as opened:
+        planes = ct_series(planes=3, rows=8, columns=8, signed=False, elements=elements)
+        fill(opened, planes, tmp_path / "in")
+        words = text_of(opened, opened.series().one())
+    assert "3 × 8 × 8" in words
+    assert "OD" in words
 
 
 def test_a_smaller_thumbnail_averages() -> None:

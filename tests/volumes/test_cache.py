@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from noctis_lab.config import open_settings
 from noctis_lab.errors import SettingsError
 from noctis_lab.synthetic import ct_series
-from noctis_lab.volumes.cache import ByteCache, Handle, open_handle
+from noctis_lab.volumes.byte_cache import ByteCache
+from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit
 
