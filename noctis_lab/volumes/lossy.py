@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.dicom.lossy import LOSSY, LOSSY_SYNTAXES, Lossy, read_lossy
+from noctis_lab.dicom.header import Header
+from noctis_lab.dicom.lossy import LOSSY, LOSSY_SYNTAXES, Lossy, find_lossy, read_lossy
 from noctis_lab.errors import CatalogError, QueryError
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["find_lossy_series"]
+__all__ = ["find_lossy_now", "find_lossy_series"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,15 +67,23 @@ def find_lossy_series(
     return {reference: lossy for reference, lossy in found.items() if isinstance(lossy, Lossy)}
 
 
-def find_lossy(handle: Handle, row: SeriesRow) -> Lossy | bool | None:
-    """Return how a series was compressed with loss, False where it was not; at once.
+def find_lossy_now(
+    handle: Handle, row: SeriesRow, header: Header | None, transfer_syntaxes: Iterable[str]
+) -> Lossy | None:
+    """Return how one series was compressed with loss, without waiting; None where it was not.
 
-    Returns
-    -------
-    Lossy, False or None
-        As `find_lossy_series` says it; None: not known yet, it is asked now.
+    Parameters
+    ----------
+    handle, row
+        As `find_lossy_series`, whose answer this is.
+    header, transfer_syntaxes
+        Of one of its images, where it can be read, and of all: what they say stands in as long as
+        the catalogue has not answered.
     """
-    return _known(handle, [row], wait_s=0).get(row.reference)
+    known = _known(handle, [row], wait_s=0).get(row.reference)
+    if known is None:
+        return find_lossy(header, transfer_syntaxes)
+    return known if isinstance(known, Lossy) else None
 
 
 def _known(handle: Handle, rows: Sequence[SeriesRow], *, wait_s: float) -> dict[str, Lossy | bool]:

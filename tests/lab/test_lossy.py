@@ -51,6 +51,19 @@ def test_every_place_that_shows_a_series_says_that_it_is_lossy(lab: Lab) -> None
     assert told == {("CT",), ("CT", "Lossy 9.5 : 1"), ("US", ratio)}
 
 
+def test_one_image_that_was_compressed_is_told_in_the_viewer_too(tmp_path: Path) -> None:
+    images = ct_series(planes=3, rows=16, columns=16)
+    images[0].LossyImageCompression = "01"  # the first; the middle one says nothing
+    images[0].LossyImageCompressionRatio = "12"
+    write_series(images, tmp_path / "sent")
+    with nl.open_lab(tmp_path / "archive") as opened:
+        opened.index(tmp_path / "sent")
+        row = opened.series().one().row
+        assert find_lossy_series(opened.handle, [row], wait_s=60)
+        told = {badge.text for badge in describe_stack(opened.handle, row.reference).badges}
+        assert "Lossy 12 : 1" in told
+
+
 def test_what_is_known_is_not_asked_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [series.row for series in lab.series()]
     first = find_lossy_series(lab.handle, rows, wait_s=60)
