@@ -18,8 +18,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.errors import CannotResample, NoctisError, SurfaceNotFound
+from noctis_lab.errors import (
+    CannotResample,
+    NoctisError,
+    OtherFrameOfReference,
+    SurfaceNotFound,
+)
 from noctis_lab.volumes.export.mesh import iter_stl, write_ply
+from noctis_lab.volumes.grid import grid_of
 from noctis_lab.volumes.kinds import open_segmentation
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.surface_parts import (
@@ -322,7 +328,19 @@ def _values(
         )
         mask = segments.load([spec.segment]).isel(segment=0)
         label = next(each.label for each in segments.segments if each.number == spec.segment)
+        _require_one_space(series, mask)
         return padded(mask), label
+
+
+def _require_one_space(series: SeriesRow, mask: xr.DataArray) -> None:
+    """Refuse a segment of another patient space: it would be drawn at a wrong place."""
+    ours, theirs = series.FrameOfReferenceUID, grid_of(mask).FrameOfReferenceUID
+    if ours is None or ours != theirs:
+        raise OtherFrameOfReference(
+            f"the segmentation's FrameOfReferenceUID is {theirs or 'not stated'}, the series' is "
+            f"{ours or 'not stated'}: its place among the images is not known; choose another",
+            SeriesInstanceUID=series.SeriesInstanceUID,
+        )
 
 
 def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface | None:
