@@ -125,7 +125,7 @@ def test_a_series_says_what_load_gives(lab: Lab) -> None:
         assert volume.dicom.spacing == (2.5, 0.5, 0.5)
         assert "17.5 × 48 × 40 mm" in shown_as
         assert volume.attrs["units"] in shown_as
-        assert "PHANTOM^FORMULA" in shown_as
+        assert "PHANTOM, FORMULA" in shown_as
         assert "2026-01-02" in shown_as
         assert series.SeriesInstanceUID in shown_as
 
@@ -229,7 +229,7 @@ def test_a_study_shows_its_series_with_pictures(lab: Lab) -> None:
     html = shown.study_html(lab, study.row, limit_s=AMPLE_S)
     assert [max(picture.shape) for picture in pictures_in(html)] == [48]
     words = Page(html).words
-    for said in ("PHANTOM^FORMULA", "2026-01-02", "TILTED", "1 series", "Tilt 16.5°"):
+    for said in ("PHANTOM, FORMULA", "2026-01-02", "TILTED", "1 series", "Tilt 16.5°"):
         assert said in words
     assert "Tilt 16.5°" in repr(study)
 
@@ -314,7 +314,7 @@ def test_what_is_late_is_left_out_and_there_the_next_time(lab: Lab) -> None:
     late = series_card(lab, series.row, study, pictures=True, limit_s=0.0)
     assert late.main is None
     assert late.is_late
-    assert late.patient == "PHANTOM^FORMULA"
+    assert late.patient == "PHANTOM, FORMULA"
     whole = series_card(lab, series.row, study, pictures=True, limit_s=AMPLE_S)
     assert whole.main is not None
     assert not whole.is_late

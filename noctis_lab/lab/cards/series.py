@@ -21,6 +21,7 @@ from noctis_lab.lab.cards.words import (
     day_words,
     mm_words,
     moment_words,
+    name_words,
     times_words,
 )
 from noctis_lab.volumes.badges import Badge, badges_of_series
@@ -106,10 +107,10 @@ def series_badges(
 
 
 def patient_words(study: StudyRow | None) -> str:
-    """Return who the patient is: the name as it is stored, else the ID."""
+    """Return who the patient is: the name as pages write it, else the ID."""
     if study is None:
         return "Unknown patient"
-    return cut(study.PatientName or study.PatientID, 64) or "No name"
+    return name_words(study.PatientName) or cut(study.PatientID) or "No name"
 
 
 def _with_facts(series: SeriesRow, geometry: Geometry | None) -> SeriesRow:

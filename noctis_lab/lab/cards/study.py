@@ -9,7 +9,14 @@ from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import Field, StudyCard
 from noctis_lab.lab.cards.series import patient_words
 from noctis_lab.lab.cards.tables import series_table
-from noctis_lab.lab.cards.words import bytes_words, count_words, cut, day_words, moment_words
+from noctis_lab.lab.cards.words import (
+    bytes_words,
+    count_words,
+    cut,
+    day_words,
+    moment_words,
+    name_words,
+)
 from noctis_lab.volumes.badges import badges_of_study
 from noctis_lab.volumes.lossy import find_lossy_series
 
@@ -38,7 +45,7 @@ def study_card(lab: Lab, study: StudyRow, *, pictures: bool, limit_s: float) -> 
         Field(label="Patient ID", text=cut(study.PatientID, 64)),
         Field(label="Born, sex", text=", ".join(each for each in born if each)),
         Field(label="Accession", text=cut(study.AccessionNumber, 32)),
-        Field(label="Referrer", text=cut(study.ReferringPhysicianName, 48)),
+        Field(label="Referrer", text=name_words(study.ReferringPhysicianName, 48)),
         Field(label="Facility", text=cut(", ".join(study.facilities), 48)),
         Field(label="Arrived", text=moment_words(study.last_received_at)),
     )

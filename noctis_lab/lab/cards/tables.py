@@ -13,7 +13,7 @@ from noctis_lab.lab.cards.geometry import Geometry, find_geometry
 from noctis_lab.lab.cards.parts import Column, Table, TableRow
 from noctis_lab.lab.cards.pictures import ROW_PX, series_picture, within
 from noctis_lab.lab.cards.series import instance_words, series_badges
-from noctis_lab.lab.cards.words import cut, day_words, moment_words
+from noctis_lab.lab.cards.words import cut, day_words, moment_words, name_words
 from noctis_lab.volumes.badges import badges_of_study
 from noctis_lab.volumes.lossy import find_lossy_series
 
@@ -77,7 +77,7 @@ def studies_table(
     rows = []
     for place, (study, its) in enumerate(zip(studies, series, strict=True)):
         named = (
-            cut(study.PatientName, 32),
+            name_words(study.PatientName, 32),
             cut(study.PatientID, 24),
             day_words(study.StudyDate),
             cut("/".join(study.modalities), 16),
@@ -121,7 +121,8 @@ def series_table(
         )
         whose = ("", "")
         if study is not None:
-            whose = (cut(study.PatientID or study.PatientName, 24), day_words(study.StudyDate))
+            who = cut(study.PatientID, 24) or name_words(study.PatientName, 24)
+            whose = (who, day_words(study.StudyDate))
         rows.append(
             TableRow(
                 cells=own if of_one_study else (own[0], *whose, *own[1:]),
