@@ -29,7 +29,6 @@ from noctis_lab.volumes.grid import grid_of
 from noctis_lab.volumes.kinds import open_segmentation
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.surface_parts import (
-    Stopped,
     area_mm2,
     is_closed_at,
     padded,
@@ -46,6 +45,7 @@ __all__ = [
     "KEY",
     "SURFACES",
     "KeptSurface",
+    "Stopped",
     "SurfaceSpec",
     "find_surface",
     "iter_surface_stl",
@@ -68,6 +68,10 @@ _LARGEST_VALUE = 1e12
 _LONGEST_UID = 64  # PS3.5 9.1
 _LARGEST_SEGMENT = 0xFFFF  # Segment Number is US
 _UNTIL_LOADED, _UNTIL_MADE = 0.3, 0.85  # of the progress
+
+
+class Stopped(Exception):
+    """The surface is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,8 +297,9 @@ def _make(
     drawn = found
     while len(drawn.faces) > _MOST_DRAWN_FACES and step < _COARSEST:
         step *= 2
-        drawn = surface_in_parts(volume, level=kept.level, step=step)
-        teller.tell(_UNTIL_MADE)
+        drawn = surface_in_parts(
+            volume, level=kept.level, step=step, progress=lambda _: teller.tell(_UNTIL_MADE)
+        )
     if step > 1:
         write_ply(drawn.vertices_mm, drawn.faces, path.with_suffix(".mesh"))
     return replace(made, shown_step=step)

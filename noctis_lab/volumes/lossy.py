@@ -20,7 +20,7 @@ __all__ = ["find_lossy_now", "find_lossy_series"]
 logger = logging.getLogger(__name__)
 
 #: A list that is waited for does not wait longer for this: the next one has it.
-WAIT_S = 1.0
+_WAIT_S = 1.0
 _ASKED = """
 SELECT StudyInstanceUID, SeriesInstanceUID,
        max(LossyImageCompression) AS stated,
@@ -42,7 +42,7 @@ type _Key = tuple[object, ...]
 
 
 def find_lossy_series(
-    handle: Handle, rows: Sequence[SeriesRow], *, wait_s: float = WAIT_S
+    handle: Handle, rows: Sequence[SeriesRow], *, wait_s: float = _WAIT_S
 ) -> dict[str, Lossy]:
     """Return how series were compressed with loss; those that were not are left out.
 
