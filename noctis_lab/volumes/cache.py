@@ -105,6 +105,11 @@ class Handle:
             return self._query[0]
 
     @property
+    def is_query_open(self) -> bool:
+        """Whether somebody asked DuckDB already: its beginning takes a while."""
+        return bool(self._query)
+
+    @property
     def is_closed(self) -> bool:
         """Whether the last opening was closed, or this is a forked child's copy."""
         return not self._finalizer.alive or self.pid != os.getpid()

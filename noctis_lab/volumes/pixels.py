@@ -39,7 +39,7 @@ from noctis_lab.volumes.lookups import (
     find_palette,
     find_shown_units,
 )
-from noctis_lab.volumes.lossy import find_lossy_now, find_lossy_series
+from noctis_lab.volumes.lossy import find_lossy_now
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.reduction import area_mean, preview_factor
@@ -158,7 +158,6 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         None of its instances holds pixels.
     """
     series, view = _find_view(handle, reference)
-    find_lossy_series(handle, [series], wait_s=0)  # asked while the rest is looked at
     facts = find_facts(handle, reference)
     is_volume = bool(facts.is_volume and facts.is_regular) and facts.extra_dim is None
     is_plain = is_volume and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
