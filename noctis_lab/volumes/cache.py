@@ -27,6 +27,8 @@ __all__ = ["Handle", "open_handle"]
 #: What a handle is made of; two openings of one root cannot differ in these.
 _OWN_SETTINGS = ("cache_bytes", "query_memory_bytes", "threads")
 
+_THREADS = "noctis-"  # how names of a handle's threads begin
+
 
 class Handle:
     """An archive that is open in this process; made by `open_handle`, shared by all who ask.
@@ -56,9 +58,9 @@ class Handle:
         self.storage = Storage(settings.root, min_free_bytes=settings.min_free_bytes)
         self.catalog: Catalog = open_catalog(settings.root, quiet_s=settings.quiet_s)
         self.frames = ByteCache(settings.cache_bytes)
-        self.executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="noctis-pixels")
+        self.executor = ThreadPoolExecutor(settings.threads, thread_name_prefix=f"{_THREADS}pixels")
         self.background = ThreadPoolExecutor(
-            settings.threads, thread_name_prefix="noctis-background"
+            settings.threads, thread_name_prefix=f"{_THREADS}background"
         )
         self.questions = Questions(self.frames)
         self.holders = 0
@@ -211,12 +213,20 @@ def _close_parts(
 ) -> None:
     if pid != os.getpid():
         return  # closing a parent's SQLite files in a forked child would drop the parent's locks
-    for executor in executors:  # first those whose tasks wait for the next ones'
-        executor.shutdown(wait=True, cancel_futures=True)
-    questions.close()
-    for opened in query:
-        opened.close()
-    catalog.close()
+
+    def close() -> None:
+        for executor in executors:  # first those whose tasks wait for the next ones'
+            executor.shutdown(wait=True, cancel_futures=True)
+        questions.close()
+        for opened in query:
+            opened.close()
+        catalog.close()
+
+    if threading.current_thread().name.startswith(_THREADS):
+        # A task was the last to hold the archive, and cannot wait for its own thread.
+        threading.Thread(target=close, name=f"{_THREADS}close").start()
+    else:
+        close()
 
 
 def _reinit_lock() -> None:
