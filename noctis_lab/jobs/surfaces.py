@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.queue import Job, find_job
 from noctis_lab.config import Settings
 from noctis_lab.volumes.cache import open_handle
-from noctis_lab.volumes.kept_surfaces import SurfaceSpec, make_surface
-from noctis_lab.volumes.surface_parts import Stopped
+from noctis_lab.volumes.kept_surfaces import Stopped, SurfaceSpec, make_surface
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog

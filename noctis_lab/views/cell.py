@@ -30,10 +30,8 @@ class CellView:
     """The part of a view that cells use; `SeriesView` is one."""
 
     state: ViewerState
-
-    def _sources(self) -> Mapping[str, PaneSource]:
-        """Return what the view may show, by what its state calls it."""
-        raise NotImplementedError
+    #: What the view may show, by what its state calls it.
+    _sources: Mapping[str, PaneSource]
 
     def measurements(self) -> pd.DataFrame:
         """Return what is measured on what the view shows, one row each, oldest first.
@@ -48,7 +46,7 @@ class CellView:
         seen: set[str] = set()
         shown = [pane.SeriesInstanceUID for pane in self.state.panes]
         for number, uid in enumerate(shown or [self.state.SeriesInstanceUID]):
-            source = self._sources().get(uid)
+            source = self._sources.get(uid)
             if source is None or uid in seen:
                 continue
             seen.add(uid)
@@ -92,9 +90,9 @@ class CellView:
         Painted in Python as the browser does, within one grey level. It names nobody, unless names
         are burnt into the pixels themselves.
         """
-        if not any(each.SeriesInstanceUID for each in panes_of(self.state, self._sources())):
+        if not any(each.SeriesInstanceUID for each in panes_of(self.state, self._sources)):
             raise CannotView("expected a view of a series or an array, came one of nothing")
-        picture = picture_of(self.state, self._sources(), pane=pane, size_px=size_px)
+        picture = picture_of(self.state, self._sources, pane=pane, size_px=size_px)
         return _write(Path(path), encode_png(picture))
 
     def to_html(
@@ -136,7 +134,7 @@ class CellView:
         """
         page = page_of(
             self.state,
-            self._sources(),
+            self._sources,
             frames=frames,
             limit_bytes=limit_bytes,
             identity=identity,
@@ -151,13 +149,13 @@ class CellView:
         if "x" not in self.state.layout:  # planes and volumes are painted by a browser alone
             return None
         try:
-            panes = panes_of(self.state, self._sources())
-            if not any(pane.SeriesInstanceUID in self._sources() for pane in panes):
+            panes = panes_of(self.state, self._sources)
+            if not any(pane.SeriesInstanceUID in self._sources for pane in panes):
                 return None
             rows, columns = (int(part) for part in self.state.layout.split("x"))
             side = _STILL_PX // max(rows, columns)
             return encode_png(
-                picture_of(self.state, self._sources(), pane=None, size_px=(side, side))
+                picture_of(self.state, self._sources, pane=None, size_px=(side, side))
             )
         except Exception:  # an outer door: a cell shows its view, with a still or without
             logger.warning("a view has no still", exc_info=True)

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import (
-    AccessDenied,
-    CannotMeasure,
     CannotOverlay,
     FrameNotFound,
-    MeasurementNotFound,
     NoctisError,
     NotUnique,
-    SeriesChanged,
     SeriesNotFound,
 )
 from noctis_lab.views.measuring import MEASURING
 from noctis_lab.views.overlay_state import OverlayState
 from noctis_lab.views.overlaying import OVERLAYS, HeldOverlays, answer_overlays
 from noctis_lab.views.sources import PaneSource, SeriesSource
+from noctis_lab.views.statuses import status_of
 from noctis_lab.views.surfaces import SURFACE_QUESTIONS, answer_surfaces
 from noctis_lab.views.window_presets import PRESETS, answer_presets
 from noctis_lab.volumes.planes import instance_file
@@ -37,13 +34,6 @@ __all__ = ["Channel"]
 
 logger = logging.getLogger(__name__)
 
-# As HTTP says it: the client describes a changed series again by itself, and repeats no refusal.
-_STATUS: dict[type[NoctisError], int] = {
-    SeriesChanged: 409,
-    MeasurementNotFound: 404,
-    CannotMeasure: 422,
-    AccessDenied: 403,
-}
 _MOST_FRAMES = 64  # that one question may ask for
 _MOST_QUESTIONS = 32  # that are being answered at one time
 
@@ -177,7 +167,7 @@ class Channel:
         try:
             body = await asyncio.to_thread(self._read, dict(question))
         except NoctisError as error:
-            self._refuse(question_id, str(error), status=_STATUS.get(type(error)))
+            self._refuse(question_id, str(error), status=status_of(error))
         except Exception:  # an outer door: a UI callback
             logger.exception("a view's question failed", extra={"what": question.get("what")})
             self._refuse(question_id, "The kernel could not read this; its log says why.")

@@ -6,15 +6,13 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from noctis_lab.access import Action, Principal, require
-from noctis_lab.catalog.user_items import UserItem, count_items, find_item, find_named, list_items
+from noctis_lab.catalog.user_items import count_items, find_named, list_items
 from noctis_lab.errors import (
     HangingProtocolRefused,
     NoctisError,
     StudyNotFound,
-    UserItemNotFound,
     UserItemRefused,
 )
 from noctis_lab.lab.hanging import (
@@ -28,7 +26,7 @@ from noctis_lab.lab.hanging import (
 from noctis_lab.lab.hanging.hang import hang
 from noctis_lab.lab.hanging.saving import APPLIES_TO, ShownLayout, protocol_of_view
 from noctis_lab.views.listing import may_see_study
-from noctis_lab.views.sessions import read_name
+from noctis_lab.views.own_items import delete_own, find_own, keep_own, read_state, read_words
 from noctis_lab.views.state import ViewerState
 
 if TYPE_CHECKING:
@@ -108,7 +106,8 @@ def hang_page(
     Parameters
     ----------
     is_asked
-        The page's address says itself what is shown: nothing hangs it, and `hung` is empty.
+        The page's address says itself what is shown: nothing hangs it, and `hung` is empty. What
+        applies is told all the same: its keys step through that.
     """
     try:
         found = hang_study(lab, principal, StudyInstanceUID)
@@ -137,7 +136,7 @@ def find_protocol(lab: Lab, principal: Principal, item_id: str) -> HangingProtoc
     UserItemNotFound
         They have none of that id.
     """
-    return HangingProtocol.of(lab, _find(lab, principal, item_id))
+    return HangingProtocol.of(lab, find_own(lab, principal, HANGING_PROTOCOL, item_id))
 
 
 def save_protocol(
@@ -188,15 +187,10 @@ def save_view(
         raise StudyNotFound("the study is not here, or not yours to see")
     if set(layout.applies_to) - set(APPLIES_TO):
         raise UserItemRefused(f"expected patterns of {', '.join(APPLIES_TO)} alone")
-    state = ViewerState()
-    try:
-        state.update_from(layout.state)
-    except (TypeError, ValueError) as error:
-        raise UserItemRefused(f"expected a view's state, but {error}; reload the page") from error
     sound = replace(
         layout,
-        name=read_name(layout.name),
-        state=state.to_dict(),
+        state=read_state(layout.state),
+        name=read_words(layout.name),
         applies_to={column: text.strip() for column, text in layout.applies_to.items()},
     )
     protocol = protocol_of_view(sound, lab.catalog.series_of(StudyInstanceUID))
@@ -221,9 +215,9 @@ def rename_protocol(
     AccessDenied
         The principal may not keep anything.
     """
-    item = _find(lab, principal, item_id)
+    item = find_own(lab, principal, HANGING_PROTOCOL, item_id)
     known = HangingProtocol.of(lab, item)
-    wanted = read_name(name)
+    wanted = read_words(name)
     if wanted == item.name:
         return known
     if find_named(lab.catalog, HANGING_PROTOCOL, principal.name, wanted) is not None:
@@ -242,14 +236,7 @@ def delete_protocol(lab: Lab, principal: Principal, item_id: str) -> None:
     UserItemNotFound
         They have none of that id.
     """
-    lab.ledger.remove_user_item(_find(lab, principal, item_id).item_id)
-
-
-def _find(lab: Lab, principal: Principal, item_id: str) -> UserItem:
-    item = find_item(lab.catalog, HANGING_PROTOCOL, principal.name, item_id)
-    if item is None:
-        raise UserItemNotFound("you have no hanging protocol of that id", item_id=item_id)
-    return item
+    delete_own(lab, principal, HANGING_PROTOCOL, item_id)
 
 
 def _keep(
@@ -265,14 +252,6 @@ def _keep(
     count = count_items(lab.catalog, HANGING_PROTOCOL, principal.name)
     if is_known is None and not is_renaming and count >= MOST_OWN:
         raise UserItemRefused(f"expected at most {MOST_OWN} hanging protocols; delete some first")
-    at = at or lab.catalog.clock()
-    item = UserItem(
-        item_id=uuid4().hex,
-        kind=HANGING_PROTOCOL,
-        principal=principal.name,
-        name=protocol.name,
-        document={"protocol": protocol.to_plain()},
-        created_at=at,
-        updated_at=at,
-    )
-    return HangingProtocol.of(lab, lab.ledger.save_user_item(item))
+    document = {"protocol": protocol.to_plain()}
+    item = keep_own(lab, principal, HANGING_PROTOCOL, name=protocol.name, document=document, at=at)
+    return HangingProtocol.of(lab, item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,13 +139,13 @@ class LinkedPlot(JSComponent):
     def _on_window(self, *_: param.parameterized.Event) -> None:
         self.view_window = self.state.to_dict()["window"]
 
-    def _follow(self, *_: param.parameterized.Event) -> None:
+    def _follow(self, *changes: param.parameterized.Event) -> None:
         if not self.shown:
             self.stop()
             self._asked = None
             return
         try:
-            asked = self._ask()
+            asked = self._of_image(changes) or self._ask()
         except NoctisError as error:
             self.stop()
             self._asked = None
@@ -159,6 +160,17 @@ class LinkedPlot(JSComponent):
             self._draw(known[1])
         else:
             self._begin(asked)
+
+    def _of_image(self, changes: tuple[param.parameterized.Event, ...]) -> Asked | None:
+        """Return what is asked where nothing but the image in view moved; None: more did.
+
+        Whoever scrolls moves it often: the catalogue is asked by the thread that computes.
+        """
+        before = self._asked
+        moved = {change.name for change in changes}
+        if before is None or before.what != self.shown or moved != {"index"}:
+            return None
+        return before if before.draft is not None else replace(before, index=self.state.index)
 
     def _ask(self) -> Asked:
         said = (

@@ -13,8 +13,8 @@ from noctis_lab.access import Action, Principal, may
 from noctis_lab.catalog.records import SeriesRow, StudyRow
 from noctis_lab.catalog.worklist import Facets, StudyFilters, count_facets, find_studies
 from noctis_lab.dicom.lossy import Lossy
-from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import Badge, badges_of_series, badges_of_study
+from noctis_lab.volumes.lossy import find_lossy_series
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -99,7 +99,7 @@ def find_page(lab: Lab, principal: Principal, query: StudyQuery) -> StudyPage:
         facilities=principal.facilities,
     )
     series = [lab.catalog.series_of(row.StudyInstanceUID) for row in page.rows]
-    lossy = find_lossy_series(lab, list(chain.from_iterable(series)))
+    lossy = find_lossy_series(lab.handle, list(chain.from_iterable(series)))
     studies = tuple(_listed(row, of, lossy) for row, of in zip(page.rows, series, strict=True))
     return StudyPage(
         total=page.total,
@@ -128,7 +128,7 @@ def may_see_study(lab: Lab, principal: Principal, StudyInstanceUID: str) -> bool
 def list_study(lab: Lab, row: StudyRow) -> ListedStudy:
     """Return a study with what its series say."""
     series = lab.catalog.series_of(row.StudyInstanceUID)
-    return _listed(row, series, find_lossy_series(lab, series))
+    return _listed(row, series, find_lossy_series(lab.handle, series))
 
 
 def _listed(row: StudyRow, series: Sequence[SeriesRow], lossy: Mapping[str, Lossy]) -> ListedStudy:
@@ -142,7 +142,7 @@ def _listed(row: StudyRow, series: Sequence[SeriesRow], lossy: Mapping[str, Loss
 
 def list_series(lab: Lab, rows: Sequence[SeriesRow]) -> list[ListedSeries]:
     """Return series with their badges."""
-    lossy = find_lossy_series(lab, rows)
+    lossy = find_lossy_series(lab.handle, rows)
     return [_listed_series(row, lossy.get(row.reference)) for row in rows]
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from noctis_lab.access import Action, Principal, may, require
 from noctis_lab.catalog.held_studies import find_held_studies
-from noctis_lab.catalog.user_items import LONGEST_NAME, UserItem, find_item, list_items
-from noctis_lab.errors import SeriesNotFound, UserItemNotFound, UserItemRefused
+from noctis_lab.catalog.user_items import list_items
+from noctis_lab.errors import SeriesNotFound, UserItemNotFound
 from noctis_lab.lab.sessions import VIEWER_SESSION, ViewerSession, series_named_by
-from noctis_lab.views.state import ViewerState
+from noctis_lab.views.own_items import delete_own, find_own, keep_own, read_state, read_words
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
 
-__all__ = ["delete_session", "find_session", "list_sessions", "read_name", "save_session"]
+__all__ = ["delete_session", "find_session", "list_sessions", "save_session"]
 
 
 def save_session(
@@ -50,25 +49,11 @@ def save_session(
         The principal may not keep anything.
     """
     require(principal, Action.ANNOTATE)
-    sound = ViewerState()
-    try:
-        sound.update_from(state)
-    except (TypeError, ValueError) as error:
-        raise UserItemRefused(f"expected a view's state, but {error}; reload the page") from error
-    document = {"StudyInstanceUID": StudyInstanceUID, "state": sound.to_dict()}
+    document = {"StudyInstanceUID": StudyInstanceUID, "state": read_state(state)}
     if not _may_see(lab, principal, document):
         raise SeriesNotFound("a series of this view is not here, or not yours to see")
-    at = at or lab.catalog.clock()
-    item = UserItem(
-        item_id=uuid4().hex,
-        kind=VIEWER_SESSION,
-        principal=principal.name,
-        name=read_name(name),
-        document=document,
-        created_at=at,
-        updated_at=at,
-    )
-    return ViewerSession.of(lab, lab.ledger.save_user_item(item))
+    item = keep_own(lab, principal, VIEWER_SESSION, name=read_words(name), document=document, at=at)
+    return ViewerSession.of(lab, item)
 
 
 def list_sessions(lab: Lab, principal: Principal) -> list[ViewerSession]:
@@ -87,8 +72,8 @@ def find_session(lab: Lab, principal: Principal, item_id: str) -> ViewerSession:
     UserItemNotFound
         They have none of that id, or may not see its series any more.
     """
-    item = find_item(lab.catalog, VIEWER_SESSION, principal.name, item_id)
-    if item is None or not _may_see(lab, principal, item.document):
+    item = find_own(lab, principal, VIEWER_SESSION, item_id)
+    if not _may_see(lab, principal, item.document):
         raise UserItemNotFound("you have no viewer session of that id", item_id=item_id)
     return ViewerSession.of(lab, item)
 
@@ -101,23 +86,7 @@ def delete_session(lab: Lab, principal: Principal, item_id: str) -> None:
     UserItemNotFound
         They have none of that id.
     """
-    if find_item(lab.catalog, VIEWER_SESSION, principal.name, item_id) is None:
-        raise UserItemNotFound("you have no viewer session of that id", item_id=item_id)
-    lab.ledger.remove_user_item(item_id)
-
-
-def read_name(name: str) -> str:
-    """Return a name without the space around it.
-
-    Raises
-    ------
-    UserItemRefused
-        It is empty, too long, or holds what cannot be printed.
-    """
-    name = name.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise UserItemRefused(f"expected a name of 1 to {LONGEST_NAME} printable characters")
-    return name
+    delete_own(lab, principal, VIEWER_SESSION, item_id)
 
 
 def _may_see(lab: Lab, principal: Principal, document: Mapping[str, Any]) -> bool:

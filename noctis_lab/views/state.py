@@ -12,6 +12,7 @@ from param.parameterized import discard_events
 
 from noctis_lab.dicom.voi import Window
 from noctis_lab.dicom.voi_lut import MOST_TABLES
+from noctis_lab.lab.hanging.protocol import LINKS
 from noctis_lab.views.mpr_state import MprState
 from noctis_lab.views.overlay_state import OverlayState
 from noctis_lab.views.pane_state import (
@@ -35,8 +36,6 @@ PLOTS = ("slice-histogram", "volume-histogram", "profile", "curve")
 #: has in their place the volume seen from outside, which stands alone in "3d".
 LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr", "mpr3d", "3d")
 _MOST_PANES = 9
-#: What panes of one frame of reference may share.
-LINKS = ("position", "window", "zoom")
 _NOT_LINKED = dict.fromkeys(LINKS, False)
 _PANE_NAMES = tuple(field.name for field in fields(PaneState))
 

@@ -8,10 +8,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Principal
+from noctis_lab.catalog.worklist import find_studies
 from noctis_lab.config import Settings, is_usual_root
 from noctis_lab.lab.addresses import reached_at
 from noctis_lab.lab.receiver import is_listening
-from noctis_lab.views.listing import StudyQuery, find_page
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -77,7 +77,7 @@ def describe_status(lab: Lab, principal: Principal, *, listening: bool) -> Archi
             reached_at=reached_at(settings.dicom_host),
             listening=listening,
         ),
-        studies=find_page(lab, principal, StudyQuery(limit=1)).total
+        studies=find_studies(lab.catalog, facilities=principal.facilities, limit=1).total
         if counts is None
         else counts.studies,
         series=None if counts is None else counts.series,

@@ -81,6 +81,7 @@ class SeriesView(CellView, JSComponent):
         self.state = ViewerState() if state is None else state
         self._channel: Channel | None = None
         self._lab: Lab | None = None
+        self._sources = {}
         self._arrays: dict[str, PaneSource] = {}
         self._overlay: Any = None
         #: Counts our own changes: what a client says without knowing the last one is out of date.
@@ -303,10 +304,8 @@ class SeriesView(CellView, JSComponent):
         self._channel = Channel(
             handle, series, self._send_msg, lab=lab, others=others, arrays=self._arrays
         )
+        self._sources = self._channel.sources
         return self
-
-    def _sources(self) -> Mapping[str, PaneSource]:
-        return {} if self._channel is None else self._channel.sources
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         bundle = super()._repr_mimebundle_(include, exclude)  # type: ignore[no-untyped-call]

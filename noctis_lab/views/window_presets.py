@@ -6,20 +6,19 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from noctis_lab.access import Action, Principal, require
-from noctis_lab.catalog.user_items import UserItem, find_item, list_items
+from noctis_lab.catalog.user_items import list_items
 from noctis_lab.dicom.voi import VoiFunction
-from noctis_lab.errors import UserItemNotFound, UserItemRefused
+from noctis_lab.errors import UserItemRefused
 from noctis_lab.lab.measuring.keeping import own_principal
 from noctis_lab.lab.window_presets import WINDOW_PRESET, WindowPreset
+from noctis_lab.views.own_items import delete_own, keep_own, read_words
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
 
 __all__ = [
-    "LONGEST_PRESET_NAME",
     "PRESETS",
     "answer_presets",
     "delete_preset",
@@ -28,7 +27,7 @@ __all__ = [
     "save_preset",
 ]
 
-LONGEST_PRESET_NAME: Final = 40  #: characters
+_LONGEST_NAME: Final = 40  # characters
 _LONGEST_MODALITY: Final = 16  # PS3.5 6.2 CS
 _LARGEST: Final = 1e12
 #: Questions of a view's own channel.
@@ -65,20 +64,18 @@ def save_preset(
         The principal may not keep anything.
     """
     require(principal, Action.ANNOTATE)
-    name = _words(said.get("name"), "name", LONGEST_PRESET_NAME)
-    modality = _words(said.get("Modality"), "modality", _LONGEST_MODALITY)
-    at = at or lab.catalog.clock()
-    item = UserItem(
-        item_id=uuid4().hex,
-        kind=WINDOW_PRESET,
-        principal=principal.name,
+    name = read_words(said.get("name"), "name", _LONGEST_NAME)
+    modality = read_words(said.get("Modality"), "modality", _LONGEST_MODALITY)
+    item = keep_own(
+        lab,
+        principal,
+        WINDOW_PRESET,
         # One of a name and modality: a modality holds no line's end, and neither does a name.
         name=f"{modality}\n{name}",
         document={"name": name, "Modality": modality, **_window(said)},
-        created_at=at,
-        updated_at=at,
+        at=at,
     )
-    return WindowPreset.of(lab.ledger.save_user_item(item))
+    return WindowPreset.of(item)
 
 
 def delete_preset(lab: Lab, principal: Principal, item_id: str) -> None:
@@ -89,9 +86,7 @@ def delete_preset(lab: Lab, principal: Principal, item_id: str) -> None:
     UserItemNotFound
         They have none of that id.
     """
-    if find_item(lab.catalog, WINDOW_PRESET, principal.name, item_id) is None:
-        raise UserItemNotFound("you have no window preset of that id", item_id=item_id)
-    lab.ledger.remove_user_item(item_id)
+    delete_own(lab, principal, WINDOW_PRESET, item_id)
 
 
 def preset_json(preset: WindowPreset) -> dict[str, Any]:
@@ -129,13 +124,6 @@ def answer_presets(lab: Lab, question: Mapping[str, Any]) -> Any:
     if not isinstance(said, Mapping):
         raise UserItemRefused("save-window-preset comes with a preset")
     return preset_json(save_preset(lab, principal, said))
-
-
-def _words(value: Any, what: str, most: int) -> str:
-    words = value.strip() if isinstance(value, str) else ""
-    if not 1 <= len(words) <= most or not words.isprintable():
-        raise UserItemRefused(f"expected a {what} of 1 to {most} printable characters")
-    return words
 
 
 def _window(said: Mapping[str, Any]) -> dict[str, Any]:

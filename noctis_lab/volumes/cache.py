@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -16,67 +16,18 @@ from noctis_lab.catalog.store import Catalog, open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.errors import SettingsError
 from noctis_lab.storage.files import Storage
+from noctis_lab.volumes.byte_cache import ByteCache
+from noctis_lab.volumes.questions import Questions
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.query import Query
 
-__all__ = ["ByteCache", "Handle", "open_handle"]
+__all__ = ["Handle", "open_handle"]
 
 #: What a handle is made of; two openings of one root cannot differ in these.
 _OWN_SETTINGS = ("cache_bytes", "query_memory_bytes", "threads")
 
-
-class ByteCache:
-    """The values used last, within a bound in bytes. Safe to use from several threads.
-
-    Parameters
-    ----------
-    limit_bytes
-        Bound of the sum of the sizes; a value larger than that is never kept.
-    """
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._size_bytes = 0
-        self._lock = threading.Lock()
-
-    @property
-    def size_bytes(self) -> int:
-        """Sum of the sizes of what is held."""
-        return self._size_bytes
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def find(self, key: Hashable) -> Any | None:
-        """Return what is held under a key and mark it as used; None where nothing is."""
-        with self._lock:
-            held = self._held.get(key)
-            if held is None:
-                return None
-            self._held.move_to_end(key)
-            return held[0]
-
-    def put(self, key: Hashable, value: Any, size_bytes: int) -> None:
-        """Hold a value, and let go of those used longest ago until the bound is kept."""
-        with self._lock:
-            old = self._held.pop(key, None)
-            if old is not None:
-                self._size_bytes -= old[1]
-            if size_bytes > self.limit_bytes:
-                return
-            self._held[key] = (value, size_bytes)
-            self._size_bytes += size_bytes
-            while self._size_bytes > self.limit_bytes:
-                _, (_, freed) = self._held.popitem(last=False)
-                self._size_bytes -= freed
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        with self._lock:
-            self._held.clear()
-            self._size_bytes = 0
+_THREADS = "noctis-"  # how names of a handle's threads begin
 
 
 class Handle:
@@ -93,6 +44,10 @@ class Handle:
     executor
         `Settings.threads` threads that read and decode pixels. A task of theirs never waits for
         another one.
+    background
+        As many threads for work that is made of such tasks, and may wait for them.
+    questions
+        What is asked of DuckDB beside what somebody waits for.
     pid
         The process it belongs to: a forked child opens its own.
     """
@@ -103,12 +58,22 @@ class Handle:
         self.storage = Storage(settings.root, min_free_bytes=settings.min_free_bytes)
         self.catalog: Catalog = open_catalog(settings.root, quiet_s=settings.quiet_s)
         self.frames = ByteCache(settings.cache_bytes)
-        self.executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="noctis-pixels")
+        self.executor = ThreadPoolExecutor(settings.threads, thread_name_prefix=f"{_THREADS}pixels")
+        self.background = ThreadPoolExecutor(
+            settings.threads, thread_name_prefix=f"{_THREADS}background"
+        )
+        self.questions = Questions(self.frames)
         self.holders = 0
         self._query: list[Query] = []  # at most one: shared with the finalizer
         self._query_lock = threading.Lock()
         self._finalizer = weakref.finalize(
-            self, _close_parts, self.pid, self._query, self.catalog, self.executor
+            self,
+            _close_parts,
+            self.pid,
+            self._query,
+            self.catalog,
+            (self.background, self.executor),
+            self.questions,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -140,6 +105,11 @@ class Handle:
                     )
                 )
             return self._query[0]
+
+    @property
+    def is_query_open(self) -> bool:
+        """Whether somebody asked DuckDB already: its beginning takes a while."""
+        return bool(self._query)
 
     @property
     def is_closed(self) -> bool:
@@ -235,14 +205,28 @@ def _held(settings: Settings) -> Handle:
 
 
 def _close_parts(
-    pid: int, query: list[Query], catalog: Catalog, executor: ThreadPoolExecutor
+    pid: int,
+    query: list[Query],
+    catalog: Catalog,
+    executors: Sequence[ThreadPoolExecutor],
+    questions: Questions,
 ) -> None:
     if pid != os.getpid():
         return  # closing a parent's SQLite files in a forked child would drop the parent's locks
-    executor.shutdown(wait=True, cancel_futures=True)
-    for opened in query:
-        opened.close()
-    catalog.close()
+
+    def close() -> None:
+        for executor in executors:  # first those whose tasks wait for the next ones'
+            executor.shutdown(wait=True, cancel_futures=True)
+        questions.close()
+        for opened in query:
+            opened.close()
+        catalog.close()
+
+    if threading.current_thread().name.startswith(_THREADS):
+        # A task was the last to hold the archive, and cannot wait for its own thread.
+        threading.Thread(target=close, name=f"{_THREADS}close").start()
+    else:
+        close()
 
 
 def _reinit_lock() -> None:

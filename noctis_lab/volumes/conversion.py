@@ -124,7 +124,7 @@ def _rescale(stored: NDArray[Any], rescale: Rescale, out: NDArray[Any]) -> None:
 
 
 def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions]) -> Conversion:
-    """Find out how a stack's frames become values; tables are read here, once per process.
+    """Find out how a stack's frames become values; tables and a PET's units are read here.
 
     Raises
     ------
@@ -132,6 +132,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         `dtype` does not hold every value; a plane's Modality LUT is another than a table, a slope
         and an intercept, or the planes of a PET state more than one Units, and `stored` is not
         asked.
+    FileChanged
+        A PET's header had to be read, and its file is not what was catalogued.
     DecodeError
         A palette is missing, or cannot be followed.
     """

@@ -18,12 +18,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.errors import CannotResample, NoctisError, SurfaceNotFound
+from noctis_lab.errors import (
+    CannotResample,
+    NoctisError,
+    OtherFrameOfReference,
+    SurfaceNotFound,
+)
 from noctis_lab.volumes.export.mesh import iter_stl, write_ply
+from noctis_lab.volumes.grid import grid_of
 from noctis_lab.volumes.kinds import open_segmentation
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.surface_parts import (
-    Stopped,
     area_mm2,
     is_closed_at,
     padded,
@@ -40,6 +45,7 @@ __all__ = [
     "KEY",
     "SURFACES",
     "KeptSurface",
+    "Stopped",
     "SurfaceSpec",
     "find_surface",
     "iter_surface_stl",
@@ -62,6 +68,10 @@ _LARGEST_VALUE = 1e12
 _LONGEST_UID = 64  # PS3.5 9.1
 _LARGEST_SEGMENT = 0xFFFF  # Segment Number is US
 _UNTIL_LOADED, _UNTIL_MADE = 0.3, 0.85  # of the progress
+
+
+class Stopped(Exception):
+    """The surface is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,8 +297,9 @@ def _make(
     drawn = found
     while len(drawn.faces) > _MOST_DRAWN_FACES and step < _COARSEST:
         step *= 2
-        drawn = surface_in_parts(volume, level=kept.level, step=step)
-        teller.tell(_UNTIL_MADE)
+        drawn = surface_in_parts(
+            volume, level=kept.level, step=step, progress=lambda _: teller.tell(_UNTIL_MADE)
+        )
     if step > 1:
         write_ply(drawn.vertices_mm, drawn.faces, path.with_suffix(".mesh"))
     return replace(made, shown_step=step)
@@ -322,7 +333,19 @@ def _values(
         )
         mask = segments.load([spec.segment]).isel(segment=0)
         label = next(each.label for each in segments.segments if each.number == spec.segment)
+        _require_one_space(series, mask)
         return padded(mask), label
+
+
+def _require_one_space(series: SeriesRow, mask: xr.DataArray) -> None:
+    """Refuse a segment of another patient space: it would be drawn at a wrong place."""
+    ours, theirs = series.FrameOfReferenceUID, grid_of(mask).FrameOfReferenceUID
+    if ours is None or ours != theirs:
+        raise OtherFrameOfReference(
+            f"the segmentation's FrameOfReferenceUID is {theirs or 'not stated'}, the series' is "
+            f"{ours or 'not stated'}: its place among the images is not known; choose another",
+            SeriesInstanceUID=series.SeriesInstanceUID,
+        )
 
 
 def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface | None:

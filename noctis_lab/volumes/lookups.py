@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.palette import Palette, open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.rescale import values_units
-from noctis_lab.errors import CannotInterpret, InvalidDicom, UnsupportedSeries
+from noctis_lab.errors import CannotInterpret, FileChanged, InvalidDicom, UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.stack import Stack
@@ -25,6 +26,7 @@ __all__ = [
     "find_modality_lut",
     "find_palette",
     "find_pet_units",
+    "find_shown_units",
     "find_units",
     "require_one_unit",
 ]
@@ -121,11 +123,20 @@ def find_pet_units(handle: Handle, rows: Iterable[InstanceRow]) -> frozenset[str
 
     Notes
     -----
-    Units is of each image, not of the series (PS3.3 C.8.9.1): all headers are read, once per
-    process.
+    Units is of each image, not of the series (PS3.3 C.8.9.1): all headers are read, which takes
+    some 0.1 ms each; what they say together is remembered while the cache has room.
     """
-    asked = (row for row in rows if row.SOPClassUID in _PET_CLASSES)
-    return frozenset(_find_pet_unit(handle, row) for row in asked)
+    asked = [row for row in rows if row.SOPClassUID in _PET_CLASSES]
+    if not asked:
+        return frozenset()
+    digest = hashlib.sha256(b"".join(row.sha256 for row in asked)).digest()
+    key = ("pet_units", digest)
+    known: frozenset[str | None] | None = handle.frames.find(key)
+    if known is None:
+        # One after the other: what asks may be a task of the handle's threads itself.
+        known = frozenset(_read_pet_unit(handle, row) for row in asked)
+        handle.frames.put(key, known, _PADDING_BYTES)
+    return known
 
 
 def require_one_unit(stack: Stack, pet_units: frozenset[str | None]) -> None:
@@ -145,14 +156,9 @@ def require_one_unit(stack: Stack, pet_units: frozenset[str | None]) -> None:
         )
 
 
-def _find_pet_unit(handle: Handle, row: InstanceRow) -> str | None:
-    key = ("pet_units", row.sha256)
-    known: tuple[str | None] | None = handle.frames.find(key)
-    if known is None:
-        text = read_instance_header(instance_file(handle.storage, row), row).text("Units")
-        known = ((text or "").strip() or None,)
-        handle.frames.put(key, known, _PADDING_BYTES)
-    return known[0]
+def _read_pet_unit(handle: Handle, row: InstanceRow) -> str | None:
+    text = read_instance_header(instance_file(handle.storage, row), row).text("Units")
+    return (text or "").strip() or None
 
 
 def find_units(
@@ -181,3 +187,31 @@ def find_units(
     return values_units(
         series.Modality, [frame.facts.rescale for frame in frames], stated=stated or pet
     )
+
+
+def find_shown_units(
+    handle: Handle,
+    series: SeriesRow,
+    frames: Sequence[Frame],
+    luts: Mapping[bytes, ModalityLut],
+) -> str | None:
+    """Return the unit of all of a series' frames as a viewer shows it, None where there is none.
+
+    Parameters
+    ----------
+    handle
+        The open archive.
+    series, frames, luts
+        As `find_units`.
+
+    Notes
+    -----
+    Where a PET's image cannot be read there is none, rather than one that may not be of all.
+    """
+    rows = {frame.row.sha256: frame.row for frame in frames}
+    try:
+        pet_units = find_pet_units(handle, rows.values())
+    except (FileChanged, InvalidDicom):
+        return None
+    units = find_units(series, frames, luts, pet_units)
+    return None if units == "unspecified" else units

@@ -15,7 +15,6 @@ from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
-from noctis_lab.dicom.lossy import find_lossy
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
@@ -38,9 +37,9 @@ from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
     find_palette,
-    find_pet_units,
-    find_units,
+    find_shown_units,
 )
+from noctis_lab.volumes.lossy import find_lossy_now
 from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.reduction import area_mean, preview_factor
@@ -167,15 +166,15 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    lossy = find_lossy(header, {row.transfer_syntax_uid for row in view.rows})
-    units = find_units(series, view.frames, luts, find_pet_units(handle, view.rows))
+    syntaxes = {row.transfer_syntax_uid for row in view.rows}
+    lossy = find_lossy_now(handle, series, header, syntaxes)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
         note=stack_note(view.frames, luts, None if is_plain else facts.geometry_note),
         badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy),
-        units=None if units == "unspecified" else units,
+        units=find_shown_units(handle, series, view.frames, luts),
         modality=series.Modality,
         FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),
         photometric_interpretation=first.pixels.photometric_interpretation,

@@ -26,7 +26,8 @@ from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.summary import facts_of, list_stacks
 
 if TYPE_CHECKING:
-    from noctis_lab.volumes.cache import ByteCache, Handle
+    from noctis_lab.volumes.byte_cache import ByteCache
+    from noctis_lab.volumes.cache import Handle
 
 __all__ = ["find_facts", "find_plan", "find_stack", "read_frames", "reference_of"]
 

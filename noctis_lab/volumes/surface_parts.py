@@ -14,16 +14,12 @@ from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.grid import Grid, grid_of
 from noctis_lab.volumes.surface import LARGEST_SURFACE_VERTICES, Surface, surface
 
-__all__ = ["Stopped", "area_mm2", "is_closed_at", "padded", "surface_in_parts", "volume_mm3"]
+__all__ = ["area_mm2", "is_closed_at", "padded", "surface_in_parts", "volume_mm3"]
 
 _PART_VOXELS = 2**23  # of one part, held as float32: 32 MiB
 _FACES_PER_PIECE = 1 << 18
 #: Vertices of two parts on the plane between them are one if so near, in voxels.
 _WELDED = 1e-3
-
-
-class Stopped(Exception):
-    """The surface is not wanted any more."""
 
 
 def surface_in_parts(
@@ -33,7 +29,6 @@ def surface_in_parts(
     step: int = 1,
     most_vertices: int = LARGEST_SURFACE_VERTICES,
     progress: Callable[[float], None] = lambda _: None,
-    is_wanted: Callable[[], bool] = lambda: True,
 ) -> Surface:
     """Return the surface around what is higher than a level, as `surface.surface` does.
 
@@ -44,14 +39,11 @@ def surface_in_parts(
     most_vertices
         Bound of the result.
     progress
-        Called with the part that is done, 0 to 1, after each slab of planes.
-    is_wanted
-        Asked before each slab.
+        Called with the part that is done, 0 to 1, after each slab of planes; what it raises ends
+        the work.
 
     Raises
     ------
-    Stopped
-        It is not wanted any more.
     NoSurface, CannotResample, NoGeometry, UnsupportedSeries
         As `surface.surface`.
     """
@@ -65,8 +57,6 @@ def surface_in_parts(
     first: Surface | None = None
     count = 0
     for number, (low, high) in enumerate(parts):
-        if not is_wanted():
-            raise Stopped
         try:
             part = surface(ordered.isel(z=slice(low, high)), level=level, step=step)
         except NoSurface:

@@ -17,11 +17,12 @@ from fastapi.responses import JSONResponse
 
 from noctis_lab.catalog.serving import Service, serving
 from noctis_lab.config import Settings
-from noctis_lab.errors import AccessDenied, CatalogLocked, NoctisError, NoSpace, SeriesChanged
+from noctis_lab.errors import NoctisError
 from noctis_lab.jobs.doctor import Depth, examine
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.pages import API_PATH, mount_pages
+from noctis_lab.views.statuses import status_of
 from noctis_lab.web.auth import Gate, current_visit
 from noctis_lab.web.guard import Guard
 from noctis_lab.web.limits import MOST_UPLOADS, Limits
@@ -58,16 +59,6 @@ _RECEIVER_ASKED_EVERY_S = 10.0
 _HEALTH_EVERY_S = 5.0
 _THUMBNAILS_AT_ONCE = 2  # a strip asks for many at once; pixels come first
 _MESSAGE_BYTES = 1024 * 1024  # of a websocket: pages send state, never pixels
-#: The first that an error is decides the answer's status.
-_STATUSES: tuple[tuple[type[Exception], int], ...] = (
-    (LookupError, 404),
-    (AccessDenied, 403),
-    (SeriesChanged, 409),
-    (CatalogLocked, 503),
-    (NoSpace, 507),
-    (NotImplementedError, 501),
-    (ValueError, 422),
-)
 
 
 def create_app(lab: Lab) -> Guard:
@@ -157,13 +148,18 @@ def serve_web(
         Called with host and port once connections are accepted.
     """
     lab = open_lab(settings.root, settings=settings)
+
+    def on_ready(host: str, port: int) -> None:
+        ready(host, port)
+        # A file that is none is logged at the start, with its line; nobody waits for that.
+        lab.handle.background.submit(lab.hanging_shelf.problems)
+
     try:
-        lab.hanging_shelf.problems()  # a file that is none is logged at the start, with its line
         with (
             listening(settings) as listener,
             serving(settings.root, Service.PAGE, listener.getsockname()[1]),
         ):
-            asyncio.run(_serve(create_app(lab), listener, stop, ready))
+            asyncio.run(_serve(create_app(lab), listener, stop, on_ready))
     finally:
         lab.close()
 
@@ -249,7 +245,7 @@ async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
     return _answer(
         Problem(
-            status=_status_of(error),
+            status=status_of(error),
             expected="an answer of the archive",
             came=str(error),
             what_to_do="The message says what stands against it.",
@@ -268,10 +264,6 @@ async def _broke(request: Request, error: Exception) -> JSONResponse:
             what_to_do="It is in the log; `noctis doctor` may say more.",
         )
     )
-
-
-def _status_of(error: Exception) -> int:
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 def _answer(problem: Problem) -> JSONResponse:

@@ -12,6 +12,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+from pydicom import Dataset
 from rich.cells import cell_len
 
 import noctis_lab as nl
@@ -124,7 +125,7 @@ def test_a_series_says_what_load_gives(lab: Lab) -> None:
         assert volume.dicom.spacing == (2.5, 0.5, 0.5)
         assert "17.5 × 48 × 40 mm" in shown_as
         assert volume.attrs["units"] in shown_as
-        assert "PHANTOM^FORMULA" in shown_as
+        assert "PHANTOM, FORMULA" in shown_as
         assert "2026-01-02" in shown_as
         assert series.SeriesInstanceUID in shown_as
 
@@ -228,7 +229,7 @@ def test_a_study_shows_its_series_with_pictures(lab: Lab) -> None:
     html = shown.study_html(lab, study.row, limit_s=AMPLE_S)
     assert [max(picture.shape) for picture in pictures_in(html)] == [48]
     words = Page(html).words
-    for said in ("PHANTOM^FORMULA", "2026-01-02", "TILTED", "1 series", "Tilt 16.5°"):
+    for said in ("PHANTOM, FORMULA", "2026-01-02", "TILTED", "1 series", "Tilt 16.5°"):
         assert said in words
     assert "Tilt 16.5°" in repr(study)
 
@@ -313,7 +314,7 @@ def test_what_is_late_is_left_out_and_there_the_next_time(lab: Lab) -> None:
     late = series_card(lab, series.row, study, pictures=True, limit_s=0.0)
     assert late.main is None
     assert late.is_late
-    assert late.patient == "PHANTOM^FORMULA"
+    assert late.patient == "PHANTOM, FORMULA"
     whole = series_card(lab, series.row, study, pictures=True, limit_s=AMPLE_S)
     assert whole.main is not None
     assert not whole.is_late
@@ -326,6 +327,20 @@ def test_a_deadline_ends_waiting_and_drops_what_failed(lab: Lab) -> None:
     found = Deadline(AMPLE_S).collect(lab.handle.executor, {"a": lambda: 1, "b": fail})
     assert found == {"a": 1}
     assert Deadline(0.0).rest_s == 0.0
+
+
+@pytest.mark.timeout(90)
+def test_one_thread_is_enough_where_geometry_needs_tasks_of_its_own(tmp_path: Path) -> None:
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [3, 0, 16], "OD"
+    table.add_new("LUTData", "OW", np.array([3000, 70, 60000], "<u2").tobytes())
+    elements = {"ModalityLUTSequence": [table], "RescaleSlope": None, "RescaleIntercept": None}
+    with open_lab(tmp_path / "archive", threads=1) as opened:
+        planes = ct_series(planes=3, rows=8, columns=8, signed=False, elements=elements)
+        fill(opened, planes, tmp_path / "in")
+        words = text_of(opened, opened.series().one())
+    assert "3 × 8 × 8" in words
+    assert "OD" in words
 
 
 def test_a_smaller_thumbnail_averages() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import noctis_lab as nl
 from noctis_lab.lab import Lab
-from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.synthetic import ct_series, write_series
 from noctis_lab.synthetic.ultrasound import ultrasound_cine
 from noctis_lab.views.listing import list_series
+from noctis_lab.volumes.lossy import find_lossy_series
 from noctis_lab.volumes.pixels import describe_stack
 
 
@@ -48,13 +51,62 @@ def test_every_place_that_shows_a_series_says_that_it_is_lossy(lab: Lab) -> None
     assert told == {("CT",), ("CT", "Lossy 9.5 : 1"), ("US", ratio)}
 
 
+def test_one_image_that_was_compressed_is_told_in_the_viewer_too(tmp_path: Path) -> None:
+    images = ct_series(planes=3, rows=16, columns=16)
+    images[0].LossyImageCompression = "01"  # the first; the middle one says nothing
+    images[0].LossyImageCompressionRatio = "12"
+    write_series(images, tmp_path / "sent")
+    with nl.open_lab(tmp_path / "archive") as opened:
+        opened.index(tmp_path / "sent")
+        row = opened.series().one().row
+        assert find_lossy_series(opened.handle, [row], wait_s=60)
+        told = {badge.text for badge in describe_stack(opened.handle, row.reference).badges}
+        assert "Lossy 12 : 1" in told
+
+
 def test_what_is_known_is_not_asked_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [series.row for series in lab.series()]
-    first = find_lossy_series(lab, rows, wait_s=60)
+    first = find_lossy_series(lab.handle, rows, wait_s=60)
     assert len(first) == 2
 
     def refuse(*_: object) -> None:
         raise AssertionError("it was asked again")
 
-    monkeypatch.setattr(lab, "sql", refuse)
-    assert find_lossy_series(lab, rows) == first
+    monkeypatch.setattr(lab.query, "sql", refuse)
+    assert find_lossy_series(lab.handle, rows) == first
+
+
+def test_lists_ask_while_every_decoding_thread_is_busy(lab: Lab) -> None:
+    rows = [series.row for series in lab.series()]
+    lab.handle.frames.clear()
+    held = threading.Event()
+    busy = [lab.handle.executor.submit(held.wait) for _ in range(lab.settings.threads)]
+    try:
+        assert len(find_lossy_series(lab.handle, rows, wait_s=60)) == 2
+    finally:
+        held.set()
+    assert all(each.result() for each in busy)
+
+
+def test_cards_wait_no_longer_than_a_repr_may(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = lab.series(Modality="CT")[0]
+    study = lab.studies(StudyInstanceUID=first.StudyInstanceUID).one()
+    shown = (first, study, lab.studies(), lab.series(), lab)
+    for each in shown:
+        repr(each)  # what selections ask for is theirs, and known from now on
+    released, sql = threading.Event(), lab.query.sql
+
+    def slow(query: str, *given: Any) -> Any:
+        if "transfer_syntax_uid" in query:
+            released.wait(60)
+        return sql(query, *given)
+
+    monkeypatch.setattr(lab.query, "sql", slow)
+    try:
+        for each in shown:
+            lab.handle.frames.clear()
+            started_s = time.monotonic()
+            assert each._repr_html_()
+            assert time.monotonic() - started_s < 0.9, type(each)  # the limit is 0.2
+    finally:
+        released.set()

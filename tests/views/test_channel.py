@@ -14,6 +14,7 @@ import pytest
 
 import noctis_lab as nl
 from noctis_lab.config import open_settings
+from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.views.channel import Channel
 from noctis_lab.volumes.cache import Handle, open_handle
@@ -98,7 +99,25 @@ def test_pixels_of_an_earlier_description_are_told_from_other_refusals(
 ) -> None:
     asked = {"what": "pixels", "first": 0, "count": 1}
     assert ask(handle, uids[0], **asked, revision="of another day")["status"] == 409
-    assert ask(handle, uids[0], **asked | {"first": 99})["status"] is None
+    assert ask(handle, uids[0], **asked | {"first": 99})["status"] == 404
+
+
+def test_a_refusal_has_the_status_that_the_api_gives_it(
+    handle: Handle, uids: tuple[str, str]
+) -> None:
+    with Lab(handle.settings) as lab:
+        row = handle.catalog.find_series(uids[0])
+        said: list[dict[str, Any]] = []
+        channel = Channel(handle, row, said.append, lab=lab)
+        for question, status in (
+            # Of kinds that refine those of the table, which a client is not to repeat.
+            ({"what": "make-surface", "surface": {"kind": "cloud"}}, 422),
+            ({"what": "save-window-preset", "preset": {"name": ""}}, 422),
+            ({"what": "surface-stl", "key": "0" * 32}, 404),
+        ):
+            asked = {"kind": "ask", "id": "q", "SeriesInstanceUID": uids[0]} | question
+            asyncio.run(channel.answer(asked))
+            assert said[-1]["status"] == status, question
 
 
 def test_another_series_is_not_read(handle: Handle, uids: tuple[str, str]) -> None:

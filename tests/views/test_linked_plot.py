@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -147,6 +147,37 @@ def test_a_pages_plot_follows_the_state(lab: Lab, series: Series) -> None:
         plot.state.index = 2
         await asyncio.sleep(0.1)
         assert plot.drawn["what"] == "curve"  # nothing is computed that nobody sees
+
+    asyncio.run(follow())
+
+
+class Counted(Plotted):
+    """An archive that notes where it is asked what a plot is of."""
+
+    asked_in: ClassVar[list[int]] = []
+
+    def ask(self, *given: Any) -> Asked:
+        self.asked_in.append(threading.get_ident())
+        return super().ask(*given)
+
+
+def test_scrolling_asks_no_catalogue_on_the_thread_of_the_page(lab: Lab, series: Series) -> None:
+    async def follow() -> None:
+        seen = [True]
+        archive = Counted(lab, series.StudyInstanceUID, lambda _: seen[0])
+        shown = ViewerState(
+            SeriesInstanceUID=series.SeriesInstanceUID, index=0, plot="slice-histogram"
+        )
+        plot = LinkedPlot(shown, archive, is_docked=True)
+        Counted.asked_in.clear()
+        for index in (3, 9):
+            plot.state.index = index
+            low = weighted_stored(index % PLANES, index // PLANES, SHAPE).min()
+            await until(lambda low=low: (plot.drawn.get("figures") or {}).get("low") == low)
+        assert Counted.asked_in == []
+        seen[0] = False  # a right that was taken away is missed all the same
+        plot.state.index = 5
+        await until(lambda: "not yours" in plot.drawn["note"])
 
     asyncio.run(follow())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from noctis_lab.ingest.archive import open_archive
 from noctis_lab.lab import Lab, open_lab
 from noctis_lab.synthetic import ct_series, write_series
 from noctis_lab.views.listing_channel import ListingChannel
+from noctis_lab.views.status import describe_status
 
 EVERYTHING = Principal(name=ADMIN, role=Role.ADMIN, facilities=None)
 EAST_ONLY = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"east"}))
@@ -137,6 +139,12 @@ def test_the_status_is_what_is_known_and_theirs(lab: Lab) -> None:
     assert whole["receiver"]["listening"] is False
     own = ask(lab, EAST_ONLY, what="status")["body"]
     assert (own["studies"], own["series"], own["instances"]) == (1, None, None)
+
+
+def test_the_status_starts_no_thread_and_asks_no_columns(lab: Lab) -> None:
+    before = threading.enumerate()
+    describe_status(lab, EAST_ONLY, listening=False)
+    assert threading.enumerate() == before
 
 
 def test_a_receiver_that_listens_is_said_to(lab: Lab) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
 import pickle
+import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,7 +19,8 @@ from hypothesis import strategies as st
 from noctis_lab.config import open_settings
 from noctis_lab.errors import SettingsError
 from noctis_lab.synthetic import ct_series
-from noctis_lab.volumes.cache import ByteCache, Handle, open_handle
+from noctis_lab.volumes.byte_cache import ByteCache
+from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit
 
@@ -67,6 +71,30 @@ def test_a_handle_that_nobody_holds_is_closed(tmp_path: Path) -> None:
     gc.collect()
     with pytest.raises(RuntimeError, match="shutdown"):
         executor.submit(int)
+
+
+def holds_files(root: Path) -> bool:
+    """Return whether this process has files of an archive open."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # gone since it was listed
+            found.append(descriptor.readlink())
+    return any(path.is_relative_to(root) for path in found)
+
+
+@pytest.mark.parametrize("pool", ["executor", "background"])
+def test_a_handle_that_a_task_of_its_own_held_last_is_closed(tmp_path: Path, pool: str) -> None:
+    handle = open_handle(open_settings({"root": tmp_path / "root"}))
+    catalog, held = handle.catalog, threading.Event()
+    assert catalog.counts().instances == 0
+    assert holds_files(catalog.root)
+    getattr(handle, pool).submit(lambda _: held.wait(60), handle)
+    del handle
+    held.set()
+    deadline_s = time.monotonic() + 60
+    while holds_files(catalog.root):
+        assert time.monotonic() < deadline_s, "it was left open"
+        time.sleep(0.01)
 
 
 def test_one_root_cannot_be_open_with_two_bounds(tmp_path: Path) -> None:

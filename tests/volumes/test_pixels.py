@@ -35,6 +35,7 @@ from noctis_lab.synthetic import (
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.pixels import describe_stack, encode_frames, encode_preview
+from noctis_lab.volumes.planes import instance_file
 from tests.volumes.archive import admit
 
 
@@ -396,6 +397,19 @@ def test_a_pets_units_are_told(handle: Handle, tmp_path: Path) -> None:
     planes = pet_series(planes=2, rows=24, columns=24)
     admit(handle, planes, tmp_path / "in")
     assert describe_stack(handle, planes[0].SeriesInstanceUID).units == "Bq/ml"
+
+
+def test_a_pet_of_which_an_image_is_lost_is_shown_without_a_unit(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = pet_series(planes=3, rows=24, columns=24)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    instance_file(handle.storage, handle.catalog.instances_of(uid)[0]).unlink()
+    described = describe_stack(handle, uid)
+    assert (len(described.frames), described.units) == (3, None)
+    with pytest.raises(FileChanged):
+        load(handle, uid)
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 0), (0, 4), (3, 1), (1, 3)])

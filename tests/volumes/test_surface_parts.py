@@ -12,7 +12,6 @@ from noctis_lab.volumes import surface_parts
 from noctis_lab.volumes.axes import GEOMETRY
 from noctis_lab.volumes.surface import surface
 from noctis_lab.volumes.surface_parts import (
-    Stopped,
     area_mm2,
     is_closed_at,
     padded,
@@ -63,15 +62,15 @@ def test_slabs_make_the_surface_of_one_piece_without_a_seam() -> None:
 
 
 @pytest.mark.usefixtures("in_slabs")
-def test_progress_rises_to_one_and_what_is_not_wanted_stops() -> None:
+def test_progress_rises_to_one_and_what_it_raises_ends_the_work() -> None:
     told: list[float] = []
     surface_in_parts(ball(), level=0, progress=told.append)
     assert told == sorted(told)
     assert len(told) > 3
     assert told[-1] == 1
-    answers = iter([True, True, False])
-    with pytest.raises(Stopped):
-        surface_in_parts(ball(), level=0, is_wanted=lambda: next(answers))
+    slabs = iter(range(2))
+    with pytest.raises(StopIteration):
+        surface_in_parts(ball(), level=0, progress=lambda _: next(slabs) and None)
 
 
 @pytest.mark.usefixtures("in_slabs")

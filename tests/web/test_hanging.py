@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from noctis_lab.access import Role
 from noctis_lab.catalog import people
+from noctis_lab.config import open_settings
+from noctis_lab.lab import open_lab
 from noctis_lab.synthetic import ct_series
 from noctis_lab.views.state import ViewerState
+from noctis_lab.web.app import serve_web
 from tests.served import Seen, Site
 
 OWN = "/api/v1/hanging-protocols"
@@ -136,3 +143,29 @@ def test_a_program_of_another_origin_changes_nothing(site: Site, seen: Seen) -> 
         assert eve.post(path_of(seen), json=layout(seen)).status_code == 403
         assert eve.post(OWN, json={"yaml": "name: x"}).status_code == 403
         assert eve.get(f"{OWN}/xyz").status_code == 404
+
+
+def test_who_serves_listens_before_protocols_in_files_are_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = open_settings({"root": tmp_path / "root", "port": 0, "min_free_bytes": 0})
+    open_lab(settings=settings).close()
+    folder = settings.root / settings.hanging_folder
+    folder.mkdir(parents=True)
+    (folder / "wrong.yaml").write_text("name: [")
+    stop, said = threading.Event(), list[int]()
+
+    def left_out() -> int:
+        return sum("left out" in record.getMessage() for record in caplog.records)
+
+    def ready(host: str, port: int) -> None:
+        said.append(left_out())
+
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve_web, settings, stop=stop, ready=ready)
+        deadline_s = time.monotonic() + 60
+        while not left_out() and not serving.done() and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        stop.set()
+        serving.result(60)
+    assert (said, left_out()) == ([0], 1)

@@ -149,6 +149,20 @@ def test_a_segment_has_a_surface_on_its_own_grid(site: Site, seen: Seen, images:
         assert "there is no segment 7" in error
 
 
+def test_a_segment_of_another_frame_of_reference_is_refused(
+    site: Site, seen: Seen, images: list[Any]
+) -> None:
+    elsewhere = segmentation((ball() > 0)[np.newaxis].astype(np.uint8), images)
+    elsewhere.FrameOfReferenceUID = "1.2.840.99999.1"
+    site.admit([elsewhere], "east")
+    with site.client("eve") as eve, worker(site):
+        assert eve.get(f"{base(seen)}/segments").json() == []
+        uid = str(elsewhere.SOPInstanceUID)
+        asked = {"kind": "segment", "segment": 1, "SOPInstanceUID": uid}
+        error = made(eve, seen, eve.post(base(seen), json=asked).json()["key"])["error"]
+        assert "FrameOfReferenceUID" in error
+
+
 def test_one_that_waits_is_called_off_and_one_that_is_kept_is_deleted(
     site: Site, seen: Seen
 ) -> None:

@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from noctis_lab.catalog.records import InstanceRow
     from noctis_lab.lab import Lab
 
-__all__ = ["MAIN_PX", "ROW_PX", "STRIP_PX", "frame_picture", "series_picture", "within"]
+__all__ = ["ROW_PX", "frame_picture", "series_picture", "within"]
 
-#: The longer side of a card's own picture, of those in its strip, and of those in a table.
-MAIN_PX, STRIP_PX, ROW_PX = 128, 64, 48
+#: The longer side of a picture in a table; and of a card's own, and of those in its strip.
+ROW_PX = 48
+_MAIN_PX, _STRIP_PX = 128, 64
 #: Of all data URIs of one card: notebooks keep their cells' outputs.
 _LIMIT_CHARACTERS = 60_000
 
 
-def series_picture(lab: Lab, reference: str, size_px: int = MAIN_PX) -> bytes:
+def series_picture(lab: Lab, reference: str, size_px: int = _MAIN_PX) -> bytes:
     """Return the worker's picture of a series, or one made now; raises as `find_thumbnail`."""
     key = ("series picture", reference, size_px, lab.catalog.find_note(LAST_CORRECTION))
-    known: bytes | None = lab.handle.frames.find(key) if size_px < MAIN_PX else None
+    known: bytes | None = lab.handle.frames.find(key) if size_px < _MAIN_PX else None
     if known is None:
         known = find_thumbnail(lab, reference)
-        if size_px < MAIN_PX:
+        if size_px < _MAIN_PX:
             known = shrink_png(known, size_px)
             lab.handle.frames.put(key, known, len(known))
     return known
@@ -42,7 +43,7 @@ def frame_picture(lab: Lab, row: InstanceRow, frame: int) -> bytes:
     known: bytes | None = lab.handle.frames.find(key)
     if known is None:
         path = instance_file(lab.storage, row)
-        known = read_thumbnail(path, frame=frame, size_px=STRIP_PX)
+        known = read_thumbnail(path, frame=frame, size_px=_STRIP_PX)
         lab.handle.frames.put(key, known, len(known))
     return known
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.lossy import Lossy
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.geometry import MOST_INSTANCES, Geometry, find_geometry
 from noctis_lab.lab.cards.parts import ElementLine, Field, Note, Picture, SeriesCard
@@ -20,10 +21,11 @@ from noctis_lab.lab.cards.words import (
     day_words,
     mm_words,
     moment_words,
+    name_words,
     times_words,
 )
-from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import Badge, badges_of_series
+from noctis_lab.volumes.lossy import find_lossy_series
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -53,10 +55,13 @@ def series_card(
         How long it may take; what is not there by then is left out, and there the next time.
     """
     deadline = Deadline(limit_s)
+    find_lossy_series(lab.handle, [series], wait_s=0)  # asked while the rest is looked at
     geometry = _geometry_within(lab, series, deadline)
     main, strip, header = None, tuple[Picture, ...](), None
     if pictures and geometry is not None:
         main, strip, header = _read_pictures(lab, series, geometry, deadline)
+    lossy = find_lossy_series(lab.handle, [series], wait_s=deadline.rest_s)
+    badges = series_badges(series, geometry, lossy.get(series.reference))
     elements = () if header is None else header.elements
     is_late = pictures and series.instance_count <= MOST_INSTANCES and not deadline.rest_s
     count = count_words(series.instance_count, "instance")
@@ -66,8 +71,8 @@ def series_card(
         modality=cut(series.Modality, 16),
         line=_line(series),
         fields=tuple(_fields(series, study, geometry)),
-        badges=series_badges(lab, series, geometry),
-        notes=_notes(lab, series, geometry),
+        badges=badges,
+        notes=_notes(series, geometry, badges),
         main=main,
         is_late=is_late,
         awaits_picture=pictures and main is None and series.image_count > 0,
@@ -91,20 +96,21 @@ def _geometry_within(lab: Lab, series: SeriesRow, deadline: Deadline) -> Geometr
     if series.instance_count > MOST_INSTANCES:
         return None
     task = partial(find_geometry, lab.handle, series)
-    return deadline.collect(lab.handle.executor, {0: task}).get(0)
+    return deadline.collect(lab.handle.background, {0: task}).get(0)
 
 
-def series_badges(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Badge, ...]:
+def series_badges(
+    series: SeriesRow, geometry: Geometry | None, lossy: Lossy | None
+) -> tuple[Badge, ...]:
     """Return the worklist's badges, of facts that no worker has found out yet too."""
-    lossy = find_lossy_series(lab, [series]).get(series.reference)
     return badges_of_series(_with_facts(series, geometry), lossy)
 
 
 def patient_words(study: StudyRow | None) -> str:
-    """Return who the patient is: the name as it is stored, else the ID."""
+    """Return who the patient is: the name as pages write it, else the ID."""
     if study is None:
         return "Unknown patient"
-    return cut(study.PatientName or study.PatientID, 64) or "No name"
+    return name_words(study.PatientName) or cut(study.PatientID) or "No name"
 
 
 def _with_facts(series: SeriesRow, geometry: Geometry | None) -> SeriesRow:
@@ -117,7 +123,7 @@ def _with_facts(series: SeriesRow, geometry: Geometry | None) -> SeriesRow:
 def _read_pictures(
     lab: Lab, series: SeriesRow, geometry: Geometry, deadline: Deadline
 ) -> tuple[Picture | None, tuple[Picture, ...], Header | None]:
-    executor, middle = lab.handle.executor, geometry.middle
+    executor, middle = lab.handle.background, geometry.middle
     read: dict[int, Callable[[], Header]] = {}
     if middle is not None:
         read[0] = partial(read_header, instance_file(lab.storage, middle))
@@ -187,7 +193,9 @@ def _place_fields(geometry: Geometry) -> list[Field]:
     return found
 
 
-def _notes(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
+def _notes(
+    series: SeriesRow, geometry: Geometry | None, badges: tuple[Badge, ...]
+) -> tuple[Note, ...]:
     if geometry is None:
         known = series.facts.is_volume is not None or series.image_count == 0
         return () if known else (Note(kind="none", title="Geometry", sentence=_NOT_YET),)
@@ -202,7 +210,7 @@ def _notes(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Note
             title=badge.text,
             sentence=cut(badge.sentence, 300),
         )
-        for badge in series_badges(lab, series, geometry)
+        for badge in badges
         if badge.kind not in {"pass", "none"}
     )
 

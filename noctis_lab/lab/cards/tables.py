@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
@@ -13,9 +13,9 @@ from noctis_lab.lab.cards.geometry import Geometry, find_geometry
 from noctis_lab.lab.cards.parts import Column, Table, TableRow
 from noctis_lab.lab.cards.pictures import ROW_PX, series_picture, within
 from noctis_lab.lab.cards.series import instance_words, series_badges
-from noctis_lab.lab.cards.words import cut, day_words, moment_words
-from noctis_lab.lab.lossy import find_lossy_series
+from noctis_lab.lab.cards.words import cut, day_words, moment_words, name_words
 from noctis_lab.volumes.badges import badges_of_study
+from noctis_lab.volumes.lossy import find_lossy_series
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -71,10 +71,13 @@ def studies_table(
 ) -> Table:
     """Return studies as rows; with `arrived`, when something came last in the place of counts."""
     columns = (*_WHO, _ARRIVED) if arrived else (_NUMBER, *_WHO, *_COUNTS)
+    series = [lab.catalog.series_of(study.StudyInstanceUID) for study in studies]
+    every = list(chain.from_iterable(series))
+    lossy = find_lossy_series(lab.handle, every, wait_s=deadline.rest_s)
     rows = []
-    for place, study in enumerate(studies):
+    for place, (study, its) in enumerate(zip(studies, series, strict=True)):
         named = (
-            cut(study.PatientName, 32),
+            name_words(study.PatientName, 32),
             cut(study.PatientID, 24),
             day_words(study.StudyDate),
             cut("/".join(study.modalities), 16),
@@ -86,10 +89,8 @@ def studies_table(
             if arrived
             else (str(place), *named, *counts)
         )
-        its = lab.catalog.series_of(study.StudyInstanceUID)
-        badges = badges_of_study(its, find_lossy_series(lab, its))
-        told = badges if deadline.rest_s else ()
-        rows.append(TableRow(cells=cells, badges=told, uid=study.StudyInstanceUID))
+        badges = badges_of_study(its, lossy)
+        rows.append(TableRow(cells=cells, badges=badges, uid=study.StudyInstanceUID))
     return Table(columns=columns, rows=tuple(rows), more=more)
 
 
@@ -103,8 +104,12 @@ def series_table(
     more: int = 0,
 ) -> Table:
     """Return series as rows, with pictures of the first ones."""
-    geometries = _look_at(lab, [row for row, _ in series], deadline)
-    find_lossy_series(lab, [row for row, _ in series])  # of all at once, not one by one below
+    asked = [row for row, _ in series]
+    find_lossy_series(lab.handle, asked, wait_s=0)  # asked while geometry is looked at
+    geometries = _look_at(lab, asked, deadline)
+    made = _make_pictures(lab, asked, deadline) if pictures else {}
+    shown = within(("Middle image", made.get(row.reference)) for row in asked)
+    lossy = find_lossy_series(lab.handle, asked, wait_s=deadline.rest_s)
     rows = []
     for place, (row, study) in enumerate(series):
         own = (
@@ -116,16 +121,17 @@ def series_table(
         )
         whose = ("", "")
         if study is not None:
-            whose = (cut(study.PatientID or study.PatientName, 24), day_words(study.StudyDate))
+            who = cut(study.PatientID, 24) or name_words(study.PatientName, 24)
+            whose = (who, day_words(study.StudyDate))
         rows.append(
             TableRow(
                 cells=own if of_one_study else (own[0], *whose, *own[1:]),
-                badges=series_badges(lab, row, geometries.get(row.reference)),
+                badges=series_badges(row, geometries.get(row.reference), lossy.get(row.reference)),
+                picture=shown[place],
+                awaits_picture=shown[place] is None and row.reference in made,
                 uid=row.SeriesInstanceUID,
             )
         )
-    if pictures:
-        rows = _with_pictures(lab, [row for row, _ in series], rows, deadline)
     columns = _SERIES_COLUMNS if of_one_study else (_NUMBER, *_OF_STUDY, *_SERIES_COLUMNS[1:])
     return Table(columns=columns, rows=tuple(rows), more=more)
 
@@ -158,18 +164,13 @@ def _look_at(lab: Lab, series: Sequence[SeriesRow], deadline: Deadline) -> dict[
         if row.facts.is_volume is None and row.image_count and row.instance_count <= rest:
             rest -= row.instance_count
             tasks[row.reference] = partial(find_geometry, lab.handle, row)
-    return deadline.collect(lab.handle.executor, tasks)
+    return deadline.collect(lab.handle.background, tasks)
 
 
-def _with_pictures(
-    lab: Lab, series: Sequence[SeriesRow], rows: Sequence[TableRow], deadline: Deadline
-) -> list[TableRow]:
-    shown = [row for row in series if row.image_count][:_MOST_PICTURES]
-    tasks = {row.reference: partial(series_picture, lab, row.reference, ROW_PX) for row in shown}
-    found = deadline.collect(lab.handle.executor, tasks)
-    pictures = within(("Middle image", found.get(row.reference)) for row in series)
-    awaited = {row.reference for row in shown}
-    return [
-        replace(row, picture=each, awaits_picture=each is None and one.reference in awaited)
-        for row, each, one in zip(rows, pictures, series, strict=True)
-    ]
+def _make_pictures(
+    lab: Lab, series: Sequence[SeriesRow], deadline: Deadline
+) -> dict[str, bytes | None]:
+    """Return pictures of the first series with images, by reference; None where one is late."""
+    shown = [row.reference for row in series if row.image_count][:_MOST_PICTURES]
+    tasks = {reference: partial(series_picture, lab, reference, ROW_PX) for reference in shown}
+    return dict.fromkeys(shown) | deadline.collect(lab.handle.background, tasks)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from noctis_lab.dicom.person_name import write_person_name
+
 __all__ = [
     "bytes_words",
     "count_words",
@@ -13,6 +15,7 @@ __all__ = [
     "day_words",
     "mm_words",
     "moment_words",
+    "name_words",
     "times_words",
 ]
 
@@ -79,6 +82,17 @@ def day_words(date: str | None) -> str:
     if len(text) == 8 and text.isascii() and text.isdigit():
         return f"{text[:4]}-{text[4:6]}-{text[6:]}"
     return cut(text, 16)
+
+
+def name_words(name: str | None, limit: int = 64) -> str:
+    """Return a Person Name (PN) as pages write it, cut.
+
+    Examples
+    --------
+    >>> name_words("DOE^JOHN"), name_words(None)
+    ('DOE, JOHN', '')
+    """
+    return cut(write_person_name(name or ""), limit)
 
 
 def moment_words(moment: datetime) -> str:

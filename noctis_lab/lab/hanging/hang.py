@@ -6,7 +6,14 @@ from typing import Any
 
 from noctis_lab.errors import CannotStack, FileChanged, SeriesNotFound
 from noctis_lab.lab.hanging.conditions import all_hold
-from noctis_lab.lab.hanging.protocol import PaneRule, Protocol, Selector, SeriesRule, panes_of
+from noctis_lab.lab.hanging.protocol import (
+    LINKS,
+    PaneRule,
+    Protocol,
+    Selector,
+    SeriesRule,
+    panes_of,
+)
 from noctis_lab.lab.hanging.study import HungSeries, HungStudy
 from noctis_lab.lab.hanging.windows import CT_PRESETS
 
@@ -39,7 +46,7 @@ def hang(protocol: Protocol, study: HungStudy) -> dict[str, Any] | None:
     if panes is None or not any(pane["SeriesInstanceUID"] for pane in panes):
         return None
     active = next(i for i, pane in enumerate(panes) if pane["SeriesInstanceUID"])
-    link = {name: name in protocol.link for name in ("position", "window", "zoom")}
+    link = {name: name in protocol.link for name in LINKS}
     shown = panes if len(panes) > 1 else []
     own = {**panes[active], "active": active}
     return {**own, "layout": protocol.layout, "panes": shown, "link": link, "mpr": None}

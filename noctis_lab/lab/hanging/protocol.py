@@ -23,6 +23,7 @@ __all__ = [
 
 #: How panes may stand; of the viewer's layouts those whose panes show series.
 LAYOUTS: Final = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
+#: What panes of one frame of reference may share.
 LINKS: Final = ("position", "window", "zoom")
 
 type Conditions = Mapping[str, Condition]

@@ -16,11 +16,11 @@ from noctis_lab.lab.hanging.protocol import Protocol
 from noctis_lab.lab.hanging.reading import parse_protocol
 from noctis_lab.lab.hanging.tree import MOST_BYTES
 
-__all__ = ["MOST_FILES", "Shelf", "read_built_in", "read_file"]
+__all__ = ["Shelf", "read_built_in", "read_file"]
 
 logger = logging.getLogger(__name__)
 
-MOST_FILES: Final = 200  #: that are read of the lab's folder, in the order of their names
+_MOST_FILES: Final = 200  #: that are read of the lab's folder, in the order of their names
 _SUFFIXES: Final = (".yaml", ".yml")
 _BUILT_IN: Final = files("noctis_lab.lab.hanging") / "built_in"
 
@@ -112,7 +112,7 @@ class Shelf:
         except OSError:
             return {}
         stamps = {}
-        for name in names[:MOST_FILES]:
+        for name in names[:_MOST_FILES]:
             try:
                 facts = os.stat(self.folder / name)
             except OSError:

@@ -12,7 +12,8 @@ from noctis_lab.access import Action, Principal, Role, require
 from noctis_lab.catalog import measurements as catalog_measurements
 from noctis_lab.catalog.measurements import MeasurementRow
 from noctis_lab.errors import CannotMeasure, MeasurementNotFound
-from noctis_lab.lab.measuring.computing import compute, differing
+from noctis_lab.lab.measuring.computing import compute
+from noctis_lab.lab.measuring.row import row_of
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
@@ -60,34 +61,20 @@ def save_measurement(
     ):
         raise CannotMeasure("the measurement names another study or series than it was sent to")
     computed = compute(lab.handle, series, draft)
-    differs = differing(draft.values, computed.figures)
-    if differs:
-        logger.warning(
-            "a measurement came with other figures than ours",
-            extra={"MeasurementUID": draft.MeasurementUID, "kind": draft.kind, "figures": differs},
-        )
-    at = at or lab.catalog.clock()
-    points_mm = computed.points_mm
-    row = MeasurementRow(
-        MeasurementUID=draft.MeasurementUID,
-        kind=draft.kind,
+    row = row_of(
+        draft,
+        computed,
         StudyInstanceUID=series.StudyInstanceUID,
         SeriesInstanceUID=series.SeriesInstanceUID,
         SOPInstanceUID=draft.SOPInstanceUID,
-        frame=None if draft.SOPInstanceUID is None else draft.frame or 0,
-        FrameOfReferenceUID=computed.FrameOfReferenceUID,
-        points_mm=None if points_mm is None else points_mm.tolist(),
-        points_px=computed.points_px.tolist() if draft.plane is None else None,
-        plane=None if draft.plane is None else draft.plane.model_dump(mode="json"),
-        label=draft.label,
-        extra_index=computed.extra_index,
-        values=computed.figures,
-        differs=differs,
         author=principal.name,
-        created_at=at,
-        updated_at=at,
-        deleted_at=None,
+        at=at or lab.catalog.clock(),
     )
+    if row.differs:
+        logger.warning(
+            "a measurement came with other figures than ours",
+            extra={"MeasurementUID": row.MeasurementUID, "kind": row.kind, "figures": row.differs},
+        )
     return lab.ledger.save_measurement(row, principal=principal)
 
 

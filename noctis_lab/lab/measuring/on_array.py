@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from noctis_lab.analysis.measure.figures import MeasuredPlane, figures_of
 from noctis_lab.analysis.measure.kinds import KINDS, check_points
 from noctis_lab.analysis.measure.placed import PlanePlace
-from noctis_lab.catalog.measurements import MeasurementRow
 from noctis_lab.errors import CannotMeasure, InstanceNotFound, MeasurementNotFound
 from noctis_lab.lab.measuring.computing import (
     Computed,
-    differing,
     measure_on_plane,
     require_finite,
 )
 from noctis_lab.lab.measuring.keeping import own_principal
+from noctis_lab.lab.measuring.row import row_of
 from noctis_lab.volumes.axes import CHANNEL
 from noctis_lab.volumes.frame_values import plane_values_of
 
 if TYPE_CHECKING:
+    from noctis_lab.catalog.measurements import MeasurementRow
     from noctis_lab.lab.measuring.draft import MeasurementDraft
     from noctis_lab.volumes.array_stack import ArrayStack
 
@@ -60,29 +60,17 @@ class ArrayMeasurements:
             raise CannotMeasure(f"{_MOST} measurements on one array are the most; delete some")
         with np.errstate(over="ignore", invalid="ignore"):
             computed = require_finite(self._compute(draft))
-        at = at or datetime.now(UTC)
-        is_on_plane = draft.plane is not None
-        points_mm = computed.points_mm
-        row = MeasurementRow(
-            MeasurementUID=draft.MeasurementUID,
-            kind=draft.kind,
+        row = row_of(
+            draft,
+            computed,
             StudyInstanceUID=self._stack.uid,
             SeriesInstanceUID=self._stack.uid,
-            SOPInstanceUID=None if is_on_plane else self._stack.uid,
-            frame=None if is_on_plane else draft.frame or 0,
-            FrameOfReferenceUID=computed.FrameOfReferenceUID,
-            points_mm=None if points_mm is None else points_mm.tolist(),
-            points_px=None if is_on_plane else computed.points_px.tolist(),
-            plane=None if draft.plane is None else draft.plane.model_dump(mode="json"),
-            label=draft.label,
-            extra_index=computed.extra_index,
-            values=computed.figures,
-            differs=differing(draft.values, computed.figures),
+            SOPInstanceUID=self._stack.uid,
             author=own_principal().name,
-            created_at=at if known is None else known.created_at,
-            updated_at=at,
-            deleted_at=None,
+            at=at or datetime.now(UTC),
         )
+        if known is not None:
+            row = replace(row, created_at=known.created_at)
         self._rows[row.MeasurementUID] = row
         return row
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Gauge", "Plotted", "Stopped", "fits"]
 
 _KINDS: Mapping[str, tuple[str, ...]] = {"profile": ("profile",), "curve": CURVE_KINDS}
+_NOT_SEEN = "the series in view is not here, or not yours to see"
 _NOTHING_DRAWN: Mapping[str, str] = {
     "profile": "No profile line is drawn in this series: press y and drag one over the image.",
     "curve": "No region is drawn in this series: press e and drag an ellipse, or p for one voxel.",
@@ -146,11 +147,16 @@ class Plotted:
         ------
         Stopped
             The gauge was stopped.
+        SeriesNotFound
+            The series is not here, or not to be seen (any more).
         NoctisError
             As `lab.measuring.plotted`.
         """
         handle = self.lab.handle
         if asked.draft is None:
+            series = self.lab.catalog.find_series(asked.reference)
+            if series is None or not self.may_see(series.StudyInstanceUID):
+                raise SeriesNotFound(_NOT_SEEN)
             index = asked.index
             if index is None:
                 index = count_frames(handle, asked.reference) // 2
@@ -168,7 +174,7 @@ class Plotted:
         study = StudyInstanceUID or self.StudyInstanceUID
         row = self.lab.catalog.find_series_of(study, SeriesInstanceUID)
         if row is None or not self.may_see(study):
-            raise SeriesNotFound("the series in view is not here, or not yours to see")
+            raise SeriesNotFound(_NOT_SEEN)
         return row
 
     def _draft(
