@@ -208,6 +208,25 @@ def test_a_volume_that_is_gone_claims_no_memory(watched: Watched, site: Site) ->
     assert watched.complaints == []
 
 
+def test_escape_takes_back_a_drag_through_the_slices(watched: Watched, site: Site) -> None:
+    seen = volume(site, "escape")
+    open_mpr(watched, site, seen, PLANES)
+    page = watched.page
+    page.get_by_role("button", name="Scroll", exact=True).click()
+    box = page.locator(".stage.axial").bounding_box()
+    assert box is not None
+    before = of_app(watched, "return model.crosshair")
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 4
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 30, steps=3)
+    assert of_app(watched, "return model.crosshair") != before
+    page.keyboard.press("Escape")
+    assert of_app(watched, "return model.crosshair") == before
+    page.mouse.up()
+    assert watched.complaints == []
+
+
 def test_the_python_of_a_plane_shows_it_in_its_window(watched: Watched, site: Site) -> None:
     seen = volume(site, "plane as python")
     open_mpr(watched, site, seen, PLANES)

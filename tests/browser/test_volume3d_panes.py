@@ -177,7 +177,11 @@ def test_the_study_to_compare_with_leaves_a_volume_that_was_opened_first(
     prior = admit(site, "volume3d prior", StudyDate="20200101")
     page = watched.page
     held: list[Route] = []
-    page.route(f"**/studies/{prior.study}/series", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**/studies/{prior.study}/series", hold)
     page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}&compare={prior.study}")
     expect(page.locator(".stage")).to_have_attribute("data-shown", str(PLANES // 2))
     page.keyboard.press("Shift+D")
