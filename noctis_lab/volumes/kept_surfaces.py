@@ -326,7 +326,7 @@ def _values(
 
 
 def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface | None:
-    """Return a kept surface, or None where there is none of that key."""
+    """Return a kept surface, or None where there is none of that key, or its mesh is gone."""
     if not KEY.fullmatch(key):
         return None
     path = storage.find_derived(SURFACES, series.reference, f".{key}.json")
@@ -337,7 +337,11 @@ def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface |
         )
     except (OSError, ValueError, TypeError):
         return None  # torn, or of a later version: it is made again
-    return kept if kept is not None and kept.key == key else None
+    if kept is None or kept.key != key:
+        return None
+    needed = () if kept.error else (".ply", ".mesh") if kept.shown_step > 1 else (".ply",)
+    is_whole = all(storage.find_derived(SURFACES, series.reference, f".{key}{s}") for s in needed)
+    return kept if is_whole else None
 
 
 def list_surfaces(storage: Storage, series: SeriesRow, revision: str) -> list[KeptSurface]:
