@@ -3,11 +3,12 @@ import { el } from "../ground/dom";
 import { HttpTransport } from "../ground/transport";
 import { decodeView, encodeView, NoView } from "./address";
 import { HttpMeasurements } from "../measure/source";
-import { type MountOptions, ViewerApp } from "./app";
+import { ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
 import { mountExported } from "./exported";
 import type { SeriesPlace } from "./seriesStrip";
 import type { HangingModel } from "./hanging";
+import type { MountOptions } from "./mountOptions";
 import { HttpPresets } from "./ownPresets";
 import { HttpSurfaces } from "../volume3d/surfaces";
 import { SessionStore } from "./sessions";
@@ -17,7 +18,7 @@ import { Still } from "./still";
 export { HttpTransport } from "../ground/transport";
 export { HttpMeasurements } from "../measure/source";
 export { gpuAnswer } from "../volume3d/choosing";
-export type { MountOptions } from "./app";
+export type { MountOptions } from "./mountOptions";
 export type { ViewState } from "./state";
 
 /** Show one series in an element; it runs without Panel. */

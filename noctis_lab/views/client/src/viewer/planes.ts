@@ -1,6 +1,9 @@
-/** What planes through a pane's series begin with. */
-import { MprModel, type MprState } from "../mpr/model";
+/** What the viewer's app does with planes through a volume: it makes their panes, shows their panel, knows their state. */
 import type { Transport } from "../ground/transport";
+import { MprModel, type MprState, type PlaneName } from "../mpr/model";
+import { type PlaneEvents, PlanePane } from "../mpr/pane";
+import { PlanePanel } from "../mpr/panel";
+import type { Grid } from "./grid";
 import type { Pane } from "./pane";
 import type { PaneState } from "./state";
 import { Viewer } from "./viewer";
@@ -10,6 +13,64 @@ interface Opened {
   /** Reaches the view's own study. */
   transport: Transport;
   state: Partial<PaneState> & { SeriesInstanceUID: string; mpr?: MprState | null };
+}
+
+export interface PlanesHost {
+  readonly options: Opened;
+  readonly grid: Grid;
+  report(): void;
+}
+
+export class Planes {
+  readonly panel: PlanePanel;
+  #model: MprModel | null = null;
+  #showing = 0;
+
+  constructor(readonly host: PlanesHost) {
+    this.panel = new PlanePanel(() => host.report());
+  }
+
+  /** Where they lie; of panes that are gone, where they lay last. */
+  get state(): MprState | null {
+    return this.#model?.state ?? null;
+  }
+
+  get isDragging(): boolean {
+    return this.#model?.isDragging ?? false;
+  }
+
+  /** Return the volume that planes and the view from outside share; `images` shows it as it is stored. */
+  dataOf(state: Partial<PaneState>, images: Pane | null): MprModel {
+    if (this.#model === null || this.#model.isClosed) this.#model = modelFor(this.host.options, state, images, this.#model);
+    return this.#model;
+  }
+
+  make(name: PlaneName, state: Partial<PaneState>, images: Pane | null, events: PlaneEvents): PlanePane {
+    return new PlanePane(name, this.dataOf(state, images), state, events);
+  }
+
+  /** Show another series in all of them. */
+  open(place: { SeriesInstanceUID: string; StudyInstanceUID?: string }): void {
+    this.#model?.open(place);
+  }
+
+  /** Take over where they lie from outside; what is dragged here counts. */
+  restore(state: MprState): void {
+    if (!this.isDragging) this.#model?.restore(state);
+  }
+
+  /** Show the panel, or hide it where there are none; once for the three of a frame of the screen. */
+  refresh(): void {
+    if (this.#showing === 0) this.#showing = requestAnimationFrame(() => {
+      this.#showing = 0;
+      const { layout, pane } = this.host.grid;
+      this.panel.show(layout.planes ? this.#model : null, pane instanceof PlanePane ? pane.name : null);
+    });
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.#showing);
+  }
 }
 
 /**

@@ -1,13 +1,14 @@
 /** The tags panel: every element of the instance in view, filtered by keyword or value. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
-import { type ElementText, messageOf } from "../ground/transport";
+import { type ElementText, messageOf, type StackDescription } from "../ground/transport";
 import type { Pane } from "./pane";
+import type { PanelSection } from "./sidePanel";
 
 const REST_MS = 300;
 const SHOWN_AT_MOST = 500;
 
-export class TagsPanel {
+export class TagsPanel implements PanelSection {
   readonly element: HTMLElement;
   readonly #count = el("span", { class: "t3 f12" });
   readonly #filter = el("input", { type: "search", placeholder: "Keyword or value", "aria-label": "Filter the tags by keyword or value" });
@@ -33,6 +34,19 @@ export class TagsPanel {
   refresh(): void {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => void this.#load(), REST_MS);
+  }
+
+  onStack(stack: StackDescription | null): void {
+    if (stack === null) this.clear();
+    else this.refresh();
+  }
+
+  onArranged(): void {
+    this.refresh();
+  }
+
+  onPainted(): void {
+    this.refresh();
   }
 
   close(): void {

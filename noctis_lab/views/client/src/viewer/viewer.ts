@@ -7,12 +7,13 @@ import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
 import { Describing } from "./describing";
 import { alongExtra, nextOfCine, reachOf } from "./extra";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
-import { acrossOf, coveredBox, mirrored, panAround, panBeside, panTo, placementOf, type Placement, proportionsOf, turned, zoomForScale } from "./geometry";
+import { coveredBox, mirrored, panTo, type Placement, turned } from "./geometry";
 import { nearestFrame, type ReferenceLine } from "./linking";
 import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
 import { OwnWindows } from "./ownWindows";
 import { extentOf, Renderer } from "./renderer";
+import { StackPlace } from "./stackPlace";
 import { geometryOf, type ShownFrame, ShownPlane, shownAfter } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
@@ -26,7 +27,6 @@ export class Viewer implements Pane {
   #state: PaneState;
   #stack: StackDescription | null = null;
   #store: FrameStore | null = null;
-  #placement: Placement | null = null;
   readonly #plane = new ShownPlane();
   /** The frame on the canvas. */
   #shown: ShownFrame | null = null;
@@ -34,6 +34,7 @@ export class Viewer implements Pane {
   readonly #own = new OwnWindows();
   #paintMs = 0;
   readonly #size = new CanvasSize(this.stage.element, () => this.#paintNow());
+  readonly #place = new StackPlace(() => ({ state: this.#state, stack: this.#stack, shown: this.#shown }), this.#size);
   readonly #teller = new Teller(() => this.told, () => this.#stack !== null, () => this.events.onReport());
   readonly #describing = new Describing({ onDescribed: (stack) => this.#begin(stack), onFailed: (error) => this.#onUndescribed(error) });
   readonly #cine = new Cine(() => this.#playOn(), () => {
@@ -127,9 +128,7 @@ export class Viewer implements Pane {
   }
 
   get mmPerPixel(): number | null {
-    const [shape, spacing] = [this.#shape(), this.#stack?.pixel_spacing_mm];
-    if (shape === null || !spacing || this.#size.width === 0) return null;
-    return (acrossOf(spacing, this.#state) / this.#place(this.#state, shape).sx) * this.pixelRatio;
+    return this.#place.mmPerPixel;
   }
 
   get centre(): Vector | null {
@@ -139,7 +138,7 @@ export class Viewer implements Pane {
 
   /** The frame on the canvas; it lags behind `state.index` while pixels arrive. */
   plane(): ImagePlane | null {
-    return this.#plane.of(this.#stack, this.#shown, this.#placement, this.#state, this.pixelRatio);
+    return this.#plane.of(this.#stack, this.#shown, this.#place.painted, this.#state, this.pixelRatio);
   }
 
   /** Milliseconds of script that the last painting took. */
@@ -269,22 +268,12 @@ export class Viewer implements Pane {
   }
 
   zoomTo(zoom: number, telling: Telling = "now", point?: [number, number]): void {
-    const shape = this.#shape();
-    const bounded = Math.min(Math.max(zoom, MIN_ZOOM), MAX_ZOOM);
-    if (shape === null || this.#placement === null || point === undefined) {
-      this.set({ zoom: bounded }, telling);
-      return;
-    }
-    // As the state has it: what is painted may lag behind, and a pan between would be taken back.
-    const before = this.#place(this.#state, shape);
-    const after = this.#place({ ...this.#state, zoom: bounded }, shape);
-    this.set({ zoom: bounded, pan: panAround(point, before, after, this.#state, shape) }, telling);
+    this.set(this.#place.zoomed(zoom, point), telling);
   }
 
   /** Show one voxel column on so many device pixels: 1 is the values themselves. */
   setScale(pixels: number): void {
-    const [shape, { width, height }] = [this.#shape(), this.#size];
-    if (shape !== null && this.#stack) this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
+    this.set(this.#place.scaled(pixels));
   }
 
   goTo(_plane: PlaneGeometry, target: Vector): void {
@@ -307,11 +296,9 @@ export class Viewer implements Pane {
     this.stage.drawLinks(why, lines);
   }
 
-  /** Move the image by CSS pixels on the screen. */
   panBy(dx: number, dy: number, telling: Telling): void {
-    const shape = this.#shape();
-    if (shape === null || this.#placement === null) return;
-    this.set({ pan: panBeside([dx * this.pixelRatio, dy * this.pixelRatio], this.#placement, this.#state, shape) }, telling);
+    const change = this.#place.panned(dx, dy);
+    if (change !== null) this.set(change, telling);
   }
 
   toggleCine(): void {
@@ -368,7 +355,7 @@ export class Viewer implements Pane {
     this.#own.begin([]);
     this.stage.notice(null);
     this.stage.clear();
-    this.#placement = null;
+    this.#place.painted = null;
     this.events.onStack(null);
     this.invalidate();
     if (this.#state.SeriesInstanceUID === "") {
@@ -456,14 +443,6 @@ export class Viewer implements Pane {
     this.#paint();
   }
 
-  #shape(): { rows: number; columns: number } | null {
-    return (this.#shown && extentOf(this.#shown.frame)) ?? this.#stack?.frames[this.#state.index ?? 0] ?? null;
-  }
-
-  #place(state: PaneState, shape: { rows: number; columns: number }): Placement {
-    return placementOf(state, shape, this.#stack && proportionsOf(this.#stack), this.#size.width, this.#size.height);
-  }
-
   #paint(): void {
     const { width, height } = this.#size;
     if (width === 0 || height === 0) return;
@@ -477,12 +456,14 @@ export class Viewer implements Pane {
     }
     const isPreview = this.#shown.frame.whole !== undefined;
     if (!isPreview) this.#own.see(this.#shown.frame);
-    this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
+    const extent = extentOf(this.#shown.frame);
+    const placement = this.#place.of(this.#state, extent);
+    this.#place.painted = placement;
     const look = lookOf(stack, this.told);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look, this.#tint(this.#shown.index, extentOf(this.#shown.frame), this.#placement));
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, placement, this.#state, look, this.#tint(this.#shown.index, extent, placement));
     this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
-    this.#caption(stack, look);
-    this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
+    this.#caption(stack, look, placement);
+    this.stage.inkFor(look.isWhite, coveredBox(placement, this.#state, extent, this.pixelRatio));
     if (!this.#teller.hasTold && frame !== null && !isPreview) this.#teller.tell("now");
     this.events.onPainted();
   }
@@ -502,10 +483,9 @@ export class Viewer implements Pane {
     }
   }
 
-  #caption(stack: StackDescription, look: StackLook): void {
+  #caption(stack: StackDescription, look: StackLook, placement: Placement): void {
     const index = this.#state.index ?? 0;
-    if (this.#placement === null) return;
-    this.stage.caption({ stack, index, window: this.window, look: this.#shown?.frame.channels === 3 ? null : look, placement: this.#placement, turn: this.#state, dpr: this.pixelRatio });
+    this.stage.caption({ stack, index, window: this.window, look: this.#shown?.frame.channels === 3 ? null : look, placement, turn: this.#state, dpr: this.pixelRatio });
     this.stage.drawRail(stack, index, this.#size.height / this.pixelRatio);
   }
 }

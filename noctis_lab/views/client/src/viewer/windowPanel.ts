@@ -1,12 +1,14 @@
 /** The window panel: the slice's histogram with two handles, width and level (or min and max), presets. */
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { Made } from "../ground/made";
 import { formatAtScale } from "../ground/numbers";
 import { type Colormap, COLORMAPS, stopsOf } from "./colormaps";
 import { histogramOf, ticksBetween } from "./histogram";
 import { colormapOf } from "./look";
 import { LONGEST_NAME, type OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
+import type { PanelSection } from "./sidePanel";
 import type { Window } from "./state";
 import { choicesFor, isLeastWhite, makeWindow, OWN_WINDOWS, roundWindow } from "./windowing";
 
@@ -14,7 +16,7 @@ const WIDTH = 312;
 const HEIGHT = 72;
 const BINS = 156;
 
-export class WindowPanel {
+export class WindowPanel implements PanelSection {
   readonly element = el("section", { "aria-label": "Window" });
   readonly #chart = svg("svg", { viewBox: `0 0 ${WIDTH} 106`, width: "100%", class: "histogram" });
   readonly #first = el("input", { inputmode: "decimal", "aria-label": "Width" });
@@ -30,6 +32,8 @@ export class WindowPanel {
   #asLimits = false;
   #dragged: "low" | "high" | null = null;
   #timer = 0;
+  /** How what is shown here looks. */
+  readonly #made = new Made();
 
   constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onSay(words: string): void }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
@@ -63,6 +67,29 @@ export class WindowPanel {
     clearTimeout(this.#timer);
   }
 
+  onStack(): void {
+    this.describe();
+  }
+
+  onArranged(): void {
+    this.describe();
+  }
+
+  onPresets(): void {
+    this.describe();
+  }
+
+  onPainted(): void {
+    this.recount();
+  }
+
+  /** A plane that moves, a volume that turns keep how they look: nothing need be drawn anew. */
+  onChange(): void {
+    const { kind, window: window_, told: { inverted, colormap } } = this.viewer;
+    const isNew = this.#made.isNew(window_?.center, window_?.width, window_?.function, inverted, colormap);
+    if (kind === "stack" || isNew) this.refresh();
+  }
+
   /** The pane whose window this is. */
   get viewer(): Pane {
     return this.host.viewer;
@@ -80,6 +107,7 @@ export class WindowPanel {
   /** Another stack: its presets and units. */
   describe(): void {
     const { stack } = this.viewer;
+    this.#made.forget();
     const own = stack === null ? [] : this.host.presets.of(stack.modality);
     const choices = stack === null ? [] : choicesFor(stack);
     const button = (name: string, key: string, title: string, run: () => void): HTMLElement =>
