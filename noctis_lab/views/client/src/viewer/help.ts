@@ -33,7 +33,7 @@ const SHEET: [string, Line[]][] = [
     [["Shift", "P", "W", "Z"], "link position, window, zoom"], ...HANGING_LINES]],
   ["Planes (MPR)", PLANE_KEYS],
   ["Volume (3D)", VOLUME_KEYS],
-  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ S"], "sessions: save what is in view, open what was saved"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {

@@ -61,7 +61,7 @@ export class SessionMenu {
   constructor(readonly host: SessionHost, readonly StudyInstanceUID: string, readonly store: SessionStore) {
     this.menu = new Menu(this.button, () => this.#fill(), "sessions");
     this.#name.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") return;
+      if (["Escape", "ArrowDown", "ArrowUp"].includes(event.key)) return; // the menu's
       if (event.key === "Enter") void this.#save();
       event.stopPropagation(); // what is typed is no key of the viewer's
     });
