@@ -125,7 +125,7 @@ export class PlanePane implements Pane, CrosshairHost {
 
   get claim(): { owner: object; bytes: number } | null {
     const { model } = this;
-    return model.volume && { owner: model, bytes: model.volume.claimedBytes };
+    return model.volume && { owner: model, bytes: model.claimedBytes };
   }
 
   get SOPInstanceUID(): null {
@@ -240,10 +240,6 @@ export class PlanePane implements Pane, CrosshairHost {
     this.#tell("now");
   }
 
-  onDragged(): void {
-    this.#tell("now");
-  }
-
   open(SeriesInstanceUID: string, { StudyInstanceUID = "" }: Partial<PaneState> = {}): void {
     this.model.open({ SeriesInstanceUID, StudyInstanceUID });
   }
@@ -256,6 +252,12 @@ export class PlanePane implements Pane, CrosshairHost {
   stepToEnd(end: "first" | "last"): void {
     this.model.stepToEnd(this.name, end);
     this.#tell("rest");
+  }
+
+  stepExtra(count: number, telling: Telling = "rest"): boolean {
+    const isDone = this.model.stepExtra(count);
+    if (isDone) this.#tell(telling);
+    return isDone;
   }
 
   setWindow(window: Window | null, telling: Telling = "now"): void {
@@ -375,7 +377,7 @@ export class PlanePane implements Pane, CrosshairHost {
       }
       return;
     }
-    if (change === "missing") {
+    if (change === "missing" || change === "extra") {
       this.events.onMemory();
       this.#drawing.forget();
     }
@@ -488,7 +490,7 @@ export class PlanePane implements Pane, CrosshairHost {
   #caption(window_: Window | null): void {
     const { model, name } = this;
     const numbers = window_ === null || name !== "axial" ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
-    this.#stage.caption(wordsOf(name, model.planes[name], model.crosshair), model.planes[name], numbers);
+    this.#stage.caption(wordsOf(name, model.planes[name], model.crosshair, model.extraWords), model.planes[name], numbers);
     const { right, down } = this.axes;
     this.#stage.letters(right, down);
     this.#stage.bar(this.scale, this.#size.width / this.pixelRatio);

@@ -11,24 +11,26 @@ import { scaled, type Vector } from "./vectors";
 const WHOLE = 1e-4;
 const AXES: Record<PlaneName, 0 | 1 | 2> = { sagittal: 0, coronal: 1, axial: 2 };
 
-/** "H 757.5 mm", or "oblique 12.0°"; and the slab. */
-export function wordsOf(name: PlaneName, frame: PlaneFrame, crosshair: Vector): string {
+/** "H 757.5 mm", or "oblique 12.0°"; the slab; on the axial plane which time, echo or b-value it is of, where there are several. */
+export function wordsOf(name: PlaneName, frame: PlaneFrame, crosshair: Vector, along: string | null = null): string {
   const lean = obliquity(name, frame);
   const axis = AXES[name];
   const at = crosshair[axis];
   const letter = (at < 0 ? "RAF" : "LPH").charAt(axis);
   const where = lean < 0.05 ? `${letter} ${formatNumber(Math.abs(at), 1, { fixed: true })} mm` : `oblique ${formatNumber(lean, 1)}°`;
-  return frame.slab_mm > 0 ? `${where} · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : where;
+  const slab = frame.slab_mm > 0 ? ` · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : "";
+  return `${where}${slab}${along === null || name !== "axial" ? "" : ` · ${along}`}`;
 }
 
-/** Return the plane as a call of `reslice`, or of `slab` where it is thick. */
-export function pythonOf(name: PlaneName, { planes, crosshair }: Pick<MprModel, "planes" | "crosshair">): string {
+/** Return the plane as a call of `reslice`, or of `slab` where it is thick, on a loaded series. */
+export function pythonOf(name: PlaneName, { planes, crosshair, stack, extraIndex }: Pick<MprModel, "planes" | "crosshair" | "stack" | "extraIndex">): string {
   const frame = planes[name];
   const tuple = (vector: Vector): string => `(${vector.map((part) => Number(part.toPrecision(7)) + 0).join(", ")})`;
   const isOblique = obliquity(name, frame) > 1e-6 || frame.right.some((part, i) => part !== ORTHOGONAL[name].right[i]);
   const lie = isOblique ? `normal=${tuple(normalOf(frame))}, up=${tuple(scaled(frame.down, -1))}` : `normal="${name}"`;
   const place = `centre_mm=${tuple(crosshair)}, ${lie}`;
-  return frame.slab_mm > 0 ? `slab(thickness_mm=${frame.slab_mm}, how="${frame.projection}", ${place})` : `reslice(${place})`;
+  const volume = stack?.extra ? `isel(${stack.extra.dim}=${extraIndex}).dicom` : "dicom";
+  return `${volume}.` + (frame.slab_mm > 0 ? `slab(thickness_mm=${frame.slab_mm}, how="${frame.projection}", ${place})` : `reslice(${place})`);
 }
 
 /** Return what stands at a place of a plane; `shown` is the projection on the canvas there, which a slab tells instead. */

@@ -11,7 +11,7 @@ export function pythonOfArray(state: Readonly<PaneState>, window: Window | null)
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
 export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
   const shown = shownBy(state, window);
-  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
+  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().${plane}`}\n`;
 }
 
 function shownBy(state: Readonly<PaneState>, window: Window | null): string[] {

@@ -52,7 +52,7 @@ export class VolumePane implements Pane {
 
   get claim(): { owner: object; bytes: number } | null {
     const { data } = this.model;
-    return data.volume && { owner: data, bytes: data.volume.claimedBytes };
+    return data.volume && { owner: data, bytes: data.claimedBytes };
   }
 
   constructor(readonly model: VolumeModel, readonly events: VolumePaneEvents) {
@@ -71,7 +71,7 @@ export class VolumePane implements Pane {
     this.#unlisten = [
       data.listen((change) => {
         if (change === "planes" || change === "view") return;
-        if (change === "landed" || change === "missing") this.events.onMemory();
+        if (change === "landed" || change === "missing" || change === "extra") this.events.onMemory();
         if (change === "volume") this.#onVolume();
         this.#changed();
       }),
@@ -311,6 +311,12 @@ export class VolumePane implements Pane {
     this.#tell(telling);
   }
 
+  stepExtra(count: number, telling: Telling = "rest"): boolean {
+    const isDone = this.data.stepExtra(count);
+    if (isDone) this.#tell(telling);
+    return isDone;
+  }
+
   toggleCine(): void {
     // Nothing is played.
   }
@@ -389,6 +395,10 @@ export class VolumePane implements Pane {
   }
 
   #words(): string {
+    return [this.#matterWords(), this.data.extraWords ?? ""].filter((words) => words !== "").join(" · ");
+  }
+
+  #matterWords(): string {
     const { model } = this;
     const { mode, shift } = model.state;
     const units = this.stack?.units ?? "";
