@@ -49,7 +49,7 @@ export class Overlay {
 
   /** Draw anew where anything changed: shapes (told by their version), or where voxels lie on the screen. */
   draw(plane: ImagePlane | null, version: number, show: (plane: ImagePlane) => Scene): void {
-    const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, placeOf(plane.geometry), ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50),
+    const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, plane.extra_index, placeOf(plane.geometry), ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50),
       this.element.clientWidth, this.element.clientHeight].join();
     if (key === this.#key) return;
     this.#key = key;
