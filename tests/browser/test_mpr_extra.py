@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from noctis_lab.jobs.worker import run_worker
 from noctis_lab.lab import Lab
+from noctis_lab.lab.surfaces import list_asked
 from noctis_lab.synthetic import PlaneStack, weighted_mr
 from noctis_lab.views.state import ViewerState
+from noctis_lab.volumes.surface_parts import area_mm2
 from tests.browser import test_mpr
 from tests.browser.test_measuring import all_saved
 from tests.browser.test_mpr import OBLIQUE, difference, set_planes
@@ -136,6 +140,38 @@ def test_the_volume_from_outside_goes_along_too(watched: Watched, site: Site, se
     page.keyboard.press("Shift+D")
     expect(page.locator(".stage")).to_have_count(1)
     expect(volume).to_contain_text("echo 2/3", timeout=30_000)
+    assert watched.complaints == []
+
+
+def test_a_surface_is_of_the_echo_in_view(
+    watched: Watched, site: Site, lab: Lab, seen: Seen
+) -> None:
+    page = watched.page
+    open_planes(watched, site, seen, "Shift+B")
+    page.locator(".stage.volume3d").focus()
+    page.keyboard.press("}")
+    expect(page.locator(".stage.axial")).to_contain_text("echo 2/3")
+    in_memory(watched)
+    page.get_by_role("button", name="Surface", exact=True).click()
+    threshold = page.get_by_label("Threshold, as a number")
+    threshold.fill("2500")  # the first and the last echo have no such value
+    threshold.press("Tab")
+    page.get_by_role("button", name="From threshold").click()
+    stop = threading.Event()
+    worker = threading.Thread(target=run_worker, args=(site.settings, stop))
+    worker.start()
+    try:
+        row = page.locator(".surfaces .surface")
+        expect(row).to_have_class("surface on", timeout=60_000)
+        expect(row).to_contain_text("echo 2/3")
+    finally:
+        stop.set()
+        worker.join(30)
+    series = lab.series(SeriesInstanceUID=seen.series).one()
+    (kept,) = list_asked(lab, series.row)
+    assert kept.extra_index == 1
+    volume = series.load().isel(echo=1)
+    assert kept.area_mm2 == pytest.approx(area_mm2(volume.dicom.surface(level=2_500)), rel=1e-6)
     assert watched.complaints == []
 
 
