@@ -24,8 +24,8 @@ from tests.journeys.test_reading import SWITCHES
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(600)]
 
-PLANES, SIDE = 20, 128
-WARMING, CYCLES = 6, 20
+PLANES, SIDE = 20, 64
+WARMING, CYCLES = 4, 20
 #: Bokeh looks every 17 s for sessions that nobody has held for 15 s.
 SESSIONS_END_S = 36
 #: The server's heap is never quite the same twice; one session that stays holds more than 1 MB.
