@@ -489,8 +489,9 @@ export class PlanePane implements Pane, CrosshairHost {
 
   #caption(window_: Window | null): void {
     const { model, name } = this;
-    const numbers = window_ === null || name !== "axial" ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
-    this.#stage.caption(wordsOf(name, model.planes[name], model.crosshair, model.extraWords), model.planes[name], numbers);
+    const numbers = window_ === null ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
+    const lines = name === "axial" ? [model.extraWords ?? "", numbers].filter((line) => line !== "").join("\n") : "";
+    this.#stage.caption(wordsOf(name, model.planes[name], model.crosshair), model.planes[name], lines);
     const { right, down } = this.axes;
     this.#stage.letters(right, down);
     this.#stage.bar(this.scale, this.#size.width / this.pixelRatio);

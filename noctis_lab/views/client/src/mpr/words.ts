@@ -11,15 +11,14 @@ import { scaled, type Vector } from "./vectors";
 const WHOLE = 1e-4;
 const AXES: Record<PlaneName, 0 | 1 | 2> = { sagittal: 0, coronal: 1, axial: 2 };
 
-/** "H 757.5 mm", or "oblique 12.0°"; the slab; on the axial plane which time, echo or b-value it is of, where there are several. */
-export function wordsOf(name: PlaneName, frame: PlaneFrame, crosshair: Vector, along: string | null = null): string {
+/** "H 757.5 mm", or "oblique 12.0°"; and the slab. */
+export function wordsOf(name: PlaneName, frame: PlaneFrame, crosshair: Vector): string {
   const lean = obliquity(name, frame);
   const axis = AXES[name];
   const at = crosshair[axis];
   const letter = (at < 0 ? "RAF" : "LPH").charAt(axis);
   const where = lean < 0.05 ? `${letter} ${formatNumber(Math.abs(at), 1, { fixed: true })} mm` : `oblique ${formatNumber(lean, 1)}°`;
-  const slab = frame.slab_mm > 0 ? ` · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : "";
-  return `${where}${slab}${along === null || name !== "axial" ? "" : ` · ${along}`}`;
+  return frame.slab_mm > 0 ? `${where} · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : where;
 }
 
 /** Return the plane as a call of `reslice`, or of `slab` where it is thick, on a loaded series. */
