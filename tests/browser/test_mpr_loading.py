@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series
@@ -31,6 +31,23 @@ pytestmark = pytest.mark.browser
 MISSING = 15
 
 
+def refuse_image(watched: Watched, image: int) -> list[str]:
+    """Let the pixels of an image be refused; returns the requests that are, as they come."""
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        first, count = (int(query[name][0]) for name in ("first", "count"))
+        if first <= image < first + count:
+            refused.append(route.request.url)
+            route.fulfill(status=500, json={"detail": "the file is gone", "what_to_do": "look"})
+        else:
+            route.continue_()
+
+    watched.page.route("**/pixels?*", refuse)
+    return refused
+
+
 def test_slices_that_cannot_be_had_are_named_hatched_and_asked_for_again(
     watched: Watched, site: Site
 ) -> None:
@@ -40,18 +57,7 @@ def test_slices_that_cannot_be_had_are_named_hatched_and_asked_for_again(
     )  # fmt: skip
     seen = site.admit(series, "local")
     page = watched.page
-    refused: list[str] = []
-
-    def refuse(route: Route) -> None:
-        asked = {key: int(v[0]) for key, v in parse_qs(urlsplit(route.request.url).query).items()
-                 if key in ("first", "count")}  # fmt: skip
-        if asked["first"] <= MISSING < asked["first"] + asked["count"]:
-            refused.append(route.request.url)
-            route.fulfill(status=500, json={"detail": "the file is gone", "what_to_do": "look"})
-        else:
-            route.continue_()
-
-    page.route("**/pixels?*", refuse)
+    refused = refuse_image(watched, MISSING)
     page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
     expect(page.locator(".stage")).to_have_attribute("data-shown", str(PLANES // 2))
     page.keyboard.press("Shift+M")
@@ -88,14 +94,21 @@ def test_slices_that_cannot_be_had_are_named_hatched_and_asked_for_again(
     assert (colours[inner & ~lines] == 0).all()
     assert not (colours[~hole] == HATCH).all(axis=-1).any()
 
-    page.unroute("**/pixels?*")
-    missing.get_by_role("button", name="Try again").click()
-    expect(missing).to_be_hidden()
+    try_again(watched, missing, refused)
     expect(page.get_by_text(f"{PLANES} of {PLANES} in memory")).to_be_visible()
     painted(page)
     worst, _ = difference(watched, volume, "coronal")
     assert worst <= 1
     assert watched.foreign == []
+
+
+def try_again(watched: Watched, missing: Locator, refused: list[str]) -> None:
+    """Ask by the button for what `refuse_image` refuses, and let it come."""
+    before = len(refused)
+    missing.get_by_role("button", name="Try again").click()
+    expect_more(watched, refused, before)
+    watched.page.unroute("**/pixels?*")
+    expect(missing).to_be_hidden(timeout=30_000)  # it is asked for again in a few seconds
 
 
 def expect_more(watched: Watched, found: list[str], before: int) -> None:

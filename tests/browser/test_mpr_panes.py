@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from noctis_lab.dicom.voi import Window
 from noctis_lab.synthetic import ct_series
 from tests.browser.test_mpr import COLUMNS, PLANES, ROWS, open_mpr, set_planes, smooth
 from tests.browser.test_viewer import python_view, soon
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
 
 pytestmark = pytest.mark.browser
@@ -155,3 +156,91 @@ def test_what_fails_while_python_is_heard_leaves_the_view_able_to_report(
     state = python_view(seen.series).state
     watched.page.keyboard.press("2")
     assert soon(lambda: state.window is not None and state.window.width == 1500)
+
+
+def test_the_lines_on_the_images_follow_the_crosshair(watched: Watched, site: Site) -> None:
+    seen = volume(site, "lines follow")
+    open_mpr(watched, site, seen, PLANES)
+    page = watched.page
+    line = page.locator(".stage:not(.plane) .lines line.sagittal")
+    expect(line).to_have_count(1)
+    before = float(line.get_attribute("x1") or "nan")
+    of_app(watched, "const [x, y, z] = model.crosshair; model.moveTo([x + 8, y, z])")
+    # The image in view stays the same: nothing else paints its pane.
+    scale = of_app(watched, "return panes[3].mmPerPixel")
+    painted(page)
+    painted(page)
+    assert float(line.get_attribute("x1") or "nan") == pytest.approx(before + 8 / scale, abs=1)
+    assert watched.complaints == []
+
+
+def test_planes_from_the_menu_are_linked_as_those_by_key(watched: Watched, site: Site) -> None:
+    seen = volume(site, "menu")
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    expect(page.locator(".stage")).to_have_attribute("data-shown", str(PLANES // 2))
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_role("menuitemradio", name="MPR", exact=True).click()
+    expect(page.locator(".stage.plane")).to_have_count(3)
+    linked = {"position": True, "window": True, "zoom": False}
+    assert of_app(watched, "return app.state.link") == linked
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_role("menuitemradio", name="1 × 2").click()
+    expect(page.locator(".stage")).to_have_count(2)
+    assert not any(of_app(watched, "return app.state.link").values())
+    assert watched.complaints == []
+
+
+def test_a_volume_that_is_gone_claims_no_memory(watched: Watched, site: Site) -> None:
+    seen = volume(site, "claims")
+    one = ct_series(
+        planes=1, rows=ROWS, columns=COLUMNS, seed="claims one", StudyInstanceUID=seen.study,
+        SeriesNumber=2,
+    )  # fmt: skip
+    single = site.admit(one, "local")
+    open_mpr(watched, site, seen, PLANES)
+    page = watched.page
+    kept = "return panes[3].limits.keptBytes"
+    before = of_app(watched, kept)
+    page.locator(f'.th[data-uid="{single.series}"]').click()
+    expect(page.locator(".stage.axial .notice")).to_contain_text("at least two slices")
+    assert of_app(watched, kept) == before + PLANES * ROWS * COLUMNS * 2
+    assert watched.complaints == []
+
+
+def test_escape_takes_back_a_drag_through_the_slices(watched: Watched, site: Site) -> None:
+    seen = volume(site, "escape")
+    open_mpr(watched, site, seen, PLANES)
+    page = watched.page
+    page.get_by_role("button", name="Scroll", exact=True).click()
+    box = page.locator(".stage.axial").bounding_box()
+    assert box is not None
+    before = of_app(watched, "return model.crosshair")
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 4
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 30, steps=3)
+    assert of_app(watched, "return model.crosshair") != before
+    page.keyboard.press("Escape")
+    assert of_app(watched, "return model.crosshair") == before
+    page.mouse.up()
+    assert watched.complaints == []
+
+
+def test_the_python_of_a_plane_shows_it_in_its_window(watched: Watched, site: Site) -> None:
+    seen = volume(site, "plane as python")
+    open_mpr(watched, site, seen, PLANES)
+    page = watched.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".stage.coronal").focus()
+    page.keyboard.press("3")
+    page.keyboard.press("i")
+    page.get_by_role("button", name="Copy as Python").click()
+    expect(page.locator(".status [role=status]")).to_have_text("Copied")
+    *lines, last = page.evaluate("navigator.clipboard.readText()").splitlines()
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(lines), "<cell>", "exec"), names)
+    with names["lab"]:
+        assert names["plane"].dims == ("y", "x")
+        state = eval(last, names).state
+        assert (state.window, state.inverted) == (Window(center=90, width=150), True)

@@ -181,6 +181,19 @@ describe("a store of labels", () => {
     expect(store.isFull).toBe(true);
   });
 
+  it("is wanted by nobody once the pane that looked at it shows another series", async () => {
+    const store = new LabelStore(stack, description, source, { onLanded: () => undefined, onFailed: () => undefined, onStale: () => undefined });
+    const [one, other] = [{}, {}];
+    store.want(one, [1]);
+    store.want(other, [2]);
+    store.forget(one);
+    expect(store.isWanted).toBe(true);
+    store.forget(other);
+    expect(store.isWanted).toBe(false);
+    store.close();
+    await settled();
+  });
+
   it("asks no failed image again", async () => {
     const said: string[] = [];
     let count = 0;

@@ -27,6 +27,15 @@ describe("a view as Python", () => {
       + 's.view().at(index=12, window=(2048, 1024, "SIGMOID"), inverted=True)\n');
   });
 
+  it("gives a plane as an array, and shows it as it looks", () => {
+    const look = { ...defaultState("1.2.3"), inverted: true, colormap: "pet" as const };
+    expect(pythonOfView(look, { center: 40, width: 400, function: "LINEAR" }, "1.2", null, 'reslice(centre_mm=(1, 2, 3), normal="coronal")')).toBe(
+      'import noctis_lab as nl\n\nlab = nl.open_lab()\n'
+      + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\n'
+      + 'plane = s.load().dicom.reslice(centre_mm=(1, 2, 3), normal="coronal")\n'
+      + 'nl.view(plane).at(window=(40, 400), inverted=True, colormap="pet")\n');
+  });
+
   it("says which table stands for the window, and the colours that were chosen", () => {
     expect(pythonOfView({ ...state, voi_lut: 1, colormap: "hot_iron" }, { center: 40, width: 400, function: "LINEAR" }, null, null))
       .toContain('s.view().at(index=12, window=(40, 400), voi_lut=1, colormap="hot_iron")\n');

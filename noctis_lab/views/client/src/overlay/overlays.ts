@@ -116,6 +116,7 @@ export class Overlays implements Tint {
 
   /** A pane shows a series: find out what can lie over it. */
   onStack(pane: Pane): void {
+    for (const store of this.#stores.values()) store.forget(pane); // what it shows now it wants again as it is painted
     const { stack, transport } = pane;
     const key = keyOf(pane);
     if (stack === null || key === null || stack.frames.length === 0 || !isSource(transport) || this.#lists.has(key)) {

@@ -56,6 +56,11 @@ export class LabelStore {
     this.#pump();
   }
 
+  /** Forget what somebody wanted. */
+  forget(who: object): void {
+    this.#wants.delete(who);
+  }
+
   /** Whether anybody looks at it. */
   get isWanted(): boolean {
     return this.#wants.size > 0;

@@ -81,7 +81,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     const { StudyInstanceUID: study, sessions, hanging, state } = options;
     this.links = new Links(this, state.link);
     this.planes = new Planes(this);
-    this.volumes = new Volumes(this, options.surfaces ?? null, state.volume ?? null);
+    this.volumes = new Volumes(this, options.surfaces ?? null, state);
     this.measured = new Measured(this, options.measurements ?? null);
     this.overlays = new Overlays(this, state.overlay ?? null);
     this.plots = new PlotDock(this, options.linkKey ?? "", this.grid.element, options.plots ?? null);
@@ -192,7 +192,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   #onStrip(): void {
     const { compare = "", isArranged = false } = this.options;
     const beside = compare === "" || isArranged ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
-    if (beside && this.grid.panes.length === 1) {
+    if (beside && this.grid.layout.name === "1x1") {
       this.links.now = COMPARED;
       this.grid.arrange("1x2", 0, [{}, beside]);
     }
@@ -215,7 +215,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   }
 
   makeVolume(state: Partial<PaneState>, images: Pane | null): Pane {
-    return this.#fitted((events) => this.volumes.make(this.planes.dataOf(state, images), state.StudyInstanceUID ?? "", events));
+    return this.#fitted((events) => this.volumes.make(this.planes.dataOf(state, images), events));
   }
 
   /** Make a pane that tells the view of itself, with its mouse. */
@@ -267,7 +267,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   #onStack(pane: Pane, stack: StackDescription | null): void {
     if (stack === null || stack.frames.length === 0) this.#fittings.progress(pane, null);
     this.measured.onStack(pane);
-    if (pane.claim) shareOut(this.grid.panes, this.#limits);
+    if (pane.kind !== "stack") shareOut(this.grid.panes, this.#limits);
     this.overlays.onStack(pane);
     if (pane !== this.viewer) {
       if (stack !== null) this.links.bring(pane);
@@ -289,8 +289,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   }
 
   #onPainted(pane: Pane): void {
-    if (pane.kind !== "volume") this.measured.onPainted(pane);
-    if (pane.kind === "stack") this.links.draw();
+    if (pane.kind !== "volume") {
+      this.measured.onPainted(pane);
+      this.links.draw();
+    }
     if (pane.kind === "plane") this.planes.refresh();
     if (pane !== this.viewer) return;
     if (!this.#fittings.inputOf(pane)?.isDragging) this.#side?.tell("onPainted");
@@ -336,7 +338,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
 
   onLayoutStep(count: 1 | -1): void {
     const at = LAYOUTS.indexOf(this.grid.layout) + count;
-    this.grid.arrange((LAYOUTS[(at + LAYOUTS.length) % LAYOUTS.length] ?? this.grid.layout).name);
+    this.onLayout((LAYOUTS[(at + LAYOUTS.length) % LAYOUTS.length] ?? this.grid.layout).name);
   }
 
   onMpr(): void {
@@ -347,12 +349,14 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.#toggleLayout(layout);
   }
 
-  /** Show a layout, or the images again. */
   #toggleLayout(name: string): void {
-    const { layout } = this.grid;
-    const next = layout === layoutOf(name) ? layoutOf("1x1") : layoutOf(name);
-    this.links.now = linkFor(layout, next, this.link);
-    this.grid.arrange(next.name);
+    this.onLayout(this.grid.layout.name === name ? "1x1" : name);
+  }
+
+  /** Show a layout, with the links that are usual in it. */
+  onLayout(name: string): void {
+    this.links.now = linkFor(this.grid.layout, layoutOf(name), this.link);
+    this.grid.arrange(name);
     this.viewer.focus();
   }
 

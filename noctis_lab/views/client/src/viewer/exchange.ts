@@ -50,12 +50,13 @@ export class Exchange {
     this.#isHearing = true;
     try {
       links.now = state.link ?? links.now;
-      if (state.volume) volumes.restore(state.volume);
       if (state.layout !== undefined && state.layout !== grid.layout.name) grid.arrange(state.layout, active, panes);
       else grid.activate(active);
       panes.forEach((pane, i) => { if (i !== active) grid.panes[i]?.apply(pane); });
       if (panes[active]) grid.pane.apply(panes[active]); // last: what is linked follows it
       if (state.mpr && grid.layout.planes) planes.restore(state.mpr);
+      // The panes have their series by now: one that opens another begins anew.
+      if (state.volume && grid.layout.volume) volumes.restore(state.volume);
       if (state.overlay !== undefined) overlays.apply(state.overlay);
       if (state.plot !== undefined) plots.show(state.plot);
     } finally {

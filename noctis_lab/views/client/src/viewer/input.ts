@@ -45,6 +45,8 @@ export interface InputHost extends Pick<LinkHost, "toggleLink"> {
 interface Drag {
   tool: Tool;
   start: PaneState;
+  /** Takes it back. */
+  undo(): void;
   x: number;
   y: number;
   /** Where it began on the canvas, device px. */
@@ -111,8 +113,9 @@ export class Input {
     const tool = event.button === 1 ? "pan" : event.button === 2 ? "zoom" : event.ctrlKey ? "zoom" : this.host.tool;
     const [x, y] = this.#place(event);
     if (tool === this.host.tool && event.button === 0 && this.host.measured.pointing.down(this.pane, event, [x, y])) return;
+    const start = this.pane.told;
     this.#drag = {
-      tool, start: this.pane.told, x: event.clientX, y: event.clientY,
+      tool, start, undo: this.pane.remember?.() ?? (() => this.pane.set(start, "now")), x: event.clientX, y: event.clientY,
       point: [x * this.pane.pixelRatio, y * this.pane.pixelRatio], rest: 0,
     };
     this.#stage.classList.add("dragging");
@@ -235,11 +238,11 @@ export class Input {
   /** Take back the drag in progress. */
   #cancelDrag(): boolean {
     if (this.#drag === null) return false;
-    const { start } = this.#drag;
+    const drag = this.#drag;
     this.#drag = null;
     this.#pointers.clear();
     this.#stage.classList.remove("dragging");
-    this.pane.set(start, "now");
+    drag.undo();
     return true;
   }
 

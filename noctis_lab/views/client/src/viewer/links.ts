@@ -13,6 +13,7 @@ const WITH_PLANES: Link = { position: true, window: true, zoom: false };
 
 /** Return what panes share as a layout is taken, until somebody says otherwise. */
 export function linkFor(before: Layout, next: Layout, link: Link): Link {
+  if (next === before) return link;
   if (next.planes && !next.volume) return WITH_PLANES;
   return next.volume || before.planes || before.volume ? NOT_LINKED : link;
 }

@@ -119,6 +119,8 @@ export interface Pane {
   zoomToScale(mmPerPixel: number, centre: Vector | null): void;
   panBy(dx: number, dy: number, telling: Telling): void;
   toggleCine(): void;
+  /** Return what brings back what is shown now, where `set` of the state does not. */
+  remember?(): () => void;
   /** Do with a drag what it does here alone, whatever the tool means elsewhere; CSS px since it was asked last. */
   dragBy?(tool: Tool, dx: number, dy: number, isShifted: boolean): void;
 }

@@ -76,7 +76,7 @@ export class Planes {
 /**
  * Return a model of the planes of a pane's series.
  *
- * They lie as those before them where these were of the series, or as the view was opened with where that is the series;
+ * They look as the pane does. They lie as those before them where these were of the series, or as the view was opened with where that is the series;
  * `images` gives what is in memory of it, and the slice on which the crosshair begins.
  */
 export function modelFor({ transport, state: opened }: Opened, state: Partial<PaneState>, images: Pane | null, before: MprModel | null): MprModel {
@@ -88,5 +88,6 @@ export function modelFor({ transport, state: opened }: Opened, state: Partial<Pa
   // An address says where the crosshair stands; whoever comes from an image begins at that.
   const index = isShown && planes === earlier ? images.state.index : null;
   const known = isShown && images.stack !== null ? { stack: images.stack, store: images.store, index } : null;
-  return new MprModel(transport, place.SeriesInstanceUID, planes, known, place.StudyInstanceUID);
+  const { window = null, inverted = false, colormap = null } = state;
+  return Object.assign(new MprModel(transport, place.SeriesInstanceUID, planes, known, place.StudyInstanceUID), { window, inverted, colormap });
 }

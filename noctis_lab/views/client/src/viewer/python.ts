@@ -10,13 +10,16 @@ export function pythonOfArray(state: Readonly<PaneState>, window: Window | null)
 
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
 export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
-  const shown = shownBy(state, window);
-  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().${plane}`}\n`;
+  const series = `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}`;
+  if (plane !== null) return `${series}plane = s.load().${plane}\nnl.view(plane).at(${looksBy(state, window).join(", ")})\n`;
+  return `${series}s.view().at(${shownBy(state, window).join(", ")})\n`;
 }
 
-function shownBy(state: Readonly<PaneState>, window: Window | null): string[] {
+const shownBy = (state: Readonly<PaneState>, window: Window | null): string[] => [`index=${state.index ?? 0}`, ...looksBy(state, window)];
+
+function looksBy(state: Readonly<PaneState>, window: Window | null): string[] {
   return [
-    `index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(window && state.voi_lut !== null ? [`voi_lut=${state.voi_lut}`] : []),
+    ...(window ? [`window=${pythonWindow(window)}`] : []), ...(window && state.voi_lut !== null ? [`voi_lut=${state.voi_lut}`] : []),
     ...(state.inverted ? ["inverted=True"] : []), ...(state.colormap === null ? [] : [`colormap=${pythonText(state.colormap)}`]),
   ];
 }

@@ -1,8 +1,8 @@
 /** The stage: the canvas, and the ink over it. It draws what it is told and decides nothing. */
 import { BadgeNotes } from "../ground/badgeNotes";
 import { el, svg } from "../ground/dom";
-import { icon } from "../ground/icons";
 import { Made } from "../ground/made";
+import { Notice } from "../ground/notice";
 import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
 import { acrossOf, axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
@@ -69,7 +69,7 @@ export class Stage {
   /** Why this pane does not go with the others. */
   readonly #apart = el("div", { class: "apart", role: "note", hidden: true });
   readonly #title = el("div", { class: "title m" });
-  readonly #notice = el("div", { class: "notice", hidden: true });
+  readonly #notice = new Notice();
   readonly notes = new BadgeNotes();
   readonly #made = { place: new Made(), zoom: new Made(), letters: new Made(), scale: new Made(), links: new Made() };
   #hasDarkInk = false;
@@ -82,7 +82,7 @@ export class Stage {
   constructor() {
     // Around an image all is dark, in either theme.
     this.element = el("div", { class: "stage", "data-theme": "dark", tabindex: 0, role: "application", "aria-label": "Image. Press ? for the keys." },
-      this.canvas, this.#lines, this.#apart, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.#colours.element, this.cine.element, this.rail, this.#notice);
+      this.canvas, this.#lines, this.#apart, ...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.#colours.element, this.cine.element, this.rail, this.#notice.element);
   }
 
   /** Where the identity's text stands in the window. */
@@ -243,13 +243,7 @@ export class Stage {
 
   /** Say in words why there is no image, with a way out where there is one; null takes it back. */
   notice(title: string | null, words = "", retry: (() => void) | null = null): void {
-    if (title === null && this.#notice.hidden) return;
-    this.#notice.hidden = title === null;
-    this.#notice.replaceChildren();
-    if (title === null) return;
-    this.#notice.append(
-      el("div", { class: retry ? "fail-ink" : "t3" }, icon(retry ? "fail" : "unknown")), el("div", { class: "f14 b" }, title), el("div", { class: "t2" }, words),
-      ...(retry ? [el("button", { class: "btn s", click: retry }, icon("refresh", "s"), "Try again")] : []));
+    this.#notice.say(title, words, retry);
   }
 
   /** Ink that lies on a white image is dark; around the image it stays light, since black stays black; on the edge it gets a dark ground. */

@@ -49,6 +49,7 @@ export interface ToolbarHost extends LinkHost {
   /** Another tool was taken. */
   onTools(): void;
   readonly plots: { readonly plot: string; toggle(): void };
+  onLayout(name: string): void;
   onMpr(): void;
   onVolume(layout: "3d" | "mpr3d"): void;
   onHelp(): void;
@@ -267,7 +268,7 @@ export class Toolbar {
     const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR, MPR_3D, VOLUME];
     const menu = new Menu(pick, () => inPlace.map((layout) => el("button", {
       role: "menuitemradio", "aria-checked": String(layout === grid.layout), class: layout === grid.layout ? "item on" : "item",
-      click: () => { menu.close(); grid.arrange(layout.name); grid.pane.focus(); },
+      click: () => { menu.close(); this.host.onLayout(layout.name); },
     }, labelOf(layout))), "layouts");
     menu.element.dataset["columns"] = "3";
     this.#menus.push(menu);

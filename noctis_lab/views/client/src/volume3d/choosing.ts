@@ -31,7 +31,10 @@ export function tried(gpu: GpuCaster | null): GpuCaster | null {
   const matters: Matter[] = [{ mode: "volume", transfer, slope: 1, intercept: 0 }, { mode: "surface", level: 90, isRising: true }];
   const look = { ramp: { gain: 1, offset: 0, isSigmoid: false }, colormap: "grey" as const, isReversed: false };
   const isSound = volume !== null && matters.every((matter) => agrees(gpu, { volume, matter, look }, LENS));
-  if (isSound) return gpu;
+  if (isSound) {
+    gpu.forget(volume);
+    return gpu;
+  }
   gpu.close();
   return null;
 }

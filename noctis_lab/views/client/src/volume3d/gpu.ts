@@ -52,6 +52,16 @@ export class GpuCaster {
     this.#gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
+  /** Let go of a volume, and of its texture. */
+  forget(volume: Volume): void {
+    if (this.#of !== volume) return;
+    const gl = this.#gl;
+    this.#of = null;
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_3D, this.#voxels);
+    gl.texImage3D(gl.TEXTURE_3D, 0, gl.R16F, 1, 1, 1, 0, gl.RED, gl.FLOAT, null);
+  }
+
   /** Make ready to draw a scene; false where it cannot, and the processor has to. */
   take({ volume, matter, look }: Pick<Scene, "volume" | "matter" | "look">, lens: Lens, bricks: Bricks): boolean {
     const gl = this.#gl;

@@ -88,6 +88,11 @@ export class MeshPainter {
     return this.pixels;
   }
 
+  /** Let go of its arrays. */
+  forget(): void {
+    [this.pixels, this.#depths, this.#seen] = [new Uint32Array(0), new Float32Array(0), new Float32Array(0)];
+  }
+
   #project({ vertices, normals }: Mesh, { right, down, centre, mmPerPixel, width, height }: Lens): void {
     const count = vertices.length / 3;
     if (this.#seen.length !== count * 5) this.#seen = new Float32Array(count * 5);

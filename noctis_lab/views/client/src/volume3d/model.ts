@@ -29,9 +29,15 @@ export class VolumeModel {
   readonly #listeners = new Set<(change: VolumeChange) => void>();
   #fetching = "";
 
-  /** `onDone` runs when something was done that nobody waits for: a surface that was asked for is there. */
+  #isClosed = false;
+
+  /**
+   * `homeStudy` is the view's own study.
+   *
+   * `onDone` runs when something was done that nobody waits for: a surface that was asked for is there.
+   */
   constructor(
-    readonly data: MprModel, state: VolumeState | null, readonly source: SurfaceSource | null, readonly studyOf: () => string, readonly onDone: () => void,
+    readonly data: MprModel, state: VolumeState | null, readonly source: SurfaceSource | null, readonly homeStudy: string, readonly onDone: () => void,
   ) {
     if (state !== null) this.state = state;
     this.shelf = this.#newShelf();
@@ -42,8 +48,16 @@ export class VolumeModel {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Let go of everything but what was seen last. */
   close(): void {
+    this.#isClosed = true;
     this.shelf.close();
+    this.mesh = null;
+  }
+
+  /** Whether what is seen is of the series of some data. */
+  isOf({ StudyInstanceUID, SeriesInstanceUID }: Pick<MprModel, "StudyInstanceUID" | "SeriesInstanceUID">): boolean {
+    return this.shelf.SeriesInstanceUID === SeriesInstanceUID && this.shelf.StudyInstanceUID === (StudyInstanceUID || this.homeStudy);
   }
 
   #say(change: VolumeChange): void {
@@ -51,7 +65,8 @@ export class VolumeModel {
   }
 
   #newShelf(): SurfaceShelf {
-    return new SurfaceShelf(this.source, this.studyOf(), this.data.SeriesInstanceUID, (done) => {
+    const { StudyInstanceUID, SeriesInstanceUID } = this.data;
+    return new SurfaceShelf(this.source, StudyInstanceUID || this.homeStudy, SeriesInstanceUID, (done) => {
       if (done !== null) {
         this.set({ surface: done.key, mode: "surface" });
         this.onDone();
@@ -63,11 +78,12 @@ export class VolumeModel {
   /** The series is another one, which begins from its own beginning, or has other images: surfaces are asked for anew. */
   follow(): void {
     this.mesh = null;
-    if (this.shelf.SeriesInstanceUID !== this.data.SeriesInstanceUID) {
+    if (!this.isOf(this.data)) {
       this.shelf.close();
       this.shelf = this.#newShelf();
       this.state = { ...defaultVolume(), mode: this.state.mode };
     }
+    if (this.data.stack === null) return; // it is on its way
     void this.shelf.refresh();
     this.#fetch();
   }
@@ -201,8 +217,9 @@ export class VolumeModel {
   }
 
   async make(wanted: Wanted): Promise<void> {
-    const made = await this.shelf.make(wanted);
-    if (made?.state === "done") this.set({ surface: made.key, mode: "surface" });
+    const { shelf } = this;
+    const made = await shelf.make(wanted);
+    if (made?.state === "done" && shelf === this.shelf && !this.#isClosed) this.set({ surface: made.key, mode: "surface" });
   }
 
   /** Fetch the mesh of the surface in view, once. */
@@ -212,13 +229,16 @@ export class VolumeModel {
       if (surface === null) this.mesh = null;
       return;
     }
-    const coming = this.shelf.mesh(surface);
+    const { shelf } = this;
+    const coming = shelf.mesh(surface);
     if (coming === null) return;
     this.#fetching = surface;
+    const isMeant = (): boolean => !this.#isClosed && shelf === this.shelf;
     coming.then((buffer) => {
-      if (this.state.surface !== surface) return;
+      if (!isMeant() || this.state.surface !== surface) return;
       this.mesh = { key: surface, mesh: parsePly(buffer) };
     }).catch((error: unknown) => {
+      if (!isMeant()) return;
       this.shelf.failure = error instanceof Error ? error.message : String(error);
       if (this.state.surface === surface) this.set({ surface: null });
       this.#say("surfaces");

@@ -1,14 +1,14 @@
 /** A volume seen from outside, as a pane of the grid. */
-import type { StackDescription, Transport } from "../ground/transport";
 import { formatNumber } from "../ground/numbers";
-import type { MprModel } from "../mpr/model";
+import type { Refusal } from "../mpr/geometry";
+import type { Change } from "../mpr/model";
+import { ModelPane, type ModelPaneEvents, type Painting } from "../mpr/modelPane";
 import type { PlaneGrid } from "../mpr/plane";
 import { canvasGrid } from "../mpr/view";
 import { CanvasSize } from "../viewer/canvasSize";
 import type { Tool } from "../viewer/input";
-import { colormapOf, lookOf } from "../viewer/look";
-import type { Memory, Pane, PaneEvents, Telling } from "../viewer/pane";
-import { defaultState, type PaneState, type Window } from "../viewer/state";
+import { lookOf } from "../viewer/look";
+import type { Telling } from "../viewer/pane";
 import { windowFromPixels } from "../viewer/windowing";
 import { ClipBoxOverlay } from "./clipBox";
 import { gpuFor } from "./choosing";
@@ -18,137 +18,72 @@ import { Picture } from "./picture";
 import { VolumeStage } from "./stage";
 import { turnedCamera } from "./state";
 
+/** So long after the last move it rests. */
 const REST_MS = 150;
 /** A drag across this many CSS px turns by half a turn. */
 const HALF_TURN_PX = 480;
 const WHEEL_ZOOM = 1.1;
 
-export interface VolumePaneEvents extends PaneEvents {
-  onMaximise(): void;
+export interface VolumePaneEvents extends ModelPaneEvents {
   onSettings(): void;
   onSay(words: string): void;
+  onClosed(): void;
 }
 
-export class VolumePane implements Pane {
+export class VolumePane extends ModelPane {
   readonly kind = "volume";
-  readonly isPlaying = false;
-  readonly SOPInstanceUID = null;
   /** Nothing that lies in a plane follows it. */
   readonly wanted = null;
   readonly centre = null;
   readonly mmPerPixel = null;
   readonly picture: Picture;
-  readonly #stage: VolumeStage;
+  protected readonly stage: VolumeStage;
+  protected readonly size: CanvasSize;
   readonly #box: ClipBoxOverlay;
-  readonly #size: CanvasSize;
-  #repaint = 0;
-  #restTimer = 0;
   #moveTimer = 0;
   /** It is being moved, or was a moment ago. */
   isTurning = false;
-  #hasTold = false;
-  #quality = "";
-  #unlisten: (() => void)[] = [];
+  #unlisten: (() => void) | null = null;
 
-  get claim(): { owner: object; bytes: number } | null {
-    const { data } = this.model;
-    return data.volume && { owner: data, bytes: data.claimedBytes };
-  }
-
-  constructor(readonly model: VolumeModel, readonly events: VolumePaneEvents) {
+  constructor(readonly model: VolumeModel, override readonly events: VolumePaneEvents) {
+    super(model.data, events);
     this.#box = new ClipBoxOverlay(this);
-    this.#stage = new VolumeStage([this.#box.element, this.#box.triad], {
+    this.stage = new VolumeStage([this.#box.element, this.#box.triad], {
       onMode: (mode) => { this.model.set({ mode }); this.onDone(); },
       onMaximise: () => events.onMaximise(), onSettings: () => events.onSettings(),
     });
-    this.picture = new Picture(this.#stage.canvas, { onShown: (coarseness, isFinal) => this.#shown(coarseness, isFinal) }, gpuFor(document));
-    this.#size = new CanvasSize(this.#stage.element, () => this.invalidate());
+    this.picture = new Picture(this.stage.canvas, { onShown: (coarseness, isFinal) => this.#shown(coarseness, isFinal) }, gpuFor(document));
+    this.size = new CanvasSize(this.element, () => this.invalidate());
     this.element.addEventListener("keydown", (event) => handleKey(event, this));
   }
 
-  start(): void {
-    const { data } = this.model;
-    this.#unlisten = [
-      data.listen((change) => {
-        if (change === "planes" || change === "view") return;
-        if (change === "landed" || change === "missing" || change === "extra") this.events.onMemory();
-        if (change === "volume") this.#onVolume();
-        this.#changed();
-      }),
-      this.model.listen((change) => {
-        if (change === "view") this.#changed();
-        else if (change === "surfaces") this.invalidate();
-      }),
-    ];
-    this.#size.start();
-    void data.load();
-    if (data.stack !== null) this.#onVolume();
-    this.invalidate();
+  override start(): void {
+    this.#unlisten = this.model.listen((change) => {
+      if (change === "view") this.changed();
+      else if (change === "surfaces") this.invalidate();
+    });
+    super.start();
   }
 
-  close(): void {
-    this.#size.close();
+  override close(): void {
     this.picture.close();
     this.model.close();
-    for (const stop of this.#unlisten) stop();
-    cancelAnimationFrame(this.#repaint);
-    clearTimeout(this.#restTimer);
+    this.#unlisten?.();
     clearTimeout(this.#moveTimer);
+    super.close();
+    this.events.onClosed();
   }
 
   // -- what others ask ---------------------------------------------------------------------------
 
-  get data(): MprModel {
-    return this.model.data;
-  }
-
-  get element(): HTMLElement {
-    return this.#stage.element;
-  }
-
   get settings(): HTMLButtonElement {
-    return this.#stage.settings;
-  }
-
-  get transport(): Transport {
-    return this.data.transport;
-  }
-
-  get stack(): StackDescription | null {
-    return this.data.stack;
-  }
-
-  get state(): Readonly<PaneState> {
-    const { data } = this;
-    return { ...defaultState(data.SeriesInstanceUID), StudyInstanceUID: data.StudyInstanceUID, window: data.window, inverted: data.inverted, colormap: data.colormap };
-  }
-
-  get told(): PaneState {
-    const { state, stack } = this;
-    return { ...state, window: this.window, colormap: stack === null ? state.colormap : colormapOf(stack, state) };
-  }
-
-  get window(): Window | null {
-    return this.data.usedWindow;
-  }
-
-  get memory(): Memory | null {
-    const { volume, loader } = this.data;
-    return volume && { count: volume.count, total: volume.slices.length, bytes: volume.bytes, isLoading: loader?.isLoading ?? false };
-  }
-
-  get pixelRatio(): number {
-    return this.#size.pixelRatio;
+    return this.stage.settings;
   }
 
   /** mm of a CSS pixel. */
   get mmPerCssPixel(): number {
-    const { width, height } = this.#size;
+    const { width, height } = this.size;
     return width === 0 ? 1 : (this.model.fitting(width, height) / this.model.state.zoom) * this.pixelRatio;
-  }
-
-  focus(): void {
-    this.element.focus();
   }
 
   plane(): null {
@@ -159,52 +94,22 @@ export class VolumePane implements Pane {
     return null;
   }
 
-  showTitle(): void {
-    // Its head says what is drawn; the study is the one of the planes beside it.
-  }
-
-  showLinks(): void {
-    // It lies in no plane that others cross.
-  }
-
-  identityBox(): DOMRect {
-    return this.#stage.head.getBoundingClientRect();
-  }
-
-  closeNote(): boolean {
-    return this.#stage.closeNote();
-  }
-
   // -- what is changed here ----------------------------------------------------------------------
 
-  apply(state: Partial<PaneState>): void {
-    const { SeriesInstanceUID, StudyInstanceUID } = { ...this.state, ...state };
-    if (SeriesInstanceUID !== "") this.data.open({ SeriesInstanceUID, StudyInstanceUID });
-    this.set(state, "not yet");
-  }
-
-  set({ window, inverted, colormap }: Partial<PaneState>, telling: Telling = "now"): void {
-    const { data } = this;
-    if (window) data.setWindow(window);
-    if (inverted !== undefined && inverted !== data.inverted) data.setInverted(inverted);
-    if (colormap !== undefined && colormap !== data.colormap) data.setColormap(colormap);
-    this.#tell(telling);
-  }
-
-  tell(): void {
-    this.#tell("now");
+  remember(): () => void {
+    const [{ state }, camera] = [this, this.model.state];
+    return () => {
+      this.model.set(camera);
+      this.set(state);
+    };
   }
 
   onDone(): void {
-    this.#tell("now");
+    this.tell();
   }
 
   onSay(words: string): void {
     this.events.onSay(words);
-  }
-
-  open(SeriesInstanceUID: string, { StudyInstanceUID = "" }: Partial<PaneState> = {}): void {
-    this.data.open({ SeriesInstanceUID, StudyInstanceUID });
   }
 
   /** The wheel and ↑ ↓ zoom. */
@@ -214,7 +119,7 @@ export class VolumePane implements Pane {
 
   stepToEnd(end: "first" | "last"): void {
     this.model.lookFrom(end === "first" ? "A" : "P");
-    this.#tell("now");
+    this.tell();
   }
 
   /** What a drag does here: it turns what is seen, moves or zooms it, or shifts the preset. */
@@ -239,12 +144,6 @@ export class VolumePane implements Pane {
     this.data.setWindow({ ...window, center: window.center + dy * rate, width: Math.max(window.width + dx * rate, 1) });
   }
 
-  setWindow(window: Window | null, telling: Telling = "now"): void {
-    if (window !== null && !(Number.isFinite(window.center) && Number.isFinite(window.width) && window.width > 0)) return;
-    this.data.setWindow(window);
-    this.#tell(telling);
-  }
-
   preset(): boolean {
     return true; // numbers are the volume's own presets: `keys.ts`
   }
@@ -255,19 +154,9 @@ export class VolumePane implements Pane {
     if (volume && middle) this.setWindow(windowFromPixels(middle, volume.slope, volume.intercept));
   }
 
-  cycleWindows(): string {
-    this.setWindow(null);
-    return "The image's own window";
-  }
-
-  invert(): void {
-    this.data.setInverted(!this.data.inverted);
-    this.#tell("now");
-  }
-
   turn(clockwise: boolean): void {
     this.model.set(turnedCamera(this.model.state, { sight: (clockwise ? -1 : 1) * (Math.PI / 2) }));
-    this.#tell("now");
+    this.tell();
   }
 
   mirror(): void {
@@ -276,19 +165,18 @@ export class VolumePane implements Pane {
 
   fit(): void {
     this.model.set({ zoom: 1, pan_mm: [0, 0] });
-    this.#tell("now");
+    this.tell();
   }
 
   reset(): void {
-    this.data.setWindow(null);
     this.model.reset(true);
-    this.#tell("now");
+    this.set({ window: null, inverted: false, colormap: null });
   }
 
   zoomBy(factor: number, telling: Telling = "rest"): void {
     this.#move();
     this.model.set({ zoom: this.model.state.zoom * factor });
-    this.#tell(telling);
+    this.tell(telling);
   }
 
   zoomTo(zoom: number, telling: Telling = "now"): void {
@@ -308,26 +196,23 @@ export class VolumePane implements Pane {
     const [y, x] = this.model.state.pan_mm;
     const mm = this.mmPerCssPixel;
     this.model.set({ pan_mm: [y - dy * mm, x - dx * mm] });
-    this.#tell(telling);
-  }
-
-  stepExtra(count: number, telling: Telling = "rest"): boolean {
-    const isDone = this.data.stepExtra(count);
-    if (isDone) this.#tell(telling);
-    return isDone;
-  }
-
-  toggleCine(): void {
-    // Nothing is played.
+    this.tell(telling);
   }
 
   // -- following the model -----------------------------------------------------------------------
 
-  #onVolume(): void {
-    this.#hasTold = false;
-    if (this.data.stack !== null) this.model.follow();
-    this.events.onStack(this.data.stack);
-    this.events.onMemory();
+  protected begin(): void {
+    this.picture.forget();
+    this.model.follow();
+  }
+
+  protected land(): void {
+    this.invalidate();
+  }
+
+  protected follow(change: Change): boolean {
+    if (change === "missing") this.invalidate();
+    return change === "volume" || change === "extra" || change === "window";
   }
 
   /** It is being moved: coarser pictures until it rests. */
@@ -337,36 +222,15 @@ export class VolumePane implements Pane {
     this.#moveTimer = window.setTimeout(() => { this.isTurning = false; }, REST_MS);
   }
 
-  #changed(): void {
-    this.invalidate();
-    this.events.onChange();
+  protected clear(width: number, height: number): void {
+    this.picture.clear(width, height);
   }
 
-  #tell(telling: Telling): void {
-    if (telling === "not yet") return;
-    clearTimeout(this.#restTimer);
-    if (telling === "rest") this.#restTimer = window.setTimeout(() => this.events.onReport(), REST_MS);
-    else this.events.onReport();
-  }
-
-  /** Paint at the next frame of the screen. */
-  invalidate(): void {
-    if (this.#repaint === 0) this.#repaint = requestAnimationFrame(() => {
-      this.#repaint = 0;
-      this.#paint();
-    });
-  }
-
-  #paint(): void {
-    const { width, height } = this.#size;
-    if (width === 0 || height === 0) return;
-    const { model, data } = this;
-    this.#noticeState();
-    const { volume, stack } = data;
-    data.findWindow();
+  protected paint({ volume, stack, width, height }: Painting): void {
+    const { model } = this;
     const { matter } = model;
-    if (volume === null || stack === null || matter === null) {
-      this.picture.clear(width, height);
+    if (matter === null) {
+      this.clear(width, height);
       return;
     }
     const { right, down, zoom, mode, surface, clip_mm } = model.state;
@@ -376,22 +240,16 @@ export class VolumePane implements Pane {
       volume, right, down, centre: model.centre, mmPerPixel: model.fitting(width, height) / zoom, width, height, clip: clip_mm, matter, mesh, look: lookOf(stack, this.told),
     }, this.isTurning || model.isMoving);
     this.#box.draw(width / this.pixelRatio, height / this.pixelRatio);
-    this.#stage.around(right, down, 1 / this.mmPerCssPixel, width / this.pixelRatio);
-    this.#stage.badges(model.badges);
-    if (!this.#hasTold && volume.count > 0) {
-      this.#hasTold = true;
-      this.#tell("rest");
-    }
+    this.stage.letters(right, down);
+    this.stage.bar(1 / this.mmPerCssPixel, width / this.pixelRatio);
+    this.stage.badges(model.badges);
   }
 
   #shown(coarseness: number, isFinal: boolean): void {
-    const { element } = this;
-    element.dataset["quality"] = isFinal ? "fine" : "coarse";
-    element.dataset["painted"] = String(Number(element.dataset["painted"] ?? 0) + 1);
+    this.element.dataset["quality"] = isFinal ? "fine" : "coarse";
     const mm = (this.mmPerCssPixel / this.pixelRatio) * coarseness;
-    this.#quality = isFinal ? "" : `Preview, ${formatNumber(mm, mm < 1 ? 2 : 1)} mm`;
-    this.#stage.caption(this.model.state.mode, this.#words(), this.#quality);
-    this.events.onPainted();
+    this.stage.caption(this.model.state.mode, this.#words(), isFinal ? "" : `Preview, ${formatNumber(mm, mm < 1 ? 2 : 1)} mm`);
+    this.painted();
   }
 
   #words(): string {
@@ -410,16 +268,13 @@ export class VolumePane implements Pane {
     return shown.kind === "segment" ? shown.label : `above ${value(shown.level)}`;
   }
 
-  #noticeState(): void {
-    const { refusal, failure, volume } = this.data;
-    if (refusal !== null) this.#stage.notice(refusal.title, refusal.sentence.replace("planes would mix them", "a volume would mix them").replace("Planes need", "A volume needs"));
-    else if (failure !== null && volume === null) this.#stage.notice("This series could not be opened", failure, () => void this.data.reload());
-    else this.#stage.notice(null);
+  protected override refusalWords({ title, sentence }: Refusal): Refusal {
+    return { title, sentence: sentence.replace("planes would mix them", "a volume would mix them").replace("Planes need", "A volume needs") };
   }
 
   /** Where the canvas's pixels lie, on the plane through the middle of the pane; null before there is a volume. */
   get grid(): PlaneGrid | null {
-    const { width, height } = this.#size;
+    const { width, height } = this.size;
     const { volume } = this.data;
     if (volume === null || width === 0) return null;
     const { model: { centre, state: { right, down } } } = this;
@@ -428,7 +283,7 @@ export class VolumePane implements Pane {
 
   /** Show one voxel column on so many device pixels. */
   setScale(pixels: number): void {
-    const { width, height } = this.#size;
+    const { width, height } = this.size;
     const { volume } = this.data;
     if (volume !== null) this.model.set({ zoom: (this.model.fitting(width, height) * pixels) / volume.full.spacing_mm[1] });
   }

@@ -1,6 +1,7 @@
 /** The volume's panel: preset and threshold, from where it is seen, the clipping box. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { Made } from "../ground/made";
 import { formatNumber } from "../ground/numbers";
 import { boxFields } from "./clipBox";
 import { BOX_FACES, type VolumeModel } from "./model";
@@ -22,6 +23,7 @@ export class VolumePanel {
   readonly #surfaces: SurfacesSection;
   #model: VolumeModel | null = null;
   #presets = "";
+  readonly #made = new Made();
 
   /** `onDone` runs when something was changed here to its end. */
   constructor(readonly onDone: () => void, onSay: (words: string) => void) {
@@ -60,6 +62,7 @@ export class VolumePanel {
   #do(act: (model: VolumeModel) => void): void {
     if (this.#model === null) return;
     act(this.#model);
+    this.#made.forget(); // a field may hold what was not taken
     this.onDone();
   }
 
@@ -77,6 +80,10 @@ export class VolumePanel {
     this.element.hidden = model === null || model.data.volume === null || model.stack === null;
     if (model === null || model.stack === null || this.element.hidden) return;
     const { state, stack, clip } = model;
+    this.#surfaces.show(model);
+    const root = this.element.getRootNode() as Document | ShadowRoot;
+    // Asked for at each picture: what a turn changes is not shown here.
+    if (!this.#made.isNew(model, stack, model.preset, model.level, state.mode, state.shift, ...model.span, ...clip.flat(), model.showsBox, root.activeElement)) return;
     this.#fillPresets(model);
     this.#preset.value = model.preset?.name ?? "";
     const isSurface = state.mode === "surface";
@@ -86,7 +93,6 @@ export class VolumePanel {
     const isAmount = state.mode !== "mip";
     for (const element of [this.#slider, this.#number.parentElement as HTMLElement]) element.hidden = !isAmount;
     const value = isSurface ? model.level : state.shift;
-    const root = this.element.getRootNode() as Document | ShadowRoot;
     Object.assign(this.#slider, { min: String(least), max: String(most), step: String((most - least) / 600) });
     for (const [input, words] of [[this.#slider, isSurface ? "Threshold" : "Shift of the preset"], [this.#number, isSurface ? "Threshold, as a number" : "Shift of the preset, as a number"]] as const) input.setAttribute("aria-label", words);
     if (root.activeElement !== this.#slider || !model.isMoving) this.#slider.value = String(value);
@@ -99,7 +105,6 @@ export class VolumePanel {
       const [axis, end] = BOX_FACES[i] as (typeof BOX_FACES)[number];
       if (root.activeElement !== input) input.value = formatNumber(clip[axis][end], 1, { fixed: true });
     });
-    this.#surfaces.show(model);
   }
 
   #fillPresets(model: VolumeModel): void {

@@ -15,6 +15,13 @@ export interface VolumesHost {
   onSay(words: string): void;
 }
 
+/** How the view was opened. */
+interface Opened {
+  SeriesInstanceUID: string;
+  StudyInstanceUID?: string;
+  volume?: VolumeState | null;
+}
+
 export class Volumes {
   /** In a page's side panel; in a cell over the picture. */
   readonly panel: VolumePanel;
@@ -23,8 +30,7 @@ export class Volumes {
   #settings: HTMLElement | null = null;
   #drawing = 0;
 
-  /** `wanted` is what the view began with. */
-  constructor(readonly host: VolumesHost, readonly source: SurfaceSource | null, private wanted: VolumeState | null) {
+  constructor(readonly host: VolumesHost, readonly source: SurfaceSource | null, readonly opened: Opened) {
     this.panel = new VolumePanel(() => host.report(), (words) => host.onSay(words));
   }
 
@@ -33,25 +39,26 @@ export class Volumes {
     return this.#model?.state ?? null;
   }
 
-  make(data: MprModel, study: string, events: Omit<VolumePaneEvents, "onSettings" | "onSay">): VolumePane {
-    const before = this.#model?.data.SeriesInstanceUID === data.SeriesInstanceUID ? this.#model.state : null;
-    const model = new VolumeModel(data, readVolume(this.wanted) ?? before, this.source, () => study || this.host.homeStudy, () => this.host.report());
-    this.wanted = null;
+  /** Return a pane that shows a volume as it was seen last, or as the view was opened with where that was of its series. */
+  make(data: MprModel, events: Omit<VolumePaneEvents, "onSettings" | "onSay" | "onClosed">): VolumePane {
+    const before = this.#model?.isOf(data) ? this.#model.state : null;
+    const opened = data.isOf(this.opened) ? readVolume(this.opened.volume ?? null) : null;
+    const model = new VolumeModel(data, before ?? opened, this.source, this.host.homeStudy, () => this.host.report());
     this.#model = model;
-    const onPainted = (): void => { events.onPainted(); this.refresh(); };
-    const pane = new VolumePane(model, { ...events, onPainted, onSettings: () => this.#toggleSettings(), onSay: (words) => this.host.onSay(words) });
+    const pane: VolumePane = new VolumePane(model, {
+      ...events, onPainted: () => { events.onPainted(); this.refresh(); }, onSettings: () => this.#toggleSettings(), onSay: (words) => this.host.onSay(words),
+      onClosed: () => { if (this.#pane === pane) [this.#pane, this.#settings] = [null, null]; }, // it holds pictures
+    });
     this.#pane = pane;
     this.#settings = null;
     model.listen(() => this.refresh());
     return pane;
   }
 
-  /** Take over a state from outside; one that is unsound is left. */
+  /** Take over a state from outside for the volume that is there; one that is unsound is left, and what is being done here counts. */
   restore(said: unknown): void {
     const state = readVolume(said);
-    if (state === null) return;
-    if (this.#model === null || this.#model.data.isClosed) this.wanted = state;
-    else if (!this.#model.isMoving && this.#pane?.isTurning !== true) this.#model.set(state); // else what is done here counts
+    if (state !== null && this.#pane !== null && !this.#pane.isTurning && this.#model?.isMoving === false) this.#model.set(state);
   }
 
   /** Show the panel, or hide it where there is no volume; once for each frame of the screen. */

@@ -94,9 +94,16 @@ export class Picture {
     this.#pass = null;
   }
 
-  close(): void {
+  /** Let go of the volume that was drawn. */
+  forget(): void {
     this.stop();
+    if (this.#field !== null) this.gpu?.forget(this.#field.of);
     this.#field = null;
+  }
+
+  close(): void {
+    this.forget();
+    this.#meshes.forget();
   }
 
   /** Draw a scene: coarse at once, fine when nothing else has come for a while. */

@@ -176,8 +176,8 @@ export class SurfaceShelf {
     for (const { key } of pending) {
       await this.#try(async (source) => {
         const now = await source.surface(this.StudyInstanceUID, this.SeriesInstanceUID, key);
-        // It may have been taken off meanwhile.
-        if (!this.kept.some((surface) => surface.key === key)) return;
+        // It may have been taken off meanwhile, or nobody looks any more.
+        if (this.#isClosed || !this.kept.some((surface) => surface.key === key)) return;
         this.#take(now);
         if (now.state === "done") this.onChange(now);
       });
