@@ -6,7 +6,9 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import pydicom
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -94,6 +96,36 @@ def test_planes_of_the_second_echo_are_numpys(
     assert grey > 100
     assert watched.complaints == []
     assert watched.foreign == []
+
+
+def test_planes_of_a_real_series_second_time_are_numpys(
+    watched: Watched,
+    site: Site,
+    lab: Lab,
+    real_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four times six planes of an enhanced MR, a time an instance."""
+    paths = sorted((real_data / "real" / "emr_siemens_xa10").glob("*.dcm"))
+    seen = site.admit([pydicom.dcmread(path) for path in paths], "local")
+    values = lab.series(SeriesInstanceUID=seen.series).one().load()
+    assert (values.dims[0], values.sizes["time"], values.sizes["z"]) == ("time", 4, 6)
+    monkeypatch.setattr(test_mpr, "WINDOW", (400.0, 1_000.0))  # of `difference`
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    expect(page.locator(".stage")).to_have_attribute("data-shown", "12")  # the third time
+    page.keyboard.press("[")
+    page.keyboard.press("Shift+M")
+    expect(page.locator(".stage.axial")).to_contain_text("time 2/4")
+    expect(page.get_by_text("6 of 6 in memory")).to_be_visible(timeout=30_000)
+    set_planes(watched, "app.viewer.setWindow({center: 400, width: 1000, function: 'LINEAR'})")
+    for script in ("0", OBLIQUE):
+        set_planes(watched, script)
+        for name in ("axial", "coronal", "sagittal"):
+            worst, share = difference(watched, values.isel(time=1), name)
+            assert worst <= 1, (script, name, worst)
+            assert share > 0.001, (script, name)
+    assert watched.complaints == []
 
 
 def test_keys_wheel_and_slider_go_along_and_the_state_and_address_keep_where(
