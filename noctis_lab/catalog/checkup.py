@@ -40,6 +40,8 @@ __all__ = [
     "database_path",
     "find_note",
     "iter_hashes",
+    "iter_job_keys",
+    "iter_references",
     "iter_sources",
     "opened_read_only",
     "sample_instances",
@@ -160,6 +162,17 @@ def check_database(connection: Connection, *, timeout_s: float | None) -> tuple[
     finally:
         driver.set_progress_handler(None, 0)
     return tuple(str(row[0]) for row in rows if row[0] != "ok")
+
+
+def iter_references(connection: Connection) -> Iterator[str]:
+    """Yield what every series is called by, withheld ones too."""
+    yield from connection.execute(select(schema.series.c.reference)).scalars()
+
+
+def iter_job_keys(connection: Connection, kind: str) -> Iterator[str]:
+    """Yield the keys of the jobs of a kind, waiting, running and failed ones."""
+    job = schema.job
+    yield from connection.execute(select(job.c.key).where(job.c.kind == kind)).scalars()
 
 
 def check_parquet(connection: Connection, root: Path, *, reads_all: bool) -> ParquetState:

@@ -58,20 +58,31 @@ def fsck(
     full: Annotated[
         bool, typer.Option("--full", help="Read every file, not every hundredth.")
     ] = False,
+    sweep: Annotated[
+        bool,
+        typer.Option("--sweep", help="Remove pictures and surfaces that belong to nothing."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare files, catalogue and quarantine; whole files that are not catalogued are adopted."""
     settings = opened_settings(root=root)
     with outer_door():
+        from noctis_lab.catalog.checkup import opened_read_only
         from noctis_lab.catalog.store import require_catalog
         from noctis_lab.ingest.archive import open_archive
         from noctis_lab.ingest.fsck import fsck as check_archive
+        from noctis_lab.jobs.derived import find_strays, sweep_strays
 
         require_catalog(settings.root)
         with open_archive(settings) as archive, tqdm(desc="checking", unit=" files") as bar:
             report = check_archive(
                 archive, full=full, progress=lambda done: bar.update(done - bar.n)
             )
+        with opened_read_only(settings.root) as connection:
+            report.derived = find_strays(connection, settings.root)
+        if sweep:
+            report.swept = sweep_strays(settings.root, report.derived)
+            report.derived = {}
         if as_json:
             print(report.to_json())
         else:
@@ -88,6 +99,9 @@ def fsck(
             _print_list("second files of known instances", report.superfluous)
             _print_list("not ours", report.foreign)
             _print_list("quarantine", report.quarantine)
+            _print_list("derived, of no use (--sweep removes them)", report.derived)
+            if report.swept:
+                print(f"derived files removed: {report.swept}")
             print("clean" if report.is_clean else "something needs a look")
         if not report.is_clean:
             raise typer.Exit(1)

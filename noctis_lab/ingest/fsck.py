@@ -42,6 +42,8 @@ class FsckReport:
     foreign: list[str] = field(default_factory=list)  # names and places that are not ours
     leftovers: list[str] = field(default_factory=list)  # in incoming/, held by no process
     quarantine: dict[str, str] = field(default_factory=dict)  # quarantine id → what is wrong
+    derived: dict[str, str] = field(default_factory=dict)  # path that nothing uses → why
+    swept: int = 0  # derived files that were removed
 
     @property
     def is_clean(self) -> bool:
@@ -54,6 +56,7 @@ class FsckReport:
             or self.superfluous
             or self.foreign
             or self.quarantine
+            or self.derived
         )
 
     def to_json(self) -> str:
@@ -69,6 +72,8 @@ def fsck(
     progress: Callable[[int], object] | None = None,
 ) -> FsckReport:
     """Scan the whole archive.
+
+    What is derived of the instances is not looked at here: `noctis_lab.jobs.derived` does.
 
     Files that are whole and not catalogued (the process that placed them died, and its name in
     ``incoming/`` is lost) are catalogued with the receipt in their file meta. Nothing is removed.

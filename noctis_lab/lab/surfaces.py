@@ -79,6 +79,7 @@ class SurfaceState:
     faces: int | None = None
     shown_step: int = 1
     error: str | None = None
+    extra_index: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as routes and channels give it."""
@@ -248,6 +249,7 @@ def _of_kept(kept: KeptSurface) -> SurfaceState:
         area_mm2=kept.area_mm2,
         faces=kept.faces,
         shown_step=kept.shown_step,
+        extra_index=kept.extra_index,
         error=kept.error,
     )
 
@@ -262,5 +264,6 @@ def _of_job(job: Job, key: str, progress: float | None) -> SurfaceState:
         level=0.5 if spec.level is None else spec.level,
         state="failed" if has_failed else running,
         progress=progress or 0.0,
+        extra_index=spec.extra_index,
         error="the archive's worker could not make it; its log says why" if has_failed else None,
     )

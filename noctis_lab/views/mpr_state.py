@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from noctis_lab.views.pane_state import read_index
+
 __all__ = ["MprState", "PlaneFrame"]
 
 type Vector = tuple[float, float, float]
@@ -89,6 +91,9 @@ class MprState:
         Patient LPS.
     axial, coronal, sagittal
         By default seen from the feet, from the front, from the left.
+    extra_index
+        Which time, echo or b-value the planes go through, from 0; 0 where the series has one
+        volume, and the last one there is where it has fewer.
 
     Raises
     ------
@@ -104,9 +109,11 @@ class MprState:
     axial: PlaneFrame = field(default=PlaneFrame(right=(1, 0, 0), down=(0, 1, 0)))
     coronal: PlaneFrame = field(default=PlaneFrame(right=(1, 0, 0), down=(0, 0, -1)))
     sagittal: PlaneFrame = field(default=PlaneFrame(right=(0, 1, 0), down=(0, 0, -1)))
+    extra_index: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "crosshair_mm", _read_vector(self.crosshair_mm))
+        object.__setattr__(self, "extra_index", read_index(self.extra_index))
 
     @classmethod
     def from_dict(cls, said: Any) -> Self | None:
@@ -122,12 +129,17 @@ class MprState:
         if not isinstance(said, Mapping) or not isinstance(said.get("planes"), Mapping):
             raise TypeError("mpr is no mapping of crosshair_mm and planes")
         planes = {name: _read_plane(said["planes"].get(name)) for name in _NAMES}
-        return cls(crosshair_mm=_read_vector(said.get("crosshair_mm")), **planes)
+        place = _read_vector(said.get("crosshair_mm"))
+        return cls(crosshair_mm=place, **planes, extra_index=said.get("extra_index", 0))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes, as the client knows it."""
         planes = {name: getattr(self, name).to_dict() for name in _NAMES}
-        return {"crosshair_mm": list(self.crosshair_mm), "planes": planes}
+        return {
+            "crosshair_mm": list(self.crosshair_mm),
+            "planes": planes,
+            "extra_index": self.extra_index,
+        }
 
 
 _NAMES = ("axial", "coronal", "sagittal")

@@ -78,6 +78,7 @@ def _make(lab: Lab, series: SeriesRow, said: Any) -> dict[str, Any]:
         level=said.get("level"),
         SegmentationUID=said.get("SOPInstanceUID"),
         segment=said.get("segment"),
+        extra_index=said.get("extra_index"),
     )
     asked = ask_surface(lab, series, spec, principal=own_principal())
     if asked.state in ("waiting", "running"):

@@ -66,6 +66,7 @@ _COARSEST = 8
 _TELL_EVERY_S = 0.3
 _LARGEST_VALUE = 1e12
 _LONGEST_UID = 64  # PS3.5 9.1
+_MOST_STEPS = 10_000_000
 _LARGEST_SEGMENT = 0xFFFF  # Segment Number is US
 _UNTIL_LOADED, _UNTIL_MADE = 0.3, 0.85  # of the progress
 
@@ -86,6 +87,8 @@ class SurfaceSpec:
         In the series' unit; finite. Of a segment nothing is said.
     SegmentationUID, segment
         The SEG's SOPInstanceUID and the number of its segment.
+    extra_index
+        Of a threshold in a series over time, echoes or b-values: which one, from 0.
 
     Raises
     ------
@@ -97,14 +100,19 @@ class SurfaceSpec:
     level: float | None = None
     SegmentationUID: str | None = None
     segment: int | None = None
+    extra_index: int | None = None
 
     def __post_init__(self) -> None:
         number, uid = self.segment, self.SegmentationUID
-        is_number = isinstance(number, int) and not isinstance(number, bool)
+        is_number = _is_whole(number)
         # What a client says may be anything, whatever is annotated here.
         is_sound = {
-            "threshold": _is_number(self.level) and uid is None and number is None,
+            "threshold": _is_number(self.level)
+            and uid is None
+            and number is None
+            and (self.extra_index is None or _is_step(self.extra_index)),
             "segment": self.level is None
+            and self.extra_index is None
             and isinstance(uid, str)
             and len(uid) <= _LONGEST_UID
             and is_number
@@ -119,8 +127,10 @@ class SurfaceSpec:
     def key(self, revision: str) -> str:
         """Return the surface's name: hexadecimal digits of what it is of, and of which frames."""
         level = None if self.level is None else float(self.level)
-        said = json.dumps([revision, self.kind, level, self.SegmentationUID, self.segment])
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
+        said = [revision, self.kind, level, self.SegmentationUID, self.segment]
+        if self.extra_index is not None:  # of other series the names stay what they were
+            said.append(self.extra_index)
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -130,6 +140,14 @@ class SurfaceSpec:
     def from_dict(cls, said: dict[str, Any]) -> Self:
         """Return what `to_dict` gave."""
         return cls(**said)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_step(value: int) -> bool:
+    return _is_whole(value) and 0 <= value <= _MOST_STEPS
 
 
 def _is_number(value: object) -> bool:
@@ -148,7 +166,7 @@ class KeptSurface:
         Its name.
     revision
         The state of the series that it is of.
-    kind, level, units, label
+    kind, level, units, label, extra_index
         What it is of; `label` is the segment's.
     volume_mm3
         What it encloses; None where it is open: what it encloses leaves the volume.
@@ -172,6 +190,7 @@ class KeptSurface:
     faces: int | None = None
     shown_step: int = 1
     error: str | None = None
+    extra_index: int | None = None
 
 
 _NAMES = {field.name for field in fields(KeptSurface)}
@@ -222,6 +241,7 @@ def make_surface(
                 revision=revision,
                 kind=spec.kind,
                 level=0.5 if spec.level is None else spec.level,
+                extra_index=spec.extra_index,
             ),
             teller,
         )
@@ -237,6 +257,7 @@ def make_surface(
             revision=revision,
             kind=spec.kind,
             level=0.5 if spec.level is None else spec.level,
+            extra_index=spec.extra_index,
             error=getattr(error, "reason", None) or str(error),
         )
     finally:
@@ -319,7 +340,8 @@ def _values(
         warnings.simplefilter("ignore")  # what is uneven is refused below, in words
         if spec.kind == "threshold":
             share = teller.part(0, _UNTIL_LOADED)
-            return load(handle, series, progress=lambda done, total: share(done / total)), ""
+            loaded = load(handle, series, progress=lambda done, total: share(done / total))
+            return _step_of(loaded, series, spec.extra_index), ""
         assert spec.SegmentationUID is not None
         assert spec.segment is not None
         row = handle.catalog.find_instance(spec.SegmentationUID)
@@ -348,8 +370,22 @@ def _require_one_space(series: SeriesRow, mask: xr.DataArray) -> None:
         )
 
 
+def _step_of(volume: xr.DataArray, series: SeriesRow, extra_index: int | None) -> xr.DataArray:
+    """Return the volume of one time, echo or b-value of a series; all that there is of another."""
+    dims = [str(dim) for dim in volume.dims if dim not in ("z", "y", "x")]
+    if not dims and not extra_index:
+        return volume
+    size = volume.sizes[dims[0]] if dims else 1
+    if extra_index is None or extra_index >= size or len(dims) != 1:
+        raise CannotResample(
+            f"a surface in this series is of one of {size}: extra_index from 0 to {size - 1}",
+            SeriesInstanceUID=series.SeriesInstanceUID,
+        )
+    return volume.isel({dims[0]: extra_index})
+
+
 def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface | None:
-    """Return a kept surface, or None where there is none of that key."""
+    """Return a kept surface, or None where there is none of that key, or its mesh is gone."""
     if not KEY.fullmatch(key):
         return None
     path = storage.find_derived(SURFACES, series.reference, f".{key}.json")
@@ -360,7 +396,11 @@ def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface |
         )
     except (OSError, ValueError, TypeError):
         return None  # torn, or of a later version: it is made again
-    return kept if kept is not None and kept.key == key else None
+    if kept is None or kept.key != key:
+        return None
+    needed = () if kept.error else (".ply", ".mesh") if kept.shown_step > 1 else (".ply",)
+    is_whole = all(storage.find_derived(SURFACES, series.reference, f".{key}{s}") for s in needed)
+    return kept if is_whole else None
 
 
 def list_surfaces(storage: Storage, series: SeriesRow, revision: str) -> list[KeptSurface]:

@@ -293,6 +293,7 @@ class AskSurface(_Asked):
     level: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False)
     SOPInstanceUID: str | None = Field(None, pattern=r"^[0-9.]{1,64}$")
     segment: int | None = Field(None, ge=1, le=65_535)
+    extra_index: int | None = Field(None, ge=0, le=10_000_000)
 
 
 class SegmentAnswer(_Given):
@@ -319,6 +320,7 @@ class SurfaceAnswer(_Given):
     faces: int | None
     shown_step: int
     error: str | None
+    extra_index: int | None
 
 
 class ProblemAnswer(_Given):

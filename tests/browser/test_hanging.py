@@ -179,6 +179,46 @@ def test_a_layout_is_saved_by_keyboard_and_hangs_a_similar_study_alike(
     assert "Bone" not in " ".join(watched.wire)
 
 
+@pytest.mark.parametrize("layout", ["3d", "mpr3d"])
+def test_a_volume_from_outside_is_saved_and_hangs_a_similar_study_alike(
+    watched: Watched, site: Site, chest: tuple[Seen, Seen], layout: str
+) -> None:
+    page, (soft, _) = watched.page, chest
+    page.goto(f"{site.base}/viewer/{soft.study}?series={soft.series}")
+    expect(page.locator(".stage")).to_have_attribute("data-shown", str(PLANES // 2))
+    page.keyboard.press("Shift+D" if layout == "3d" else "Shift+B")
+    volume = page.locator(".stage.volume3d")
+    expect(volume).to_have_count(1)
+    state = python_view(soft.series).state
+    assert soon(lambda: state.layout == layout and state.volume is not None)
+    volume.focus()
+    page.keyboard.press("m")  # the highest values
+    page.get_by_role("button", name="Seen from the left").click()
+    assert soon(lambda: state.volume.mode == "mip" and state.volume.right == (0, 1, 0))
+    hanging(page).click()
+    page.get_by_role("menuitem", name="Save this layout").click()
+    dialog = page.get_by_role("dialog", name="Save this layout")
+    page.keyboard.type("From the left")
+    dialog.get_by_label("Series description").fill("B3*")
+    page.keyboard.press("Enter")
+    expect(said(page)).to_have_text("Saved: similar studies open as From the left")
+    following = admit(site, "next", 1, BodyPartExamined="CHEST", SeriesDescription="B30f")
+    page.goto(f"{site.base}/viewer/{following.study}")
+    expect(said(page)).to_have_text("Hung by From the left (yours)")
+    expect(volume).to_have_count(1)
+    expect(page.locator(".stage")).to_have_count(1 if layout == "3d" else 4)
+    theirs = python_view(following.series).state
+    assert soon(lambda: theirs.volume is not None and theirs.volume.mode == "mip")
+    assert (theirs.layout, theirs.volume.right) == (layout, (0, 1, 0))
+    # What another protocol says of the panes takes its place, and it comes back whole.
+    page.keyboard.press(">")
+    expect(volume).to_have_count(0)
+    page.keyboard.press("<")
+    expect(volume).to_have_count(1)
+    assert soon(lambda: theirs.layout == layout and theirs.volume.mode == "mip")
+    assert watched.complaints == []
+
+
 def test_own_protocols_are_renamed_exported_taken_in_and_deleted(
     watched: Watched, site: Site, chest: tuple[Seen, Seen], tmp_path: Path
 ) -> None:

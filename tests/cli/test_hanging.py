@@ -23,6 +23,13 @@ def test_a_file_is_checked_by_line(tmp_path: Path) -> None:
     assert both.exit_code == 3
     assert "wrong.yaml, line 2" in both.stderr
     assert "did you mean 'Modality'" in both.stderr
+    outside = tmp_path / "outside.yaml"
+    outside.write_text(RULE.replace("1x1", "mpr3d") + "volume: {seen_from: left}\n", "utf-8")
+    assert RUNNER.invoke(app, ["hanging", "check", str(outside)]).stdout.endswith("'Ours', mpr3d\n")
+    outside.write_text(RULE + "volume: {seen_from: left}\n", "utf-8")
+    refused = RUNNER.invoke(app, ["hanging", "check", str(outside)])
+    assert refused.exit_code == 1
+    assert "line 4: expected 'volume' with mpr3d or 3d as layout only" in refused.stderr
     absent = RUNNER.invoke(app, ["hanging", "check", str(tmp_path / "none.yaml")])
     assert absent.exit_code == 1
     assert "No such file" in absent.stderr

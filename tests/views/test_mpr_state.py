@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,8 +26,10 @@ def test_planes_come_back_from_what_the_client_knows() -> None:
         slab_mm=12.5,
         projection="mean",
     )
-    state = MprState(crosshair_mm=(0, 0, 1), axial=tilted)
+    state = MprState(crosshair_mm=(0, 0, 1), axial=tilted, extra_index=3)
     assert MprState.from_dict(state.to_dict()) == state
+    older = {name: part for name, part in state.to_dict().items() if name != "extra_index"}
+    assert MprState.from_dict(older) == replace(state, extra_index=0)
     assert MprState.from_dict(None) is None
 
 
@@ -39,6 +42,12 @@ def test_planes_come_back_from_what_the_client_knows() -> None:
         SAID | {"crosshair_mm": [0, 0, math.nan]},
         SAID | {"crosshair_mm": [0, 0, 1e9]},
         SAID | {"crosshair_mm": "abc"},
+        SAID | {"extra_index": -1},
+        SAID | {"extra_index": 0.5},
+        SAID | {"extra_index": True},
+        SAID | {"extra_index": None},
+        SAID | {"extra_index": math.nan},
+        SAID | {"extra_index": 10**9},
         SAID | {"planes": {"axial": SAID["planes"]["axial"]}},
         changed("axial", right=[1, 1, 0]),
         changed("axial", down=[1, 0, 0]),

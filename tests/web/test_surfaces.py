@@ -21,7 +21,7 @@ from noctis_lab.jobs.worker import run_worker
 from noctis_lab.lab import Lab
 from noctis_lab.lab.surfaces import MOST_SURFACES, make_here
 from noctis_lab.storage.files import Storage
-from noctis_lab.synthetic import ct_series, segmentation
+from noctis_lab.synthetic import PlaneStack, ct_series, segmentation, weighted_mr
 from tests.served import Seen, Site
 
 PLANES, SIDE, SPACING_MM = 25, 48, (1.2, 0.8)  # planes' and pixels'
@@ -161,6 +161,29 @@ def test_a_segment_of_another_frame_of_reference_is_refused(
         asked = {"kind": "segment", "segment": 1, "SOPInstanceUID": uid}
         error = made(eve, seen, eve.post(base(seen), json=asked).json()["key"])["error"]
         assert "FrameOfReferenceUID" in error
+
+
+def test_of_a_series_with_several_volumes_one_is_named(site: Site) -> None:
+    data_sets = weighted_mr("echo", stack=PlaneStack(planes=5), points=3, shape=(12, 16))
+    seen = site.admit(data_sets, "east")
+    with site.client("eve") as eve, worker(site):
+        for step, words in ((None, "one of 3"), (3, "from 0 to 2"), (0, "do not pass the level")):
+            asked = threshold(2_500) | ({} if step is None else {"extra_index": step})
+            found = made(eve, seen, eve.post(base(seen), json=asked).json()["key"])
+            assert (found["state"], found["extra_index"]) == ("failed", step)
+            assert words in found["error"]
+        asked = threshold(2_500) | {"extra_index": 1}
+        found = made(eve, seen, eve.post(base(seen), json=asked).json()["key"])
+        assert (found["state"], found["extra_index"]) == ("done", 1)
+        for wrong in (-1, 0.5, "x", 10**9):
+            answer = eve.post(base(seen), json=threshold(2_500) | {"extra_index": wrong})
+            assert answer.status_code == 422, wrong
+
+
+def test_a_series_with_one_volume_has_no_second(site: Site, seen: Seen) -> None:
+    with site.client("eve") as eve, worker(site):
+        asked = eve.post(base(seen), json=threshold(0) | {"extra_index": 1}).json()
+        assert "from 0 to 0" in made(eve, seen, asked["key"])["error"]
 
 
 def test_one_that_waits_is_called_off_and_one_that_is_kept_is_deleted(

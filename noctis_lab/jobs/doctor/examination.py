@@ -125,6 +125,7 @@ def _examine_rows(
         "orphans",
         lambda: [holdings.check_orphans(connection, settings, is_thorough=is_thorough)],
     )
+    yield from _guarded("derived files", lambda: [holdings.check_derived(connection, settings)])
     yield from _guarded(
         "hashes",
         lambda: [

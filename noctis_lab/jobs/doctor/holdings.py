@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache, partial
@@ -15,6 +16,7 @@ from typing import Final
 from noctis_lab.catalog import checkup
 from noctis_lab.config import Settings, is_loopback
 from noctis_lab.ingest.admission import hash_file
+from noctis_lab.jobs.derived import find_strays
 from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, size_text, some_of
 from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path, series_folder
 
@@ -22,6 +24,7 @@ __all__ = [
     "Progress",
     "check_database",
     "check_database_file",
+    "check_derived",
     "check_hashes",
     "check_incoming",
     "check_orphans",
@@ -260,6 +263,21 @@ def check_orphans(
         )
     return Finding(
         name="orphans", state=State.PASS, text=f"{len(known)} files, all catalogued and there"
+    )
+
+
+def check_derived(connection: checkup.ReadOnly, settings: Settings) -> Finding:
+    """Look for pictures and surfaces of series that are gone, and for surfaces without a mesh."""
+    strays = find_strays(connection, settings.root)
+    if not strays:
+        return Finding(name="derived files", state=State.PASS, text="all belong to a series")
+    whys = Counter(strays.values()).most_common()
+    told = "; ".join(f"{count_text(count, 'file')}: {why}" for why, count in whys)
+    return Finding(
+        name="derived files",
+        state=State.WARN,
+        text=told,
+        remedy=command("fsck --sweep", settings.root) + " removes them; they can be made again",
     )
 
 

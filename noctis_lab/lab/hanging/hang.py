@@ -6,8 +6,11 @@ from typing import Any
 
 from noctis_lab.errors import CannotStack, FileChanged, SeriesNotFound
 from noctis_lab.lab.hanging.conditions import all_hold
+from noctis_lab.lab.hanging.outside import VolumeRule
 from noctis_lab.lab.hanging.protocol import (
+    FROM_OUTSIDE,
     LINKS,
+    OF_ONE_VOLUME,
     PaneRule,
     Protocol,
     Selector,
@@ -49,7 +52,15 @@ def hang(protocol: Protocol, study: HungStudy) -> dict[str, Any] | None:
     link = {name: name in protocol.link for name in LINKS}
     shown = panes if len(panes) > 1 else []
     own = {**panes[active], "active": active}
-    return {**own, "layout": protocol.layout, "panes": shown, "link": link, "mpr": None}
+    outside = protocol.volume or VolumeRule()
+    return {
+        **own,
+        "layout": protocol.layout,
+        "panes": shown,
+        "link": link,
+        "mpr": None,
+        "volume": outside.to_state() if protocol.layout in FROM_OUTSIDE else None,
+    }
 
 
 def _counts(rule: SeriesRule, study: HungStudy) -> bool:
@@ -66,7 +77,7 @@ def _frame_of(selector: Selector, series: HungSeries) -> int | None:
 
 def _panes(protocol: Protocol, study: HungStudy) -> list[dict[str, Any]] | None:
     count = panes_of(protocol.layout)
-    if protocol.layout == "mpr":
+    if protocol.layout in OF_ONE_VOLUME:
         return _planes(protocol.panes[0] if protocol.panes else PaneRule(), study, count)
     shown: list[HungSeries] = []
     panes: list[dict[str, Any]] = []
@@ -81,7 +92,7 @@ def _panes(protocol: Protocol, study: HungStudy) -> list[dict[str, Any]] | None:
 
 
 def _planes(rule: PaneRule, study: HungStudy, count: int) -> list[dict[str, Any]] | None:
-    """Return three planes through one volume, and its images as they are stored."""
+    """Return panes of one volume: planes, and last its images or the view from outside."""
     found = _find(rule, study, [])
     if found is None:
         return None

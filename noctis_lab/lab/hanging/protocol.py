@@ -9,10 +9,13 @@ from typing import Any, Final
 import yaml
 
 from noctis_lab.lab.hanging.conditions import Condition
+from noctis_lab.lab.hanging.outside import VolumeRule
 
 __all__ = [
+    "FROM_OUTSIDE",
     "LAYOUTS",
     "LINKS",
+    "OF_ONE_VOLUME",
     "PaneRule",
     "Protocol",
     "Selector",
@@ -21,8 +24,16 @@ __all__ = [
     "panes_of",
 ]
 
-#: How panes may stand; of the viewer's layouts those whose panes show series.
-LAYOUTS: Final = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
+#: How many panes each layout has, of the viewer's all.
+_PANES: Final = {
+    "1x1": 1, "1x2": 2, "2x1": 2, "1x3": 3, "3x1": 3, "2x2": 4, "2x3": 6, "3x2": 6, "3x3": 9,
+    "mpr": 4, "mpr3d": 4, "3d": 1,
+}  # fmt: skip
+#: How panes may stand.
+LAYOUTS: Final = tuple(_PANES)
+#: Those of which all panes show one volume, and those that show it from outside too.
+OF_ONE_VOLUME: Final = ("mpr", "mpr3d", "3d")
+FROM_OUTSIDE: Final = ("mpr3d", "3d")
 #: What panes of one frame of reference may share.
 LINKS: Final = ("position", "window", "zoom")
 
@@ -31,10 +42,7 @@ type Conditions = Mapping[str, Condition]
 
 def panes_of(layout: str) -> int:
     """Return how many panes a layout has."""
-    if layout == "mpr":
-        return 4
-    rows, columns = layout.split("x")
-    return int(rows) * int(columns)
+    return _PANES[layout]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +175,10 @@ class Protocol:
     link
         What panes share, of `LINKS`.
     panes
-        Row by row; those of the layout for which there is no rule show the next series. Of "mpr"
-        the first rule says the series of all.
+        Row by row; those of the layout for which there is no rule show the next series. Of
+        `OF_ONE_VOLUME` the first rule says the series of all.
+    volume
+        How the layouts `FROM_OUTSIDE` show it; None: whole, from the front.
     """
 
     name: str
@@ -178,6 +188,7 @@ class Protocol:
     layout: str = "1x1"
     link: tuple[str, ...] = ()
     panes: tuple[PaneRule, ...] = ()
+    volume: VolumeRule | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as JSON's values, as `reading.read_protocol` takes them."""
@@ -190,6 +201,8 @@ class Protocol:
         said |= {"match": match, "layout": self.layout}
         if self.link:
             said["link"] = list(self.link)
+        if self.volume is not None and (volume := self.volume.to_plain()):
+            said["volume"] = volume
         return said | {"panes": [pane.to_plain() for pane in self.panes]}
 
     def to_yaml(self) -> str:

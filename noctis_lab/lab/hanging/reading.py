@@ -21,7 +21,16 @@ from noctis_lab.lab.hanging.conditions import (
     NumberCondition,
     TextCondition,
 )
+from noctis_lab.lab.hanging.outside import (
+    MODES,
+    SIDES,
+    VOLUME_PRESETS,
+    Vector,
+    VolumeRule,
+    camera_of,
+)
 from noctis_lab.lab.hanging.protocol import (
+    FROM_OUTSIDE,
     LAYOUTS,
     LINKS,
     PaneRule,
@@ -44,6 +53,7 @@ _MOST_SERIES_RULES: Final = 16
 _MOST_SELECTORS: Final = 8
 _LARGEST: Final = 1e12
 _MOST_PLACE: Final = 1_000_000
+_ZOOMS: Final = (0.1, 64.0)  # of a volume, as a view takes them
 _FUNCTIONS: Final = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 #: Names of the viewer's colour maps; a test holds them to its own.
 COLORMAPS: Final = (
@@ -85,7 +95,7 @@ class _Reader:
     # -- the parts of a protocol --------------------------------------------------------------
 
     def protocol(self, tree: Tree) -> Protocol:
-        keys = ("name", "description", "match", "layout", "link", "panes")
+        keys = ("name", "description", "match", "layout", "link", "volume", "panes")
         table = self.table(tree, "a protocol", keys)
         for key in ("name", "match", "layout"):
             if key not in table.entries:
@@ -107,7 +117,19 @@ class _Reader:
                 for each in self.items(table.entries.get("link"), "link", len(LINKS))
             ),
             panes=tuple(self.pane(each) for each in rules),
+            volume=self.volume(table, layout),
         )
+
+    def volume(self, table: Table, layout: str) -> VolumeRule | None:
+        tree = table.entries.get("volume")
+        if tree is None:
+            return None
+        if layout not in FROM_OUTSIDE:
+            self.refuse(tree, f"expected 'volume' with {' or '.join(FROM_OUTSIDE)} as layout only")
+        given = self.table(tree, "volume", _VOLUME).entries
+        said = {key: _VOLUME[key](self, value, key) for key, value in given.items()}
+        right, down = said.pop("seen_from", SIDES["front"])
+        return VolumeRule(**said, right=right, down=down)
 
     def match(self, tree: Tree) -> tuple[dict[str, Condition], tuple[SeriesRule, ...]]:
         table = self.table(tree, "match", ("study", "series"))
@@ -296,6 +318,37 @@ class _Reader:
         center = self.number(table.entries["center"], "center")
         return WindowRule(center=center, width=width, function=function)
 
+    def mode(self, tree: Tree, name: str) -> str:
+        return self.one_of(tree, name, MODES)
+
+    def volume_preset(self, tree: Tree, name: str) -> str:
+        return self.one_of(tree, name, VOLUME_PRESETS)
+
+    def volume_zoom(self, tree: Tree, name: str) -> float:
+        zoom, (least, most) = self.number(tree, name), _ZOOMS
+        if not least <= zoom <= most:
+            self.refuse(tree, f"expected {least:g} to {most:g} for {name!r}, came {zoom:g}")
+        return zoom
+
+    def camera(self, tree: Tree, name: str) -> tuple[Vector, Vector]:
+        if not isinstance(tree, Table):
+            return SIDES[self.one_of(tree, name, SIDES)]
+        table = self.table(tree, name, ("right", "down"))
+        for key in ("right", "down"):
+            if key not in table.entries:
+                self.refuse(table, f"expected the key {key!r} in {name!r}, which is missing")
+        camera = camera_of(*(self.direction(table.entries[key], key) for key in ("right", "down")))
+        if camera is None:
+            self.refuse(table, f"expected two directions in {name!r} that are not parallel")
+        return camera
+
+    def direction(self, tree: Tree, name: str) -> Vector:
+        parts = [self.number(each, name) for each in self.items(tree, name, 3)]
+        if len(parts) != 3:
+            self.refuse(tree, f"expected three numbers for {name!r}, came {len(parts)}")
+        x, y, z = parts
+        return (x, y, z)
+
     # -- shapes -------------------------------------------------------------------------------
 
     def table(self, tree: Tree, what: str, known: Iterable[str]) -> Table:
@@ -343,6 +396,16 @@ def _kind(tree: Tree) -> str:
         return "nothing" if tree.is_null else f"{tree.value[:60]!r}"
     return "a list" if isinstance(tree, Items) else "keys and values"
 
+
+#: A volume's keys, and what reads them.
+_VOLUME: Final[dict[str, Callable[[_Reader, Tree, str], Any]]] = {
+    "mode": _Reader.mode,
+    "preset": _Reader.volume_preset,
+    "shift": _Reader.number,
+    "level": _Reader.number,
+    "seen_from": _Reader.camera,
+    "zoom": _Reader.volume_zoom,
+}
 
 #: A pane's keys: the rule's attribute, and what reads it.
 _PANE: Final[dict[str, tuple[str, Callable[[_Reader, Tree, str], Any]]]] = {

@@ -9,9 +9,11 @@ from typing import Any, Final
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.errors import UserItemRefused
 from noctis_lab.lab.hanging.conditions import Condition, TextCondition
+from noctis_lab.lab.hanging.outside import VolumeRule
 from noctis_lab.lab.hanging.protocol import (
-    LAYOUTS,
+    FROM_OUTSIDE,
     LINKS,
+    OF_ONE_VOLUME,
     PaneRule,
     Protocol,
     Selector,
@@ -63,18 +65,15 @@ def protocol_of_view(shown_layout: ShownLayout, series: Sequence[SeriesRow]) -> 
     Raises
     ------
     UserItemRefused
-        Nothing is shown, the layout is none that can be kept, or a series is of another study.
+        Nothing is shown, or a series is of another study.
     """
     state = shown_layout.state
     layout = state["layout"]
-    if layout not in LAYOUTS:
-        raise UserItemRefused(
-            f"expected one of the layouts {', '.join(LAYOUTS)}, and this view is another one"
-        )
     rows = {row.SeriesInstanceUID: row for row in series}
     panes = list(state["panes"]) or [state]
-    if layout == "mpr":
-        panes = panes[-1:]  # the images as they are stored: the planes are of the same volume
+    if layout in OF_ONE_VOLUME:
+        panes = panes[-1:]  # that which is no plane: the planes are of the same volume
+    outside = state.get("volume") if layout in FROM_OUTSIDE else None
     rules: list[PaneRule] = []
     shown: list[SeriesRow] = []
     for pane in panes:
@@ -96,6 +95,7 @@ def protocol_of_view(shown_layout: ShownLayout, series: Sequence[SeriesRow]) -> 
         layout=layout,
         link=tuple(each for each in LINKS if state["link"].get(each)),
         panes=tuple(rules),
+        volume=None if outside is None else VolumeRule.of_state(outside),
     )
 
 

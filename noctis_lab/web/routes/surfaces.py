@@ -41,6 +41,7 @@ async def ask_surface(
             level=asked.level,
             SegmentationUID=asked.SOPInstanceUID,
             segment=asked.segment,
+            extra_index=asked.extra_index,
         )
         return SurfaceAnswer(**kept.ask_surface(lab, series, spec, principal=principal).to_json())
 

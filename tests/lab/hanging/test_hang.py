@@ -23,6 +23,7 @@ from noctis_lab.lab.hanging.saving import ShownLayout
 from noctis_lab.synthetic import ct_series, dynamic_mr, pet_series
 from noctis_lab.views.hanging import MOST_OWN, hang_study, save_protocol, save_view
 from noctis_lab.views.state import PaneState, ViewerState
+from noctis_lab.views.volume3d_state import VolumeState
 from tests.lab.filling import fill
 
 EVE = Principal(name="eve", role=Role.VIEWER, facilities=None)
@@ -211,6 +212,7 @@ def test_the_first_alternative_that_finds_a_series_counts_then_order_and_number(
     assert shown(unseen, "1x2") == [small, large]
     assert shown("[{series: {SeriesDescription: thick}}]", "1x3") == [large, small, late]
     assert shown("[{series: {SeriesDescription: thick}}]", "mpr") == [large] * 4
+    assert shown("[{series: {SeriesDescription: thick}}]", "mpr3d") == [large] * 4
     assert hung(lab, "s", RULE % ("x", "1x1", "[]")) is None
     required = "[{series: {Modality: MR}, required: true}]"
     assert hung(lab, "s", RULE % ("thi", "1x1", required)) is None
@@ -323,6 +325,48 @@ def test_a_layout_that_was_saved_hangs_a_similar_study_alike(lab: Lab, add: Add)
     assert rebuild(root).skipped == ()
     with nl.open_lab(root) as again:
         assert hang_study(again, EVE, uid_of("then"))[0].id == kept.id
+
+
+OUTSIDE = VolumeState(
+    mode="surface", preset="ct-skin", shift=12.5, level=-200.0, zoom=2.5, pan_mm=(3.0, 4.0),
+    right=(0.0, 0.6, 0.8), down=(0.0, 0.8, -0.6), clip_mm=((-9, 9), (-9, 9), (0, 9)),
+    surface="a" * 32,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["3d", "mpr3d"])
+def test_a_saved_volume_from_outside_hangs_a_similar_study_alike(
+    lab: Lab, add: Add, layout: str
+) -> None:
+    series = add("now", 2, planes=3, SeriesDescription="B30f")
+    theirs = add("then", 5, planes=3, SeriesDescription="B30f")
+    add("then", 1, planes=1, SeriesDescription="Scout")
+    count = 4 if layout == "mpr3d" else 1
+    state = view_of(lab, "now", layout, *[PaneState(SeriesInstanceUID=series)] * count)
+    kept = save_view(
+        lab,
+        EVE,
+        uid_of("now"),
+        applied("Out", state | {"volume": OUTSIDE.to_dict()}, Modality="CT"),
+    )
+    assert parse_protocol(kept.yaml, source="") == kept.protocol
+    found = hang_study(lab, EVE, uid_of("then"))[0]
+    assert (found.name, found.state["layout"], found.state["mpr"]) == ("Out", layout, None)
+    panes = found.state["panes"]
+    assert len(panes) == (count if count > 1 else 0)
+    assert {pane["SeriesInstanceUID"] for pane in [found.state, *panes]} == {theirs}
+    # The place, the box and the surface are the other patient's own.
+    own = {"pan_mm": [0.0, 0.0], "clip_mm": None, "surface": None}
+    assert found.state["volume"] == OUTSIDE.to_dict() | own
+
+
+def test_a_protocol_that_says_nothing_of_its_volume_shows_it_whole_from_the_front(
+    lab: Lab, add: Add
+) -> None:
+    add("v", 1, planes=3)
+    save_protocol(lab, EVE, "name: V\nmatch: {series: {Modality: CT}}\nlayout: mpr3d\n")
+    state = hang_study(lab, EVE, uid_of("v"))[0].state
+    assert state["volume"] == VolumeState().to_dict()
 
 
 def test_series_of_one_description_keep_their_places(lab: Lab, add: Add) -> None:

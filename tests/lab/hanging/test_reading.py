@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ import noctis_lab.views
 from noctis_lab.errors import HangingProtocolRefused
 from noctis_lab.lab.hanging import Shelf, parse_protocol, read_file, read_protocol
 from noctis_lab.lab.hanging.conditions import NumberCondition, TextCondition, fits
+from noctis_lab.lab.hanging.outside import MODES as KNOWN_MODES
+from noctis_lab.lab.hanging.outside import SIDES, VOLUME_PRESETS
 from noctis_lab.lab.hanging.protocol import LAYOUTS as KNOWN_LAYOUTS
 from noctis_lab.lab.hanging.reading import COLORMAPS as KNOWN_COLORMAPS
 from noctis_lab.lab.hanging.shelf import read_built_in
@@ -24,6 +28,7 @@ from noctis_lab.lab.hanging.tree import MOST_BYTES
 from noctis_lab.lab.hanging.windows import CT_PRESETS
 from noctis_lab.views.pane_state import COLORMAPS
 from noctis_lab.views.state import LAYOUTS
+from noctis_lab.views.volume3d_state import MODES, VolumeState
 
 CHEST = """\
 name: Chest
@@ -219,7 +224,8 @@ def test_what_comes_with_the_program_is_sound_and_known_to_the_viewer() -> None:
     for protocol in protocols.values():
         assert protocol.description
         assert parse_protocol(protocol.to_yaml(), source="") == protocol
-    assert set(KNOWN_LAYOUTS) <= set(LAYOUTS)
+    assert KNOWN_LAYOUTS == LAYOUTS
+    assert set(KNOWN_MODES) == set(MODES)
     assert set(KNOWN_COLORMAPS) == set(COLORMAPS)
 
 
@@ -228,6 +234,77 @@ def test_the_presets_that_rules_name_are_the_viewers() -> None:
     source = (folder / "client/src/viewer/windowing.ts").read_text("utf-8")
     found = re.findall(r'\{ name: "([^"]+)", width: (-?\d+), center: (-?\d+), key:', source)
     assert {name.lower(): (float(c), float(w)) for name, w, c in found} == CT_PRESETS
+
+
+def test_the_volume_presets_that_rules_name_are_the_viewers() -> None:
+    folder = Path(next(iter(noctis_lab.views.__path__)))
+    source = (folder / "client/src/volume3d/presets.ts").read_text("utf-8")
+    assert tuple(re.findall(r'name: "([a-z-]+)", label:', source)) == VOLUME_PRESETS
+    sides = (folder / "client/src/volume3d/state.ts").read_text("utf-8")
+    known = re.findall(r'name: "from (?:the )?(\w+)", right: (\[.*?\]), down: (\[.*?\]) ', sides)
+    assert len(known) == 6
+    for name, right, down in known:
+        assert (tuple(json.loads(right)), tuple(json.loads(down))) == SIDES[name]
+
+
+VOLUME = "name: V\nmatch: {series: {Modality: CT}}\nlayout: %s\nvolume: %s\n"
+
+
+@pytest.mark.parametrize("layout", ["3d", "mpr3d"])
+def test_a_volume_from_outside_is_read_and_written(layout: str) -> None:
+    said = "{mode: surface, preset: ct-lung, shift: -20, level: 150.5, seen_from: left, zoom: 2}"
+    protocol = parse_protocol(VOLUME % (layout, said), source="")
+    rule = protocol.volume
+    assert rule is not None
+    assert (rule.mode, rule.preset, rule.shift, rule.level) == ("surface", "ct-lung", -20, 150.5)
+    assert (rule.right, rule.down, rule.zoom) == ((0, 1, 0), (0, 0, -1), 2)
+    assert "seen_from: left" in protocol.to_yaml()
+    assert parse_protocol(protocol.to_yaml(), source="") == protocol
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3),
+    st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3),
+)
+def test_directions_are_taken_as_a_view_takes_them_or_refused(
+    right: list[float], down: list[float]
+) -> None:
+    said = {"seen_from": {"right": right, "down": down}}
+    plain = {"name": "V", "match": {"series": {}}, "layout": "3d", "volume": said}
+    try:
+        rule = read_protocol(plain).volume
+    except HangingProtocolRefused:
+        lengths = np.linalg.norm(right), np.linalg.norm(down)
+        assert np.linalg.norm(np.cross(right, down)) <= 1.1e-6 * max(*lengths, 1) ** 2
+        return
+    assert rule is not None
+    state = VolumeState.from_dict(rule.to_state())
+    assert state is not None
+    # A view takes it, and its directions lean to where those that were said do.
+    assert np.dot(state.right, right) > 0
+    assert np.dot(np.cross(state.right, state.down), np.cross(right, down)) > 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "said", "words"),
+    [
+        ("mpr", "{mode: mip}", "mpr3d or 3d"),
+        ("3d", "{mode: slab}", "volume, mip, surface"),
+        ("3d", "{preset: ct-bones}", "did you mean 'ct-bone'"),
+        ("3d", "{seen_from: above}", "front, behind"),
+        ("3d", "{seen_from: {right: [1, 0, 0]}}", "'down'"),
+        ("3d", "{seen_from: {right: [1, 0], down: [0, 0, 1]}}", "three numbers"),
+        ("3d", "{seen_from: {right: [1, 0, 0], down: [-2, 0, 0]}}", "not parallel"),
+        ("3d", "{zoom: 0}", "0.1 to 64"),
+        ("3d", "{level: .nan}", "a number"),
+        ("3d", "{surface: 00}", "'surface'"),
+        ("3d", "whole", "keys and values"),
+    ],
+)
+def test_a_volume_that_is_none_is_refused_in_words(layout: str, said: str, words: str) -> None:
+    with pytest.raises(HangingProtocolRefused, match=re.escape(words)) as caught:
+        parse_protocol(VOLUME % (layout, said), source="x.yaml")
+    assert caught.value.line == 4
 
 
 def test_the_labs_files_are_read_again_where_they_changed(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ describe("a plane in words", () => {
     await new Promise((done) => setTimeout(done, 20));
     expect(wordsOf("axial", model.planes.axial, model.crosshair)).toBe("H 4.0 mm");
     expect(wordsOf("sagittal", model.planes.sagittal, model.crosshair)).toBe("R 7.5 mm");
-    expect(pythonOf("coronal", model)).toBe('reslice(centre_mm=(-7.55, -17.75, 4), normal="coronal")');
+    expect(pythonOf("coronal", model)).toBe('dicom.reslice(centre_mm=(-7.55, -17.75, 4), normal="coronal")');
     expect(probeAt(model, "axial", [-10 + 3 * 0.7, -20 + 0.9, 4], NaN)).toMatchObject({ values: [203], units: "HU", voxel: null });
     expect(probeAt(model, "axial", [-10 + 3.5 * 0.7, -20, 5], NaN)).toMatchObject({ values: [253.5], note: "interpolated" });
     expect(probeAt(model, "axial", [500, 0, 0], NaN)).toBeNull();
@@ -184,6 +184,6 @@ describe("a plane in words", () => {
     model.setPlane("axial", { slab_mm: 12, projection: "mean" });
     expect(wordsOf("axial", model.planes.axial, model.crosshair)).toBe("oblique 11.5° · Mean 12 mm");
     expect(probeAt(model, "axial", model.crosshair, 77)).toMatchObject({ values: [77], note: "Mean of 12 mm" });
-    expect(pythonOf("axial", model)).toBe('slab(thickness_mm=12, how="mean", centre_mm=(-7.55, -17.75, 4), normal=(0, -0.1986693, 0.9800666), up=(0, -0.9800666, -0.1986693))');
+    expect(pythonOf("axial", model)).toBe('dicom.slab(thickness_mm=12, how="mean", centre_mm=(-7.55, -17.75, 4), normal=(0, -0.1986693, 0.9800666), up=(0, -0.9800666, -0.1986693))');
   });
 });

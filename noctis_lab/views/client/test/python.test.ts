@@ -29,7 +29,7 @@ describe("a view as Python", () => {
 
   it("gives a plane as an array, and shows it as it looks", () => {
     const look = { ...defaultState("1.2.3"), inverted: true, colormap: "pet" as const };
-    expect(pythonOfView(look, { center: 40, width: 400, function: "LINEAR" }, "1.2", null, 'reslice(centre_mm=(1, 2, 3), normal="coronal")')).toBe(
+    expect(pythonOfView(look, { center: 40, width: 400, function: "LINEAR" }, "1.2", null, 'dicom.reslice(centre_mm=(1, 2, 3), normal="coronal")')).toBe(
       'import noctis_lab as nl\n\nlab = nl.open_lab()\n'
       + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\n'
       + 'plane = s.load().dicom.reslice(centre_mm=(1, 2, 3), normal="coronal")\n'

@@ -137,7 +137,7 @@ export class Measuring {
     const place = placedOn(points, plane);
     return {
       MeasurementUID: newUID(), kind, StudyInstanceUID: this.host.studyOf(pane), SeriesInstanceUID: plane.SeriesInstanceUID,
-      FrameOfReferenceUID: plane.FrameOfReferenceUID, ...place, label: "", extra_index: null,
+      FrameOfReferenceUID: plane.FrameOfReferenceUID, ...place, label: "", extra_index: plane.extra_index ?? null,
       values: measuredOn(kind, toldPoints(place, points, plane), plane),
     };
   }

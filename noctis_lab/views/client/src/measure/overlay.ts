@@ -50,7 +50,7 @@ export class Overlay {
   /** Draw anew where anything changed: shapes (told by their version), or where voxels lie on the screen. */
   draw(plane: ImagePlane | null, version: number, show: (plane: ImagePlane) => Scene): void {
     // Not the element's size, though it decides where voxels lie: to ask for it lays the page out at each paint.
-    const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, placeOf(plane.geometry), ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50)].join();
+    const key = plane === null ? "" : [version, plane.SOPInstanceUID, plane.frame, plane.extra_index, placeOf(plane.geometry), ...plane.fromVoxel(0, 0), ...plane.fromVoxel(100, 50)].join();
     if (key === this.#key) return;
     this.#key = key;
     this.#labels.clear();

@@ -22,6 +22,7 @@ export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
     return plane.SOPInstanceUID !== null && measurement.SOPInstanceUID === plane.SOPInstanceUID && measurement.frame === plane.frame;
   }
   if (plane.SOPInstanceUID !== null || plane.geometry === null || measurement.points_mm === null) return false;
+  if (plane.extra_index !== undefined && (measurement.extra_index ?? 0) !== plane.extra_index) return false;
   const { right, down } = measurement.plane;
   const reach = plane.step_mm === undefined ? SAME_MM : plane.step_mm / 2;
   const isParallel = Math.abs(dot(cross(right, down), cross(plane.geometry.right, plane.geometry.down))) > 1 - 1e-6;
@@ -100,6 +101,7 @@ const STILL_MM = 1e-6;
 export function isSamePlane(one: ImagePlane, other: ImagePlane | null): boolean {
   if (other === null || one.SeriesInstanceUID !== other.SeriesInstanceUID || one.SOPInstanceUID !== other.SOPInstanceUID || one.frame !== other.frame) return false;
   if (one.SOPInstanceUID !== null) return true;
+  if (one.extra_index !== other.extra_index) return false;
   const [a, b] = [one.geometry, other.geometry];
   if (a === null || b === null) return a === b;
   const isNear = (these: readonly number[], those: readonly number[]): boolean => these.every((part, i) => Math.abs(part - (those[i] as number)) < STILL_MM);

@@ -1,7 +1,7 @@
 /** Three planes in the page's address: numbers alone, what is as at the beginning left out. Pure. */
-import { boundedSlab, type MprState, ORTHOGONAL, orthonormal, PLANE_NAMES, type PlaneFrame, type PlaneName } from "./model";
-import type { Projection } from "./slab";
-import type { Vector } from "./vectors";
+import { type MprState, ORTHOGONAL, PLANE_NAMES, type PlaneFrame, type PlaneName } from "./model";
+import { boundedSlab, type Projection } from "./slab";
+import { orthonormal, type Vector } from "./vectors";
 
 const LETTERS: Record<Projection, string> = { max: "m", min: "n", mean: "a" };
 const NUMBER = /^-?\d{1,17}(\.\d{1,17})?(e[+-]?\d{1,3})?$/;
@@ -17,8 +17,8 @@ function encodePlane(name: PlaneName, { right, down, slab_mm, projection }: Plan
 }
 
 /** Return planes as one value of an address. */
-export function encodeMpr({ crosshair_mm, planes }: MprState): string {
-  return [crosshair_mm.map(short).join(":"), ...PLANE_NAMES.map((name) => encodePlane(name, planes[name]))].join(",");
+export function encodeMpr({ crosshair_mm, planes, extra_index = 0 }: MprState): string {
+  return [crosshair_mm.map(short).join(":"), ...PLANE_NAMES.map((name) => encodePlane(name, planes[name])), ...(extra_index > 0 ? [`e${extra_index}`] : [])].join(",");
 }
 
 function readNumbers(texts: readonly string[]): number[] | null {
@@ -49,8 +49,9 @@ function decodePlane(name: PlaneName, text: string): PlaneFrame | null {
 export function decodeMpr(text: string): MprState | null {
   const [place = "", ...rest] = text.split(",");
   const crosshair = readNumbers(place.split(":"));
-  if (crosshair === null || crosshair.length !== 3 || rest.length !== PLANE_NAMES.length) return null;
+  const extra = rest.length > PLANE_NAMES.length ? /^e(\d{1,7})$/.exec(rest.pop() ?? "") : ["", "0"];
+  if (crosshair === null || crosshair.length !== 3 || extra === null || rest.length !== PLANE_NAMES.length) return null;
   const planes = PLANE_NAMES.map((name, i) => [name, decodePlane(name, rest[i] as string)] as const);
   if (planes.some(([, frame]) => frame === null)) return null;
-  return { crosshair_mm: crosshair as unknown as Vector, planes: Object.fromEntries(planes) as unknown as MprState["planes"] };
+  return { crosshair_mm: crosshair as unknown as Vector, planes: Object.fromEntries(planes) as unknown as MprState["planes"], extra_index: Number(extra[1]) };
 }

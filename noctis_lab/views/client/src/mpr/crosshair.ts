@@ -23,7 +23,7 @@ export interface CrosshairHost {
   /** Whether the left button draws: handles leave it alone. */
   readonly isMeasuring: boolean;
   /** Something was dragged to its end. */
-  onDragged(): void;
+  tell(): void;
 }
 
 type Grip = { kind: "move" } | { kind: "turn"; plane: PlaneName } | { kind: "slab"; plane: PlaneName };
@@ -186,7 +186,7 @@ export class Crosshair {
     event.stopPropagation();
     this.#drag = null;
     this.host.model.setDragging(false);
-    this.host.onDragged();
+    this.host.tell();
   }
 }
 
@@ -210,7 +210,7 @@ export function followShift(host: CrosshairHost, isDragging: () => boolean): () 
     clearTimeout(timer);
     timer = window.setTimeout(() => {
       model.setDragging(false);
-      host.onDragged();
+      host.tell();
     }, REST_MS);
   };
   element.addEventListener("pointermove", (event) => {

@@ -2,6 +2,7 @@
 import type { Badge } from "../ground/badges";
 import { formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
+import { framesOfStep } from "../viewer/extra";
 import { cross, dot, minus, plus, scaled, unit, type Vector } from "./vectors";
 
 /** Slices nearer than this along the normal lie at one place: positions are decimal strings. */
@@ -51,9 +52,11 @@ export interface Refusal {
 
 export const isRefusal = (found: VolumeGeometry | Refusal): found is Refusal => "title" in found;
 
-/** Return where a stack's slices lie, or why they form no volume. */
-export function geometryOf(stack: StackDescription): VolumeGeometry | Refusal {
-  const refused = refusalOf(stack);
+/** Return where a stack's slices lie, or why they form no volume; `step` says which one of several at the same places. */
+export function geometryOf(stack: StackDescription, step = 0): VolumeGeometry | Refusal {
+  const [first, count] = framesOfStep(stack, step);
+  const frames = stack.frames.slice(first, first + count);
+  const refused = refusalOf({ ...stack, frames });
   if (refused !== null) return refused;
   const { orientation, pixel_spacing_mm: spacing } = stack;
   const right = unit(orientation?.slice(0, 3) as unknown as Vector);
@@ -62,7 +65,7 @@ export function geometryOf(stack: StackDescription): VolumeGeometry | Refusal {
   const normal = unit(cross(right, across));
   if (normal === null) return NO_PLACE;
   const down = cross(normal, right); // orthogonal to the last digit
-  return placed(stack.frames, { right, down, normal, spacing_mm: spacing });
+  return placed(frames, { right, down, normal, spacing_mm: spacing }, first);
 }
 
 const NO_PLACE: Refusal = {
@@ -73,7 +76,7 @@ const NO_PLACE: Refusal = {
 function refusalOf({ frames, orientation, pixel_spacing_mm: spacing }: StackDescription): Refusal | null {
   const [first] = frames;
   if (first === undefined || frames.length < 2) {
-    return { title: "One image", sentence: "Planes need a stack of at least two slices; this series has one image." };
+    return { title: "One image", sentence: "Planes need a stack of at least two slices; this series has one." };
   }
   if (frames.some((frame) => frame.dtype === "rgb8")) {
     return { title: "Colour images", sentence: "Colours are shown as they are stored; between them nothing is interpolated." };
@@ -87,7 +90,8 @@ function refusalOf({ frames, orientation, pixel_spacing_mm: spacing }: StackDesc
 
 type Directions = Pick<VolumeGeometry, "right" | "down" | "normal" | "spacing_mm">;
 
-function placed(frames: readonly FrameDescription[], directions: Directions): VolumeGeometry | Refusal {
+/** `first` is the place of the first of these frames in the stack. */
+function placed(frames: readonly FrameDescription[], directions: Directions, first: number): VolumeGeometry | Refusal {
   const { right, down, normal, spacing_mm: [row_mm, column_mm] } = directions;
   const origins = frames.map((frame) => frame.position_mm as Vector);
   const order = origins.map((_, index) => index).sort((a, b) => dot(origins[a] as Vector, normal) - dot(origins[b] as Vector, normal));
@@ -98,12 +102,12 @@ function placed(frames: readonly FrameDescription[], directions: Directions): Vo
   const same = steps.filter((step) => step < SAME_PLACE_MM).length;
   if (same > 0) return duplicated(same, frames.length);
   const step_mm = medianOf(steps);
-  const [first, last] = [origins[order[0] as number] as Vector, origins[order.at(-1) as number] as Vector];
-  const line = unit(minus(last, first)) as Vector;
+  const [lowest, highest] = [origins[order[0] as number] as Vector, origins[order.at(-1) as number] as Vector];
+  const line = unit(minus(highest, lowest)) as Vector;
   const [originColumns, originRows] = [along(right, column_mm), along(down, row_mm)];
   return {
     ...directions, rows: (frames[0] as FrameDescription).rows, columns: (frames[0] as FrameDescription).columns,
-    frames: order, heights_mm, originColumns, originRows, step_mm,
+    frames: order.map((index) => first + index), heights_mm, originColumns, originRows, step_mm,
     isGap: Uint8Array.from(steps, (step) => (step > GAP_STEPS * step_mm ? 1 : 0)),
     isRegular: steps.every((step) => Math.abs(step - step_mm) <= EVEN * step_mm) && isStraight(originColumns) && isStraight(originRows) && isStraight(heights_mm, ON_LINE * step_mm),
     shear_deg: (Math.acos(Math.min(1, Math.abs(dot(line, normal)))) * 180) / Math.PI,

@@ -16,7 +16,7 @@ export function imagePlaneOf(volume: Volume, { lie, grid, slab_mm, projection }:
   const toCanvas = (point: Readonly<Point>): [number, number] => onCanvas(point, lie, grid, pixelRatio);
   return {
     SeriesInstanceUID: stack.SeriesInstanceUID, FrameOfReferenceUID: stack.FrameOfReferenceUID ?? null, SOPInstanceUID: null, frame: null,
-    units: stack.units, spacing_mm: geometry.spacing_mm, geometry, ...(slab_mm > 0 ? { slab_mm, projection } : {}),
+    ...(volume.extra_index === null ? {} : { extra_index: volume.extra_index }), units: stack.units, spacing_mm: geometry.spacing_mm, geometry, ...(slab_mm > 0 ? { slab_mm, projection } : {}),
     step_mm: samplingAlong(volume, normalOf(geometry)),
     toCanvas, toPatient, toVoxel: (x, y) => voxelOn(geometry, toPatient(x, y)),
     fromVoxel: (column, row) => toCanvas(positionOn(geometry, column, row)),

@@ -1,8 +1,7 @@
 /** Keys of a plane beyond those of every pane: the crosshair, the slab, turning, putting back. */
 import type { MprModel, PlaneName } from "./model";
-import { MOST_SLAB_MM } from "./model";
 import { PROJECTIONS } from "./planeStage";
-import type { Projection } from "./slab";
+import { MOST_SLAB_MM, type Projection } from "./slab";
 import { cross, plus, scaled, type Vector } from "./vectors";
 
 export interface KeyedPane {
@@ -10,7 +9,7 @@ export interface KeyedPane {
   readonly model: MprModel;
   readonly axes: { right: Vector; down: Vector };
   setProjection(how: Projection | null): void;
-  onDragged(): void;
+  tell(): void;
 }
 
 const DEGREE = Math.PI / 180;
@@ -21,7 +20,7 @@ export const PLANE_HINT = "⇧ moves the crosshair · [ ] slab · double click s
 /** What the help sheet says of them. */
 export const PLANE_KEYS: [keys: string[], words: string][] = [
   [["⇧", "M"], "three planes, the images again"], [["⇧", "move"], "crosshair to the pointer"], [["⇧", "← → ↑ ↓"], "crosshair by one voxel"],
-  [["<", ">"], "turn the crosshair by 1°"], [["[", "]"], "slab thinner, thicker"], [["m"], "MIP, mean, MinIP, off"], [["x"], "planes orthogonal again"],
+  [["<", ">"], "turn the crosshair by 1°"], [["[", "]"], "slab thinner, thicker"], [["{", "}"], "time, echo or b-value before, after"], [["m"], "MIP, mean, MinIP, off"], [["x"], "planes orthogonal again"],
 ];
 
 /** Handle a key on a plane; what is not ours goes on to the view. */
@@ -30,7 +29,7 @@ export function handleKey(event: KeyboardEvent, pane: KeyedPane): void {
   const act = event.shiftKey && event.key.startsWith("Arrow") ? () => moveBy(pane, event.key) : actions[event.key];
   if (act === undefined) return;
   act(pane);
-  pane.onDragged();
+  pane.tell();
   event.preventDefault();
   event.stopPropagation();
 }
@@ -64,6 +63,8 @@ const actions: Record<string, (pane: KeyedPane) => void> = {
   ">": (pane) => turnBy(pane, 1),
   "[": (pane) => thicken(pane, -1),
   "]": (pane) => thicken(pane, 1),
+  "{": ({ model }) => void model.stepExtra(-1),
+  "}": ({ model }) => void model.stepExtra(1),
   m: nextProjection,
   x: ({ model }) => model.resetPlanes(),
 };

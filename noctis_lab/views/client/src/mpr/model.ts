@@ -6,10 +6,12 @@ import { Describing } from "../viewer/describing";
 import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
 import { statedWindow, windowFromPixels } from "../viewer/windowing";
+import { extraPlaceOf, extraWords, framesOfStep, stepsOf } from "../viewer/extra";
 import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, placeAt, type Refusal } from "./geometry";
-import { samplingAlong, type Projection } from "./slab";
-import { cross, dot, minus, plus, rotated, scaled, unit, type Vector } from "./vectors";
-import { Volume, VolumeLoader } from "./volume";
+import { KeptVolumes } from "./kept";
+import { boundedSlab, samplingAlong, type Projection } from "./slab";
+import { cross, dot, minus, orthonormal, plus, rotated, scaled, type Vector } from "./vectors";
+import { Volume, VOLUME_BYTES, VolumeLoader } from "./volume";
 
 export type PlaneName = "axial" | "coronal" | "sagittal";
 export const PLANE_NAMES: readonly PlaneName[] = ["axial", "coronal", "sagittal"];
@@ -28,6 +30,8 @@ export interface PlaneFrame {
 export interface MprState {
   crosshair_mm: Vector;
   planes: Record<PlaneName, PlaneFrame>;
+  /** Which time, echo or b-value, from 0, of a series with several. */
+  extra_index?: number;
 }
 
 /** PS3.17 A.3: of a patient who is looked at from the feet, from the front, from the left. */
@@ -36,8 +40,6 @@ export const ORTHOGONAL: Readonly<Record<PlaneName, Pick<PlaneFrame, "right" | "
   coronal: { right: [1, 0, 0], down: [0, 0, -1] },
   sagittal: { right: [0, 1, 0], down: [0, 0, -1] },
 };
-
-export const MOST_SLAB_MM = 1000;
 
 const defaultPlanes = (): Record<PlaneName, PlaneFrame> => {
   const frame = (name: PlaneName): PlaneFrame => ({ ...ORTHOGONAL[name], slab_mm: 0, projection: "max" });
@@ -52,7 +54,8 @@ export function obliquity(name: PlaneName, frame: Pick<PlaneFrame, "right" | "do
   return (Math.acos(cos) * 180) / Math.PI;
 }
 
-export type Change = "volume" | "planes" | "window" | "view" | "landed" | "missing";
+/** "extra": another time, echo or b-value of the same series. */
+export type Change = "volume" | "extra" | "planes" | "window" | "view" | "landed" | "missing";
 
 /** A series by its study; the view's own study is the empty one. */
 interface SeriesPlace {
@@ -86,6 +89,11 @@ export class MprModel {
   zoom = 1;
   /** Handles or the crosshair are being dragged: oblique planes and slabs may be drawn coarser. */
   isDragging = false;
+  /** Which of several volumes at the same places, from 0. */
+  extraIndex = 0;
+  readonly #others = new KeptVolumes();
+  /** A store that others keep of the series: what it holds need not be fetched. */
+  #beside: FrameStore | null = null;
   #loader: VolumeLoader | null = null;
   #wanted: MprState | null;
   #isAsked = false;
@@ -115,11 +123,16 @@ export class MprModel {
   }
 
   get state(): MprState {
-    return { crosshair_mm: this.crosshair, planes: this.planes };
+    return { crosshair_mm: this.crosshair, planes: this.planes, extra_index: this.extraIndex };
   }
 
   get loader(): VolumeLoader | null {
     return this.#loader;
+  }
+
+  /** What of the bytes that all panes share it may come to take. */
+  get claimedBytes(): number {
+    return Math.min((this.volume?.claimedBytes ?? 0) * this.extraSize, Math.max(VOLUME_BYTES, this.volume?.claimedBytes ?? 0));
   }
 
   get badges(): Badge[] {
@@ -167,7 +180,8 @@ export class MprModel {
     [this.SeriesInstanceUID, this.StudyInstanceUID] = [place.SeriesInstanceUID, place.StudyInstanceUID ?? ""];
     this.#loader?.close();
     [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
-    [this.#wanted, this.known] = [null, null];
+    [this.#wanted, this.known, this.#beside, this.extraIndex] = [null, null, null, 0];
+    this.#others.clear();
     [this.planes, this.zoom, this.inverted, this.colormap] = [defaultPlanes(), 1, false, null];
     this.resets += 1;
     this.#say("volume");
@@ -214,7 +228,11 @@ export class MprModel {
   #begin(stack: StackDescription): void {
     const [before, loader] = [this.volume, this.#loader];
     this.stack = stack;
-    const geometry = geometryOf(stack);
+    if (before === null) this.extraIndex = this.#firstExtra();
+    this.extraIndex = Math.min(this.extraIndex, this.extraSize - 1);
+    this.#others.clear(); // of the series as it was
+    this.#beside = this.known?.store ?? this.#beside;
+    const geometry = geometryOf(stack, this.extraIndex);
     this.refusal = isRefusal(geometry) ? geometry : null;
     this.volume = isRefusal(geometry) ? null : new Volume(stack, geometry);
     this.#loader = null;
@@ -224,7 +242,7 @@ export class MprModel {
       if (this.#wanted !== null) this.restore(this.#wanted);
       this.#wanted = null;
       if (before === null) this.#beginAt(this.known?.index ?? null);
-      this.#loader = this.#fetch(this.volume, loader?.store ?? this.known?.store ?? null);
+      this.#loader = this.#fetch(this.volume, loader?.store ?? this.#beside);
       this.known = null; // its frames are the volume's now
     }
     loader?.close();
@@ -253,8 +271,51 @@ export class MprModel {
     return loader;
   }
 
+  // -- along time, echoes, b-values --------------------------------------------------------------
+
+  /** How many volumes lie at the same places. */
+  get extraSize(): number {
+    return this.stack === null ? 1 : stepsOf(this.stack);
+  }
+
+  /** "echo 2/8, 12.4 ms", or null where there is one volume. */
+  get extraWords(): string | null {
+    const { stack } = this;
+    return stack === null ? null : extraWords(stack, framesOfStep(stack, this.extraIndex)[0]);
+  }
+
+  /** That of the image in view, or of the state that is wanted. */
+  #firstExtra(): number {
+    const { stack, known } = this;
+    const place = stack === null || known === null || known.index === null ? null : extraPlaceOf(stack, known.index);
+    return place?.at ?? this.#wanted?.extra_index ?? 0;
+  }
+
+  /** Show the volume of another time, echo or b-value, within those that there are; false where there is one. */
+  setExtra(index: number): boolean {
+    const { stack, volume } = this;
+    const next = Math.min(Math.max(Math.round(index), 0), this.extraSize - 1);
+    if (stack === null || volume === null || this.extraSize < 2 || !Number.isFinite(next)) return false;
+    const geometry = next === this.extraIndex ? null : geometryOf(stack, next);
+    if (geometry === null || isRefusal(geometry)) return true;
+    this.#others.keep(this.extraIndex, volume, VOLUME_BYTES - volume.claimedBytes);
+    this.#loader?.close();
+    this.extraIndex = next;
+    this.volume = this.#others.take(next) ?? new Volume(stack, geometry);
+    this.#loader = this.#fetch(this.volume, this.#beside);
+    this.crosshair = this.#bounded(this.crosshair);
+    this.#say("extra");
+    return true;
+  }
+
+  stepExtra(count: number): boolean {
+    return this.setExtra(this.extraIndex + count);
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#others.clear();
+    this.#beside = null;
     this.isDragging = false;
     this.#describing.cancel();
     this.#loader?.close();
@@ -281,6 +342,7 @@ export class MprModel {
       if (frame !== null) planes[name] = { ...state.planes[name], ...frame, slab_mm: boundedSlab(state.planes[name].slab_mm) };
     }
     this.planes = planes;
+    this.setExtra(state.extra_index ?? this.extraIndex);
     this.#say("planes");
   }
 
@@ -334,9 +396,10 @@ export class MprModel {
   }
 
   /** Let the plane that lies nearest to a wanted one lie as it: through a place of it where the crosshair cannot stay beside. */
-  lookAt(wanted: PlaneFrame, place: Vector): void {
+  lookAt(wanted: PlaneFrame, place: Vector, extra_index = this.extraIndex): void {
     const lie = orthonormal(wanted);
     if (lie === null || this.volume === null) return;
+    this.setExtra(extra_index);
     const normal = normalOf(lie);
     const alike = (name: PlaneName): number => Math.abs(dot(normalOf(this.planes[name]), normal));
     const name = PLANE_NAMES.reduce((best, other) => (alike(other) > alike(best) + 1e-9 ? other : best));
@@ -431,14 +494,4 @@ export class MprModel {
     const inside = index.map((part, axis) => Math.min(Math.max(part, 0), last[axis] as number)) as [number, number, number];
     return inside.every((part, axis) => part === index[axis]) ? place : placeAt(full, ...inside);
   }
-}
-
-export const boundedSlab = (slab_mm: number): number => (Number.isFinite(slab_mm) ? Math.min(Math.max(slab_mm, 0), MOST_SLAB_MM) : 0);
-
-/** Return two directions made orthogonal and unit again, or null where they are none. */
-export function orthonormal({ right, down }: Pick<PlaneFrame, "right" | "down">): Pick<PlaneFrame, "right" | "down"> | null {
-  const across = unit(right);
-  if (across === null) return null;
-  const along = unit(minus(down, scaled(across, dot(across, down))));
-  return along === null ? null : { right: across, down: along };
 }

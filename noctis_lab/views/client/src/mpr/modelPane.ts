@@ -134,7 +134,7 @@ export abstract class ModelPane implements Pane {
 
   get claim(): { owner: object; bytes: number } | null {
     const { data } = this;
-    return data.volume && { owner: data, bytes: data.volume.claimedBytes };
+    return data.volume && { owner: data, bytes: data.claimedBytes };
   }
 
   get pixelRatio(): number {
@@ -189,6 +189,12 @@ export abstract class ModelPane implements Pane {
     this.data.open({ SeriesInstanceUID, StudyInstanceUID });
   }
 
+  stepExtra(count: number, telling: Telling = "rest"): boolean {
+    const isDone = this.data.stepExtra(count);
+    if (isDone) this.tell(telling);
+    return isDone;
+  }
+
   setWindow(window: Window | null, telling: Telling = "now"): void {
     if (window !== null && !(Number.isFinite(window.center) && Number.isFinite(window.width) && window.width > 0)) return;
     this.data.setWindow(window);
@@ -214,7 +220,7 @@ export abstract class ModelPane implements Pane {
   // -- following the data, and painting ----------------------------------------------------------
 
   #on(change: Change, slices: readonly number[]): void {
-    if (change === "landed" || change === "missing") this.events.onMemory();
+    if (change === "landed" || change === "missing" || change === "extra") this.events.onMemory();
     if (change === "landed") {
       this.#noticeState(); // also where what landed does not show
       this.land(slices);

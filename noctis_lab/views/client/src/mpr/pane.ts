@@ -161,10 +161,6 @@ export class PlanePane extends ModelPane implements CrosshairHost {
     };
   }
 
-  onDragged(): void {
-    this.tell();
-  }
-
   step(count: number, telling: Telling = "rest"): void {
     this.model.step(this.name, count);
     this.tell(telling);
@@ -271,7 +267,7 @@ export class PlanePane extends ModelPane implements CrosshairHost {
   }
 
   protected follow(change: Change): boolean {
-    if (change === "missing") this.#drawing.forget();
+    if (change === "missing" || change === "extra") this.#drawing.forget();
     if (change === "planes") this.#follow();
     return true;
   }
@@ -332,8 +328,9 @@ export class PlanePane extends ModelPane implements CrosshairHost {
 
   #caption(window_: Window | null): void {
     const { model, name } = this;
-    const numbers = window_ === null || name !== "axial" ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
-    this.stage.caption(wordsOf(name, model.planes[name], model.crosshair), model.planes[name], numbers);
+    const numbers = window_ === null ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
+    const lines = name === "axial" ? [model.extraWords ?? "", numbers].filter((line) => line !== "").join("\n") : "";
+    this.stage.caption(wordsOf(name, model.planes[name], model.crosshair), model.planes[name], lines);
     const { right, down } = this.axes;
     this.stage.letters(right, down);
     this.stage.bar(this.scale, this.size.width / this.pixelRatio);

@@ -23,6 +23,9 @@ export class PlanePanel {
   readonly #slider = el("input", { type: "range", min: 0, max: MOST_ON_SLIDER_MM, step: 0.5, "aria-label": "Slab thickness" });
   readonly #number = el("input", { inputmode: "decimal", "aria-label": "Slab thickness in mm" });
   readonly #slabOf = el("span", { class: "f12 t2" });
+  readonly #extra = el("input", { type: "range", min: 0, step: 1, "aria-label": "Time, echo or b-value" });
+  readonly #extraWords = el("span", { class: "f12 t2" });
+  readonly #along: HTMLElement;
   #model: MprModel | null = null;
   #active: PlaneName = "axial";
   #described: VolumeGeometry | null = null;
@@ -33,8 +36,9 @@ export class PlanePanel {
     const head = (title: string, ...rest: Node[]): HTMLElement => el("div", { class: "ph" }, el("span", { class: "ttl" }, title), el("span", { class: "grow" }), ...rest);
     const copy = el("button", { class: "ib s", "aria-label": "Copy the crosshair's place", title: "Copy", click: () => void copyText(this.#model?.crosshair.map((part) => part.toFixed(2)).join(", ") ?? "") }, icon("copy", "s"));
     const reset = el("button", { class: "btn s q", title: "Orthogonal, thin, through the middle (x)", click: () => { this.#model?.resetPlanes(); this.onDone(); } }, icon("reset", "s"), "Reset planes");
+    this.#along = el("div", { hidden: true }, head("Along the series", this.#extraWords), el("div", { class: "sec row g3", title: "{ } or Alt and the wheel: the one before, after" }, this.#extra), el("div", { class: "hr" }));
     this.element.append(
-      head("Crosshair", copy),
+      this.#along, head("Crosshair", copy),
       el("div", { class: "kv" }, el("span", {}, "Patient, mm"), this.#place, el("span", {}, "Voxel i, j, k"), this.#voxel, el("span", {}, "Value"), this.#value),
       el("div", { class: "hr" }), head("Geometry", el("span", { class: "f12 t2" }, "from positions")), this.#geometry,
       el("div", { class: "hr" }), head("Planes", reset), this.#planes,
@@ -53,7 +57,9 @@ export class PlanePanel {
       this.#thicken(Number(this.#number.value.replace("−", "-")));
       this.onDone();
     });
-    for (const input of [this.#slider, this.#number]) input.addEventListener("keydown", (event) => event.stopPropagation());
+    this.#extra.addEventListener("input", () => this.#model?.setExtra(Number(this.#extra.value)));
+    this.#extra.addEventListener("change", () => this.onDone());
+    for (const input of [this.#slider, this.#number, this.#extra]) input.addEventListener("keydown", (event) => event.stopPropagation());
   }
 
   #thicken(slab_mm: number): void {
@@ -67,12 +73,16 @@ export class PlanePanel {
     this.element.hidden = model === null || model.volume === null;
     if (model === null || model.volume === null) return;
     const { volume, crosshair, stack } = model;
+    this.#along.hidden = model.extraSize < 2;
+    this.#extraWords.textContent = model.extraWords ?? "";
+    Object.assign(this.#extra, { max: String(model.extraSize - 1), value: String(model.extraIndex) });
+    this.#extra.setAttribute("aria-valuetext", model.extraWords ?? "");
     this.#place.textContent = formatPlace([...crosshair] as [number, number, number]);
     this.#voxel.textContent = indexAt(volume.full, crosshair).map((part) => formatNumber(part, 1, { fixed: true })).join(", ");
     const { value, cover } = valueAt(volume, crosshair);
     const words = { [GAP]: "in a gap", [MISSING]: "not here yet", [FAILED]: "could not be read" }[cover] ?? "outside";
     this.#value.textContent = cover === INSIDE ? `${formatValue(value * volume.slope + volume.intercept)} ${stack?.units ?? ""}`.trim() : words;
-    if (this.#described !== volume.full) {
+    if (this.#described !== volume.full) { // of another time too
       this.#described = volume.full;
       this.#geometry.replaceChildren(...geometryRows(volume.full));
     }

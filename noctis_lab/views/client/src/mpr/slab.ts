@@ -130,3 +130,7 @@ function tableOf(from: PlaneGrid, to: PlaneGrid, side: "right" | "down", count: 
   }
   return table;
 }
+
+export const MOST_SLAB_MM = 1000;
+
+export const boundedSlab = (slab_mm: number): number => (Number.isFinite(slab_mm) ? Math.min(Math.max(slab_mm, 0), MOST_SLAB_MM) : 0);

@@ -22,3 +22,11 @@ export function rotated(a: Vector, axis: Vector, angle_rad: number): Vector {
   const [cos, sin] = [Math.cos(angle_rad), Math.sin(angle_rad)];
   return plus(plus(scaled(a, cos), scaled(cross(axis, a), sin)), scaled(axis, dot(axis, a) * (1 - cos)));
 }
+
+/** Return two directions made orthogonal and unit again, or null where they are none. */
+export function orthonormal({ right, down }: { right: Vector; down: Vector }): { right: Vector; down: Vector } | null {
+  const across = unit(right);
+  if (across === null) return null;
+  const along = unit(minus(down, scaled(across, dot(across, down))));
+  return along === null ? null : { right: across, down: along };
+}

@@ -2,6 +2,7 @@
 import type { Badge } from "../ground/badges";
 import { formatBytes } from "../ground/numbers";
 import type { FrameDescription, StackDescription, Transport } from "../ground/transport";
+import { extraPlaceOf } from "../viewer/extra";
 import { DEFAULT_LIMITS, FrameStore } from "../viewer/frames";
 import type { Frame, Stored } from "../viewer/renderer";
 import { badgesOf, type VolumeGeometry } from "./geometry";
@@ -27,9 +28,10 @@ const BYTES: Record<StackDescription["frames"][number]["dtype"], number> = {
   uint8: 1, int8: 1, uint16: 2, int16: 2, uint32: 4, int32: 4, float32: 4, float64: 8, rgb8: 3,
 };
 
+type Frames = Pick<StackDescription, "frames">;
+
 /** Return what each slice is kept as: as it is stored, or Float32 values where scales or types differ. */
-export function keptAs(stack: StackDescription): { slope: number; intercept: number; isConverted: boolean } {
-  const { frames } = stack;
+export function keptAs({ frames }: Frames): { slope: number; intercept: number; isConverted: boolean } {
   const [first] = frames;
   if (first === undefined) return { slope: 1, intercept: 0, isConverted: false };
   const isShared = frames.every((frame) => frame.slope === first.slope && frame.intercept === first.intercept && frame.dtype === first.dtype);
@@ -37,7 +39,7 @@ export function keptAs(stack: StackDescription): { slope: number; intercept: num
 }
 
 /** Return by how many voxels, a power of two, each slice is reduced along both directions. */
-function reductionFor(stack: StackDescription, geometry: VolumeGeometry, limit_bytes = VOLUME_BYTES): number {
+function reductionFor(stack: Frames, geometry: VolumeGeometry, limit_bytes = VOLUME_BYTES): number {
   const bytes = wholeBytes(stack);
   const fits = (factor: number): boolean => bytes / factor ** 2 <= (factor === 1 ? limit_bytes : limit_bytes * (1 - FULL_SLICES_PART));
   let factor = 1;
@@ -45,7 +47,7 @@ function reductionFor(stack: StackDescription, geometry: VolumeGeometry, limit_b
   return factor;
 }
 
-function wholeBytes(stack: StackDescription): number {
+function wholeBytes(stack: Frames): number {
   const { isConverted } = keptAs(stack);
   return stack.frames.reduce((sum, frame) => sum + frame.rows * frame.columns * (isConverted ? 4 : BYTES[frame.dtype]), 0);
 }
@@ -97,16 +99,22 @@ export class Volume implements Voxels {
   /** Of what is in memory. */
   readonly geometry: VolumeGeometry;
   readonly isConverted: boolean;
+  /** Which of several volumes at the same places it is, from 0; null where there is one. */
+  readonly extra_index: number | null;
   /** Counts what landed: who has drawn an earlier state draws again. */
   version = 0;
   readonly failed = new Set<number>();
+  /** Its own frames, slice by slice. */
+  readonly #own: Frames;
   #bytes = 0;
   #count = 0;
 
   constructor(readonly stack: StackDescription, readonly full: VolumeGeometry, readonly limit_bytes = VOLUME_BYTES) {
-    const { slope, intercept, isConverted } = keptAs(stack);
+    this.#own = { frames: full.frames.map((index) => stack.frames[index] as FrameDescription) };
+    this.extra_index = extraPlaceOf(stack, full.frames[0] ?? 0)?.at ?? null;
+    const { slope, intercept, isConverted } = keptAs(this.#own);
     [this.slope, this.intercept, this.isConverted] = [slope, intercept, isConverted];
-    this.factor = reductionFor(stack, full, limit_bytes);
+    this.factor = reductionFor(this.#own, full, limit_bytes);
     this.geometry = reduced(full, this.factor);
     this.slices = full.frames.map(() => null);
   }
@@ -118,7 +126,7 @@ export class Volume implements Voxels {
   /** What it takes when all slices are here, with the full slices beside it. */
   get claimedBytes(): number {
     const { factor, limit_bytes } = this;
-    return wholeBytes(this.stack) / factor ** 2 + (factor > 1 ? limit_bytes * FULL_SLICES_PART : 0);
+    return wholeBytes(this.#own) / factor ** 2 + (factor > 1 ? limit_bytes * FULL_SLICES_PART : 0);
   }
 
   /** Return which of a slice's values, as they are kept, are padding: from the first to the second; null: none. */
@@ -264,10 +272,10 @@ export class VolumeLoader {
     this.#store.close();
   }
 
-  /** Whether the volume has a frame and needs it no more: a slice in full is wanted beside a reduced volume, once that is whole. */
+  /** Whether the volume has a frame and needs it no more, or never did: a slice in full is wanted beside a reduced volume, once that is whole. */
   #isTaken(frame: number): boolean {
     const slice = this.#sliceOf.get(frame);
-    return slice !== undefined && this.volume.slices[slice] !== null && (this.volume.factor === 1 || this.isLoading);
+    return slice === undefined || (this.volume.slices[slice] !== null && (this.volume.factor === 1 || this.isLoading));
   }
 
   #take(first: number, count: number, isNews = true): void {

@@ -21,14 +21,15 @@ export function wordsOf(name: PlaneName, frame: PlaneFrame, crosshair: Vector): 
   return frame.slab_mm > 0 ? `${where} · ${projectionName(frame.projection)} ${formatNumber(frame.slab_mm, 1)} mm` : where;
 }
 
-/** Return the plane as a call of `reslice`, or of `slab` where it is thick. */
-export function pythonOf(name: PlaneName, { planes, crosshair }: Pick<MprModel, "planes" | "crosshair">): string {
+/** Return the plane as a call of `reslice`, or of `slab` where it is thick, on a loaded series. */
+export function pythonOf(name: PlaneName, { planes, crosshair, stack, extraIndex }: Pick<MprModel, "planes" | "crosshair" | "stack" | "extraIndex">): string {
   const frame = planes[name];
   const tuple = (vector: Vector): string => `(${vector.map((part) => Number(part.toPrecision(7)) + 0).join(", ")})`;
   const isOblique = obliquity(name, frame) > 1e-6 || frame.right.some((part, i) => part !== ORTHOGONAL[name].right[i]);
   const lie = isOblique ? `normal=${tuple(normalOf(frame))}, up=${tuple(scaled(frame.down, -1))}` : `normal="${name}"`;
   const place = `centre_mm=${tuple(crosshair)}, ${lie}`;
-  return frame.slab_mm > 0 ? `slab(thickness_mm=${frame.slab_mm}, how="${frame.projection}", ${place})` : `reslice(${place})`;
+  const volume = stack?.extra ? `isel(${stack.extra.dim}=${extraIndex}).dicom` : "dicom";
+  return `${volume}.` + (frame.slab_mm > 0 ? `slab(thickness_mm=${frame.slab_mm}, how="${frame.projection}", ${place})` : `reslice(${place})`);
 }
 
 /** Return what stands at a place of a plane; `shown` is the projection on the canvas there, which a slab tells instead. */

@@ -20,7 +20,7 @@ import { Exchange, type ExchangeHost } from "./exchange";
 import { Fittings } from "./fittings";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import { Grid, type GridHost, layoutOf, LAYOUTS, MPR } from "./grid";
-import { HangingMenu, HangingStore, sayNoHanging } from "./hanging";
+import { HangingMenu, HangingStore } from "./hanging";
 import hangingCss from "./hanging.css";
 import { HelpSheet } from "./help";
 import type { InputHost, Tool } from "./input";
@@ -39,7 +39,7 @@ import { type Link, type PaneState, sameWindow, type ViewState, type Window, wit
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
-import { Toolbar, type ToolbarHost, type ToolbarPart } from "./toolbar";
+import { sayInPage, Toolbar, type ToolbarHost, type ToolbarPart } from "./toolbar";
 import { Viewer } from "./viewer";
 import viewerCss from "./viewer.css";
 import { WindowPanel } from "./windowPanel";
@@ -437,8 +437,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     const target = event.composedPath()[0];
     const isButton = target instanceof HTMLButtonElement;
     if (isButton && (event.key === " " || event.key === "Enter")) return;
-    const isHanging = (): boolean => this.#hanging?.key(event) ?? sayNoHanging(event, (words) => this.onSay(words));
-    if (event.defaultPrevented || !(isHanging() || this.measured.keys.key(event) || this.#fittings.inputOf(this.viewer)?.key(event))) return;
+    const isOfPart = (): boolean => this.parts.some((part) => part.key(event)) || (this.mode === "cell" && sayInPage(event, (words) => this.onSay(words)));
+    if (event.defaultPrevented || !(isOfPart() || this.measured.keys.key(event) || this.#fittings.inputOf(this.viewer)?.key(event))) return;
     event.preventDefault();
     event.stopPropagation();
   };

@@ -22,6 +22,14 @@ export function extraPlaceOf({ extra }: Pick<Stack, "extra">, index: number): Ex
   return { at, size: extra.values.length, plane: index - at * planes, planes, first: at * planes };
 }
 
+/** Return how many volumes a stack has at the same places; 1 where it has no extra dim. */
+export const stepsOf = ({ extra }: Pick<Stack, "extra">): number => extra?.values.length ?? 1;
+
+/** Return [first, count] of the frames of one volume of several; of all frames where there is one. */
+export function framesOfStep({ frames, extra }: Stack, step: number): [number, number] {
+  return extra ? [step * extra.planes, extra.planes] : [0, frames.length];
+}
+
 /** Return [first, last] of the frames that scrolling reaches from one: those of one volume, or all. */
 export function reachOf(stack: Stack, index: number): [number, number] {
   const place = extraPlaceOf(stack, index);

@@ -253,12 +253,3 @@ export class HangingMenu {
     return actAndSay((words) => this.host.onSay(words), act, done);
   }
 }
-
-const KEYS = new Set(["H", "<", ">"]);
-
-/** A cell shows what it was given: its keys say where protocols are. */
-export function sayNoHanging({ key, altKey, ctrlKey, metaKey }: KeyboardEvent, say: (words: string) => void): boolean {
-  if (!KEYS.has(key) || altKey || ctrlKey || metaKey) return false;
-  say("Hanging protocols are in the study's page; here lab.hanging_protocols() has them");
-  return true;
-}

@@ -24,7 +24,7 @@ const SHEET: [string, Line[]][] = [
     [["wheel"], "slices"], [["Alt", "wheel"], "time, echo or b-value"], [["Ctrl", "wheel"], "zoom at the cursor"], [["z"], "left drag zooms, and again the window"], [["two fingers"], "zoom and pan"], [["three fingers"], "slices"],
   ]],
   ["Measuring", [
-    ...KINDS.map(({ key, name }): Line => [[key], name.toLowerCase()]),
+    ...KINDS.map(({ key, name }): Line => [[key], name.replace(/^(?!Cobb)./, (first) => first.toLowerCase())]),
     [["← ↑ → ↓"], "move the cursor; Shift ten times as far"], [["Enter"], "set a point; again there: close the outline"],
     [["n", "N"], "select the next, the one before"], [["Enter"], "move what is selected: arrows, Tab, Enter"], [["Alt", "↑ ↓"], "slice, while the cursor is out"],
     [["⌫"], "take back a point, delete what is selected"], [["Ctrl", "Z"], "undo; Ctrl Y redo"],
@@ -33,7 +33,7 @@ const SHEET: [string, Line[]][] = [
     [["Shift", "P", "W", "Z"], "link position, window, zoom"], ...HANGING_LINES]],
   ["Planes (MPR)", PLANE_KEYS],
   ["Volume (3D)", VOLUME_KEYS],
-  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ S"], "sessions: save what is in view, open what was saved"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {

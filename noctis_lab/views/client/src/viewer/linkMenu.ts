@@ -21,7 +21,7 @@ export class LinkMenu {
   readonly #name = el("span", { class: "m" });
 
   constructor(readonly host: LinkHost) {
-    this.button = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Links between panes" },
+    this.button = el("button", { class: "pick shrinks", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Links between panes" },
       icon("link", "s"), this.#name, icon("down", "s"));
     this.menu = new Menu(this.button, () => LINKS.map((item) => this.#item(item)), "links");
   }

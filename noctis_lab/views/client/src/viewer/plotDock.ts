@@ -91,8 +91,9 @@ export class PlotDock {
     const { viewer } = this.app;
     const index = viewer.kind === "stack" ? viewer.state.index : null;
     const place = viewer.stack !== null && index !== null ? extraPlaceOf(viewer.stack, index) : null;
+    const step = viewer instanceof PlanePane ? (viewer.model.volume?.extra_index ?? null) : (place?.at ?? null);
     return {
-      plot: this.#plot, window: viewer.window, step: place?.at ?? null, profile: this.#measurement((item) => item.kind === "profile"),
+      plot: this.#plot, window: viewer.window, step, profile: this.#measurement((item) => item.kind === "profile"),
       curve: this.#measurement((item) => factsOf(item.kind).isArea || item.kind === "probe"),
     };
   }
@@ -127,6 +128,10 @@ export class PlotDock {
 
   #toStep(step: number, telling: Telling): void {
     const { viewer } = this.app;
+    if (viewer instanceof PlanePane && viewer.model.setExtra(step)) {
+      if (telling !== "not yet") viewer.tell();
+      return;
+    }
     const place = viewer.stack !== null && viewer.state.index !== null ? extraPlaceOf(viewer.stack, viewer.state.index) : null;
     if (place === null || viewer.kind !== "stack") this.app.onSay("What is in view has one image at each place");
     else if (step >= 0 && step < place.size) viewer.set({ index: Math.round(step) * place.planes + place.plane }, telling);

@@ -11,7 +11,7 @@ export function pythonOfArray(state: Readonly<PaneState>, window: Window | null)
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
 export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
   const series = `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}`;
-  if (plane !== null) return `${series}plane = s.load().dicom.${plane}\nnl.view(plane).at(${looksBy(state, window).join(", ")})\n`;
+  if (plane !== null) return `${series}plane = s.load().${plane}\nnl.view(plane).at(${looksBy(state, window).join(", ")})\n`;
   return `${series}s.view().at(${shownBy(state, window).join(", ")})\n`;
 }
 

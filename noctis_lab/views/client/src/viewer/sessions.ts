@@ -1,10 +1,10 @@
 /** Saved views: a menu that keeps what is in view under a name, lists what was kept, opens and forgets it. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
-import { messageOf, request } from "../ground/transport";
+import { messageOf, request, type SeriesSummary } from "../ground/transport";
 import { actAndSay, REMOVE, sent } from "../ground/writing";
 import { Menu } from "./menu";
-import type { ViewState } from "./state";
+import type { PaneState, ViewState } from "./state";
 
 export interface SavedSession {
   item_id: string;
@@ -33,30 +33,55 @@ export class SessionStore {
 
 export interface SessionHost {
   readonly state: ViewState;
+  /** What is listed of the series in a pane. */
+  summaryOf(state: PaneState): SeriesSummary | null;
   openSession(session: SavedSession): void;
   onSay(words: string): void;
 }
 
 const LONGEST_NAME = 100;
 
+/** Return what a view is called unless its reader says otherwise: series and image, never the patient. Pure. */
+export function usualName(summary: Pick<SeriesSummary, "Modality" | "SeriesNumber" | "SeriesDescription"> | null, { layout, index }: Pick<ViewState, "layout" | "index">): string {
+  const numbered = [summary?.Modality, summary?.SeriesNumber === null || summary === null ? null : `series ${summary.SeriesNumber}`].filter((part) => part).join(" ");
+  const series = summary?.SeriesDescription?.trim() || numbered || "View";
+  const place = { mpr: "planes", mpr3d: "planes and volume", "3d": "volume" }[layout] ?? (index === null ? "" : `image ${index + 1}`);
+  const end = place && `, ${place}`;
+  return series.slice(0, LONGEST_NAME - end.length) + end;
+}
+
 export class SessionMenu {
   readonly button = el("button", { class: "ib", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Sessions" }, icon("save"));
   readonly menu: Menu;
-  readonly words = { name: "Sessions", hint: "save what is in view, open what was saved" };
+  readonly words = { name: "Sessions", key: "⇧ S", hint: "save what is in view, open what was saved" };
   readonly #list = el("div", { class: "saved" });
+  #usual = "";
   readonly #name = el("input", { "aria-label": "Name of the session", placeholder: "Name what is in view", maxlength: LONGEST_NAME });
 
   constructor(readonly host: SessionHost, readonly StudyInstanceUID: string, readonly store: SessionStore) {
     this.menu = new Menu(this.button, () => this.#fill(), "sessions");
     this.#name.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") return;
+      if (["Escape", "ArrowDown", "ArrowUp"].includes(event.key)) return; // the menu's
       if (event.key === "Enter") void this.#save();
       event.stopPropagation(); // what is typed is no key of the viewer's
     });
   }
 
+  /** Handle a key; true if it was ours. */
+  key({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): boolean {
+    if (key !== "S" || altKey || ctrlKey || metaKey) return false;
+    this.button.click();
+    return true;
+  }
+
   #fill(): HTMLElement[] {
     void this.#read();
+    const { state } = this.host;
+    if (this.#name.value === "" || this.#name.value === this.#usual) { // else what could not be saved is still there
+      this.#usual = usualName(this.host.summaryOf(state), state);
+      this.#name.value = this.#usual;
+    }
+    requestAnimationFrame(() => this.#name.select());
     return [
       el("div", { class: "row g2 naming" }, el("label", { class: "input s grow" }, this.#name),
         el("button", { class: "btn s item", click: () => void this.#save() }, "Save session")),

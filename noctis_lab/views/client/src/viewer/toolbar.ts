@@ -18,6 +18,21 @@ export interface ToolbarPart {
   readonly button: HTMLButtonElement;
   readonly menu: Menu;
   readonly words: { name: string; key?: string; hint?: string };
+  /** Handle a key; true if it was the part's. */
+  key(event: KeyboardEvent): boolean;
+}
+
+/** A cell shows what it was given: keys of a page's parts say where these are. */
+const IN_PAGE: Record<string, string> = {
+  ...Object.fromEntries(["H", "<", ">"].map((key) => [key, "Hanging protocols are in the study's page; here lab.hanging_protocols() has them"])),
+  S: "Sessions are in the study's page; here view.save_session(name) and lab.viewer_sessions()",
+};
+
+export function sayInPage({ key, altKey, ctrlKey, metaKey }: KeyboardEvent, say: (words: string) => void): boolean {
+  const words = IN_PAGE[key];
+  if (words === undefined || altKey || ctrlKey || metaKey) return false;
+  say(words);
+  return true;
 }
 
 export interface ToolbarHost extends LinkHost {

@@ -17,7 +17,7 @@ export const VOLUME_HINT = "left drag turns · ⇧ drag shifts the preset · whe
 /** What the help sheet says of them. */
 export const VOLUME_KEYS: [keys: string[], words: string][] = [
   [["⇧", "D"], "volume alone, the images again"], [["⇧", "B"], "three planes and the volume"], [["⇧", "← → ↑ ↓"], "turn by 10°"], [["<", ">"], "roll by 10°"], [["o"], "look from the next side"],
-  [["m"], "surface, volume, MIP"], [["1", "…", "9"], "presets of the volume"], [["[", "]"], "shift the preset or the threshold"], [["b"], "clipping box"], [["x"], "camera and box back"],
+  [["m"], "surface, volume, MIP"], [["1", "…", "9"], "presets of the volume"], [["[", "]"], "shift the preset or the threshold"], [["{", "}"], "time, echo or b-value before, after"], [["b"], "clipping box"], [["x"], "camera and box back"],
 ];
 
 /** Handle a key on a volume; what is not ours goes on to the view. */
@@ -73,5 +73,6 @@ const shifted = (direction: 1 | -1) => ({ model }: KeyedVolume): void => model.s
 
 const ACTIONS: Record<string, (pane: KeyedVolume) => void> = {
   "<": turning({ sight: -TURN }), ">": turning({ sight: TURN }), "[": shifted(-1), "]": shifted(1), o: nextSide, m: nextMode,
+  "{": ({ model }) => void model.data.stepExtra(-1), "}": ({ model }) => void model.data.stepExtra(1),
   b: ({ model }) => model.toggleBox(), x: ({ model }) => model.reset(false),
 };

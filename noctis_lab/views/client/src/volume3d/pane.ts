@@ -212,7 +212,7 @@ export class VolumePane extends ModelPane {
 
   protected follow(change: Change): boolean {
     if (change === "missing") this.invalidate();
-    return change === "volume" || change === "window";
+    return change === "volume" || change === "extra" || change === "window";
   }
 
   /** It is being moved: coarser pictures until it rests. */
@@ -253,6 +253,10 @@ export class VolumePane extends ModelPane {
   }
 
   #words(): string {
+    return [this.#matterWords(), this.data.extraWords ?? ""].filter((words) => words !== "").join(" · ");
+  }
+
+  #matterWords(): string {
     const { model } = this;
     const { mode, shift } = model.state;
     const units = this.stack?.units ?? "";

@@ -2,7 +2,7 @@
 import { request } from "../ground/transport";
 
 /** What a surface is of: all above a level, or a segment of a segmentation. */
-export type Wanted = { kind: "threshold"; level: number } | { kind: "segment"; SOPInstanceUID: string; segment: number };
+export type Wanted = { kind: "threshold"; level: number; extra_index?: number } | { kind: "segment"; SOPInstanceUID: string; segment: number };
 
 /** A surface that is asked for, being made, made, or that could not be made. */
 export interface KeptSurface {
@@ -20,6 +20,8 @@ export interface KeptSurface {
   volume_mm3: number | null;
   area_mm2: number | null;
   faces: number | null;
+  /** Of which time, echo or b-value; null where the series has one volume. */
+  extra_index?: number | null;
   /** The mesh that is drawn is of every so-manieth voxel; STL has all. */
   shown_step: number;
   /** Why it could not be made. */

@@ -1,5 +1,6 @@
 /** Surfaces that are kept: made from the threshold or a segment, with volume and area, as STL, deleted. */
 import { el } from "../ground/dom";
+import { extraWords, framesOfStep } from "../viewer/extra";
 import { icon } from "../ground/icons";
 import { formatNumber } from "../ground/numbers";
 import type { VolumeModel } from "./model";
@@ -37,7 +38,8 @@ export class SurfacesSection {
       el("div", { class: "sec" }, this.#segmentRow), this.#failure, this.#list);
     this.#make.addEventListener("click", () => {
       const model = this.#model;
-      if (model !== null) void model.make({ kind: "threshold", level: model.level }).then(() => this.onDone());
+      const extra_index = model?.data.volume?.extra_index ?? null;
+      if (model !== null) void model.make({ kind: "threshold", level: model.level, ...(extra_index === null ? {} : { extra_index }) }).then(() => this.onDone());
     });
     this.#segments.addEventListener("change", () => {
       const choice = this.#choices[Number(this.#segments.value)];
@@ -70,7 +72,8 @@ export class SurfacesSection {
     const { key, state, progress } = surface;
     const isShown = state === "done" && model.state.mode === "surface" && model.state.surface === key;
     const isPending = state === "waiting" || state === "running";
-    const name = nameOf({ ...surface, units: surface.units ?? model.stack?.units ?? null });
+    const along = surface.extra_index == null || model.stack === null ? "" : (extraWords(model.stack, framesOfStep(model.stack, surface.extra_index)[0]) ?? "");
+    const name = [nameOf({ ...surface, units: surface.units ?? model.stack?.units ?? null }), along].filter((part) => part !== "").join(", ");
     const words = state === "failed" ? (surface.error ?? "It could not be made.") : state === "waiting" ? "waiting" : state === "running" ? `${Math.round(100 * progress)} / 100` : figuresOf(surface);
     const act = (shape: "download" | "delete" | "close", label: string, run: () => void): HTMLElement =>
       el("button", { class: "ib s", "aria-label": label, title: label, click: run }, icon(shape, "s"));
