@@ -59,7 +59,7 @@ class StackVoxels:
     @property
     def coordinates(self) -> Mapping[Hashable, Any]:
         """Coordinates, as `assemble.coordinates_of` gives them."""
-        return coordinates_of(self.stack)
+        return coordinates_of(self.stack, self.conversion.mappings)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
