@@ -109,6 +109,8 @@ def test_lazy_real_world_values_are_the_eager_ones(handle: Handle, tmp_path: Pat
     assert lazy.dtype == np.float32
     part = {"z": slice(None, None, 2), "y": slice(5, 1, -2), "x": [4, 1]}
     xr.testing.assert_identical(lazy.isel(part).load(), eager.isel(part))
+    by_dask = opened(handle, uid, chunks={"z": 2}, real_world={"name": "b"})
+    np.testing.assert_array_equal(by_dask.isel(part).compute(), eager.isel(part))
     carried = pickle.dumps(lazy.variable._data)
     assert len(carried) < 5000
     np.testing.assert_array_equal(np.asarray(pickle.loads(carried)), eager.values)
