@@ -59,6 +59,7 @@ name or identifier: UIDs only.
 
     ContrastWarning (UserWarning)               planes of a volume differ in what is stated of them
     GeometryWarning (UserWarning)               a volume is right, but not what one expects
+    PixelWarning (UserWarning)                  pixels contradict what is stated of them
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ __all__ = [
     "NotUnique",
     "OtherFrameOfReference",
     "OtherObject",
+    "PixelWarning",
     "QuarantinedNotFound",
     "QueryError",
     "RoiNotFound",
@@ -605,3 +607,24 @@ class GeometryWarning(UserWarning):
 
     def __str__(self) -> str:
         return f"series {self.SeriesInstanceUID}: {self.reason}"
+
+
+class PixelWarning(UserWarning):
+    """Pixels contradict what is stated of them; the reason says what came and how it was taken.
+
+    Parameters
+    ----------
+    reason
+        What is so; no patient data.
+    SeriesInstanceUID
+        The series, where who warns knows it.
+    """
+
+    def __init__(self, reason: str, SeriesInstanceUID: str | None = None) -> None:
+        super().__init__(reason, SeriesInstanceUID)
+        self.reason = reason
+        self.SeriesInstanceUID = SeriesInstanceUID
+
+    def __str__(self) -> str:
+        uid = self.SeriesInstanceUID
+        return self.reason if uid is None else f"series {uid}: {self.reason}"

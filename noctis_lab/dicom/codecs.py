@@ -17,6 +17,7 @@ from noctis_lab.dicom.codec_list import CodecRow, list_codecs
 from noctis_lab.dicom.decoders import CODECS, Codec
 from noctis_lab.dicom.file_meta import read_file_meta
 from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.pixel_conflicts import warn_of_colour_space
 from noctis_lab.dicom.stored import frame_bits, frame_shape, native_dtype, unpack_native
 from noctis_lab.dicom.transfer_syntaxes import NATIVE, explain_refusal
 from noctis_lab.errors import DecodeError, UnsupportedTransferSyntax
@@ -68,6 +69,11 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     DecodeError
         The bytes do not decode to the stated shape.
 
+    Warns
+    -----
+    PixelWarning
+        They contradict what is stated of sign or colours; it says how they were taken.
+
     Notes
     -----
     Runs in the calling thread only; codecs that release the GIL scale by calling it from
@@ -79,6 +85,7 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     """
     shape = frame_shape(layout)
     native_dtype(layout)  # refuses depths that are none, before any decoder runs
+    warn_of_colour_space(layout, transfer_syntax_uid)
     if not layout.encapsulated:
         return unpack_native(layout, payload)
     stored = _call(_codec_of(transfer_syntax_uid), layout, payload)

@@ -36,6 +36,7 @@ class CodestreamInfo:
     component_ids: bytes = b""
     jfif: bool = False
     adobe_transform: int | None = None
+    component_transform: bool | None = None  # of JPEG 2000; None where it does not say
 
     @property
     def colour_transformed(self) -> bool | None:
@@ -160,26 +161,34 @@ def parse_jpeg2000(payload: bytes) -> CodestreamInfo:
     if len(set(components[0::3])) > 1 or set(components[1::3] + components[2::3]) != {1}:
         raise DecodeError("the JPEG 2000 components differ in depth or are subsampled")
     _refuse_cut(payload, start + 42)
+    component_transform, lossless = _coding_style(payload, start + 2)
     return CodestreamInfo(
         rows=y1 - y0,
         columns=x1 - x0,
         samples=samples,
         precision=(components[0] & 0x7F) + 1,
         signed=bool(components[0] & 0x80),
-        lossless=_is_reversible(payload, start + 2),
+        lossless=lossless,
+        component_transform=component_transform,
     )
 
 
-def _is_reversible(payload: bytes, position: int) -> bool:
-    """Return whether the main header's COD names the reversible 5-3 wavelet (T.800 A.6.1)."""
+def _coding_style(payload: bytes, position: int) -> tuple[bool | None, bool]:
+    """Return what the main header's COD says (T.800 A.6.1).
+
+    Returns
+    -------
+    tuple of (bool or None, bool)
+        Whether components are transformed, None without COD; whether by the reversible 5-3 wavelet.
+    """
     while position + 14 <= len(payload):
         marker, length = struct.unpack_from(">HH", payload, position)
         if marker == _COD:
-            return payload[position + 13] == 1
+            return payload[position + 8] == 1, payload[position + 13] == 1
         if marker == _SOT or length < 2:
             break
         position += 2 + length
-    return False
+    return None, False
 
 
 def check_tile_parts(payload: bytes) -> None:

@@ -25,6 +25,7 @@ from noctis_lab.dicom.color import from_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.jpeg_damage import require_whole
 from noctis_lab.dicom.jpegxl_header import parse_jpegxl
+from noctis_lab.dicom.pixel_conflicts import settle_component_transform, settle_sign
 from noctis_lab.dicom.stored import (
     frame_bits,
     frame_shape,
@@ -71,7 +72,7 @@ def _jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     photometric = layout.photometric_interpretation
     if info.colour_transformed is False and photometric in ("YBR_FULL", "YBR_FULL_422"):
         words = from_rgb(words, bits_stored=info.precision)  # stated as YCbCr, kept as RGB
-    return to_stored(layout, words)
+    return _without_sign(layout, info, words)
 
 
 def _libjpeg(layout: PixelLayout, info: CodestreamInfo) -> Callable[[bytes], NDArray[Any]]:
@@ -88,14 +89,15 @@ def _libjpeg(layout: PixelLayout, info: CodestreamInfo) -> Callable[[bytes], NDA
 
 
 def _jpegls(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
-    _check_shape(layout, parse_jpeg(payload))
-    return to_stored(layout, imagecodecs.jpegls_decode(payload))
+    info = parse_jpeg(payload)
+    _check_shape(layout, info)
+    return _without_sign(layout, info, imagecodecs.jpegls_decode(payload))
 
 
 def _jpeg2000(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg2000(payload)
     _check_shape(layout, info)
-    return _from_codestream(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
+    return _from_jpeg2000(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
 
 
 def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
@@ -105,21 +107,21 @@ def _htj2k(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     if not info.lossless:
         # OpenJPH wraps what an irreversible wavelet carries beyond the type's range (256 became
         # 0 in 657 samples of one file); OpenJPEG clips, at half the speed.
-        return _from_codestream(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
-    return _from_codestream(layout, info, imagecodecs.htj2k_decode(payload))
+        return _from_jpeg2000(layout, info, imagecodecs.jpeg2k_decode(payload, numthreads=1))
+    return _from_jpeg2000(layout, info, imagecodecs.htj2k_decode(payload))
 
 
 def _openjpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpeg2000(payload)
     bare = payload.startswith(b"\xff\x4f")
     _check_shape(layout, info)
-    return _from_codestream(layout, info, openjpeg_decode(payload, j2k_format=0 if bare else 2))
+    return _from_jpeg2000(layout, info, openjpeg_decode(payload, j2k_format=0 if bare else 2))
 
 
 def _jpegxl(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     info = parse_jpegxl(payload)
     _check_shape(layout, info)
-    return _from_codestream(layout, info, imagecodecs.jpegxl_decode(payload, numthreads=1))
+    return _without_sign(layout, info, imagecodecs.jpegxl_decode(payload, numthreads=1))
 
 
 def _jpegxl_jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
@@ -131,13 +133,13 @@ def _jpegxl_jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     return _jpeg(layout, bytes(unpacked))
 
 
-def _from_codestream(
-    layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]
-) -> NDArray[Any]:
-    # A codestream's own sign bit may disagree with PixelRepresentation, which is DICOM's word;
-    # what has none there is two's complement at the codestream's depth.
-    unsigned_as_signed = layout.pixel_representation == 1 and not info.signed
-    return to_stored(layout, words, bits=info.precision if unsigned_as_signed else None)
+def _from_jpeg2000(layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]) -> NDArray[Any]:
+    bits = settle_sign(layout, info, words, tells_sign=True)
+    return to_stored(layout, settle_component_transform(layout, info, words), bits=bits)
+
+
+def _without_sign(layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]) -> NDArray[Any]:
+    return to_stored(layout, words, bits=settle_sign(layout, info, words, tells_sign=False))
 
 
 def _rle(layout: PixelLayout, payload: bytes) -> NDArray[Any]:

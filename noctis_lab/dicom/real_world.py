@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from noctis_lab.dicom.header import Header
 from noctis_lab.errors import CannotInterpret
 
-__all__ = ["RealWorldMapping", "find_real_world_mappings"]
+__all__ = ["RealWorldMapping", "find_real_world_mappings", "real_world_mappings_of"]
 
 _SEQUENCE = "RealWorldValueMappingSequence"
 _MOST_MAPPINGS = 64  # of one frame
@@ -24,13 +26,35 @@ class RealWorldMapping:
 
     label: str  # LUTLabel; may be empty
     explanation: str  # LUTExplanation; may be empty
-    units: str | None  # the unit's UCUM code, as MeasurementUnitsCodeSequence has it
+    units: str | None  # the unit's code, as MeasurementUnitsCodeSequence has it
     units_meaning: str | None
+    units_scheme: str | None  # UCUM, where the standard is followed
     first: float  # stored values from here
     last: float  # to here, included
     slope: float | None  # None for a table
     intercept: float | None
     table: NDArray[np.float64] | None  # a value for each integer from `first` to `last`
+
+    @property
+    def unit(self) -> str:
+        """The unit as UCUM writes it, else in its own words; ``"unspecified"`` without any."""
+        if self.units_scheme in ("UCUM", None):
+            return self.units or self.units_meaning or "unspecified"
+        return self.units_meaning or self.units or "unspecified"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it gives."""
+        if self.table is not None:
+            return float(self.table.min()), float(self.table.max())
+        assert self.slope is not None
+        assert self.intercept is not None
+        ends = [end * self.slope + self.intercept for end in (self.first, self.last)]
+        return min(ends), max(ends)
+
+    def covers(self, stored: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which stored values lie from `first` to `last`: ndarray of bool, same shape."""
+        return np.asarray((stored >= self.first) & (stored <= self.last))
 
     def apply(self, stored: NDArray[Any]) -> NDArray[np.float64]:
         """Map stored values.
@@ -49,7 +73,7 @@ class RealWorldMapping:
         ----------
         :dcm:`PS3.3 C.7.6.16.2.11.1.2 <part03/sect_C.7.6.16.2.html>`
         """
-        is_mapped = (stored >= self.first) & (stored <= self.last)
+        is_mapped = self.covers(stored)
         values = np.full(stored.shape, np.nan)
         inputs = stored[is_mapped].astype(np.float64)
         if self.table is not None:
@@ -86,20 +110,47 @@ def find_real_world_mappings(header: Header, frame: int = 0) -> tuple[RealWorldM
     ----------
     :dcm:`PS3.3 C.7.6.16.2.11 <part03/sect_C.7.6.16.2.html>`
     """
-    for place in (
-        f"PerFrameFunctionalGroupsSequence[{frame}].",
-        "SharedFunctionalGroupsSequence[0].",
-        "",
-    ):
-        found = []
-        for number in range(_MOST_MAPPINGS):
-            item = f"{place}{_SEQUENCE}[{number}]."
-            if not _is_stated(header, item):
-                break
-            found.append(_read_item(header, item))
-        if found:
-            return tuple(found)
-    return ()
+    return real_world_mappings_of(header, (frame,))[frame]
+
+
+def real_world_mappings_of(
+    header: Header, frames: Iterable[int]
+) -> dict[int, tuple[RealWorldMapping, ...]]:
+    """Return the real world value mappings of several frames, by frame.
+
+    Those that frames share are read once, and are one object.
+
+    Parameters
+    ----------
+    header, frames
+        As of `find_real_world_mappings`.
+
+    Raises
+    ------
+    CannotInterpret
+        As `find_real_world_mappings`.
+    """
+    shared: tuple[RealWorldMapping, ...] | None = None
+    found = {}
+    for frame in frames:
+        own = _read_items(header, f"PerFrameFunctionalGroupsSequence[{frame}].")
+        if not own:
+            if shared is None:
+                shared = _read_items(header, "SharedFunctionalGroupsSequence[0].")
+                shared = shared or _read_items(header, "")
+            own = shared
+        found[frame] = own
+    return found
+
+
+def _read_items(header: Header, place: str) -> tuple[RealWorldMapping, ...]:
+    found = []
+    for number in range(_MOST_MAPPINGS):
+        item = f"{place}{_SEQUENCE}[{number}]."
+        if not _is_stated(header, item):
+            break
+        found.append(_read_item(header, item))
+    return tuple(found)
 
 
 _PARTS = (
@@ -124,6 +175,8 @@ def _read_item(header: Header, item: str) -> RealWorldMapping:
     slope, intercept = (
         header.number(f"{item}RealWorldValue{part}") for part in ("Slope", "Intercept")
     )
+    if not all(part is None or math.isfinite(part) for part in (slope, intercept)):
+        raise CannotInterpret(item + "RealWorldValueSlope", "a slope or intercept is no number")
     table: NDArray[np.float64] | None = None
     if slope is None or intercept is None:
         slope, intercept = None, None
@@ -134,6 +187,7 @@ def _read_item(header: Header, item: str) -> RealWorldMapping:
         explanation=header.text(f"{item}LUTExplanation") or "",
         units=header.text(f"{units}CodeValue") or header.text(f"{units}LongCodeValue"),
         units_meaning=header.text(f"{units}CodeMeaning"),
+        units_scheme=header.text(f"{units}CodingSchemeDesignator"),
         first=first,
         last=last,
         slope=slope,

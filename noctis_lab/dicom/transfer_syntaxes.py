@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["NAMES", "NATIVE", "STREAMS", "explain_refusal"]
+__all__ = ["JPEG_2000", "JPEG_XL", "NAMES", "NATIVE", "STREAMS", "explain_refusal"]
 
 _VIDEO = (
     "it is a video stream, which is kept but not decoded; play the instance's file in a player "
@@ -125,6 +125,9 @@ NATIVE = frozenset(
         "1.2.840.10008.1.2.2",
     }
 )
+#: JPEG 2000 and HTJ2K, of one image a codestream.
+JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
+JPEG_XL = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112))
 _HIERARCHICAL_JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in range(59, 67))
 _JPIP_REFERENCED = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
 _VIDEO_STREAMS = frozenset(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from numpy.typing import DTypeLike
 
 if TYPE_CHECKING:
+    from noctis_lab.volumes.real_world import RealWorld
     from noctis_lab.volumes.regularize import RegularizeOptions
 
 __all__ = ["LoadOptions", "OpenOptions"]
@@ -21,6 +22,7 @@ class OpenOptions(TypedDict, total=False):
     dtype: DTypeLike | None
     stored: bool
     mask_padding: bool
+    real_world: RealWorld
 
 
 class LoadOptions(OpenOptions, total=False):

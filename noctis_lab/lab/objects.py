@@ -160,10 +160,12 @@ class Series(RowAttributes):
         **options
             `stack`: which of `stacks`, where there are several. `dtype`: of the result, by default
             the smallest that is exact. `stored`: stored values instead of modality values (HU).
-            `mask_padding`: NaN for padding. `duplicates`: ``"first"`` or ``"last"`` of frames at
-            one position that nothing tells apart. `regularize`: an irregular stack on evenly spaced
-            planes (True, or the options of `noctis_lab.volumes.regularize.regularize`). `progress`:
-            called as ``progress(planes done, planes in all)``.
+            `mask_padding`: NaN for padding. `real_world`: real world values, by True or by the
+            label or unit of their mapping (`real_world_mappings` lists them). `duplicates`:
+            ``"first"`` or ``"last"`` of frames at one position that nothing tells apart.
+            `regularize`: an irregular stack on evenly spaced planes (True, or the options of
+            `noctis_lab.volumes.regularize.regularize`). `progress`: called as
+            ``progress(planes done, planes in all)``.
 
         Returns
         -------
@@ -318,6 +320,23 @@ class Series(RowAttributes):
         from noctis_lab.volumes.suv import suv_of_series
 
         return suv_of_series(self._lab.handle, self.row)
+
+    def real_world_mappings(self, *, stack: int | None = None) -> pd.DataFrame:
+        """Return what its images map to quantities with a unit, for `load(real_world=…)`.
+
+        Returns
+        -------
+        DataFrame
+            label, units, explanation, how (line or table), first and last stored value that is
+            mapped, and frames (how many state it); one row for each label and unit.
+        """
+        import pandas as pd
+
+        from noctis_lab.volumes.real_world import MAPPING_COLUMNS, list_mappings
+        from noctis_lab.volumes.series_plan import find_stack
+
+        _, found = find_stack(self._lab.handle, self.row.reference, stack)
+        return pd.DataFrame(list_mappings(self._lab.handle, found), columns=MAPPING_COLUMNS)
 
     def overlays(self, *, stack: int | None = None) -> xr.Dataset:
         """Load what lies over its images: `noctis_lab.volumes.overlays.load_overlays` says how.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from noctis_lab.errors import ContrastWarning, GeometryWarning
 from noctis_lab.volumes.axes import stack_coordinates
 from noctis_lab.volumes.conversion import NO_RESCALE, Conversion
 from noctis_lab.volumes.lookups import find_units
+from noctis_lab.volumes.real_world import FrameMapping
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.summary import describe_gaps, describe_varying
 
@@ -23,15 +24,22 @@ __all__ = ["attributes_of", "coordinates_of", "series_attributes", "warn_of_stac
 type Attributes = dict[str, str | int | float | list[float] | list[int]]
 
 
-def coordinates_of(stack: Stack) -> dict[Hashable, Any]:
+def coordinates_of(stack: Stack, mappings: Sequence[FrameMapping] = ()) -> dict[Hashable, Any]:
     """Return the coordinates of a stack's array.
+
+    Parameters
+    ----------
+    stack
+        The plan of it.
+    mappings
+        Of each frame, where its values are real world values.
 
     Returns
     -------
     mapping of str to (dims, values[, attrs])
         Places in mm, the extra dim's own, and per frame SOPInstanceUID, InstanceNumber, slope and
-        intercept (as stated, also where stored values are given); frame_number, from 1, where
-        instances have several frames.
+        intercept (as stated, also where stored values are given; of `mappings`, where there are
+        such); frame_number, from 1, where instances have several frames.
     """
     coordinates: dict[Hashable, Any] = {}
     if stack.placement is not None:
@@ -43,7 +51,7 @@ def coordinates_of(stack: Stack) -> dict[Hashable, Any]:
             coordinates[name] = ((stack.extra.dim,), values, attributes)
     if stack.is_color:
         coordinates["channel"] = (("channel",), np.array(["R", "G", "B"]), {})
-    for name, values in _per_frame(stack).items():
+    for name, values in _per_frame(stack, mappings).items():
         coordinates[name] = (stack.outer_dims, values.reshape(stack.outer_shape))
     return coordinates
 
@@ -60,6 +68,7 @@ def attributes_of(
     )
     attributes: dict[str, Any] = {
         "units": units,
+        **_real_world_attributes(conversion.mappings),
         **series_attributes(series),
         "PhotometricInterpretation": "RGB"
         if stack.is_color
@@ -76,6 +85,18 @@ def attributes_of(
         attributes["gap_planes"] = [gap.planes for gap in stack.placement.gaps]
     attributes["contrast_note"] = describe_varying(stack)
     return {name: value for name, value in attributes.items() if value not in (None, [])}
+
+
+def _real_world_attributes(mappings: Sequence[FrameMapping]) -> Attributes:
+    """Return the unit of real world values, and how all frames call their mapping, if alike."""
+    attributes: Attributes = {"units": mappings[0].pieces[0].unit} if mappings else {}
+    for keyword, words in (
+        ("LUTLabel", {mapping.pieces[0].label for mapping in mappings}),
+        ("LUTExplanation", {mapping.pieces[0].explanation for mapping in mappings}),
+    ):
+        if len(words) == 1 and (word := words.pop()):
+            attributes[keyword] = word
+    return attributes
 
 
 def series_attributes(series: SeriesRow) -> dict[str, str | int | None]:
@@ -101,15 +122,19 @@ def warn_of_stack(stack: Stack, *, stacklevel: int, of_gaps: bool = True) -> Non
         warnings.warn(GeometryWarning(uid, note, gaps), stacklevel=stacklevel + 1)
 
 
-def _per_frame(stack: Stack) -> dict[str, NDArray[Any]]:
+def _per_frame(stack: Stack, mappings: Sequence[FrameMapping]) -> dict[str, NDArray[Any]]:
     frames = stack.frames
     numbers = [frame.row.InstanceNumber for frame in frames]
     # An integer array has no room for "not stated".
     kind = np.float64 if None in numbers else np.int64
-    rescales = [
-        NO_RESCALE if frame.facts.has_unread_modality_lut else frame.facts.rescale or IDENTITY
-        for frame in frames
-    ]
+    if mappings:
+        lines = [mapping.line for mapping in mappings]
+    else:
+        rescales = [
+            NO_RESCALE if frame.facts.has_unread_modality_lut else frame.facts.rescale or IDENTITY
+            for frame in frames
+        ]
+        lines = [(rescale.slope, rescale.intercept) for rescale in rescales]
     found: dict[str, NDArray[Any]] = {
         "SOPInstanceUID": np.array([frame.row.SOPInstanceUID for frame in frames]),
         "InstanceNumber": np.array(numbers, dtype=kind),
@@ -117,6 +142,6 @@ def _per_frame(stack: Stack) -> dict[str, NDArray[Any]]:
     if any(frame.layout.frames > 1 for frame in frames):
         found["frame_number"] = np.array([frame.index + 1 for frame in frames])
     if not stack.is_color:
-        found["slope"] = np.array([rescale.slope for rescale in rescales])
-        found["intercept"] = np.array([rescale.intercept for rescale in rescales])
+        found["slope"] = np.array([slope for slope, _ in lines])
+        found["intercept"] = np.array([intercept for _, intercept in lines])
     return found

@@ -22,6 +22,7 @@ from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
 from noctis_lab.volumes.cache import open_handle
 from noctis_lab.volumes.kinds import open_voxels
 from noctis_lab.volumes.plan import Duplicates
+from noctis_lab.volumes.real_world import RealWorld
 from noctis_lab.volumes.series_plan import reference_of
 
 __all__ = ["LazyPixels", "NoctisBackend", "Source", "open_lazily"]
@@ -40,6 +41,7 @@ class Source:
     dtype: DTypeLike | None = None
     stored: bool = False
     mask_padding: bool = False
+    real_world: RealWorld = False
 
 
 class _Connection:
@@ -57,6 +59,7 @@ class _Connection:
             dtype=source.dtype,
             stored=source.stored,
             mask_padding=source.mask_padding,
+            real_world=source.real_world,
         )
 
     @property
@@ -166,6 +169,7 @@ class NoctisBackend(BackendEntrypoint):
         "dtype",
         "stored",
         "mask_padding",
+        "real_world",
     )
 
     def open_dataset(  # type: ignore[override]
@@ -193,7 +197,8 @@ class NoctisBackend(BackendEntrypoint):
         settings
             Instead of `root`, the settings of a process that has built its own.
         **options
-            stack, duplicates, dtype, stored, mask_padding: as `noctis_lab.volumes.load.load`.
+            stack, duplicates, dtype, stored, mask_padding, real_world: as
+            `noctis_lab.volumes.load.load`.
 
         Raises
         ------

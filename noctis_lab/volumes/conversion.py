@@ -27,6 +27,7 @@ from noctis_lab.volumes.lookups import (
     find_pet_units,
     require_one_unit,
 )
+from noctis_lab.volumes.real_world import FrameMapping, RealWorld, find_mappings
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class ValueOptions(TypedDict, total=False):
     dtype: DTypeLike | None
     stored: bool
     mask_padding: bool
+    real_world: RealWorld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Conversion:
     paddings: dict[bytes, tuple[float, float]]
     pet_units: frozenset[str | None] = frozenset()  # of the rescaled values, as a PET states them
     shared: Rescale | None = None  # of all frames, where nothing else makes their values
+    mappings: tuple[FrameMapping, ...] = ()  # of each frame, where real world values are asked
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the values of a frame, or of a part of it.
@@ -79,7 +82,9 @@ class Conversion:
             return
         padding = self.paddings.get(key)
         mask = None if padding is None else padding_mask(stored, padding)
-        if key in self.luts:
+        if self.mappings:
+            self.mappings[number].write(frame, stored, mask, out)
+        elif key in self.luts:
             out[...] = self.luts[key].apply(stored)
         else:
             _rescale(stored, self.rescales[number], out)
@@ -131,7 +136,7 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     UnsupportedSeries
         `dtype` does not hold every value; a plane's Modality LUT is another than a table, a slope
         and an intercept, or the planes of a PET state more than one Units, and `stored` is not
-        asked.
+        asked; or as `real_world.find_mappings` says, where `real_world` is.
     FileChanged
         A PET's header had to be read, and its file is not what was catalogued.
     DecodeError
@@ -140,6 +145,19 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     dtype = options.get("dtype")
     stored, mask_padding = options.get("stored", False), options.get("mask_padding", False)
     rows = list({frame.row.sha256: frame.row for frame in stack.frames}.values())
+    paddings = _find_paddings(handle, rows) if mask_padding and not stack.is_color else {}
+    asked = options.get("real_world", False)
+    if asked is not False:
+        _refuse_stored(stack, stored=stored)
+        mappings, exact = find_mappings(handle, stack, asked)
+        return Conversion(
+            dtype=_wanted(stack, exact, dtype),
+            rescales=[IDENTITY] * len(stack.frames),
+            luts={},
+            palettes={},
+            paddings=paddings,
+            mappings=mappings,
+        )
     luts = {} if stored or stack.is_color else find_luts(handle, rows)
     _require_values(stack, luts, stored=stored)
     pet_units = frozenset() if stored else find_pet_units(handle, rows)
@@ -153,7 +171,6 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         IDENTITY if stored or frame.is_color else frame.facts.rescale or IDENTITY
         for frame in stack.frames
     ]
-    paddings = _find_paddings(handle, rows) if mask_padding and not stack.is_color else {}
     exact = np.dtype(np.uint8) if stack.is_color else _exact_dtype(stack, rescales, luts)
     if mask_padding and not stack.is_color and exact.kind != "f":
         exact = np.result_type(exact, np.float32)
@@ -166,6 +183,15 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         pet_units=pet_units,
         shared=_shared(rescales) if not (luts or palettes or paddings or stack.is_color) else None,
     )
+
+
+def _refuse_stored(stack: Stack, *, stored: bool) -> None:
+    if stored:
+        raise UnsupportedSeries(
+            stack.SeriesInstanceUID,
+            "stored values and real world values were asked for at once: leave out stored or "
+            "real_world",
+        )
 
 
 def _shared(rescales: Sequence[Rescale]) -> Rescale | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.stored import frame_shape
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, UnsupportedSeries
+from noctis_lab.volumes.loadable import require_stated_length
 from noctis_lab.volumes.planes import (
     instance_file,
     is_plain,
@@ -82,6 +84,13 @@ def each_frame(
         No decoder for the transfer syntax; a frame does not decode.
     FileChanged, NoPixels
         As `planes.open_plane`.
+    UnsupportedSeries
+        As `loadable.require_readable`, of native pixels that others follow.
+
+    Warns
+    -----
+    PixelWarning
+        Native pixels are followed by padding of more than a byte.
     """
     if not can_decode(row.transfer_syntax_uid):
         raise CompressedPixels(
@@ -89,6 +98,9 @@ def each_frame(
             f"transfer syntax {row.transfer_syntax_uid} cannot be decoded: "
             f"{explain_refusal(row.transfer_syntax_uid)}",
         )
+    surplus = require_stated_length(handle, [row])
+    if surplus is not None:
+        warnings.warn(surplus, stacklevel=3)
     path = instance_file(handle.storage, row)
     with open_plane(path, row) as (descriptor, layout):
         if is_plain(layout):

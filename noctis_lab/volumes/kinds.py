@@ -52,7 +52,7 @@ def open_voxels(
     SeveralStacks
         There are several arrays and `stack` names none.
     UnsupportedSeries
-        `mask_padding` is asked of what has no padding; or as the readers say.
+        `mask_padding` or `real_world` is asked of doses or segments; or as the readers say.
     CannotStack, CompressedPixels, DecodeError, FileChanged
         As the readers say.
     """
@@ -70,6 +70,10 @@ def _open_object(
     uid = series.SeriesInstanceUID
     if options.get("mask_padding"):
         raise UnsupportedSeries(uid, "doses and segments have no padding: leave mask_padding out")
+    if options.get("real_world", False) is not False:
+        raise UnsupportedSeries(
+            uid, "doses and segments have no real world value mappings: leave real_world out"
+        )
     index = 0 if stack is None and len(rows) == 1 else stack
     if index is None or not 0 <= index < len(rows):
         raise SeveralStacks(

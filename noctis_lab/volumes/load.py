@@ -56,7 +56,10 @@ def load(
         `dtype` of the result: by default the smallest integer type that is exact where every slope
         is 1 and every intercept an integer, else float32. `stored`: stored values instead of
         modality values. `mask_padding`: NaN where a pixel holds PixelPaddingValue, or lies in its
-        range.
+        range. `real_world`: real world values, in the unit that their mapping states, instead of
+        modality values: True where each image states one mapping; else the LUTLabel, or the unit,
+        of the one that is meant. What lies outside of the range that is mapped is refused;
+        ``{"name": "ADC", "outside": "nan"}`` gives NaN there.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def load(
         A file is missing, or is not what was catalogued.
     UnsupportedSeries
         Also where `dtype` does not hold every value, and, but with `stored`, where a plane's
-        Modality LUT cannot be followed.
+        Modality LUT cannot be followed; and where `real_world` is asked and an image states no
+        such mapping, or several, or holds values outside of it: the message lists what there is.
     CannotResample
         As `regularize.regularize`, where it is asked.
 
@@ -103,7 +107,8 @@ def load(
 
     References
     ----------
-    :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
+    :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`,
+    :dcm:`PS3.3 C.7.6.16.2.11 <part03/sect_C.7.6.16.2.html>`
     """
     voxels = open_voxels(
         handle, reference_of(handle, series), stack=stack, duplicates=duplicates, **options

@@ -33,6 +33,7 @@ from noctis_lab.volumes.badges import Badge
 from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
+from noctis_lab.volumes.loadable import warn_of_surplus
 from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
@@ -300,7 +301,7 @@ def encode_preview(
 
 
 def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
-    """Read one frame without loading its series.
+    """Read one frame without loading its series; a `PixelWarning` says what contradicts it.
 
     Returns
     -------
@@ -318,6 +319,7 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     else:
         stored = read_plane(instance_file(handle.storage, row), row, frame)
     assert layout is not None
+    warn_of_surplus(layout)
     if layout.photometric_interpretation == "PALETTE COLOR":
         return find_palette(handle, row).apply_8bit(stored)
     if layout.samples_per_pixel == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.errors import PixelWarning
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
@@ -35,6 +37,7 @@ class StackVoxels:
     stack: Stack
     conversion: Conversion
     stored: bool
+    surplus: PixelWarning | None = None  # of bytes behind the pixels
 
     @functools.cached_property
     def _plain(self) -> PlainStack:
@@ -59,7 +62,7 @@ class StackVoxels:
     @property
     def coordinates(self) -> Mapping[Hashable, Any]:
         """Coordinates, as `assemble.coordinates_of` gives them."""
-        return coordinates_of(self.stack)
+        return coordinates_of(self.stack, self.conversion.mappings)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -102,7 +105,9 @@ class StackVoxels:
         return planes.reshape([len(indices) for indices in kept])
 
     def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
-        """Warn as `assemble.warn_of_stack` does."""
+        """Warn as `assemble.warn_of_stack` does, and of bytes behind the pixels."""
+        if self.surplus is not None:
+            warnings.warn(self.surplus, stacklevel=stacklevel + 1)
         warn_of_stack(self.stack, stacklevel=stacklevel + 1, of_gaps=of_gaps)
 
 
@@ -116,13 +121,14 @@ def open_stack(
     CompressedPixels
         The transfer syntax has no decoder here.
     UnsupportedSeries, FileChanged
-        As `conversion.plan_conversion`.
+        As `conversion.plan_conversion`, and `loadable.require_readable`.
     """
-    require_readable(stack)
+    surplus = require_readable(handle, stack)
     return StackVoxels(
         handle=handle,
         series=series,
         stack=stack,
         conversion=plan_conversion(handle, stack, **options),
         stored=options.get("stored", False),
+        surplus=surplus,
     )

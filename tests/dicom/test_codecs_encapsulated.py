@@ -89,17 +89,6 @@ def test_jpeg2000_undoes_its_own_colour_transform(rgb: NDArray[np.uint8]) -> Non
     np.testing.assert_array_equal(to_rgb(stored, "YBR_RCT", bits_stored=8), rgb)
 
 
-def test_codestreams_sign_bit_yields_to_pixel_representation() -> None:
-    numbers = np.array([[0, 1, 0x1000, 0x1FFF]] * 2, np.uint16)  # 13 bits, no sign bit
-    payload = imagecodecs.jpeg2k_encode(
-        numbers, level=0, codecformat="j2k", reversible=True, bitspersample=13
-    )
-    signed = make_layout(bits_stored=13, high_bit=12, pixel_representation=1, encapsulated=True)
-    assert decode_frame(signed, JPEG_2000, payload)[0].tolist() == [0, 1, -4096, -1]
-    wider = replace(signed, bits_stored=16, high_bit=15)
-    assert decode_frame(wider, JPEG_2000, payload)[0].tolist() == [0, 1, -4096, -1]
-
-
 def test_lossy_high_throughput_values_are_clipped_not_wrapped() -> None:
     edges = (np.random.default_rng(1).integers(0, 2, (64, 64)) * 255).astype(np.uint8)
     payload = bytes(imagecodecs.htj2k_encode(edges, level=0.1, reversible=False))

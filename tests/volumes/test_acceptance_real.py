@@ -21,6 +21,7 @@ from noctis_lab.errors import (
     GeometryWarning,
     NoPixels,
     OtherObject,
+    PixelWarning,
     SeveralStacks,
     UnsupportedSeries,
 )
@@ -131,8 +132,9 @@ def test_values_are_those_of_the_reference(lab: Lab, real_data: Path) -> None:
 def test_no_series_of_the_real_data_is_silently_wrong(lab: Lab) -> None:
     """Each comes as arrays whose frames are all told, or is refused by a name of ours."""
     outcomes: dict[str, int] = {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("ignore", GeometryWarning)
+        warnings.simplefilter("always", PixelWarning)
         for series in lab.series():
             try:
                 stacks = series.stacks
@@ -157,6 +159,8 @@ def test_no_series_of_the_real_data_is_silently_wrong(lab: Lab) -> None:
                     series.load()
                 outcomes["DuplicatePositions"] = outcomes.get("DuplicatePositions", 0) + 1
             assert series.facts.stack_count == len(stacks)
+    # One series' codestream has no sign where PixelRepresentation has one.
+    assert ["are unsigned" in str(one.message) for one in told] == [True]
     assert outcomes["loaded"] >= 100
     assert outcomes["split"] >= 15
     assert outcomes["objects"] >= 15

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from noctis_lab.errors import (
-    FileChanged,
-    UnsupportedSeries,
-)
-from noctis_lab.synthetic import ct_series
+from noctis_lab.errors import FileChanged, PixelWarning, UnsupportedSeries
+from noctis_lab.synthetic import ct_series, ultrasound_cine
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.pixels import read_stored
 from tests.volumes.archive import admit
 from tests.volumes.by_pydicom import by_pydicom
 
@@ -102,9 +101,54 @@ def test_more_pixels_than_are_stated_are_refused(
         assert raised.value.SOPInstanceUIDs == (str(planes[1].SOPInstanceUID),)
 
 
-def test_bytes_behind_the_pixels_are_padding(handle: Handle, tmp_path: Path) -> None:
-    planes = ct_series(planes=3)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize("padding", [bytes(128), b"\xff" * 20])
+def test_padding_behind_the_pixels_is_warned_of(
+    handle: Handle, tmp_path: Path, syntax: str, padding: bytes
+) -> None:
+    planes = ct_series(planes=3, transfer_syntax_uid=syntax)
     expected = by_pydicom(planes)
-    planes[1].PixelData += bytes(128)
+    planes[1].PixelData += padding
     admit(handle, planes, tmp_path / "in")
-    np.testing.assert_array_equal(load(handle, planes[0].SeriesInstanceUID).values, expected)
+    uid = str(planes[0].SeriesInstanceUID)
+    for read in (partial(load, handle), partial(open_lazily, handle.settings)):
+        with pytest.warns(PixelWarning, match="1 instance.*followed by padding") as warned:
+            found = read(uid)
+        np.testing.assert_array_equal(found.values, expected)
+        assert warned[0].message.SeriesInstanceUID == uid  # type: ignore[union-attr]
+    with pytest.warns(PixelWarning, match="the rest is not read"):
+        read_stored(handle, handle.catalog.instances_of(uid)[1])
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_other_bytes_behind_the_pixels_are_refused(
+    handle: Handle, tmp_path: Path, syntax: str
+) -> None:
+    planes = ct_series(planes=3, transfer_syntax_uid=syntax)
+    planes[1].Rows -= 1  # a row that is not named
+    admit(handle, planes[1:2], tmp_path / "in")
+    uid = str(planes[0].SeriesInstanceUID)
+    for read in (partial(load, handle), partial(open_lazily, handle.settings)):
+        with pytest.raises(UnsupportedSeries, match=r"bytes where Rows.*no padding"):
+            read(uid)
+
+
+def test_the_byte_that_makes_pixels_even_is_none_too_many(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=1, rows=3, columns=5, bits_stored=8, signed=False)
+    words = planes[0].pixel_array.astype(np.uint8)
+    planes[0].BitsAllocated, planes[0].PixelData = 8, words.tobytes() + b"\x07"
+    planes[0]["PixelData"].VR = "OB"
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, stored=True)
+    np.testing.assert_array_equal(loaded.values[0], words)
+
+
+def test_frames_that_were_each_padded_are_refused(handle: Handle, tmp_path: Path) -> None:
+    image = ultrasound_cine(frames=3)[0]
+    image.Rows, image.Columns, image.PhotometricInterpretation = 3, 5, "RGB"
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    frames = np.random.default_rng(1).integers(1, 255, (3, 45), np.uint8)
+    image.PixelData = b"".join(frame.tobytes() + b"\0" for frame in frames)
+    admit(handle, [image], tmp_path / "in")
+    with pytest.raises(UnsupportedSeries, match="no padding"):
+        load(handle, image.SeriesInstanceUID)

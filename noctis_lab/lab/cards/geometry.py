@@ -67,7 +67,7 @@ def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> 
         if stack.placement is not None:
             sides = (sizes["z"], *sides)
             spacing_mm = stack.placement.steps_mm
-        require_readable(stack)
+        require_readable(handle, stack)
         pet_units = find_pet_units(handle, (frame.row for frame in stack.frames))
         require_one_unit(stack, pet_units)
         found = find_units(series, stack.frames, find_luts(handle, rows), pet_units)

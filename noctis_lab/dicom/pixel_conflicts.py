@@ -1,0 +1,151 @@
+"""Pixels that contradict what is stated of them: how they are taken, and a warning that says so."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noctis_lab.dicom.codestream import CodestreamInfo
+from noctis_lab.dicom.color import from_rgb
+from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.transfer_syntaxes import JPEG_2000, JPEG_XL
+from noctis_lab.errors import DecodeError, PixelWarning
+
+__all__ = ["settle_component_transform", "settle_sign", "warn_of_colour_space"]
+
+_FULL = ("YBR_FULL", "YBR_FULL_422")
+#: PhotometricInterpretations that only these transfer syntaxes can have (PS3.5 8.2.4, 8.2.16).
+_OF_SYNTAXES = {"YBR_RCT": JPEG_2000 | JPEG_XL, "YBR_ICT": JPEG_2000, "XYB": JPEG_XL}
+
+
+def settle_component_transform(
+    layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any]
+) -> NDArray[Any]:
+    """Give a JPEG 2000 frame's colours in the space that is stated.
+
+    Parameters
+    ----------
+    info
+        Of the codestream.
+    words
+        As a decoder gives them: it undoes the codestream's own component transform.
+
+    Returns
+    -------
+    ndarray, same shape
+        `words`; as YBR_FULL where that is stated of what the codestream keeps as RGB.
+
+    Raises
+    ------
+    DecodeError
+        YBR_PARTIAL is stated of such.
+
+    Warns
+    -----
+    PixelWarning
+        The codestream has a component transform, and YBR_FULL is stated; or it has none, and
+        YBR_RCT or YBR_ICT is. Both are RGB, by the codestream's word, as JPEG's is in this case.
+
+    References
+    ----------
+    :dcm:`PS3.5 8.2.4 <part05/sect_8.2.4.html>`: with a component transform the interpretation is
+    YBR_RCT or YBR_ICT; ITU-T T.800 annex G: it is of RGB.
+    """
+    photometric = layout.photometric_interpretation
+    if info.samples != 3 or photometric in ("RGB", "PALETTE COLOR"):
+        return words
+    if photometric in ("YBR_RCT", "YBR_ICT"):
+        if info.component_transform is False:
+            _warn(
+                f"PhotometricInterpretation is {photometric}, the JPEG 2000 codestream has no "
+                "component transform: its samples are taken as RGB"
+            )
+        return words
+    if info.component_transform is not True:
+        return words
+    if photometric not in _FULL:
+        raise DecodeError(
+            f"the JPEG 2000 codestream has a component transform of its own, which is of RGB, and "
+            f"PhotometricInterpretation is {photometric}: correct it to YBR_RCT or YBR_ICT"
+        )
+    _warn(
+        f"PhotometricInterpretation is {photometric}, the JPEG 2000 codestream has a component "
+        "transform of its own, which is of RGB: what it decodes to is taken as RGB"
+    )
+    return from_rgb(words, bits_stored=info.precision)
+
+
+def warn_of_colour_space(layout: PixelLayout, transfer_syntax_uid: str) -> None:
+    """Warn where a colour space is stated that pixels of the transfer syntax cannot be in.
+
+    They are taken as RGB: decompressors write that and leave the word as it was.
+
+    Warns
+    -----
+    PixelWarning
+        YBR_RCT, YBR_ICT or XYB are stated of pixels whose codec has no such transform.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.7.6.3.1.2 <part03/sect_C.7.6.3.html>`
+    """
+    photometric = layout.photometric_interpretation
+    allowed = _OF_SYNTAXES.get(photometric)
+    if layout.samples_per_pixel == 3 and allowed is not None and transfer_syntax_uid not in allowed:
+        _warn(
+            f"PhotometricInterpretation is {photometric}, which pixels of transfer syntax "
+            f"{transfer_syntax_uid} cannot be in: they are taken as RGB"
+        )
+
+
+def settle_sign(
+    layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any], *, tells_sign: bool
+) -> int | None:
+    """Return the depth at which samples' two's complement ends, None for that of BitsStored.
+
+    PixelRepresentation is followed, whatever the codestream says of the sign.
+
+    Parameters
+    ----------
+    info
+        Of the codestream.
+    words
+        As a decoder gives them.
+    tells_sign
+        Whether the codestream says if its samples are signed: JPEG 2000 does, others do not.
+
+    Warns
+    -----
+    PixelWarning
+        It matters to a sample: a JPEG 2000 codestream has a sign where PixelRepresentation has
+        none, or the other way round; or another is less deep than BitsStored, and
+        PixelRepresentation is 1.
+
+    References
+    ----------
+    :dcm:`PS3.5 8.2.4 <part05/sect_8.2.4.html>`
+    """
+    is_signed = layout.pixel_representation == 1
+    if info.signed == is_signed or layout.bits_allocated == 1:
+        return None
+    is_usual = not tells_sign and info.precision >= layout.bits_stored
+    if not is_usual and _has_bit(words, info.precision - 1):
+        kept = "signed" if info.signed else "unsigned" if tells_sign else "without a sign"
+        _warn(
+            f"PixelRepresentation is {layout.pixel_representation} and BitsStored "
+            f"{layout.bits_stored}, the codestream's samples of {info.precision} bits are {kept}: "
+            f"they are taken as {'signed' if is_signed else 'unsigned'} numbers of that depth"
+        )
+    return info.precision
+
+
+def _has_bit(words: NDArray[Any], bit: int) -> bool:
+    unsigned = words.view(np.dtype(f"u{words.dtype.itemsize}"))
+    return bool(np.any(unsigned & unsigned.dtype.type(1 << bit)))
+
+
+def _warn(reason: str) -> None:
+    warnings.warn(PixelWarning(reason), stacklevel=3)
