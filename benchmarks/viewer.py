@@ -87,6 +87,12 @@ GESTURES = (
         step="model.turn('axial', [0, 1, 0], 0.01 * (i % 2 ? 1 : -1))",
         target_ms=None,
     ),
+    Gesture(
+        name="volume turned, CT bone, a coarse picture",
+        layout="3d",
+        step="app.grid.panes[0].dragBy('window', 4, 1, false)",
+        target_ms=None,
+    ),
 )
 
 
@@ -193,6 +199,36 @@ def open_radiograph(page: Page, place: Place) -> tuple[float, float]:
     return first_ms, whole_ms
 
 
+def draw_volume(page: Page, mode: str) -> float:
+    """Turn a volume in a mode; return the ms until its fine picture is there."""
+    run = """(element, mode) => new Promise((done) => {
+      const pane = element.noctis.grid.panes[0];
+      const look = () => {
+        if (pane.element.dataset.quality === 'fine') done(performance.now() - start);
+        else requestAnimationFrame(look);
+      };
+      const start = performance.now();
+      pane.model.set({ mode });
+      pane.dragBy('window', 8, 2, false);
+      requestAnimationFrame(() => requestAnimationFrame(look)); // a coarse one is there by then
+    })"""
+    elapsed: float = page.locator(".noctis-viewer").evaluate(run, mode)
+    return elapsed
+
+
+def volume_lines(page: Page, size: str) -> list[str]:
+    """Return rows of the table: how long fine pictures of a volume take."""
+    page.locator(".noctis-viewer").evaluate("(element) => element.noctis.grid.arrange('3d')")
+    found = []
+    for mode, name in (("volume", "CT bone"), ("mip", "MIP")):
+        fine = Gesture(
+            name=f"volume, {name}, elapsed until the fine picture", layout="", step="",
+            target_ms=None,
+        )  # fmt: skip
+        found.append(line(fine, size, [draw_volume(page, mode) for _ in range(3)]))
+    return found
+
+
 def radiograph_lines(page: Page, places: list[Place], size: str) -> list[str]:
     """Return rows of the table: how long radiographs take that nobody has opened before."""
     page.locator(".noctis-viewer").evaluate("(element) => element.noctis.grid.arrange('1x1')")
@@ -244,7 +280,8 @@ def main() -> None:
                     lines.append(line(gesture, f"{width} × {height}", found))
                     print(lines[-1], flush=True)
                 some, large = large[: arguments.radiographs], large[arguments.radiographs :]
-                for row in radiograph_lines(page, some, f"{width} × {height}"):
+                size = f"{width} × {height}"
+                for row in (*volume_lines(page, size), *radiograph_lines(page, some, size)):
                     lines.append(row)
                     print(row, flush=True)
                 page.close()
