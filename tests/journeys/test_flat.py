@@ -29,8 +29,8 @@ WARMING, CYCLES = 16, 20
 SLOW_MS = 60_000  # on a busy machine, without a graphics processor
 #: Bokeh looks every 17 s for sessions that nobody has held for 15 s.
 SESSIONS_END_S = 36
-#: The first openings take some 12 MB, which later ones use again: 20 more took 0.6 MB. Sessions that
-#: stayed would take those 12 MB anew.
+#: The first 20 openings take some 12 MB, which later ones use again: 20 more took 0.6 MB. Sessions
+#: that stayed would take as much anew.
 MOST_KIB, MOST_HEAP_BYTES = 6 * 1024, 1_000_000
 
 logger = logging.getLogger(__name__)
