@@ -33,6 +33,7 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotCalibrate (ValueError)            no phantom analysis of a series, and its refusal
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
     │   └── OtherFrameOfReference               two volumes do not state one patient space
@@ -66,6 +67,7 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotCalibrate",
     "CannotExport",
     "CannotInterpret",
     "CannotMeasure",
@@ -365,6 +367,23 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotCalibrate(NoctisError, ValueError):
+    """A series cannot be analysed as a phantom of known materials.
+
+    Parameters
+    ----------
+    refusal
+        Its name: ``no_phantom``, ``unrecognised``, ``ambiguous``, ``partial`` …
+    reason
+        What was expected and what came.
+    """
+
+    def __init__(self, refusal: str, reason: str) -> None:
+        super().__init__(f"{refusal}: {reason}")
+        self.refusal = refusal
+        self.reason = reason
 
 
 class CannotMeasure(NoctisError, ValueError):

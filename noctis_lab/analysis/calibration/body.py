@@ -1,0 +1,215 @@
+"""Where a round phantom lies in each plane: centre, radius, and how much of a circle it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from noctis_lab.analysis.calibration.scene import Scene
+from noctis_lab.errors import CannotCalibrate
+
+__all__ = ["Body", "find_body"]
+
+_GRID_MM = 2.0  # coarse planes are told apart from tables at this step
+_TABLE_MM = 8.0  # what is thinner than twice this is no phantom
+_LEAST_RADIUS_MM, _MOST_RADIUS_MM = 45.0, 180.0
+_LEAST_ROUNDNESS = 0.94  # of the mask's area, within its own circle
+_RAYS = 120
+_LEAST_AIR_TO_BODY_HU = 400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A cylinder along z, and how far it is from standing straight.
+
+    Attributes
+    ----------
+    planes
+        ndarray of int, shape (n,): indices of the planes that show a circle, ascending.
+    center_mm
+        ndarray of float64, shape (planes of the scene, 2): (x, y) of the axis in each plane.
+    radius_mm, radius_sd_mm
+        Median of the planes, and how much they differ.
+    tilt_deg
+        (about x, about y): how the axis leaves z towards the back, and towards the left.
+    edge_sigma_mm
+        Blur of the outer edge as the sigma of a Gaussian.
+    """
+
+    planes: NDArray[np.intp]
+    center_mm: NDArray[np.float64]
+    radius_mm: float
+    radius_sd_mm: float
+    tilt_deg: tuple[float, float]
+    edge_sigma_mm: float
+
+
+def find_body(scene: Scene) -> Body:
+    """Find the round phantom of an axial stack.
+
+    Raises
+    ------
+    CannotCalibrate
+        Nothing round is there (``no_phantom``).
+    """
+    coarse, step_mm = _coarsen(scene)
+    level = _edge_level(coarse)
+    circles = [_circle_of(plane, level, step_mm) for plane in coarse]
+    planes = np.array([index for index, circle in enumerate(circles) if circle is not None], np.intp)
+    if planes.size < 3:
+        raise CannotCalibrate("no_phantom", "no round object is in at least 3 planes")
+    rough = np.array([circles[index] for index in planes])
+    median_mm = float(np.median(rough[:, 2]))
+    kept = np.abs(rough[:, 2] - median_mm) <= max(4.0, 0.06 * median_mm)
+    planes, rough = planes[kept], rough[kept]
+    if planes.size < 3:
+        raise CannotCalibrate("no_phantom", "what is round is not so in at least 3 planes")
+    start = rough[:, :2] + [scene.x_mm[0], scene.y_mm[0]]
+    fitted = np.array(
+        [
+            _fit_edge(scene, int(plane), center, median_mm, level)
+            for plane, center in zip(planes, start, strict=True)
+        ]
+    )
+    sound = np.isfinite(fitted[:, 2])
+    if int(sound.sum()) < 3:
+        raise CannotCalibrate("no_phantom", "the round object's edge is in too few planes")
+    planes, fitted = planes[sound], fitted[sound]
+    axis_x = _line_through(scene.z_mm[planes], fitted[:, 0])
+    axis_y = _line_through(scene.z_mm[planes], fitted[:, 1])
+    centers = np.stack(
+        [np.polyval(axis_x, scene.z_mm), np.polyval(axis_y, scene.z_mm)], axis=1
+    )
+    return Body(
+        planes=planes,
+        center_mm=centers,
+        radius_mm=float(np.median(fitted[:, 2])),
+        radius_sd_mm=float(1.4826 * np.median(np.abs(fitted[:, 2] - np.median(fitted[:, 2])))),
+        tilt_deg=(
+            float(np.degrees(np.arctan(axis_y[0]))),
+            float(np.degrees(np.arctan(axis_x[0]))),
+        ),
+        edge_sigma_mm=float(np.median(fitted[:, 3])),
+    )
+
+
+def _coarsen(scene: Scene) -> tuple[NDArray[np.float32], float]:
+    row_mm, column_mm = scene.pixel_spacing_mm
+    by = max(1, round(_GRID_MM / row_mm)), max(1, round(_GRID_MM / column_mm))
+    planes, rows, columns = scene.values.shape
+    rows, columns = rows // by[0] * by[0], columns // by[1] * by[1]
+    # One pixel of each block is enough to find an edge by, but noise moves it less in a mean.
+    blocks = scene.values[:, :rows, :columns].reshape(
+        planes, rows // by[0], by[0], columns // by[1], by[1]
+    )
+    coarse = blocks[:, :, 0, :, 0].copy()
+    for row in range(by[0]):
+        for column in range(by[1]):
+            if row or column:
+                coarse += blocks[:, :, row, :, column]
+    coarse /= by[0] * by[1]
+    return np.where(np.isfinite(coarse), coarse, np.nanmin(coarse)), by[1] * column_mm
+
+
+def _edge_level(coarse: NDArray[np.float32]) -> float:
+    """Return the value halfway from air to the body, whatever the scale's offset is."""
+    air, body = np.percentile(coarse[:: max(1, len(coarse) // 12)], [2, 90])
+    planes = coarse[len(coarse) // 4 : max(len(coarse) // 4 + 1, 3 * len(coarse) // 4)]
+    middle = planes[:, planes.shape[1] // 3 : -(planes.shape[1] // 3) or None]
+    body = max(float(body), float(np.median(middle)))
+    if body - air < _LEAST_AIR_TO_BODY_HU:
+        raise CannotCalibrate("no_phantom", "no border between air and an object is there")
+    return float(air + 0.6 * (body - air))
+
+
+def _circle_of(
+    plane: NDArray[np.float32], level: float, step_mm: float
+) -> tuple[float, float, float] | None:
+    """Return (x, y, radius) in mm from the first pixel, of the largest thing if it is round."""
+    mask = ndimage.binary_fill_holes(plane > level)
+    reach = max(1, round(_TABLE_MM / step_mm))
+    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    mask = ndimage.binary_opening(mask, structure=np.hypot(x, y) <= reach)
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return None
+    sizes = np.bincount(labels.ravel())[1:]
+    rows, columns = np.nonzero(labels == int(sizes.argmax()) + 1)
+    radius = float(np.sqrt(rows.size / np.pi))
+    center = float(columns.mean()), float(rows.mean())
+    within = np.hypot(columns - center[0], rows - center[1]) <= radius
+    if float(within.mean()) < _LEAST_ROUNDNESS:
+        return None
+    if not _LEAST_RADIUS_MM <= radius * step_mm <= _MOST_RADIUS_MM:
+        return None
+    # A coarse pixel's centre lies half a coarse pixel in.
+    half = step_mm / 2
+    return center[0] * step_mm + half, center[1] * step_mm + half, radius * step_mm
+
+
+def _fit_edge(
+    scene: Scene, plane: int, center: NDArray[np.float64], radius_mm: float, level: float
+) -> tuple[float, float, float, float]:
+    """Return (x, y, radius, sigma) in mm by the edge along rays; NaN where there is none."""
+    angles = np.arange(_RAYS) * (2 * np.pi / _RAYS)
+    steps = np.arange(radius_mm - 8.0, radius_mm + 8.0, 0.25)
+    x = center[0] + np.cos(angles)[:, None] * steps
+    y = center[1] + np.sin(angles)[:, None] * steps
+    rays = scene.sample(plane, x, y)
+    inside = rays[:, : steps.size // 4]
+    outside = rays[:, -steps.size // 8 :]
+    with np.errstate(invalid="ignore"):
+        high, low = np.median(inside, axis=1), np.median(outside, axis=1)
+    half = (high + low) / 2
+    clear = np.isfinite(rays).all(axis=1) & (high > level) & (low < level)
+    if int(clear.sum()) < _RAYS // 3:
+        return (np.nan,) * 4
+    rays, half, angles = rays[clear], half[clear], angles[clear]
+    below = rays < half[:, None]
+    first = below.argmax(axis=1)
+    good = (first > 0) & below.any(axis=1)
+    rays, half, angles, first = rays[good], half[good], angles[good], first[good]
+    lines = np.arange(first.size)
+    before, after = rays[lines, first - 1], rays[lines, first]
+    at = steps[first - 1] + 0.25 * (before - half) / np.maximum(before - after, 1e-6)
+    points = np.stack([center[0] + at * np.cos(angles), center[1] + at * np.sin(angles)], axis=1)
+    circle = _circle_through(points)
+    # A Gaussian's edge falls by contrast / (sigma · sqrt(2 pi)) per mm where it is steepest.
+    slope = np.max(rays[:, :-2] - rays[:, 2:], axis=1) / 0.5
+    contrast = high[clear][good] - low[clear][good]
+    sigma = float(np.median(contrast / np.maximum(slope, 1e-6)) / np.sqrt(2 * np.pi))
+    return (*circle, sigma)
+
+
+def _circle_through(points: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the least squares circle (x, y, radius) without what lies off it, such as a table."""
+    kept = np.ones(len(points), bool)
+    solution = np.zeros(3)
+    for _ in range(4):
+        x, y = points[kept].T
+        system = np.stack([x, y, np.ones_like(x)], axis=1)
+        solution = np.linalg.lstsq(system, x * x + y * y, rcond=None)[0]
+        center = solution[:2] / 2
+        radius = float(np.sqrt(solution[2] + center @ center))
+        off = np.abs(np.hypot(*(points - center).T) - radius)
+        limit = max(0.15, 3 * 1.4826 * float(np.median(off)))
+        if bool((kept == (off <= limit)).all()):
+            break
+        kept = off <= limit
+    return float(center[0]), float(center[1]), radius
+
+
+def _line_through(z_mm: NDArray[np.float64], at_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (slope, intercept) of a line, outliers left out."""
+    kept = np.ones(z_mm.size, bool)
+    line = np.array([0.0, float(np.median(at_mm))])
+    for _ in range(4):
+        if int(kept.sum()) < 3 or np.ptp(z_mm[kept]) < 1e-6:
+            break
+        line = np.polyfit(z_mm[kept], at_mm[kept], 1)
+        off = np.abs(at_mm - np.polyval(line, z_mm))
+        kept = off <= max(0.1, 3 * 1.4826 * float(np.median(off)))
+    return line

@@ -1,0 +1,119 @@
+"""An axial CT volume as the engine sees it: values, millimetres, and what is no image set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from noctis_lab.errors import CannotCalibrate
+
+__all__ = ["Scene", "to_scene"]
+
+_LEAST_PLANES = 3
+_LOWEST_HU = -1500.0  # nothing physical is lower; an image's corners outside of its circle may be
+_STRAIGHT = 1e-3  # how far rows and columns may be from the patient's axes, as a sine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """An axial stack: z ascends to the head, y with the rows to the back, x to the left.
+
+    Attributes
+    ----------
+    values
+        ndarray of float32, shape (planes, rows, columns), HU; outside of the image NaN.
+    z_mm
+        ndarray of float64, shape (planes,), ascending.
+    y_mm, x_mm
+        ndarray of float64, of the rows and columns, ascending.
+    """
+
+    values: NDArray[np.float32]
+    z_mm: NDArray[np.float64]
+    y_mm: NDArray[np.float64]
+    x_mm: NDArray[np.float64]
+
+    @property
+    def pixel_spacing_mm(self) -> tuple[float, float]:
+        """(row, column) spacing."""
+        return float(self.y_mm[1] - self.y_mm[0]), float(self.x_mm[1] - self.x_mm[0])
+
+    @property
+    def plane_spacing_mm(self) -> float:
+        """The usual distance of neighbouring planes."""
+        return float(np.median(np.diff(self.z_mm)))
+
+    def sample(
+        self, plane: int, x_mm: NDArray[np.float64], y_mm: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Return one plane's values at places in mm, linearly; NaN outside."""
+        row_mm, column_mm = self.pixel_spacing_mm
+        rows = (y_mm - self.y_mm[0]) / row_mm
+        columns = (x_mm - self.x_mm[0]) / column_mm
+        sampled: NDArray[np.float32] = ndimage.map_coordinates(
+            self.values[plane], [rows, columns], order=1, mode="constant", cval=np.nan
+        )
+        return sampled
+
+    def disc(
+        self, plane: int, center_mm: tuple[float, float], radius_mm: float
+    ) -> NDArray[np.float32]:
+        """Return the values of the pixels whose centres are within a disc, shape (n,)."""
+        x0, y0 = center_mm
+        rows = np.flatnonzero(np.abs(self.y_mm - y0) <= radius_mm)
+        columns = np.flatnonzero(np.abs(self.x_mm - x0) <= radius_mm)
+        if rows.size == 0 or columns.size == 0:
+            return np.empty(0, np.float32)
+        part = self.values[plane, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        y = self.y_mm[rows, None] - y0
+        x = self.x_mm[None, columns] - x0
+        inside = part[np.hypot(x, y) <= radius_mm]
+        return inside[np.isfinite(inside)]
+
+
+def to_scene(volume: xr.DataArray) -> Scene:
+    """Return a volume of `Series.load` as the engine measures it.
+
+    Parameters
+    ----------
+    volume
+        DataArray with dims (z, y, x), HU, of an axial series.
+
+    Raises
+    ------
+    CannotCalibrate
+        It is no CT in HU, not axial, has no patient geometry or too few planes.
+    """
+    if volume.attrs.get("units") != "HU":
+        found = volume.attrs.get("units") or "no unit"
+        raise CannotCalibrate("not_hu", f"expected values in HU, came {found}")
+    if volume.dims != ("z", "y", "x"):
+        raise CannotCalibrate("not_a_stack", f"expected dims (z, y, x), came {volume.dims}")
+    if volume.sizes["z"] < _LEAST_PLANES:
+        raise CannotCalibrate(
+            "too_few_planes", f"expected at least {_LEAST_PLANES} planes, came {volume.sizes['z']}"
+        )
+    direction = np.asarray(volume.coords["patient_lps"].attrs["direction"], float).reshape(3, 3)
+    # Columns are the directions of z, y and x; rows are the patient's x, y and z.
+    straight = np.abs(direction[[2, 1, 0], [0, 1, 2]])
+    if float(straight.min()) < 1 - _STRAIGHT:
+        raise CannotCalibrate(
+            "not_axial", "expected axial planes without a tilt of the gantry; these are turned"
+        )
+    for name, row, column in (("z", 2, 0), ("y", 1, 1), ("x", 0, 2)):
+        along = volume.coords[name].to_numpy() * direction[row, column]
+        volume = volume.assign_coords({name: along})
+        if along[0] > along[-1]:
+            volume = volume.isel({name: slice(None, None, -1)})
+    values = volume.to_numpy().astype(np.float32, copy=True)
+    values[values < _LOWEST_HU] = np.nan
+    return Scene(
+        values=values,
+        z_mm=volume.coords["z"].to_numpy().astype(float),
+        y_mm=volume.coords["y"].to_numpy().astype(float),
+        x_mm=volume.coords["x"].to_numpy().astype(float),
+    )
