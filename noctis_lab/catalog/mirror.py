@@ -36,6 +36,8 @@ from noctis_lab.catalog.store import Catalog
 from noctis_lab.catalog.workspace import (
     add_stored,
     add_wide,
+    append,
+    create_table,
     create_workspace,
     drop_series,
     fold_series,
@@ -50,6 +52,7 @@ __all__ = ["Mirror"]
 _MOST_EVENTS = 5_000
 #: Unfolded elements kept for series that may grow; beyond it those at rest are let go.
 _MOST_RAW_ROWS = 2_000_000
+_HELD = pa.schema([("stem", pa.string()), ("series_key", pa.int64())])
 
 type Rows = list[tuple[Any, ...]]
 
@@ -178,21 +181,12 @@ class Mirror:
     def _create(self) -> None:
         create_workspace(self._con)
         for name, table in ROLLUPS.items():
-            self._replace(name, table.empty_table())
-        self._replace(
-            "held", pa.schema([("stem", pa.string()), ("series_key", pa.int64())]).empty_table()
-        )
-
-    def _replace(self, name: str, table: pa.Table) -> None:
-        self._con.register("fresh", table)
-        self._con.execute(f"CREATE OR REPLACE TABLE base.{name} AS FROM fresh")
-        self._con.unregister("fresh")
+            create_table(self._con, name, table)
+        create_table(self._con, "held", _HELD)
 
     def _insert(self, name: str, rows: Rows) -> None:
         if rows:
-            self._con.register("fresh", _to_table(name, rows))
-            self._con.execute(f"INSERT INTO base.{name} FROM fresh")
-            self._con.unregister("fresh")
+            append(self._con, name, _to_table(name, rows))
 
     def _apply(self, old: _State, new: _State, news: _News) -> None:
         for name, rows in (("study", news.studies), ("series", news.series)):
@@ -251,10 +245,7 @@ class Mirror:
             if stem in partly and key not in new.live
         ]
         self._con.execute("DELETE FROM base.held")
-        if named:
-            self._con.register("fresh", pa.Table.from_pylist(named))
-            self._con.execute("INSERT INTO base.held FROM fresh")
-            self._con.unregister("fresh")
+        append(self._con, "held", pa.Table.from_pylist(named, schema=_HELD))
         views = (
             columnar_views(self._folder, clean, partly, has_live=bool(new.live)) | rollup_views()
         )

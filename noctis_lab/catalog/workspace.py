@@ -31,10 +31,13 @@ from noctis_lab.catalog.columns import (
 from noctis_lab.catalog.snapshot import WideInstance
 from noctis_lab.catalog.wide import ElementColumns
 from noctis_lab.dicom.uids import uid_key
+from noctis_lab.errors import CatalogError
 
 __all__ = [
     "add_stored",
     "add_wide",
+    "append",
+    "create_table",
     "create_workspace",
     "drop_series",
     "fold_series",
@@ -117,8 +120,26 @@ def create_workspace(con: duckdb.DuckDBPyConnection) -> None:
     """Create the empty tables, in the schema `base`."""
     con.execute("CREATE SCHEMA IF NOT EXISTS base")
     for name, schema in _TABLES.items():
-        con.register("fresh", schema.empty_table())
-        con.execute(f"CREATE OR REPLACE TABLE base.{name} AS FROM fresh")
+        create_table(con, name, schema)
+
+
+def create_table(con: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> None:
+    """Create an empty table in the schema `base`, in place of one of that name."""
+    con.register("fresh", schema.empty_table())
+    described = con.execute("DESCRIBE SELECT * FROM fresh").fetchall()
+    con.unregister("fresh")
+    columns = ", ".join(f'"{row[0]}" {row[1]}' for row in described)
+    # Not `AS FROM` the empty table: see `append`.
+    con.execute(f"CREATE OR REPLACE TABLE base.{name} ({columns})")
+
+
+def append(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Append rows to a table of the schema `base`."""
+    # DuckDB 2.0.0: where a transaction appends no rows to a table and then more than a row group's
+    # 122,880, scans of the table on several threads find nothing, in silence and for good.
+    if len(table):
+        con.register("fresh", table)
+        con.execute(f"INSERT INTO base.{name} FROM fresh")
         con.unregister("fresh")
 
 
@@ -149,9 +170,9 @@ def add_wide(con: duckdb.DuckDBPyConnection, wide: Iterable[WideInstance]) -> se
             f"DELETE FROM base.{name} WHERE instance_key IN (SELECT instance_key FROM fresh_keys)"  # noqa: S608
         )
     con.unregister("fresh_keys")
-    _insert(con, "live_keys", keys)
-    _insert(con, "live_raw", raw)
-    _insert(con, "live_instances", instances)
+    append(con, "live_keys", keys)
+    append(con, "live_raw", raw)
+    append(con, "live_instances", instances)
     return set(keys.column("series_key").to_pylist())
 
 
@@ -175,9 +196,11 @@ def add_stored(con: duckdb.DuckDBPyConnection, stem: Path, series_keys: Collecti
     rows = con.execute(
         "SELECT series_key, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID FROM stored"
     ).fetchall()
+    if not rows:  # nothing is appended: see `append`
+        con.execute("DROP TABLE stored")
+        return
     columns = [[uid_key(row[3]) for row in rows], *(list(column) for column in zip(*rows))]  # noqa: B905
-    keys = dict(zip(_KEYS.names, columns, strict=True)) if rows else {}
-    con.register("stored_keys", _table(keys, _KEYS))
+    con.register("stored_keys", _table(dict(zip(_KEYS.names, columns, strict=True)), _KEYS))
     con.execute(
         "CREATE OR REPLACE TEMP TABLE stored_elements AS "  # noqa: S608
         f"SELECT * FROM read_parquet({quote(f'{stem}.elements.parquet')}) "
@@ -219,8 +242,8 @@ def fold_series(con: duckdb.DuckDBPyConnection, series_keys: Collection[int]) ->
         "SELECT series_key, count(*), any_value(StudyInstanceUID), any_value(SeriesInstanceUID) "  # noqa: S608
         f"FROM base.live_keys WHERE series_key IN ({among}) GROUP BY series_key"
     ).fetchall()
-    _insert(con, "live_elements", _fold_elements(con, among, series))
-    _insert(con, "live_series", _constant_keywords(con, among, series))
+    append(con, "live_elements", _fold_elements(con, among, series))
+    append(con, "live_series", _constant_keywords(con, among, series))
 
 
 def _among(series_keys: Collection[int]) -> str:
@@ -230,12 +253,6 @@ def _among(series_keys: Collection[int]) -> str:
 def _delete(con: duckdb.DuckDBPyConnection, name: str, series_keys: Collection[int]) -> None:
     if series_keys:
         con.execute(f"DELETE FROM base.{name} WHERE series_key IN ({_among(series_keys)})")  # noqa: S608
-
-
-def _insert(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    con.register("fresh", table)
-    con.execute(f"INSERT INTO base.{name} FROM fresh")
-    con.unregister("fresh")
 
 
 def _fold_elements(con: duckdb.DuckDBPyConnection, among: str, series: list[Any]) -> pa.Table:
@@ -249,6 +266,11 @@ def _fold_elements(con: duckdb.DuckDBPyConnection, among: str, series: list[Any]
     names = con.sql(
         f"SELECT instance_key, SOPInstanceUID FROM base.live_keys WHERE series_key IN ({among})"  # noqa: S608
     ).to_arrow_table()
+    if len(pc.unique(grouped.column("series_key"))) != len(series):
+        raise CatalogError(
+            f"DuckDB found the elements of {len(pc.unique(grouped.column('series_key')))} of "
+            f"{len(series)} series; open the archive again, and report this with `noctis doctor`"
+        )
     holders = grouped.column("holders").combine_chunks()
     parents = pc.list_parent_indices(holders)
     flat = pc.list_flatten(holders)

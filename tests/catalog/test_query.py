@@ -68,6 +68,24 @@ def test_a_plane_lies_along_its_unit_normal(catalog: Catalog, query: Query) -> N
     assert found == [(500.0,), (None,)]
 
 
+def test_all_is_there_at_once_however_much_was_not_yet_flushed(catalog: Catalog) -> None:
+    many = [number(f"PrivateThing.{index}.Value", str(index % 7)) for index in range(3_500)]
+    commit(
+        catalog,
+        *(
+            entry("1", f"1.{index // 6}", f"1.1.{index}", text("Modality", "CT"), *many)
+            for index in range(36)
+        ),
+    )
+    with Query(catalog) as query:  # the first refresh reads more than DuckDB's row group
+        found = query.sql("SELECT Modality, count(*) FROM series GROUP BY ALL").fetchall()
+        assert found == [("CT", 6)]
+        [(elements,)] = query.sql("SELECT count(*) FROM elements").fetchall()
+        [(of_instances,)] = query.sql("SELECT count(*) FROM instance_elements").fetchall()
+    assert of_instances == 36 * (3_500 + 5)
+    assert elements == 6 * (3_500 + 4) + 36  # what is constant over a series once; UIDs each
+
+
 def head_series() -> list[pydicom.Dataset]:
     data_sets = ct_series(
         planes=5,
