@@ -58,7 +58,9 @@ def find_body(scene: Scene) -> Body:
     coarse, step_mm = _coarsen(scene)
     level = _edge_level(coarse)
     circles = [_circle_of(plane, level, step_mm) for plane in coarse]
-    planes = np.array([index for index, circle in enumerate(circles) if circle is not None], np.intp)
+    planes = np.array(
+        [index for index, circle in enumerate(circles) if circle is not None], np.intp
+    )
     if planes.size < 3:
         raise CannotCalibrate("no_phantom", "no round object is in at least 3 planes")
     rough = np.array([circles[index] for index in planes])
@@ -80,9 +82,7 @@ def find_body(scene: Scene) -> Body:
     planes, fitted = planes[sound], fitted[sound]
     axis_x = _line_through(scene.z_mm[planes], fitted[:, 0])
     axis_y = _line_through(scene.z_mm[planes], fitted[:, 1])
-    centers = np.stack(
-        [np.polyval(axis_x, scene.z_mm), np.polyval(axis_y, scene.z_mm)], axis=1
-    )
+    centers = np.stack([np.polyval(axis_x, scene.z_mm), np.polyval(axis_y, scene.z_mm)], axis=1)
     return Body(
         planes=planes,
         center_mm=centers,
@@ -92,7 +92,7 @@ def find_body(scene: Scene) -> Body:
             float(np.degrees(np.arctan(axis_y[0]))),
             float(np.degrees(np.arctan(axis_x[0]))),
         ),
-        edge_sigma_mm=float(np.median(fitted[:, 3])),
+        edge_sigma_mm=float(np.nanmedian(fitted[:, 3])),
     )
 
 
@@ -177,11 +177,33 @@ def _fit_edge(
     at = steps[first - 1] + 0.25 * (before - half) / np.maximum(before - after, 1e-6)
     points = np.stack([center[0] + at * np.cos(angles), center[1] + at * np.sin(angles)], axis=1)
     circle = _circle_through(points)
-    # A Gaussian's edge falls by contrast / (sigma · sqrt(2 pi)) per mm where it is steepest.
-    slope = np.max(rays[:, :-2] - rays[:, 2:], axis=1) / 0.5
-    contrast = high[clear][good] - low[clear][good]
-    sigma = float(np.median(contrast / np.maximum(slope, 1e-6)) / np.sqrt(2 * np.pi))
-    return (*circle, sigma)
+    return (*circle, _blur_of(scene, plane, circle))
+
+
+def _blur_of(scene: Scene, plane: int, circle: tuple[float, float, float]) -> float:
+    """Return the sigma of a Gaussian that would blur the outer edge so, mm.
+
+    The rays are averaged about the circle first: a single ray's steepest place is noise.
+    """
+    x0, y0, radius = circle
+    angles = np.arange(_RAYS) * (2 * np.pi / _RAYS)
+    steps = np.arange(radius - 5.0, radius + 5.0, 0.125)
+    rays = scene.sample(
+        plane, x0 + np.cos(angles)[:, None] * steps, y0 + np.sin(angles)[:, None] * steps
+    )
+    edge = np.nanmedian(rays, axis=0)
+    high, low = np.median(edge[:16]), np.median(edge[-16:])
+    share = (edge - low) / (high - low)
+    falling = np.flatnonzero((share[:-1] >= 0.5) & (share[1:] < 0.5))
+    if falling.size == 0:
+        return float("nan")
+    middle = int(falling[0])
+    # Of a Gaussian's edge 15.87 % lies beyond one sigma on either side.
+    inner = np.flatnonzero(share[: middle + 1] >= 0.8413)
+    outer = np.flatnonzero(share[middle:] <= 0.1587)
+    if inner.size == 0 or outer.size == 0:
+        return float("nan")
+    return float(steps[middle + outer[0]] - steps[inner[-1]]) / 2
 
 
 def _circle_through(points: NDArray[np.float64]) -> tuple[float, float, float]:
