@@ -110,7 +110,8 @@ def _tukey(
     for _ in range(_ROUNDS):
         residuals = measured - system @ line
         scale = 1.4826 * float(np.median(np.abs(residuals - np.median(residuals))))
-        if scale < 1e-9:
+        if scale < 1e-9:  # more than half of them lie on the line: the others do not count
+            weights = np.where(np.abs(residuals) <= 1e-6, 1.0, 0.0)
             break
         turned = residuals / (_TUKEY * scale)
         weights = np.where(np.abs(turned) < 1, (1 - turned**2) ** 2, 0.0)
