@@ -2,8 +2,9 @@
 
 A CT of 300 × 512² int16 is served and opened in Chromium on software rendering, without a GPU. Each
 gesture is repeated at the screen's pace; what is counted is the main thread's own time in scripts,
-painting into the canvas included, as the browser's tracer tells it. `--planes 60 --steps 10` is a
-smoke test.
+painting into the canvas included, as the browser's tracer tells it. Then radiographs of 3000 × 2000
+are opened in the open page, each for the first time: until a reduced image of it is seen, and until
+it is there whole. `--planes 60 --steps 10 --radiographs 1` is a smoke test.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from noctis_lab.access import ADMIN
 from noctis_lab.catalog import people
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.ingest.archive import open_archive
-from noctis_lab.synthetic import ct_series, write_series
+from noctis_lab.synthetic import ct_series, hand_radiograph, write_series
 from noctis_lab.web.app import serve_web
 
 TITLE = "The viewer's gestures"
 SIZES = ((1280, 800), (1920, 1080))
 BATCHES = 5
+RADIOGRAPH = (3000, 2000)
+FIRST_IMAGE_MS = 100
 _NAMES = "const app = element.noctis; const model = app.grid.panes[0].model;"
 _WINDOW = "{center: 40 + i, width: 400 + i, function: 'LINEAR'}"
 _MOVED = "[0.31, 0.62, 0].map((by, axis) => model.crosshair[axis] + by * (i % 2 ? 1 : -1))"
@@ -96,17 +99,27 @@ def values(planes: int) -> NDArray[np.int16]:
     return (waves + noise).astype(np.int16)
 
 
-def fill(root: Path, planes: int) -> tuple[str, str]:
-    """Index a series; return its study and its own UID."""
+type Place = tuple[str, str]  # of a study, and a series
+
+
+def fill(root: Path, planes: int, radiographs: int) -> tuple[Place, list[Place]]:
+    """Index a CT and some radiographs; return where they are."""
     series = ct_series(
         planes=planes, rows=512, columns=512, stored=values(planes), pixel_spacing_mm=(0.7, 0.7),
         slice_spacing_mm=1.0, seed="viewer benchmark",
     )  # fmt: skip
-    write_series(series, root / "sent")
+    write_series(series, root / "sent" / "ct")
+    rows, columns = RADIOGRAPH
+    for number in range(radiographs):
+        large = hand_radiograph(rows=rows, columns=columns, seed=f"viewer benchmark {number}")
+        write_series(large, root / "sent" / str(number))
     with open_lab(root / "archive") as lab:
         lab.index(root / "sent")
-        found = lab.series().one()
-        return found.row.StudyInstanceUID, found.SeriesInstanceUID
+        found = [
+            [(one.row.StudyInstanceUID, one.SeriesInstanceUID) for one in lab.series(Modality=name)]
+            for name in ("CT", "CR")
+        ]
+    return found[0][0], found[1]
 
 
 @contextmanager
@@ -162,17 +175,52 @@ def measure(page: Page, session: CDPSession, gesture: Gesture, steps: int) -> li
     return found
 
 
+def open_radiograph(page: Page, place: Place) -> tuple[float, float]:
+    """Open a series in the active pane; return the ms to its first image, and to the whole one."""
+    run = """(element, [study, series]) => new Promise((done) => {
+      const pane = element.noctis.viewer;
+      const start = performance.now();
+      let first = null;
+      const look = () => {
+        const { preview, shown } = pane.element.dataset;
+        if (first === null && (preview ?? shown) !== undefined) first = performance.now() - start;
+        if (shown !== undefined) done([first, performance.now() - start]);
+      };
+      pane.open(series, { StudyInstanceUID: study });
+      new MutationObserver(look).observe(pane.element, { attributes: true });
+    })"""
+    first_ms, whole_ms = page.locator(".noctis-viewer").evaluate(run, list(place))
+    return first_ms, whole_ms
+
+
+def radiograph_lines(page: Page, places: list[Place], size: str) -> list[str]:
+    """Return rows of the table: how long radiographs take that nobody has opened before."""
+    page.locator(".noctis-viewer").evaluate("(element) => element.noctis.grid.arrange('1x1')")
+    found = [open_radiograph(page, place) for place in places]
+    rows, columns = RADIOGRAPH
+    name = f"CR {rows} × {columns}, elapsed until "
+    first = Gesture(name=name + "its first image", layout="", step="", target_ms=FIRST_IMAGE_MS)
+    whole = Gesture(name=name + "it is whole", layout="", step="", target_ms=None)
+    return [
+        line(gesture, size, [each[place] for each in found])
+        for place, gesture in enumerate((first, whole))
+    ]
+
+
 def main() -> None:
     """Measure, print a table, and write it into the document where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--planes", type=int, default=300)
     parser.add_argument("--steps", type=int, default=30, help="of a gesture in a batch")
+    parser.add_argument("--radiographs", type=int, default=5)
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--write", action="store_true", help=f"write into docs/{DOCUMENT.name}")
     arguments = parser.parse_args()
     lines = ["| gesture | page | script ms a step | range | target |", "|---|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
-        study, series = fill(Path(folder), arguments.planes)
+        (study, series), large = fill(
+            Path(folder), arguments.planes, arguments.radiographs * len(SIZES)
+        )
         settings = open_settings({"root": Path(folder) / "archive", "port": 0, "dicom_port": 1})
         with open_archive(settings) as archive, served(settings) as base, sync_playwright() as play:
             browser = play.chromium.launch(
@@ -195,6 +243,10 @@ def main() -> None:
                     found = measure(page, session, gesture, arguments.steps)
                     lines.append(line(gesture, f"{width} × {height}", found))
                     print(lines[-1], flush=True)
+                some, large = large[: arguments.radiographs], large[arguments.radiographs :]
+                for row in radiograph_lines(page, some, f"{width} × {height}"):
+                    lines.append(row)
+                    print(row, flush=True)
                 page.close()
             browser.close()
     if arguments.write:

@@ -64,7 +64,7 @@ def main() -> None:
         origin = url.split("/login")[0]
         page = browser.new_page(viewport=SIZE, color_scheme="dark")
         page.goto(url)
-        torso = page.locator("[data-study]", has_text="PHANTOM^TORSO").first
+        torso = page.locator("[data-study]", has_text="PHANTOM, TORSO").first
         torso.wait_for(timeout=PUSHED_MS)
         page.wait_for_timeout(25_000)  # all is in, and the worker has its thumbnails and facts
         torso.click()

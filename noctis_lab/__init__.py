@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Study as Study
     from noctis_lab.lab import open_lab as open_lab
     from noctis_lab.lab.demo import demo as demo
+    from noctis_lab.views.viewing import view as view
 
     __version__: str
 
@@ -39,6 +40,7 @@ __all__ = [
     "demo",
     "errors",
     "open_lab",
+    "view",
 ]
 
 #: Public name → the module that defines it.
@@ -51,6 +53,7 @@ _HOMES = {
     "Study": "noctis_lab.lab",
     "demo": "noctis_lab.lab.demo",
     "open_lab": "noctis_lab.lab",
+    "view": "noctis_lab.views.viewing",
 }
 
 

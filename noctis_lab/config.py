@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,14 +33,10 @@ __all__ = [
     "local_address",
     "open_settings",
     "parse_address",
-    "reached_at",
 ]
 
 #: Addresses that a server listens on for all; the loopback is where this machine reaches it.
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-
-#: RFC 5737 and RFC 3849: addresses of nobody; a datagram socket sends nothing as it connects.
-_ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 #: Where the demo's archive lies unless another folder is named.
 DEMO_ROOT = Path("~/noctis-demo")
@@ -137,6 +132,10 @@ class Settings(BaseSettings):
     threads: int = Field(
         2, ge=1, le=64, description="Threads for reading pixels and for queries, per process."
     )
+    hanging_folder: Path = Field(
+        Path("hanging"),
+        description="Folder of the lab's hanging protocols, YAML files; of the root, if relative.",
+    )
     session_hours: float = Field(12.0, gt=0, description="A sign-in lasts this long; hours.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level.")
 
@@ -144,6 +143,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_root(cls, root: Path) -> Path:
         return Path(os.path.abspath(root.expanduser()))
+
+    @field_validator("hanging_folder", mode="after")
+    @classmethod
+    def _expand_hanging_folder(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @classmethod
     def settings_customise_sources(
@@ -268,24 +272,6 @@ def is_loopback(host: str) -> bool:
 def local_address(host: str) -> str:
     """Return the address by which this machine reaches what listens on `host`."""
     return EVERYWHERE.get(host, host)
-
-
-def reached_at(host: str) -> tuple[str, ...]:
-    """Return the addresses to give others for what listens on `host`.
-
-    Of a service on all addresses, this machine's own towards its router, and its name.
-    """
-    if host not in EVERYWHERE:
-        return (host,)
-    found = []
-    for family, elsewhere in _ELSEWHERE:
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as asking:
-                asking.connect((elsewhere, 9))
-                found.append(str(asking.getsockname()[0]))
-        except OSError:  # no way out in this family
-            continue
-    return (*found[:1], socket.gethostname())
 
 
 def _refuse_what_is_no_file(file: Path) -> None:

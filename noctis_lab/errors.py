@@ -22,7 +22,9 @@ name or identifier: UIDs only.
     ├── MeasurementNotFound (LookupError)       no such measurement
     ├── UserItemNotFound (LookupError)          nothing of that id is kept for whoever asks
     ├── UserItemRefused (ValueError)            what is to be kept for somebody cannot be, and why
+    ├── HangingProtocolRefused (ValueError)     a file is no hanging protocol, and why
     ├── QuarantinedNotFound (LookupError)       no such file is kept aside
+    ├── SurfaceNotFound (LookupError)           no such surface is kept, or it is not made yet
     ├── CannotAccept (ValueError)               what is kept aside cannot be admitted, and why
     ├── NotUnique (LookupError)                 `.one()` of none or several; a UID of two studies
     ├── CannotStack (ValueError)                a series is not one stack, and why
@@ -34,9 +36,12 @@ name or identifier: UIDs only.
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── CannotCalibrate (ValueError)            no phantom analysis of a series, and its refusal
+    ├── CannotView (ValueError)                 what a viewer was given cannot be shown, and why
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
+    ├── CannotOverlay (ValueError)              a mask or segmentation cannot lie over images
     ├── CannotResample (ValueError)             what was asked of a volume in space cannot be given
-    │   └── OtherFrameOfReference               two volumes do not state one patient space
+    │   ├── OtherFrameOfReference               two volumes do not state one patient space
+    │   └── NoSurface                           the values do not pass the level
     ├── FileChanged (RuntimeError)              a catalogued file is not what was catalogued
     │   └── SeriesChanged                       a series' frames are not those that were described
     ├── CatalogError (RuntimeError)
@@ -71,9 +76,11 @@ __all__ = [
     "CannotExport",
     "CannotInterpret",
     "CannotMeasure",
+    "CannotOverlay",
     "CannotPseudonymise",
     "CannotResample",
     "CannotStack",
+    "CannotView",
     "CatalogError",
     "CatalogLocked",
     "CompressedPixels",
@@ -85,6 +92,7 @@ __all__ = [
     "FileChanged",
     "FrameNotFound",
     "GeometryWarning",
+    "HangingProtocolRefused",
     "InstanceNotFound",
     "InvalidDicom",
     "LabClosed",
@@ -94,6 +102,7 @@ __all__ = [
     "NoGeometry",
     "NoPixels",
     "NoSpace",
+    "NoSurface",
     "NoctisError",
     "NotUnique",
     "OtherFrameOfReference",
@@ -110,6 +119,7 @@ __all__ = [
     "SeveralStacks",
     "StorageError",
     "StudyNotFound",
+    "SurfaceNotFound",
     "TruncatedDicom",
     "UnsupportedFilesystem",
     "UnsupportedSeries",
@@ -263,6 +273,35 @@ class UserItemRefused(NoctisError, ValueError):
     """A view or a layout cannot be kept under that name; says what was expected."""
 
 
+class HangingProtocolRefused(NoctisError, ValueError):
+    """A file or document is no hanging protocol.
+
+    Parameters
+    ----------
+    reason
+        What was expected and what came.
+    source
+        The file's name, or what else the document is called; empty where it has none.
+    line
+        From 1; None where the whole is meant, or there are no lines.
+    """
+
+    def __init__(self, reason: str, *, source: str = "", line: int | None = None) -> None:
+        where = ", ".join(part for part in (source, "" if line is None else f"line {line}") if part)
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.reason = reason
+        self.source = source
+        self.line = line
+
+
+class SurfaceNotFound(NoctisError, LookupError):
+    """No surface of that key is kept of a series, or it has not been made yet."""
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class QuarantinedNotFound(NoctisError, LookupError):
     """No file of that id is kept aside, whole and with its reason."""
 
@@ -386,8 +425,16 @@ class CannotCalibrate(NoctisError, ValueError):
         self.reason = reason
 
 
+class CannotView(NoctisError, ValueError):
+    """What a viewer or an export of one was given cannot be shown; says what can be."""
+
+
 class CannotMeasure(NoctisError, ValueError):
     """What was drawn is no measurement, or is of nothing that can be measured; says what to do."""
+
+
+class CannotOverlay(NoctisError, ValueError):
+    """A mask or segmentation cannot be laid over images; says what was expected and what came."""
 
 
 class CannotResample(NoctisError, ValueError):
@@ -411,6 +458,10 @@ class CannotResample(NoctisError, ValueError):
 
 class OtherFrameOfReference(CannotResample):
     """Two volumes do not state one FrameOfReferenceUID: their places are not comparable."""
+
+
+class NoSurface(CannotResample):
+    """No surface is at a level: the values do not pass it."""
 
 
 class OtherObject(UnsupportedSeries):

@@ -30,6 +30,7 @@ from noctis_lab.catalog.columnar_files import (
     write_files,
     writing,
 )
+from noctis_lab.catalog.events import add_events
 from noctis_lab.catalog.instants import to_instant
 from noctis_lab.catalog.snapshot import in_pieces, read_wide
 from noctis_lab.catalog.store import Catalog
@@ -221,11 +222,7 @@ def _note_clean(connection: Connection, catalog: Catalog, keys: Sequence[int]) -
             select(table.c.SeriesInstanceUID).where(table.c.series_key.in_(piece))
         ).scalars()
         at = to_instant(catalog.clock())
-        facts = [SeriesFlushed(SeriesInstanceUID=uid) for uid in uids]
-        connection.execute(
-            insert(schema.event),
-            [{"kind": fact.kind, "fields": fact.to_json(), "at": at} for fact in facts],
-        )
+        add_events(connection, [SeriesFlushed(SeriesInstanceUID=uid) for uid in uids], at)
 
 
 def _register_series(connection: Connection, catalog: Catalog, written: Written) -> None:

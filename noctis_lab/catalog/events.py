@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Connections
 from noctis_lab.catalog.instants import to_instant
 from noctis_lab.events import EVENTS, Event, parse_event
 
-__all__ = ["append_event", "last_event_id", "poll_events", "prune_events"]
+__all__ = ["add_events", "append_event", "last_event_id", "poll_events", "prune_events"]
 
 
 def append_event(connections: Connections, event: Event, at: datetime) -> None:
     """Tell the other processes a fact."""
     with connections.write() as connection:
+        add_events(connection, [event], to_instant(at))
+
+
+def add_events(connection: Connection, events: Sequence[Event], at: int) -> None:
+    """Tell the other processes facts, within the transaction of the act itself.
+
+    Parameters
+    ----------
+    at
+        When, as `instants.to_instant` gives it.
+    """
+    if events:
         connection.execute(
-            insert(schema.event).values(kind=event.kind, fields=event.to_json(), at=to_instant(at))
+            insert(schema.event),
+            [{"kind": each.kind, "fields": each.to_json(), "at": at} for each in events],
         )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Connections, mapped, upsert
+from noctis_lab.catalog.events import add_events
 from noctis_lab.catalog.instants import to_instant
 from noctis_lab.catalog.receipts import write_origin
 from noctis_lab.catalog.records import QuarantineRow, Receipt
@@ -41,9 +42,7 @@ def write_quarantine(connections: Connections, row: QuarantineRow, at: int) -> N
                 SOPInstanceUID=clean_text(row.SOPInstanceUID or ""),
                 quarantine_id=row.quarantine_id,
             )
-        connection.execute(
-            insert(schema.event).values(kind=fact.kind, fields=fact.to_json(), at=at)
-        )
+        add_events(connection, [fact], at)
 
 
 def add_quarantined(connection: Connection, connections: Connections, row: QuarantineRow) -> bool:
@@ -77,7 +76,7 @@ def settle_row(connection: Connection, quarantine_id: str, *, outcome: str, at: 
     if not gone.rowcount:
         return False
     fact = QuarantineSettled(quarantine_id=quarantine_id, outcome=outcome)
-    connection.execute(insert(schema.event).values(kind=fact.kind, fields=fact.to_json(), at=at))
+    add_events(connection, [fact], at)
     return True
 
 

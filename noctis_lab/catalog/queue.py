@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import upsert
@@ -21,6 +21,7 @@ from noctis_lab.catalog.rows import clean_text
 from noctis_lab.catalog.store import Catalog
 
 __all__ = [
+    "BACKLOG",
     "Job",
     "cancel",
     "claim",
@@ -28,8 +29,13 @@ __all__ = [
     "enqueue",
     "extend",
     "fail",
+    "find_job",
     "list_jobs",
 ]
+
+#: `run_after` of what waits until nothing else is due: a migration's jobs, one for each series that
+#: there is, would else stand before all that is received for as long as they take.
+BACKLOG = datetime.fromtimestamp(0, UTC)
 
 _FIRST_BACKOFF = timedelta(seconds=5)
 _LONGEST_BACKOFF = timedelta(hours=1)
@@ -88,8 +94,15 @@ def enqueue(
         )
 
 
-def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
-    """Take the job that is due the longest, None where none is.
+def claim(
+    catalog: Catalog,
+    *,
+    owner: str,
+    lease_s: float,
+    kind: str | None = None,
+    key: str | None = None,
+) -> Job | None:
+    """Take the job that is due the longest, None where none is; `BACKLOG` where no other is due.
 
     Parameters
     ----------
@@ -97,21 +110,27 @@ def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
         Names the worker.
     lease_s
         Nobody else may claim it this long; seconds. `extend` makes it longer.
+    kind, key
+        Only such a job.
     """
     now = catalog.clock()
     table = schema.job
-    due = (
-        select(table.c.job_id)
-        .where(
-            table.c.run_after <= to_instant(now),
-            or_(table.c.lease_until.is_(None), table.c.lease_until < to_instant(now)),
-        )
-        .order_by(table.c.run_after, table.c.job_id)
-        .limit(1)
+    backlog = to_instant(BACKLOG)
+    wanted = [
+        column == value
+        for column, value in ((table.c.kind, kind), (table.c.key, key))
+        if value is not None
+    ]
+    # Two questions, each a look at the index: one that sorted would read a long backlog every time.
+    choices = (
+        _first_due(now, table.c.run_after > backlog, *wanted),
+        _first_due(now, table.c.run_after <= backlog, *wanted),
     )
     with catalog.connections.read() as connection:  # an idle worker takes no lock
-        if connection.execute(due).first() is None:
-            return None
+        found = (each for each in choices if connection.execute(each).first() is not None)
+        due = next(found, None)
+    if due is None:
+        return None
     taken = (
         update(table)
         .where(table.c.job_id == due.scalar_subquery())
@@ -125,6 +144,20 @@ def claim(catalog: Catalog, *, owner: str, lease_s: float) -> Job | None:
     with catalog.connections.write() as connection:
         row = connection.execute(taken).one_or_none()
     return None if row is None else _to_job(row)
+
+
+def _first_due(now: datetime, *conditions: ColumnElement[bool]) -> Select[int]:
+    table, instant = schema.job, to_instant(now)
+    return (
+        select(table.c.job_id)
+        .where(
+            *conditions,
+            table.c.run_after <= instant,
+            or_(table.c.lease_until.is_(None), table.c.lease_until < instant),
+        )
+        .order_by(table.c.run_after, table.c.job_id)
+        .limit(1)
+    )
 
 
 def extend(catalog: Catalog, job: Job, *, lease_s: float) -> bool:
@@ -176,10 +209,21 @@ def cancel(catalog: Catalog, kind: str, key: str) -> bool:
         return gone.rowcount > 0
 
 
-def list_jobs(catalog: Catalog, *, limit: int = 1_000) -> list[Job]:
-    """Return the jobs that wait or run, those due first in front."""
+def find_job(catalog: Catalog, kind: str, key: str) -> Job | None:
+    """Return the job of a kind and key that waits or runs; None where there is none."""
+    table = schema.job
+    statement = select(table).where(table.c.kind == kind, table.c.key == key)
+    with catalog.connections.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    return None if row is None else _to_job(row)
+
+
+def list_jobs(catalog: Catalog, *, kind: str | None = None, limit: int = 1_000) -> list[Job]:
+    """Return the jobs that wait or run, of one kind or of all, those due first in front."""
     table = schema.job
     statement = select(table).order_by(table.c.run_after, table.c.job_id).limit(limit)
+    if kind is not None:
+        statement = statement.where(table.c.kind == kind)
     with catalog.connections.read() as connection:
         return [_to_job(row) for row in connection.execute(statement)]
 

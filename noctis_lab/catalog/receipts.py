@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, case, delete, func, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import Connections, mapped, upsert
+from noctis_lab.catalog.events import add_events
 from noctis_lab.catalog.instants import from_instant, to_instant
 from noctis_lab.catalog.records import Collision, Receipt
 from noctis_lab.catalog.rows import clean_text, origin_values
@@ -205,9 +206,7 @@ def write_refusal(
         )
         if not counted.rowcount:
             return  # the journal's record was applied before
-        connection.execute(
-            schema.event.insert().values(kind=fact.kind, fields=fact.to_json(), at=at)
-        )
+        add_events(connection, [fact], at)
         count = connection.execute(select(func.count()).select_from(table)).scalar_one()
         if count > MOST_UNKNOWN_SENDERS:
             silent = select(table.c.aet, table.c.address).order_by(table.c.last_at)

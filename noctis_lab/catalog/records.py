@@ -215,7 +215,11 @@ class SenderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownSenderRow:
-    """A calling AE title that was refused and waits for approval."""
+    """A calling AE title that was refused and waits for approval.
+
+    `attempts` is at least how often: what follows within a minute is counted with the next one
+    after it. `last_at` is that of the last one that was written down.
+    """
 
     aet: str
     address: str

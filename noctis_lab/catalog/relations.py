@@ -29,7 +29,7 @@ import pyarrow as pa
 from noctis_lab.catalog.columns import ELEMENTS, INSTANCES, KEYWORDS, SERIES
 from noctis_lab.catalog.workspace import quote
 
-__all__ = ["MEASURED_NUMBERS", "ROLLUPS", "columnar_views", "rollup_views"]
+__all__ = ["MEASUREMENT_COLUMNS", "ROLLUPS", "columnar_views", "rollup_views"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _AT, _DAY = pa.timestamp("us"), pa.date32()
@@ -71,11 +71,36 @@ _SERIES_FACTS: dict[str, pa.DataType] = {
 }
 
 #: Figures of a measurement that are numbers, by their names in its `values`.
-MEASURED_NUMBERS = (
+_MEASURED_NUMBERS = (
     *("length_mm", "width_mm", "angle_deg", "area_mm2", "perimeter_mm"),
     *("length_px", "width_px", "area_px2", "perimeter_px"),
     *("value", "mean", "sd", "min", "max", "median"),
 )
+#: Columns of `measurements`, and of its tables elsewhere.
+MEASUREMENT_COLUMNS: dict[str, pa.DataType] = {
+    "MeasurementUID": _TEXT,
+    "kind": _TEXT,
+    "label": _TEXT,
+    "StudyInstanceUID": _TEXT,
+    "SeriesInstanceUID": _TEXT,
+    "SOPInstanceUID": _TEXT,
+    "frame": _WHOLE,
+    "extra_index": _WHOLE,
+    "FrameOfReferenceUID": _TEXT,
+    "x_mm": _NUMBER,
+    "y_mm": _NUMBER,
+    "z_mm": _NUMBER,
+    **dict.fromkeys(_MEASURED_NUMBERS, _NUMBER),
+    "count": _WHOLE,
+    "excluded": _WHOLE,
+    "value_units": _TEXT,
+    "is_clipped": _FLAG,
+    "points_px": pa.list_(pa.list_(_NUMBER)),
+    "points_mm": pa.list_(pa.list_(_NUMBER)),
+    "author": _TEXT,
+    "created_at": _AT,
+    "updated_at": _AT,
+}
 
 #: Tables of the commit tier that are brought in whole, as `base.<name>`.
 ROLLUPS: dict[str, pa.Schema] = {
@@ -112,32 +137,7 @@ ROLLUPS: dict[str, pa.Schema] = {
             ("received_at", _AT),
         ]
     ),
-    "measurements": pa.schema(
-        [
-            ("MeasurementUID", _TEXT),
-            ("kind", _TEXT),
-            ("label", _TEXT),
-            ("StudyInstanceUID", _TEXT),
-            ("SeriesInstanceUID", _TEXT),
-            ("SOPInstanceUID", _TEXT),
-            ("frame", _WHOLE),
-            ("extra_index", _WHOLE),
-            ("FrameOfReferenceUID", _TEXT),
-            ("x_mm", _NUMBER),
-            ("y_mm", _NUMBER),
-            ("z_mm", _NUMBER),
-            *((name, _NUMBER) for name in MEASURED_NUMBERS),
-            ("count", _WHOLE),
-            ("excluded", _WHOLE),
-            ("value_units", _TEXT),
-            ("is_clipped", _FLAG),
-            ("points_px", pa.list_(pa.list_(_NUMBER))),
-            ("points_mm", pa.list_(pa.list_(_NUMBER))),
-            ("author", _TEXT),
-            ("created_at", _AT),
-            ("updated_at", _AT),
-        ]
-    ),
+    "measurements": pa.schema(MEASUREMENT_COLUMNS.items()),
     "facilities": pa.schema([("facility", _TEXT), ("added_at", _AT)]),
     "senders": pa.schema(
         [

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.columns import Kind, typed_value
 from noctis_lab.catalog.instants import to_instant
-from noctis_lab.catalog.measurements import MeasurementRow
-from noctis_lab.catalog.relations import MEASURED_NUMBERS, ROLLUPS
+from noctis_lab.catalog.measurements import MeasurementRow, figures_by_column
+from noctis_lab.catalog.relations import ROLLUPS
 from noctis_lab.catalog.snapshot import as_timestamp, in_pieces
 
-__all__ = ["WholeTable", "read_receipts", "read_series", "read_studies", "read_whole_tables"]
+__all__ = [
+    "WholeTable",
+    "read_receipts",
+    "read_series",
+    "read_studies",
+    "read_whole_tables",
+    "tabulate_measurements",
+]
 
 type Rows = list[tuple[Any, ...]]
 
@@ -154,25 +163,22 @@ def _read_measurements(connection: Connection, known: WholeTable | None) -> Whol
     return WholeTable(mark, [rows[key] for key in standing])
 
 
+def tabulate_measurements(rows: Sequence[MeasurementRow]) -> pa.Table:
+    """Return measurements, kept or not, as the view `measurements` has them, in their order."""
+    schema_ = ROLLUPS["measurements"]
+    columns = zip(*map(_measured, rows), strict=True) if rows else ([] for _ in schema_)
+    arrays = [
+        pa.array(list(values), kind) for values, kind in zip(columns, schema_.types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema_)
+
+
 def _measured(row: MeasurementRow) -> tuple[Any, ...]:
-    values = row.values
-    x_mm, y_mm, z_mm = row.place_mm or (None, None, None)
-    found = {
-        **{name: values.get(name) for name in (*MEASURED_NUMBERS, "count", "excluded")},
-        "x_mm": x_mm,
-        "y_mm": y_mm,
-        "z_mm": z_mm,
-        "value_units": values.get("units"),
-        "is_clipped": values.get("clipped"),
-        "created_at": as_timestamp(to_instant(row.created_at)),
-        "updated_at": as_timestamp(to_instant(row.updated_at)),
-    }
-    return tuple(
-        [
-            found[name] if name in found else getattr(row, name)
-            for name in ROLLUPS["measurements"].names
-        ]
-    )
+    own = {each.name: getattr(row, each.name) for each in fields(row)}
+    found = figures_by_column(row) | own
+    for name in ("created_at", "updated_at"):
+        found[name] = as_timestamp(to_instant(found[name]))
+    return tuple(found.get(name) for name in ROLLUPS["measurements"].names)
 
 
 def _read_whole(

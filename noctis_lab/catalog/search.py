@@ -34,9 +34,11 @@ def search_text(values: Iterable[str | None]) -> str:
 def search_words(text: str) -> tuple[str, ...]:
     """Return the folded words of what somebody typed, each of which a study must hold.
 
-    At most eight words of the first 200 characters count.
+    At most eight words of the first 200 characters count. A comma at a word's end is none of it:
+    names are shown with one ("PHANTOM, TORSO") and stored without.
     """
-    return tuple(dict.fromkeys(fold_text(text[:_LONGEST_QUERY]).split()))[:_MOST_WORDS]
+    words = (word.rstrip(",") for word in fold_text(text[:_LONGEST_QUERY]).split())
+    return tuple(dict.fromkeys(word for word in words if word))[:_MOST_WORDS]
 
 
 def date_prefix(word: str) -> str | None:

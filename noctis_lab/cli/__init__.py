@@ -8,6 +8,7 @@ from noctis_lab.cli import (
     demo,
     doctor,
     export,
+    hanging,
     index,
     network,
     quarantine,
@@ -36,6 +37,7 @@ quarantine.register(app)
 upkeep.register(app)
 doctor.register(app)
 export.register(app)
+hanging.register(app)
 
 
 def main() -> None:

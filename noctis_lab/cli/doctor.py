@@ -119,7 +119,9 @@ def _print_findings(found: Iterator[Finding]) -> list[Finding]:
         grid.add_column(width=17, no_wrap=True)
         grid.add_column(overflow="fold")
         grid.add_row(Text(word, style), Text(finding.name), Text(finding.text))
-        console.print(grid)
+        with console.capture() as printed:
+            console.print(grid)
+        print("\n".join(line.rstrip() for line in printed.get().splitlines()))
         if finding.remedy:  # a command of two lines could not be copied
             console.print(Text(f"      → {finding.remedy}", "bold"), soft_wrap=True)
     counts = [

@@ -47,7 +47,7 @@ def list_senders(root: Root = None) -> None:
         state = "blocked" if row.is_blocked else "accepted"
         table.add_row(row.aet, row.address or "any", row.facility or "–", state)
     for waiting in unknown:
-        state = f"refused {waiting.attempts} ×, last {waiting.last_at:%Y-%m-%d %H:%M} UTC"
+        state = f"refused at least {waiting.attempts} ×, last {waiting.last_at:%Y-%m-%d %H:%M} UTC"
         table.add_row(waiting.aet, waiting.address, "–", state)
     if table.row_count:
         Console().print(table, markup=False)

@@ -25,8 +25,9 @@ from noctis_lab.cli.options import (
     outer_door,
 )
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
-from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address, reached_at
+from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address
 from noctis_lab.errors import AddressTaken
+from noctis_lab.lab.addresses import reached_at
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
@@ -277,7 +278,9 @@ def _announce(settings: Settings, catalog: Catalog, receiver: Address, page: Add
 def _entered(receiver: Address) -> str:
     if receiver.host not in EVERYWHERE:
         return ""
-    return f"; at the modality enter {' or '.join(reached_at(receiver.host))}"
+    addresses = reached_at(receiver.host)
+    which = " (the one in its network)" if len(addresses) > 1 else ""
+    return f"; at the modality enter {' or '.join(addresses)}{which}"
 
 
 def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tuple[str, str]:

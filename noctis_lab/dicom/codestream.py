@@ -18,6 +18,7 @@ _COD, _SOT, _EOC = 0xFF52, 0xFF90, 0xFFD9
 _APP0, _APP14, _SOS = 0xE0, 0xEE, 0xDA
 #: Frame headers of ITU-T T.81 B.1.1.3 (C4, C8 and CC are no frames) and of T.87 (F7).
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_JPEG_LS_FRAME = 0xF7
 _LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF, 0xF7})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -93,7 +94,8 @@ def parse_jpeg(payload: bytes) -> CodestreamInfo:
         segment = payload[position + 4 : position + 2 + max(length, 2)]
         if marker in _START_OF_FRAME:
             _refuse_cut(payload, position)
-            _refuse_many_scans(payload)
+            if marker != _JPEG_LS_FRAME:  # there each component has one scan, and no more are read
+                _refuse_many_scans(payload)
             return _frame_info(marker, segment, jfif=jfif, adobe=adobe)
         if marker == _SOS:
             break

@@ -63,16 +63,20 @@ def contrast_digest(header: Header) -> bytes:
     Returns
     -------
     bytes
-        8. Where two differ, something is stated otherwise, be it in the spelling of a number;
-        where they are equal, `frame_facts` gives equal component, image type, echo, inversion,
-        flip angle, diffusion weighting, ASL context, kernel, tube voltage, cardiac phase and point
-        in time as they are stated.
+        8; of a multi-frame image, and of a mosaic, the same for all. Where two differ, something is
+        stated otherwise, be it in the spelling of a number; where they are equal, `frame_facts`
+        gives equal component, image type, echo, inversion, flip angle, diffusion weighting, ASL
+        context, kernel, tube voltage, cardiac phase and point in time as they are stated.
 
     Notes
     -----
-    Multi-frame images are told apart by their frames, and mosaics by their header: neither by this.
+    Multi-frame images are told apart by their frames, and mosaics by their header, which are always
+    read: neither by this. A digest of thousands of frames would take its time as one is received,
+    and make a format of each instance.
     """
     digest = hashlib.blake2b(digest_size=8)
+    if header.is_mosaic() or (header.pixels is not None and header.pixels.frames > 1):
+        return digest.digest()
     for element in header.elements:
         # Once per element received: the cheap tests go first.
         if element.private_creator is not None:

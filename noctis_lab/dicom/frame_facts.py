@@ -74,8 +74,9 @@ class FrameFacts:
     #: StackID: only frames of one stack belong together.
     stack_id: str | None = None
     in_stack_position: int | None = None
-    #: DimensionIndexValues; what each is an index of, says `dimension_pointers`.
+    #: DimensionIndexValues, and what each is an index of, where there is one for each.
     dimension_index: tuple[int, ...] = ()
+    dimensions: tuple[str, ...] = ()  # as `dimension_pointers`
     #: The vectors of a nuclear image: keyword (``EnergyWindowVector`` …) and index from 1.
     vectors: tuple[tuple[str, int], ...] = ()
     temporal_index: int | None = None  # point in time, from 1
@@ -157,7 +158,7 @@ def _frame_facts(header: Header, groups: FunctionalGroups) -> tuple[FrameFacts, 
         refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
         return (refused,) * pixels.frames
     if groups.is_stated:
-        facts = tuple(_enhanced_facts(groups, pixels.frames))
+        facts = _with_dimensions(_enhanced_facts(groups, pixels.frames), dimension_pointers(header))
         return facts if len(facts) > 1 else (_single_facts(header, facts[0]),)
     if pixels.frames > 1:
         return _cine_facts(header, groups.of_all, pixels.frames)
@@ -266,6 +267,27 @@ def _enhanced_facts(groups: FunctionalGroups, frames: int) -> Iterator[FrameFact
     for index in range(frames):
         own = groups.of_frame(index)
         yield of_all if own is None else _facts(own, None)
+
+
+def _with_dimensions(
+    facts: Iterator[FrameFacts], pointers: tuple[str, ...]
+) -> tuple[FrameFacts, ...]:
+    """Say of each frame what its dimension indices are of; a point in time may be stated so only.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.7.6.17 <part03/sect_C.7.6.17.html>`
+    """
+    named = []
+    for each in facts:
+        indices = each.dimension_index
+        if not pointers or len(indices) != len(pointers):
+            named.append(each)
+            continue
+        index = dict(zip(pointers, indices, strict=True)).get("TemporalPositionIndex")
+        time = index if each.temporal_index is None else each.temporal_index
+        named.append(replace(each, dimensions=pointers, temporal_index=time))
+    return tuple(named)
 
 
 def _single_facts(header: Header, facts: FrameFacts) -> FrameFacts:

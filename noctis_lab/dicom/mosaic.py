@@ -106,8 +106,14 @@ def split_mosaic(
 
 def _slice_count(attributes: Attributes, csa: CsaHeader | None) -> int:
     stated = csa.number("NumberOfImagesInMosaic") if csa is not None else None
+    beside = attributes.private_number(SIEMENS_MOSAIC_COUNT)
     if stated is None:
-        stated = attributes.private_number(SIEMENS_MOSAIC_COUNT)
+        stated = beside
+    elif beside not in (None, stated):
+        raise InvalidDicom(
+            f"the mosaic states {stated:g} images in the CSA header (0029,xx10) and {beside:g} as "
+            "(0019,xx0A): which one holds is not said"
+        )
     if stated is None:
         raise InvalidDicom(
             "the mosaic states no number of images: NumberOfImagesInMosaic is missing, in the CSA "

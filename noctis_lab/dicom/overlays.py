@@ -12,9 +12,10 @@ from noctis_lab.dicom.codecs import iter_frames
 from noctis_lab.dicom.raw_values import HeaderBytes, read_header_bytes
 from noctis_lab.errors import CannotInterpret
 
-__all__ = ["Overlay", "read_overlays"]
+__all__ = ["OVERLAY_GROUPS", "Overlay", "find_overlay_groups", "read_overlays"]
 
-_GROUPS = range(0x6000, 0x6020, 2)
+#: Repeating groups of overlays: 6000, 6002, … 601E.
+OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 _ROWS, _COLUMNS, _FRAMES, _DESCRIPTION = 0x10, 0x11, 0x15, 0x22
 _TYPE, _ORIGIN, _FIRST_FRAME = 0x40, 0x50, 0x51
 _BITS_ALLOCATED, _BIT_POSITION, _LABEL, _DATA = 0x100, 0x102, 0x1500, 0x3000
@@ -101,10 +102,25 @@ def read_overlays(path: Path, *, values: HeaderBytes | None = None) -> tuple[Ove
     (bits of the pixels, retired)
     """
     found = read_header_bytes(path) if values is None else values
+    return tuple(_read_one(found, path, group << 16) for group in _groups_of(found))
+
+
+def find_overlay_groups(path: Path) -> tuple[int, ...]:
+    """Return which groups of a file state an overlay, ascending: 0x6000 …; no plane is read.
+
+    Raises
+    ------
+    InvalidDicom, OSError
+        The file cannot be read.
+    """
+    return _groups_of(read_header_bytes(path))
+
+
+def _groups_of(values: HeaderBytes) -> tuple[int, ...]:
     return tuple(
-        _read_one(found, path, group << 16)
-        for group in _GROUPS
-        if found.has(group << 16 | _ROWS) and found.has(group << 16 | _COLUMNS)
+        group
+        for group in OVERLAY_GROUPS
+        if values.has(group << 16 | _ROWS) and values.has(group << 16 | _COLUMNS)
     )
 
 

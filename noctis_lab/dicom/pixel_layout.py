@@ -94,7 +94,9 @@ def build_layout(
         columns=stated.columns,
         frames=stated.frames,
         samples_per_pixel=stated.samples_per_pixel,
-        photometric_interpretation=photometric_interpretation,
+        photometric_interpretation="YBR_FULL"
+        if fragments is None and stated.is_unsubsampled(photometric_interpretation, length)
+        else photometric_interpretation,
         bits_allocated=stated.bits_allocated,
         bits_stored=stated.bits_stored,
         high_bit=stated.high_bit,
@@ -156,6 +158,17 @@ class _Stated:
             high_bit=bits_stored - 1 if high_bit is None else high_bit,
             samples_stored=_SUBSAMPLED.get(photometric_interpretation, float(samples)),
         )
+
+    def is_unsubsampled(self, photometric_interpretation: str, length: int) -> bool:
+        """Return whether native YBR_FULL_422 is as long as if its chrominance were not halved.
+
+        Decompressors leave the word as it was in JPEG, though what they write is YBR_FULL.
+        """
+        if photometric_interpretation != "YBR_FULL_422" or self.samples_per_pixel != 3:
+            return False
+        samples = self.rows * self.columns * self.frames * 3
+        whole = (samples * self.bits_allocated + 7) // 8
+        return length in (whole, whole + whole % 2)
 
     def native_bytes(self) -> int:
         # PS3.5 8.1.1: frames follow each other bit by bit, no padding between them.

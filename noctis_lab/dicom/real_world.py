@@ -146,8 +146,9 @@ def _bound(header: Header, item: str, keyword: str) -> float:
     number = header.number(item + keyword)
     if number is None:
         number = header.number(f"{item}DoubleFloat{keyword}")
-    if number is None:
-        raise CannotInterpret(item + keyword, "the range of a mapping is not stated")
+        if number is None:
+            raise CannotInterpret(item + keyword, "the range of a mapping is not stated")
+        return number  # a float has its sign
     if header.integer("PixelRepresentation") == 1 and 1 << 15 <= number < 1 << 16:
         number -= 1 << 16  # written as US, where the pixels are signed
     return number

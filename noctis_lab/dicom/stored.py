@@ -155,7 +155,8 @@ def to_stored(layout: PixelLayout, words: NDArray[Any], *, bits: int | None = No
     Parameters
     ----------
     words
-        Integers of any width or sign that holds the word; floats are passed as they are.
+        Integers of any width or sign that holds the word; floats are passed as they are. The
+        caller's own: an array of that width that can be written to becomes the result.
     bits
         The depth at which two's complement ends, where a codestream's own differs from
         BitsStored.
@@ -175,10 +176,18 @@ def to_stored(layout: PixelLayout, words: NDArray[Any], *, bits: int | None = No
     width = 8 * dtype.itemsize
     if depth == width:
         return words.astype(dtype, copy=False)
-    unsigned = words.astype(np.dtype(f"u{dtype.itemsize}"))
+    unsigned = _as_unsigned(words, np.dtype(f"u{dtype.itemsize}"))
     # Shifting the highest bit to the top and back cuts and extends in one; shifts of signed
     # types keep the sign.
     unsigned <<= width - depth - (layout.high_bit - layout.bits_stored + 1)
     stored = unsigned.view(dtype)
     stored >>= width - depth
     return stored
+
+
+def _as_unsigned(words: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return words that may be changed; without a copy where they are the caller's to give."""
+    is_alike = words.dtype.itemsize == dtype.itemsize and words.dtype.kind in "iu"
+    if is_alike and words.dtype.isnative and words.flags.writeable:
+        return words.view(dtype)
+    return words.astype(dtype)

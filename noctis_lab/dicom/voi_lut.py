@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,14 @@ _HIGHEST = 255
 
 @dataclass(frozen=True, kw_only=True)
 class VoiLut:
-    """One item of a VOI LUT Sequence: display = table[value]."""
+    """One item of a VOI LUT Sequence: a display's grey is `greys` at ``value - first_mapped``.
+
+    Values before the first entry take that one, those beyond the last take the last.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.11.2.1.1 <part03/sect_C.11.2.html>`
+    """
 
     table: LookupTable
     explanation: str = ""  # LUTExplanation
@@ -40,29 +46,6 @@ class VoiLut:
         levels = np.minimum(self.table.entries, highest) * (_HIGHEST / highest)
         greys: NDArray[np.uint8] = np.floor(levels + 0.5).astype(np.uint8)
         return greys
-
-    def apply(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        """Map modality values to grey levels.
-
-        Parameters
-        ----------
-        values
-            Any real type and shape. What lies between two integers takes the nearest one's entry
-            (``floor(value + 0.5)``), as the browser's client does; NaN becomes 0.
-
-        Returns
-        -------
-        ndarray of uint8, the same shape
-            Values below the first mapped one get the first entry, those beyond the last the last.
-
-        References
-        ----------
-        :dcm:`PS3.3 C.11.2.1.1 <part03/sect_C.11.2.html>`
-        """
-        exact = np.asarray(values, np.float64)
-        index = np.clip(np.floor(exact + 0.5) - self.first_mapped, 0, len(self.greys) - 1)
-        found = self.greys[np.nan_to_num(index).astype(np.int64)]
-        return np.where(np.isnan(exact), np.uint8(0), found)
 
 
 def find_voi_luts(values: HeaderBytes) -> tuple[VoiLut, ...]:

@@ -306,7 +306,7 @@ class Ledger:
         AccessDenied
             It is another's, and the principal no administrator.
         CannotMeasure
-            It belongs to another series, or the series has too many.
+            It belongs to another series, or the series has too many, or too much of them.
         """
         with self._writing() as append:
             next_row = next_state(self._catalog, row, principal)

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from noctis_lab.access import Principal, may_edit
 from noctis_lab.catalog.measurements import (
+    MOST_BYTES_OF_A_SERIES,
     MOST_OF_A_SERIES,
     MeasurementRow,
-    count_of_series,
     find_measurement,
+    tally_of_series,
 )
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import AccessDenied, CannotMeasure
@@ -28,14 +29,14 @@ def next_state(
     AccessDenied
         It is another's, and the principal no administrator.
     CannotMeasure
-        It belongs to another series, or the series has too many.
+        It belongs to another series, or the series has too many, or too much of them.
     """
     known = find_measurement(catalog, row.MeasurementUID)
     if known is not None:
         _require_author(known, principal)
         _require_series(known, row)
-    if known is None or known.deleted_at is not None:
-        _require_room(catalog, row)
+    standing = None if known is None or known.deleted_at is not None else known
+    _require_room(catalog, row, standing)
     if known is None:
         return row
     row = replace(row, author=known.author, created_at=known.created_at)
@@ -64,12 +65,24 @@ def deleted_state(
     return replace(known, updated_at=at, deleted_at=at)
 
 
-def _require_room(catalog: Catalog, row: MeasurementRow) -> None:
-    count = count_of_series(catalog, row.StudyInstanceUID, row.SeriesInstanceUID)
-    if count >= MOST_OF_A_SERIES:
+def _require_room(catalog: Catalog, row: MeasurementRow, standing: MeasurementRow | None) -> None:
+    """Refuse what makes a series' measurements too many, or too large; one may always shrink."""
+    size_bytes = len(row.to_text())
+    if standing is not None and size_bytes <= len(standing.to_text()):
+        return
+    others = tally_of_series(
+        catalog, row.StudyInstanceUID, row.SeriesInstanceUID, without=row.MeasurementUID
+    )
+    if standing is None and others.count >= MOST_OF_A_SERIES:
         raise CannotMeasure(
-            f"series {row.SeriesInstanceUID} has {count} measurements, and {MOST_OF_A_SERIES} are "
-            "the most; delete some"
+            f"series {row.SeriesInstanceUID} has {others.count} measurements, and "
+            f"{MOST_OF_A_SERIES} are the most; delete some"
+        )
+    if others.size_bytes + size_bytes > MOST_BYTES_OF_A_SERIES:
+        raise CannotMeasure(
+            f"the measurements of series {row.SeriesInstanceUID} take {others.size_bytes} bytes, "
+            f"and {MOST_BYTES_OF_A_SERIES} are the most: this one of {size_bytes} does not fit; "
+            "delete some, or draw it with fewer points"
         )
 
 

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from noctis_lab.catalog.queue import Job, enqueue, list_jobs
+from noctis_lab.catalog.queue import Job, enqueue, find_job
 from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.catalog.senders import list_facilities
 from noctis_lab.catalog.store import Catalog
@@ -30,7 +30,7 @@ def ask_for_demo(catalog: Catalog) -> None:
 
 def find_demo_job(catalog: Catalog) -> Job | None:
     """Return the job that loads the demo, where it waits or runs."""
-    return next((job for job in list_jobs(catalog) if job.kind == LOAD_DEMO), None)
+    return find_job(catalog, LOAD_DEMO, LOAD_DEMO)
 
 
 def has_demo(catalog: Catalog) -> bool:

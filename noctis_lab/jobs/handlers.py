@@ -20,6 +20,7 @@ from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSyntax
 from noctis_lab.events import SeriesSummarised
 from noctis_lab.jobs.demo import LOAD_DEMO, load_demo
+from noctis_lab.jobs.surfaces import MAKE_SURFACE, make_surface_of_job
 from noctis_lab.storage.files import THUMBNAILS, Storage
 from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.planes import instance_file
@@ -110,6 +111,11 @@ def _load_demo(workshop: Workshop, job: Job) -> None:  # noqa: ARG001 - as every
     load_demo(workshop.settings, workshop.storage, workshop.catalog, stop=workshop.stop)
 
 
+def _make_surface(workshop: Workshop, job: Job) -> None:
+    """Make a surface that somebody asked for."""
+    make_surface_of_job(workshop.settings, workshop.catalog, job, stop=workshop.stop)
+
+
 def _keep_house(workshop: Workshop, job: Job) -> None:
     """Merge small Parquet files, delete replaced ones, forget old events; then again later."""
     catalog = workshop.catalog
@@ -126,4 +132,5 @@ HANDLERS: Mapping[str, Handler] = {
     "summarise-series": _summarise_series,
     HOUSEKEEPING: _keep_house,
     LOAD_DEMO: _load_demo,
+    MAKE_SURFACE: _make_surface,
 }

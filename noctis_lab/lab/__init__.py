@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from noctis_lab.ingest.archive import OpenArchive
     from noctis_lab.ingest.index_report import IndexReport
     from noctis_lab.ingest.ledger import Ledger
+    from noctis_lab.lab.hanging import HangingProtocol, Shelf
     from noctis_lab.lab.sessions import ViewerSession
+    from noctis_lab.lab.window_presets import WindowPreset
     from noctis_lab.storage.files import Storage
     from noctis_lab.volumes.cache import Handle
 
@@ -285,6 +287,29 @@ class Lab:
         from noctis_lab.lab.sessions import list_viewer_sessions
 
         return list_viewer_sessions(self)
+
+    @cached_property
+    def hanging_shelf(self) -> Shelf:
+        """The hanging protocols that lie in files: the lab's own and those of the program."""
+        from noctis_lab.lab.hanging import Shelf
+
+        return Shelf(self.settings.root / self.settings.hanging_folder)
+
+    def hanging_protocols(self) -> list[HangingProtocol]:
+        """Return the hanging protocols: everybody's own, the lab's, the program's, in that order.
+
+        ``.yaml`` is one as a file, ``.state(StudyInstanceUID)`` what it makes of a study,
+        ``.view(StudyInstanceUID)`` opens that.
+        """
+        from noctis_lab.lab.hanging import list_hanging_protocols
+
+        return list_hanging_protocols(self)
+
+    def window_presets(self) -> list[WindowPreset]:
+        """Return the window presets that were saved, everybody's, newest first."""
+        from noctis_lab.lab.window_presets import list_window_presets
+
+        return list_window_presets(self)
 
     def measurements(self, **where: Condition) -> pd.DataFrame:
         """Return the measurements whose columns have these values, oldest first; as `studies`.

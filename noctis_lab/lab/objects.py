@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+from noctis_lab.lab.opening import open_viewer
 from noctis_lab.lab.row_attributes import RowAttributes
 from noctis_lab.lab.shown import (
     html_or_none,
@@ -94,6 +94,11 @@ class Series(RowAttributes):
         self._lab = lab
         self.SeriesInstanceUID = SeriesInstanceUID
         self.StudyInstanceUID = StudyInstanceUID
+
+    @property
+    def lab(self) -> Lab:
+        """The archive that it is in."""
+        return self._lab
 
     @property
     def row(self) -> SeriesRow:
@@ -369,9 +374,26 @@ class Series(RowAttributes):
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
 
-    def view(self) -> Any:
-        """Return the interactive viewer of it: shows itself in a notebook's cell."""
-        return open_viewer(self._lab, self.row)
+    def view(self, *, layout: str = "1x1", overlay: Any = None) -> Any:
+        """Return the interactive viewer of it: shows itself in a notebook's cell.
+
+        Parameters
+        ----------
+        layout
+            "1x1"; "mpr": three planes; "mpr3d": three planes and the volume seen from outside;
+            "3d": that alone. ``view.state`` holds the rest: ``mpr``, ``volume``.
+        overlay
+            What lies over it in colours: a mask (DataArray of bool or whole numbers on `load`'s
+            coordinates), a segmentation (`segments`), or the SOPInstanceUID of one of its study.
+
+        Raises
+        ------
+        ValueError
+            There is no such layout.
+        CannotOverlay
+            It lies on another grid, or is of another type: what was expected and what came.
+        """
+        return open_viewer(self._lab, self.row, state={"layout": layout}, overlay=overlay)
 
     def tags(self) -> pd.DataFrame:
         """Return all elements, one row each; those that vary, one row per instance.
@@ -490,16 +512,3 @@ class Instance(RowAttributes):
             return f"{number}no pixels"
         frames = "" if row.pixels.frames == 1 else f"{row.pixels.frames} frames of "
         return f"{number}{frames}{row.pixels.rows} × {row.pixels.columns}"
-
-
-def open_viewer(
-    lab: Lab,
-    series: SeriesRow,
-    *,
-    state: Mapping[str, Any] | None = None,
-    others: Sequence[SeriesRow] = (),
-) -> Any:
-    """Open the viewer of a series; see `noctis_lab.views.viewer.view_series`."""
-    # The only import by name: views stand above this floor, and a script needs none of them.
-    viewer = importlib.import_module("noctis_lab.views.viewer")
-    return viewer.view_series(lab, series, state=state, others=others)

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.catalog.user_items import UserItem, list_items
 from noctis_lab.errors import SeriesNotFound
-from noctis_lab.lab.objects import open_viewer
+from noctis_lab.lab.opening import open_viewer
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
 
-__all__ = ["VIEWER_SESSION", "ViewerSession", "list_viewer_sessions", "series_of_state"]
+__all__ = [
+    "VIEWER_SESSION",
+    "ViewerSession",
+    "list_viewer_sessions",
+    "series_named_by",
+    "series_of_state",
+]
 
 VIEWER_SESSION: Final = "viewer-session"  #: the kind of its user items
 
@@ -79,6 +85,26 @@ def list_viewer_sessions(lab: Lab) -> list[ViewerSession]:
     return [ViewerSession.of(lab, item) for item in list_items(lab.catalog, VIEWER_SESSION)]
 
 
+def series_named_by(StudyInstanceUID: str, state: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the series that a view's state names, the active pane's first.
+
+    Parameters
+    ----------
+    StudyInstanceUID
+        The study of panes that name none.
+
+    Returns
+    -------
+    list of (StudyInstanceUID, SeriesInstanceUID)
+        Each once.
+    """
+    named = (
+        (pane.get("StudyInstanceUID") or StudyInstanceUID, pane["SeriesInstanceUID"])
+        for pane in (state, *state.get("panes", ()))
+    )
+    return list(dict.fromkeys((study, uid) for study, uid in named if uid))
+
+
 def series_of_state(lab: Lab, StudyInstanceUID: str, state: dict[str, Any]) -> list[SeriesRow]:
     """Return the series that a view's state names, each once, the active pane's first.
 
@@ -93,10 +119,7 @@ def series_of_state(lab: Lab, StudyInstanceUID: str, state: dict[str, Any]) -> l
         One of them is not in this archive.
     """
     found: dict[str, SeriesRow] = {}
-    for pane in (state, *state.get("panes", ())):
-        uid, study = pane["SeriesInstanceUID"], pane.get("StudyInstanceUID") or StudyInstanceUID
-        if not uid:
-            continue
+    for study, uid in series_named_by(StudyInstanceUID, state):
         row = lab.catalog.find_series_of(study, uid)
         if row is None:
             raise SeriesNotFound(

@@ -340,6 +340,27 @@ class Storage:
         path = layout.derived_path(self.root, kind, UID, suffix)
         return path if path.is_file() else None
 
+    def derived_path(self, kind: str, UID: str, suffix: str) -> Path:
+        """Return where a derived file lies or will, in a folder that is made.
+
+        Raises
+        ------
+        NoSpace, StorageError
+            The folder cannot be made, or free space is below the watermark.
+        """
+        self.require_space()
+        path = layout.derived_path(self.root, kind, UID, suffix)
+        with storage_errors("making a folder of derived files"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def derived_suffixes(self, kind: str, UID: str) -> list[str]:
+        """Return the suffixes of the derived files of a kind that there are, sorted."""
+        path = layout.derived_path(self.root, kind, UID, "")
+        with storage_errors("listing derived files"):
+            names = [each.name for each in path.parent.glob(f"{path.name}.*")]
+        return sorted(name.removeprefix(path.name) for name in names)
+
     def discard_derived(self, kind: str, UID: str, suffix: str) -> None:
         """Remove a derived file that no longer holds; nothing happens where there is none."""
         with storage_errors("removing a derived file"):

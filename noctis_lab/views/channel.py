@@ -9,9 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.dicom.header import read_header
-from noctis_lab.errors import FrameNotFound, NoctisError, NotUnique, SeriesChanged, SeriesNotFound
-from noctis_lab.views.measuring import MEASURING, answer_measuring
-from noctis_lab.volumes.pixels import count_frames, describe_stack, encode_frames, encode_preview
+from noctis_lab.errors import (
+    AccessDenied,
+    CannotMeasure,
+    CannotOverlay,
+    FrameNotFound,
+    MeasurementNotFound,
+    NoctisError,
+    NotUnique,
+    SeriesChanged,
+    SeriesNotFound,
+)
+from noctis_lab.views.measuring import MEASURING
+from noctis_lab.views.overlay_state import OverlayState
+from noctis_lab.views.overlaying import OVERLAYS, HeldOverlays, answer_overlays
+from noctis_lab.views.sources import PaneSource, SeriesSource
+from noctis_lab.views.surfaces import SURFACE_QUESTIONS, answer_surfaces
+from noctis_lab.views.window_presets import PRESETS, answer_presets
 from noctis_lab.volumes.planes import instance_file
 
 if TYPE_CHECKING:
@@ -23,18 +37,24 @@ __all__ = ["Channel"]
 
 logger = logging.getLogger(__name__)
 
-_CONFLICT = 409  # as HTTP says it: the client describes the series again by itself
+# As HTTP says it: the client describes a changed series again by itself, and repeats no refusal.
+_STATUS: dict[type[NoctisError], int] = {
+    SeriesChanged: 409,
+    MeasurementNotFound: 404,
+    CannotMeasure: 422,
+    AccessDenied: 403,
+}
 _MOST_FRAMES = 64  # that one question may ask for
 _MOST_QUESTIONS = 32  # that are being answered at one time
 
 
 class Channel:
-    """Answers a view's questions about its series, off the thread that hears them.
+    """Answers a view's questions about its series and arrays, off the thread that hears them.
 
     Parameters
     ----------
     handle
-        The open archive.
+        The open archive; None where the view shows arrays in memory alone.
     series
         The series that may be asked about; a view reads no other. None: no series.
     send
@@ -43,6 +63,8 @@ class Channel:
         Keeps measurements, as this process' user; without it none are kept.
     others
         Series of further panes.
+    arrays
+        Arrays in memory, by what the view's state calls them.
 
     Raises
     ------
@@ -52,12 +74,13 @@ class Channel:
 
     def __init__(
         self,
-        handle: Handle,
+        handle: Handle | None,
         series: SeriesRow | None,
         send: Callable[[dict[str, Any]], None],
         *,
         lab: Lab | None = None,
         others: Sequence[SeriesRow] = (),
+        arrays: Mapping[str, PaneSource] | None = None,
     ) -> None:
         self._handle = handle
         self._keeping = lab
@@ -70,8 +93,14 @@ class Channel:
                     "series apart by this alone: look at them in the pages, or in a cell each",
                     count=2,
                 )
+        self.sources: dict[str, PaneSource] = dict(arrays or {})
+        if handle is not None:
+            for uid, row in self._series.items():
+                self.sources[uid] = SeriesSource(handle=handle, row=row, lab=lab)
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: What Python laid over the series.
+        self.overlays = HeldOverlays()
 
     def require_frame(self, SeriesInstanceUID: str, index: int) -> None:
         """Refuse an index that no frame of a series has.
@@ -81,16 +110,34 @@ class Channel:
         FrameNotFound
             It is below 0, or beyond the last frame.
         """
-        series = self._series.get(SeriesInstanceUID)
-        count = 0 if series is None else count_frames(self._handle, series.reference)
+        source = self.sources.get(SeriesInstanceUID)
+        count = 0 if source is None else source.count()
         if not 0 <= index < count:
-            uid = None if series is None else series.SeriesInstanceUID
+            uid = None if source is None else SeriesInstanceUID
             expected = f"an index of 0 to {count - 1}" if count else "no index: nothing is in view"
             raise FrameNotFound(
                 f"expected {expected}, came {index}; give the place of a frame in the stack, "
                 "from 0 on",
                 SeriesInstanceUID=uid,
             )
+
+    def lay(self, SeriesInstanceUID: str, overlay: Any) -> OverlayState | None:
+        """Lay something over a series, and return what the view's state says of it; None: nothing.
+
+        Raises
+        ------
+        CannotOverlay
+            It cannot lie over the series, or the view shows none.
+        InstanceNotFound
+            No segmentation of the series' study has that UID.
+        """
+        series = self._series.get(SeriesInstanceUID)
+        if series is None or self._handle is None:
+            raise CannotOverlay("expected a view of an archive's series, this one shows none")
+        if overlay is None:
+            self.overlays.clear(series)
+            return None
+        return OverlayState(overlay=self.overlays.lay(self._handle, series, overlay))
 
     def hear(self, message: Any) -> bool:
         """Take one message from the client, on the event loop's thread.
@@ -129,10 +176,8 @@ class Channel:
         question_id = question["id"]
         try:
             body = await asyncio.to_thread(self._read, dict(question))
-        except SeriesChanged as error:
-            self._refuse(question_id, str(error), status=_CONFLICT)
         except NoctisError as error:
-            self._refuse(question_id, str(error))
+            self._refuse(question_id, str(error), status=_STATUS.get(type(error)))
         except Exception:  # an outer door: a UI callback
             logger.exception("a view's question failed", extra={"what": question.get("what")})
             self._refuse(question_id, "The kernel could not read this; its log says why.")
@@ -146,30 +191,34 @@ class Channel:
         what = question.get("what")
         if what == "elements":
             return self._elements(str(question.get("SOPInstanceUID")))
-        series = self._series.get(str(question.get("SeriesInstanceUID")))
-        if series is None:
+        if what in PRESETS and self._keeping is not None:
+            return answer_presets(self._keeping, question)
+        source = self.sources.get(str(question.get("SeriesInstanceUID")))
+        if source is None:
             raise SeriesNotFound("this view is of another series")
-        if what in MEASURING and self._keeping is not None:
-            return answer_measuring(self._keeping, series, question)
-        if what == "stack":
-            return describe_stack(self._handle, series.reference).to_dict()
-        first, count = question.get("first"), question.get("count")
-        is_known = what in ("pixels", "preview")
-        if not is_known or not isinstance(first, int) or not isinstance(count, int):
-            raise SeriesNotFound("the view asked for something that there is not")
-        said = question.get("revision")
-        revision = said if isinstance(said, str) else None
-        if what == "preview":
-            return encode_preview(self._handle, series.reference, first, revision=revision)
-        return encode_frames(
-            self._handle,
-            series.reference,
-            first,
-            min(count, _MOST_FRAMES),
-            revision=revision,
-        )
+        if what in OVERLAYS or what in SURFACE_QUESTIONS:
+            return self._of_archive(question)
+        if what in MEASURING:
+            return source.measure(question)
+        return source.describe().to_dict() if what == "stack" else _images(source, question)
+
+    def _of_archive(self, question: dict[str, Any]) -> Any:
+        """Answer what only a series of an archive has."""
+        what = question.get("what")
+        series = self._series.get(str(question.get("SeriesInstanceUID")))
+        if series is None or self._handle is None:
+            if what in OVERLAYS:
+                return []  # nothing of the archive lies over an array
+            raise SeriesNotFound("surfaces are made and kept of an archive's series, not of arrays")
+        if what in OVERLAYS:
+            return answer_overlays(self._handle, series, question, self.overlays)
+        if self._keeping is None:
+            raise SeriesNotFound("this view keeps no surfaces")
+        return answer_surfaces(self._keeping, series, question)
 
     def _elements(self, SOPInstanceUID: str) -> list[dict[str, str | None]]:
+        if self._handle is None:
+            raise SeriesNotFound("an array in memory has no elements")
         row = self._handle.catalog.find_instance(SOPInstanceUID)
         series = None if row is None else self._series.get(row.SeriesInstanceUID)
         if row is None or series is None or not _is_of(row, series):
@@ -184,6 +233,20 @@ class Channel:
             }
             for element in header.elements
         ]
+
+
+def _images(source: PaneSource, question: dict[str, Any]) -> bytes:
+    """Return what a question for pixels or a preview asks for."""
+    what = question.get("what")
+    first, count = question.get("first"), question.get("count")
+    is_known = what in ("pixels", "preview")
+    if not is_known or not isinstance(first, int) or not isinstance(count, int):
+        raise SeriesNotFound("the view asked for something that there is not")
+    said = question.get("revision")
+    revision = said if isinstance(said, str) else None
+    if what == "preview":
+        return source.encode_preview(first, revision=revision)
+    return source.encode(first, min(count, _MOST_FRAMES), revision=revision)
 
 
 def _is_of(row: InstanceRow, series: SeriesRow) -> bool:

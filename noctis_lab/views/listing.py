@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Action, Principal, may
 from noctis_lab.catalog.records import SeriesRow, StudyRow
 from noctis_lab.catalog.worklist import Facets, StudyFilters, count_facets, find_studies
+from noctis_lab.dicom.lossy import Lossy
+from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import Badge, badges_of_series, badges_of_study
 
 if TYPE_CHECKING:
@@ -94,7 +98,9 @@ def find_page(lab: Lab, principal: Principal, query: StudyQuery) -> StudyPage:
         limit=query.limit,
         facilities=principal.facilities,
     )
-    studies = tuple(list_study(lab, row) for row in page.rows)
+    series = [lab.catalog.series_of(row.StudyInstanceUID) for row in page.rows]
+    lossy = find_lossy_series(lab, list(chain.from_iterable(series)))
+    studies = tuple(_listed(row, of, lossy) for row, of in zip(page.rows, series, strict=True))
     return StudyPage(
         total=page.total,
         offset=query.offset,
@@ -115,28 +121,35 @@ def count_studies(lab: Lab, principal: Principal, query: StudyQuery) -> Facets:
 
 def may_see_study(lab: Lab, principal: Principal, StudyInstanceUID: str) -> bool:
     """Return whether a study exists and is the principal's to see."""
-    if lab.catalog.find_study(StudyInstanceUID) is None:
-        return False
-    facilities = lab.catalog.facilities_of(StudyInstanceUID)
-    return may(principal, Action.SEE, facilities=facilities)
+    study = lab.catalog.find_study(StudyInstanceUID)
+    return study is not None and may(principal, Action.SEE, facilities=frozenset(study.facilities))
 
 
 def list_study(lab: Lab, row: StudyRow) -> ListedStudy:
     """Return a study with what its series say."""
     series = lab.catalog.series_of(row.StudyInstanceUID)
+    return _listed(row, series, find_lossy_series(lab, series))
+
+
+def _listed(row: StudyRow, series: Sequence[SeriesRow], lossy: Mapping[str, Lossy]) -> ListedStudy:
     return ListedStudy(
         **{each.name: getattr(row, each.name) for each in fields(StudyRow)},
         is_dirty=any(each.is_dirty for each in series),
-        badges=badges_of_study(series),
+        badges=badges_of_study(series, lossy),
         thumbnail_series=next((s.SeriesInstanceUID for s in series if s.image_count), None),
     )
 
 
-def list_series(row: SeriesRow) -> ListedSeries:
-    """Return a series with its badges."""
+def list_series(lab: Lab, rows: Sequence[SeriesRow]) -> list[ListedSeries]:
+    """Return series with their badges."""
+    lossy = find_lossy_series(lab, rows)
+    return [_listed_series(row, lossy.get(row.reference)) for row in rows]
+
+
+def _listed_series(row: SeriesRow, lossy: Lossy | None) -> ListedSeries:
     return ListedSeries(
         **{each.name: getattr(row, each.name) for each in fields(SeriesRow)},
-        badges=badges_of_series(row),
+        badges=badges_of_series(row, lossy),
     )
 
 

@@ -73,7 +73,7 @@ class ListingChannel(Channel):
         uid = str(asked.get("StudyInstanceUID"))
         if not may_see_study(self._lab, self._principal, uid):
             raise StudyNotFound(f"there is no study {uid} that you may see", StudyInstanceUID=uid)
-        return [list_series(row) for row in self._lab.catalog.series_of(uid)]
+        return list_series(self._lab, self._lab.catalog.series_of(uid))
 
     def _thumbnail(self, asked: dict[str, Any]) -> bytes:
         uid, study_uid = str(asked.get("SeriesInstanceUID")), str(asked.get("StudyInstanceUID"))

@@ -19,6 +19,8 @@ from panel.io.fastapi import add_applications
 from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
+from noctis_lab.dicom.person_name import write_person_name
+from noctis_lab.views.listing import may_see_study
 from noctis_lab.views.status import find_named_root
 
 if TYPE_CHECKING:
@@ -197,13 +199,20 @@ def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
     date = study.StudyDate or ""
     if len(date) == 8 and date.isdigit():
         date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
-    words = (study.PatientName, study.PatientID, study.StudyDescription, date)
+    words = (
+        write_person_name(study.PatientName or ""),
+        study.PatientID,
+        study.StudyDescription,
+        date,
+    )
     return tuple(word for word in words if word) or ("no name",)
 
 
 def _viewer_body(
     lab: Lab, principal: Principal, StudyInstanceUID: str, asked: str | None, compare: str | None
 ) -> Viewable:
+    from noctis_lab.views.hanging import hang_page
+    from noctis_lab.views.linked_plot import dock_plots
     from noctis_lab.views.state import ViewerState
     from noctis_lab.views.viewer import SeriesView
 
@@ -212,8 +221,17 @@ def _viewer_body(
     shown = [row.SeriesInstanceUID for row in rows if row.image_count]
     known = {row.SeriesInstanceUID for row in rows}
     first = asked if asked in known else next(iter(shown), "")
+    state = ViewerState(SeriesInstanceUID=first)
+    # An address that names a series or another study says itself what is shown.
+    hanging = hang_page(lab, principal, StudyInstanceUID, is_asked=first == asked or bool(compare))
+    if hanging["hung"]:
+        state.update_from(hanging["protocols"][0]["state"])
     return SeriesView(
-        ViewerState(SeriesInstanceUID=first),
+        state,
+        hanging=hanging,
+        plots=dock_plots(
+            lab, state, StudyInstanceUID, lambda study: may_see_study(lab, principal, study)
+        ),
         mode="page",
         StudyInstanceUID=StudyInstanceUID,
         # Whether it may be seen is the API's to say, of which the client asks its series.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from noctis_lab.access import Action, Principal, require
+from noctis_lab.access import Action, Principal, may, require
+from noctis_lab.catalog.held_studies import find_held_studies
 from noctis_lab.catalog.user_items import LONGEST_NAME, UserItem, find_item, list_items
 from noctis_lab.errors import SeriesNotFound, UserItemNotFound, UserItemRefused
-from noctis_lab.lab.sessions import VIEWER_SESSION, ViewerSession, series_of_state
-from noctis_lab.views.listing import may_see_study
+from noctis_lab.lab.sessions import VIEWER_SESSION, ViewerSession, series_named_by
 from noctis_lab.views.state import ViewerState
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def save_session(
 def list_sessions(lab: Lab, principal: Principal) -> list[ViewerSession]:
     """Return a principal's sessions whose series they may see, newest first."""
     items = list_items(lab.catalog, VIEWER_SESSION, principal.name)
-    return [
-        ViewerSession.of(lab, item) for item in items if _may_see(lab, principal, item.document)
-    ]
+    are_seen = _may_see_each(lab, principal, [item.document for item in items])
+    pairs = zip(items, are_seen, strict=True)
+    return [ViewerSession.of(lab, item) for item, is_seen in pairs if is_seen]
 
 
 def find_session(lab: Lab, principal: Principal, item_id: str) -> ViewerSession:
@@ -121,9 +121,25 @@ def read_name(name: str) -> str:
 
 
 def _may_see(lab: Lab, principal: Principal, document: Mapping[str, Any]) -> bool:
-    try:
-        rows = series_of_state(lab, document["StudyInstanceUID"], document["state"])
-    except SeriesNotFound:
-        return False
-    studies = {document["StudyInstanceUID"], *(row.StudyInstanceUID for row in rows)}
-    return all(may_see_study(lab, principal, study) for study in studies)
+    return _may_see_each(lab, principal, [document]) == [True]
+
+
+def _may_see_each(
+    lab: Lab, principal: Principal, documents: Sequence[Mapping[str, Any]]
+) -> list[bool]:
+    """Return of each session whether its study and all of its series are the principal's to see."""
+    named = [
+        (each["StudyInstanceUID"], series_named_by(each["StudyInstanceUID"], each["state"]))
+        for each in documents
+    ]
+    studies = {study for own, series in named for study in (own, *(one for one, _ in series))}
+    held = {
+        uid: study
+        for uid, study in find_held_studies(lab.catalog, studies).items()
+        if may(principal, Action.SEE, facilities=study.facilities)
+    }
+    return [
+        own in held
+        and all(study in held and uid in held[study].SeriesInstanceUIDs for study, uid in series)
+        for own, series in named
+    ]

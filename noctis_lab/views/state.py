@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
+from uuid import uuid4
 
 import param
 from param.parameterized import discard_events
@@ -12,6 +13,7 @@ from param.parameterized import discard_events
 from noctis_lab.dicom.voi import Window
 from noctis_lab.dicom.voi_lut import MOST_TABLES
 from noctis_lab.views.mpr_state import MprState
+from noctis_lab.views.overlay_state import OverlayState
 from noctis_lab.views.pane_state import (
     COLORMAPS,
     LARGEST_INDEX,
@@ -22,14 +24,20 @@ from noctis_lab.views.pane_state import (
     read_index,
     read_parts,
 )
+from noctis_lab.views.volume3d_state import VolumeState
 
-__all__ = ["LAYOUTS", "PaneState", "ViewerState"]
+__all__ = ["LAYOUTS", "LINKS", "PLOTS", "PaneState", "ViewerState"]
 
-#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored.
-LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr")
+#: What may be plotted beside the images.
+PLOTS = ("slice-histogram", "volume-histogram", "profile", "curve")
+
+#: "rows x columns" of panes; "mpr" has three planes, and the images as they are stored; "mpr3d"
+#: has in their place the volume seen from outside, which stands alone in "3d".
+LAYOUTS = ("1x1", "1x2", "2x1", "1x3", "3x1", "2x2", "2x3", "3x2", "3x3", "mpr", "mpr3d", "3d")
 _MOST_PANES = 9
-_LINKS = ("position", "window", "zoom")
-_NOT_LINKED = dict.fromkeys(_LINKS, False)
+#: What panes of one frame of reference may share.
+LINKS = ("position", "window", "zoom")
+_NOT_LINKED = dict.fromkeys(LINKS, False)
 _PANE_NAMES = tuple(field.name for field in fields(PaneState))
 
 
@@ -77,7 +85,9 @@ class ViewerState(param.Parameterized):
     )
     flipped = param.Boolean(default=False, doc="Mirrored left to right, after the rotation.")
     layout: Any = param.Selector(
-        default="1x1", objects=list(LAYOUTS), doc='How the panes stand: "rows x columns", or "mpr".'
+        default="1x1",
+        objects=list(LAYOUTS),
+        doc='How the panes stand: "rows x columns", "mpr", "mpr3d" or "3d".',
     )
     panes = param.List(
         default=[], item_type=PaneState, bounds=(0, _MOST_PANES),
@@ -92,10 +102,23 @@ class ViewerState(param.Parameterized):
     )
     mpr = param.ClassSelector(
         class_=MprState, default=None, allow_None=True,
-        doc='Crosshair and planes of the layout "mpr"; None puts them through the middle.',
+        doc='Crosshair and planes of "mpr" and "mpr3d"; None puts them through the middle.',
     )  # fmt: skip
+    volume = param.ClassSelector(
+        class_=VolumeState, default=None, allow_None=True,
+        doc='How "3d" and "mpr3d" show the volume from outside; None: whole, from the front.',
+    )  # fmt: skip
+    overlay = param.ClassSelector(
+        class_=OverlayState, default=None, allow_None=True,
+        doc="The segmentation or mask over the images; None: the first that there is.",
+    )  # fmt: skip
+    plot: Any = param.Selector(
+        default="", objects=["", *PLOTS], doc="The plot below a page's images; empty: none."
+    )
 
     def __init__(self, **values: Any) -> None:
+        #: By this a page's script tells views and plots of this state from those of another.
+        self.link_key = uuid4().hex
         self._activated = values.get("active", 0)
         super().__init__(**values)  # type: ignore[no-untyped-call]
         if self.active < len(self.panes) and not values.keys() & set(_PANE_NAMES):
@@ -107,8 +130,11 @@ class ViewerState(param.Parameterized):
             "layout": self.layout,
             "panes": [pane.to_dict() for pane in self.panes],
             "active": self.active,
-            "link": {name: bool(self.link.get(name, False)) for name in _LINKS},
+            "link": {name: bool(self.link.get(name, False)) for name in LINKS},
             "mpr": None if self.mpr is None else self.mpr.to_dict(),
+            "overlay": None if self.overlay is None else self.overlay.to_dict(),
+            "plot": self.plot,
+            "volume": None if self.volume is None else self.volume.to_dict(),
         }
 
     def update_from(self, said: Mapping[str, Any]) -> None:
@@ -130,6 +156,9 @@ class ViewerState(param.Parameterized):
             "active": _read_active,
             "link": _read_link,
             "mpr": MprState.from_dict,
+            "overlay": OverlayState.from_dict,
+            "plot": _read_plot,
+            "volume": VolumeState.from_dict,
         }
         sound = read_parts(said)
         sound |= {key: read(said[key]) for key, read in readers.items() if key in said}
@@ -166,6 +195,12 @@ def _read_layout(value: Any) -> str:
     return str(value)
 
 
+def _read_plot(value: Any) -> str:
+    if value != "" and value not in PLOTS:
+        raise ValueError(f"plot is none of {', '.join(PLOTS)}, nor empty")
+    return str(value)
+
+
 def _read_panes(value: Any) -> list[PaneState]:
     if not isinstance(value, list) or len(value) > _MOST_PANES:
         raise ValueError(f"panes is no list of at most {_MOST_PANES}")
@@ -179,4 +214,4 @@ def _read_active(value: Any) -> int:
 def _read_link(value: Any) -> dict[str, bool]:
     if not isinstance(value, Mapping):
         raise TypeError("link is no mapping of position, window and zoom")
-    return {name: read_flag(value.get(name, False)) for name in _LINKS}
+    return {name: read_flag(value.get(name, False)) for name in LINKS}

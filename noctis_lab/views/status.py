@@ -8,7 +8,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Principal
-from noctis_lab.config import Settings, is_usual_root, reached_at
+from noctis_lab.config import Settings, is_usual_root
+from noctis_lab.lab.addresses import reached_at
 from noctis_lab.lab.receiver import is_listening
 from noctis_lab.views.listing import StudyQuery, find_page
 

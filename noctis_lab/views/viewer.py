@@ -6,33 +6,39 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+from uuid import uuid4
 
 import param
 from panel.custom import JSComponent
+from panel.viewable import Child
 
 from noctis_lab.dicom.voi import VoiFunction, Window
-from noctis_lab.errors import UserItemRefused
+from noctis_lab.errors import CannotOverlay, SeriesNotFound, UserItemRefused
 from noctis_lab.lab.measuring.keeping import own_principal
+from noctis_lab.views.cell import CellView
 from noctis_lab.views.channel import Channel
 from noctis_lab.views.notebook import load_notebook_once
 from noctis_lab.views.sessions import save_session
+from noctis_lab.views.sources import PaneSource
 from noctis_lab.views.state import ViewerState
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.sessions import ViewerSession
+    from noctis_lab.views.linked_plot import LinkedPlot
 
-__all__ = ["SeriesView", "view_series"]
+__all__ = ["CELL_HEIGHT_PX", "SeriesView", "view_series"]
 
 logger = logging.getLogger(__name__)
 
-_CELL_HEIGHT_PX = 648  # toolbar, a stage of 576, status line
+#: Of a cell: toolbar, a stage of 576, status line.
+CELL_HEIGHT_PX = 648
 
 
-class SeriesView(JSComponent):
-    """One series on the screen: window, scroll, zoom and pan happen in the browser.
+class SeriesView(CellView, JSComponent):
+    """Series and arrays on the screen: window, scroll, zoom and pan happen in the browser.
 
     Parameters
     ----------
@@ -60,23 +66,37 @@ class SeriesView(JSComponent):
         default="", doc="The archive's folder, where copied code has to name it to mean this one."
     )
 
+    still = param.String(
+        default="", doc="The name of stills in the document that stand for it until it is shown."
+    )
+    hanging = param.Dict(
+        default={}, doc="Of a page: the protocols that apply to its study, and which one hung it."
+    )
+    link_key = param.String(default="", constant=True, doc="By which plots know this view.")
+    plots = Child(default=None, allow_None=True, constant=True, doc="The plots of a page.")
+
     _bundle = Path(__file__).parent / "static" / "viewer.js"
 
     def __init__(self, state: ViewerState | None = None, **params: Any) -> None:
         self.state = ViewerState() if state is None else state
         self._channel: Channel | None = None
         self._lab: Lab | None = None
+        self._arrays: dict[str, PaneSource] = {}
+        self._overlay: Any = None
         #: Counts our own changes: what a client says without knowing the last one is out of date.
         self._revision = 0
         #: The thread that takes over what a client says: another's change meanwhile is its own.
         self._hearing: int | None = None
-        super().__init__(view_state=self._said(), **params)  # type: ignore[no-untyped-call]
+        super().__init__(  # type: ignore[no-untyped-call]
+            view_state=self._said(), still=uuid4().hex, link_key=self.state.link_key, **params
+        )
         self.param.watch(self._on_client, "view_state")
         self.state.param.watch(self._on_state, _NAMES)
 
     def at(
         self,
         *,
+        pane: int | None = None,
         index: int | None = None,
         window: tuple[float, float] | tuple[float, float, str] | None = None,
         inverted: bool | None = None,
@@ -87,6 +107,9 @@ class SeriesView(JSComponent):
 
         Parameters
         ----------
+        pane
+            Which pane the rest is for, from 0, row by row; it is the active one from then on. None
+            is the one that is active.
         index
             Frame, from 0 in the stack's order.
         window
@@ -107,12 +130,19 @@ class SeriesView(JSComponent):
         NoPixels
             It has none at all.
         ValueError
-            A table without a window, or no such colour map.
+            A table without a window, no such colour map, or no such pane.
         """
+        if pane is not None and not 0 <= pane < max(len(self.state.panes), 1):
+            count = max(len(self.state.panes), 1)
+            raise ValueError(f"expected a pane of 0 to {count - 1}, came {pane}")
         if voi_lut is not None and window is None:
             raise ValueError("voi_lut needs the window that spans the table; give window too")
         if index is not None and self._channel is not None:
-            self._channel.require_frame(self.state.SeriesInstanceUID, index)
+            is_other = pane is not None and pane < len(self.state.panes)
+            meant = self.state.panes[pane] if pane is not None and is_other else self.state
+            self._channel.require_frame(meant.SeriesInstanceUID, index)
+        if pane is not None:
+            self.state.active = pane
         changes: dict[str, Any] = {"index": index, "inverted": inverted, "colormap": colormap}
         if window is not None:
             center, width, *function = window
@@ -144,6 +174,11 @@ class SeriesView(JSComponent):
         """
         if self._lab is None:
             raise UserItemRefused("expected a view of an archive's series, got one of none")
+        if self._arrays:
+            raise UserItemRefused(
+                "expected a view of an archive's series alone, got one with an array in memory, "
+                "which no archive keeps; view the series without it"
+            )
         return save_session(
             self._lab,
             own_principal(),
@@ -152,8 +187,103 @@ class SeriesView(JSComponent):
             state=self.state.to_dict(),
         )
 
-    def answer_from(self, lab: Lab, others: Sequence[SeriesRow] = ()) -> Self:
-        """Let the component's own channel answer for this view's series, from an archive.
+    def histogram(self, of: Literal["slice", "volume"] = "slice") -> LinkedPlot:
+        """Return the histogram of what is in view, with the window to be dragged.
+
+        Parameters
+        ----------
+        of
+            The image in view, or its whole volume (of several times, that of the one in view).
+
+        Returns
+        -------
+        LinkedPlot
+            Shows itself in a cell and follows this view; `figures` are its numbers, `element` is
+            them in HoloViews.
+        """
+        return self._linked(f"{of}-histogram")
+
+    def profile(self, MeasurementUID: str = "") -> LinkedPlot:
+        """Return the values along a profile line.
+
+        Parameters
+        ----------
+        MeasurementUID
+            Of a measurement of kind ``profile``; by default the one that is selected in the view,
+            or else the series' latest.
+
+        Returns
+        -------
+        LinkedPlot
+            As `histogram`; a click on a point shows where it is.
+        """
+        return self._linked("profile", MeasurementUID)
+
+    def curve(self, MeasurementUID: str = "") -> LinkedPlot:
+        """Return a region's mean at each time, echo or b-value of a series that has several.
+
+        Parameters
+        ----------
+        MeasurementUID
+            Of an area or a probe; by default as `profile`.
+
+        Returns
+        -------
+        LinkedPlot
+            As `histogram`; a click on a point shows the image of that time.
+        """
+        return self._linked("curve", MeasurementUID)
+
+    def _linked(self, what: str, MeasurementUID: str = "") -> LinkedPlot:
+        from noctis_lab.views.linked_plot import open_plot
+
+        if self._lab is None:
+            raise SeriesNotFound("expected a view of an archive's series, got one of none")
+        return open_plot(
+            self._lab, self.state, self.StudyInstanceUID, what, MeasurementUID=MeasurementUID
+        )
+
+    @property
+    def overlay(self) -> Any:
+        """What Python laid over the series in view: None where it laid nothing.
+
+        Set it to a mask (bool or whole numbers, on the volume's coordinates), to a segmentation
+        (`Series.segments`), or to the SOPInstanceUID of one of the study; None takes it away.
+        ``view.state.overlay`` says how it is shown.
+
+        Raises
+        ------
+        CannotOverlay
+            It lies on another grid, or is of another type: what was expected and what came.
+        InstanceNotFound
+            No segmentation of the study has that UID.
+        """
+        return self._overlay
+
+    @overlay.setter
+    def overlay(self, overlay: Any) -> None:
+        if self._channel is None:
+            raise CannotOverlay("expected a view of an archive's series, this one shows none")
+        self.state.overlay = self._channel.lay(self.state.SeriesInstanceUID, overlay)
+        self._overlay = overlay
+
+    def answer_from(
+        self,
+        lab: Lab | None,
+        others: Sequence[SeriesRow] = (),
+        *,
+        arrays: Mapping[str, PaneSource] | None = None,
+    ) -> Self:
+        """Let the component's own channel answer for this view's series and arrays.
+
+        Parameters
+        ----------
+        lab
+            The archive of its series; None where it has arrays alone.
+        others
+            Series of further panes.
+        arrays
+            Arrays in memory, by what the state calls them.
 
         Raises
         ------
@@ -161,15 +291,26 @@ class SeriesView(JSComponent):
             There is no such series, or several studies have one and `StudyInstanceUID` is not set.
         """
         uid = self.state.SeriesInstanceUID
+        self._arrays = dict(arrays or {})
         series = next((row for row in others if row.SeriesInstanceUID == uid), None)
-        if series is None and uid:
+        if series is None and uid and uid not in self._arrays and lab is not None:
             where = {"SeriesInstanceUID": uid}
             if self.StudyInstanceUID:
                 where["StudyInstanceUID"] = self.StudyInstanceUID
             series = lab.series(**where).one().row
         self._lab = lab
-        self._channel = Channel(lab.handle, series, self._send_msg, lab=lab, others=others)
+        handle = None if lab is None else lab.handle
+        self._channel = Channel(
+            handle, series, self._send_msg, lab=lab, others=others, arrays=self._arrays
+        )
         return self
+
+    def _sources(self) -> Mapping[str, PaneSource]:
+        return {} if self._channel is None else self._channel.sources
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        bundle = super()._repr_mimebundle_(include, exclude)  # type: ignore[no-untyped-call]
+        return self._with_still(bundle, self.still)
 
     def _handle_msg(self, data: Any) -> None:
         if self._channel is not None:
@@ -209,6 +350,7 @@ def view_series(
     *,
     state: Mapping[str, Any] | None = None,
     others: Sequence[SeriesRow] = (),
+    overlay: Any = None,
 ) -> SeriesView:
     """Return the viewer of a series, for a notebook's cell.
 
@@ -222,6 +364,13 @@ def view_series(
         What it shows, as `ViewerState.to_dict` gives it; by default the series from its middle.
     others
         Series of further panes.
+    overlay
+        What lies over the series in colours, as `SeriesView.overlay` takes it.
+
+    Raises
+    ------
+    CannotOverlay
+        It cannot lie over the series, and why.
     """
     load_notebook_once()
     shown = ViewerState(SeriesInstanceUID=series.SeriesInstanceUID)
@@ -230,7 +379,10 @@ def view_series(
         shown,
         StudyInstanceUID=series.StudyInstanceUID,
         mode="cell",
-        height=_CELL_HEIGHT_PX,
+        height=CELL_HEIGHT_PX,
         sizing_mode="stretch_width",
     )
-    return view.answer_from(lab, (series, *others))
+    view.answer_from(lab, (series, *others))
+    if overlay is not None:
+        view.overlay = overlay
+    return view

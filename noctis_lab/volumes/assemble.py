@@ -71,7 +71,7 @@ def attributes_of(
         spacing_mm = spacings.pop() if len(spacings) == 1 else None
         attributes["PixelSpacing"] = None if spacing_mm is None else list(spacing_mm)
     elif (note := describe_gaps(stack.placement)) is not None:
-        attributes["geometry_note"] = note
+        attributes["spacing_note"] = note
         attributes["gaps_after_mm"] = [gap.after_mm for gap in stack.placement.gaps]
         attributes["gap_planes"] = [gap.planes for gap in stack.placement.gaps]
     attributes["contrast_note"] = describe_varying(stack)

@@ -17,15 +17,12 @@ from xarray.core import indexing
 
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.config import Settings, open_settings
-from noctis_lab.errors import FileChanged, OtherObject, SeriesChanged, SeriesNotFound
+from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
-from noctis_lab.volumes.cache import Handle, open_handle
-from noctis_lab.volumes.conversion import ValueOptions
-from noctis_lab.volumes.kinds import open_object
+from noctis_lab.volumes.cache import open_handle
+from noctis_lab.volumes.kinds import open_voxels
 from noctis_lab.volumes.plan import Duplicates
-from noctis_lab.volumes.series_plan import find_stack, reference_of
-from noctis_lab.volumes.stack_voxels import open_stack
-from noctis_lab.volumes.voxels import Voxels
+from noctis_lab.volumes.series_plan import reference_of
 
 __all__ = ["LazyPixels", "NoctisBackend", "Source", "open_lazily"]
 
@@ -52,7 +49,15 @@ class _Connection:
         self.handle = open_handle(source.settings)
         self._close = weakref.finalize(self, self.handle.release)
         self._close.atexit = False
-        self.voxels = _open_voxels(self.handle, source)
+        self.voxels = open_voxels(
+            self.handle,
+            source.reference,
+            stack=source.stack,
+            duplicates=source.duplicates,
+            dtype=source.dtype,
+            stored=source.stored,
+            mask_padding=source.mask_padding,
+        )
 
     @property
     def is_usable(self) -> bool:
@@ -254,18 +259,3 @@ def _to_dataset(pixels: LazyPixels) -> xr.Dataset:
     dataset = xr.Dataset({name: variable}, dict(voxels.coordinates), attributes)
     dataset.encoding["source"] = voxels.series.reference
     return dataset
-
-
-def _open_voxels(handle: Handle, source: Source) -> Voxels:
-    options: ValueOptions = {
-        "dtype": source.dtype,
-        "stored": source.stored,
-        "mask_padding": source.mask_padding,
-    }
-    try:
-        series, stack = find_stack(
-            handle, source.reference, source.stack, duplicates=source.duplicates
-        )
-    except OtherObject:
-        return open_object(handle, source.reference, stack=source.stack, **options)
-    return open_stack(handle, series, stack, **options)

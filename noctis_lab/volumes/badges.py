@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.dicom.lossy import Lossy
 
-__all__ = ["Badge", "badges_of_series", "badges_of_study"]
+__all__ = ["Badge", "badges_of_array", "badges_of_series", "badges_of_study"]
 
 # Below a tenth of a degree a gantry's tilt is a rounding of its direction cosines.
 _TILT_SHOWN_DEG = 0.1
@@ -24,27 +25,64 @@ class Badge:
     sentence: str
 
 
-def badges_of_series(row: SeriesRow) -> tuple[Badge, ...]:
-    """Return what there is to say of one series; nothing while its facts are not known."""
+def badges_of_series(row: SeriesRow, lossy: Lossy | None = None) -> tuple[Badge, ...]:
+    """Return what there is to say of one series; nothing while its facts are not known.
+
+    Parameters
+    ----------
+    row
+        The series.
+    lossy
+        How its images were compressed with loss, where they were.
+    """
     if row.image_count == 0:
         text = f"{row.Modality or 'Series'}, no pixels"
         return (Badge(kind="none", icon="unknown", text=text, sentence=_NO_PIXELS),)
-    exceptions = tuple(_exceptions(row))
+    exceptions = (*_exceptions(row), *_lossy(lossy))
     if exceptions or not (row.facts.is_volume and row.facts.is_regular):
         return exceptions
     return (Badge(kind="pass", icon="pass", text="Geometry", sentence=_REGULAR),)
 
 
-def badges_of_study(rows: Iterable[SeriesRow]) -> tuple[Badge, ...]:
+def badges_of_array(*, tilt_deg: float, is_even: bool) -> tuple[Badge, ...]:
+    """Return what there is to say of an array's place in the patient, as of a series'.
+
+    Parameters
+    ----------
+    tilt_deg
+        Between the z axis and the normal of the planes.
+    is_even
+        Whether the planes have one distance, or there is one plane.
+    """
+    badges = []
+    if tilt_deg >= _TILT_SHOWN_DEG:
+        text = f"Tilt {tilt_deg:.1f}°"
+        badges.append(Badge(kind="warn", icon="tilt", text=text, sentence=_TILTED))
+    if not is_even:
+        badges.append(Badge(kind="warn", icon="gap", text="Uneven steps", sentence=_UNEVEN))
+    return tuple(badges)
+
+
+def badges_of_study(
+    rows: Iterable[SeriesRow], lossy: Mapping[str, Lossy] | None = None
+) -> tuple[Badge, ...]:
     """Return what there is to say of a study: its series' exceptions, or that there are none.
 
     Of several tilts the largest is named, of equal words one.
+
+    Parameters
+    ----------
+    rows
+        Its series.
+    lossy
+        How they were compressed with loss, by `SeriesRow.reference`.
     """
+    how = lossy or {}
     found: dict[str, tuple[float, Badge]] = {}
     passes: list[Badge] = []
     for row in rows:
         tilt_deg = abs(row.facts.tilt_deg or 0.0)
-        for badge in badges_of_series(row):
+        for badge in badges_of_series(row, how.get(row.reference)):
             if badge.kind == "pass":
                 passes.append(badge)
             elif badge.kind != "none":
@@ -52,6 +90,14 @@ def badges_of_study(rows: Iterable[SeriesRow]) -> tuple[Badge, ...]:
                 if key not in found or tilt_deg > found[key][0]:
                     found[key] = (tilt_deg, badge)
     return tuple(badge for _, badge in found.values()) or tuple(passes[:1])
+
+
+def _lossy(lossy: Lossy | None) -> Iterator[Badge]:
+    if lossy is None:
+        return
+    ratio = f" {lossy.ratios[-1]:.3g} : 1" if lossy.ratios else ""
+    how = f" ({lossy.words})" if lossy.words else ""
+    yield Badge(kind="warn", icon="lossy", text=f"Lossy{ratio}", sentence=_LOSSY.format(how=how))
 
 
 def _exceptions(row: SeriesRow) -> Iterator[Badge]:
@@ -89,6 +135,10 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+_LOSSY = (
+    "The pixels were compressed with loss{how}: values are near those that were acquired, "
+    "not equal to them, and what is measured on them is as near."
+)
 _NO_PIXELS = "This series holds no pixel data; its header can be read."
 _REGULAR = "Every plane lies at its place: one regular volume."
 _TILTED = "The planes are sheared against their normal; the affine keeps the tilt."

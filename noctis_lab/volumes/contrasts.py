@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.keys import CONTRASTS, REMARKS, Key, is_number
+from noctis_lab.volumes.keys import CONTRASTS, REMARKS, Key
 from noctis_lab.volumes.spread import Spread
 
 __all__ = ["part_by_contrast", "varying_along"]
@@ -52,7 +52,7 @@ def _changes_between(spread: Spread, key: Key) -> bool:
         if len(values) > 1:
             return False
         found |= values
-    is_course = is_number(key) and len(found) == len(spread.places) > 2
+    is_course = key.is_number and len(found) == len(spread.places) > 2
     return len(found) > 1 and not is_course
 
 

@@ -15,13 +15,18 @@ from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.modality_lut import ModalityLut
-from noctis_lab.dicom.padding import find_padding, padding_mask
+from noctis_lab.dicom.padding import padding_mask
 from noctis_lab.dicom.palette import Palette
 from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
 from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.lookups import find_luts, find_palette, find_pet_units
-from noctis_lab.volumes.planes import instance_file, read_instance_header
+from noctis_lab.volumes.lookups import (
+    find_instance_padding,
+    find_luts,
+    find_palette,
+    find_pet_units,
+    require_one_unit,
+)
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ class Conversion:
     luts: dict[bytes, ModalityLut]
     palettes: dict[bytes, Palette]
     paddings: dict[bytes, tuple[float, float]]
-    pet_units: str | None = None  # of the rescaled values, as a PET states them
+    pet_units: frozenset[str | None] = frozenset()  # of the rescaled values, as a PET states them
     shared: Rescale | None = None  # of all frames, where nothing else makes their values
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
@@ -125,7 +130,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     ------
     UnsupportedSeries
         `dtype` does not hold every value; a plane's Modality LUT is another than a table, a slope
-        and an intercept, and `stored` is not asked.
+        and an intercept, or the planes of a PET state more than one Units, and `stored` is not
+        asked.
     DecodeError
         A palette is missing, or cannot be followed.
     """
@@ -134,6 +140,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     rows = list({frame.row.sha256: frame.row for frame in stack.frames}.values())
     luts = {} if stored or stack.is_color else find_luts(handle, rows)
     _require_values(stack, luts, stored=stored)
+    pet_units = frozenset() if stored else find_pet_units(handle, rows)
+    require_one_unit(stack, pet_units)
     palettes = {
         row.sha256: find_palette(handle, row)
         for row in rows
@@ -153,7 +161,7 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         luts=luts,
         palettes=palettes,
         paddings=paddings,
-        pet_units=find_pet_units(handle, rows[0]),
+        pet_units=pet_units,
         shared=_shared(rescales) if not (luts or palettes or paddings or stack.is_color) else None,
     )
 
@@ -166,12 +174,9 @@ def _shared(rescales: Sequence[Rescale]) -> Rescale | None:
 
 def _find_paddings(handle: Handle, rows: Sequence[InstanceRow]) -> dict[bytes, tuple[float, float]]:
     """Return the stored values that are padding, of instances that state such."""
-
-    def find(row: InstanceRow) -> tuple[float, float] | None:
-        return find_padding(read_instance_header(instance_file(handle.storage, row), row))
-
-    found = zip(rows, handle.executor.map(find, rows), strict=True)
-    return {row.sha256: padding for row, padding in found if padding is not None}
+    found = handle.executor.map(lambda row: find_instance_padding(handle, row), rows)
+    pairs = zip(rows, found, strict=True)
+    return {row.sha256: padding for row, padding in pairs if padding is not None}
 
 
 def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.header import Header
+from noctis_lab.dicom.person_name import write_person_name
 
 __all__ = ["Corner", "corner_of"]
 
@@ -38,7 +39,7 @@ def corner_of(header: Header | None, series: SeriesRow) -> Corner:
     number = f"{series.SeriesNumber}:" if series.SeriesNumber is not None else ""
     lines = (
         (
-            _person(text("PatientName")),
+            write_person_name(text("PatientName")),
             text("PatientID"),
             line(text("PatientSex"), text("PatientAge")),
         ),
@@ -57,14 +58,6 @@ def corner_of(header: Header | None, series: SeriesRow) -> Corner:
     )
     top_left, top_right, bottom_right = (tuple(text for text in part if text) for part in lines)
     return Corner(top_left=top_left, top_right=top_right, bottom_right=bottom_right)
-
-
-def _person(name: str) -> str:
-    # PS3.5 6.2.1: groups (alphabetic first) by "=", components by "^", family name first.
-    family, _, rest = name.split("=", maxsplit=1)[0].partition("^")
-    return ", ".join(
-        part for part in (family, " ".join(part for part in rest.split("^") if part)) if part
-    )
 
 
 def _prefixed(prefix: str, text: str) -> str:

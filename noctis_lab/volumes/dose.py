@@ -22,6 +22,7 @@ from noctis_lab.volumes.lattice import Lattice, plan_lattice
 from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.reading import Window
 from noctis_lab.volumes.summary import describe_gaps
+from noctis_lab.volumes.tasks import Progress
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -58,7 +59,9 @@ class Dose:
         """What is another one where the instance is."""
         return self.row.sha256[:16]
 
-    def read(self, kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
+    def read(
+        self, kept: Sequence[NDArray[np.intp]], progress: Progress | None = None
+    ) -> NDArray[Any]:
         """Read a part: frames of the planes that are asked for, and no others.
 
         Raises
@@ -87,12 +90,13 @@ class Dose:
                 else:
                     apply_rescale(part, self.rescale, values[at])
 
-        each_frame(self.handle, self.row, wanted, place)
+        each_frame(self.handle, self.row, wanted, place, progress)
         return values
 
-    def warn(self, *, stacklevel: int) -> None:
+    def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
         """Warn where planes lie at unequal distances."""
-        self.lattice.warn_if_uneven(self.row.SeriesInstanceUID, stacklevel=stacklevel + 1)
+        if of_gaps:
+            self.lattice.warn_if_uneven(self.row.SeriesInstanceUID, stacklevel=stacklevel + 1)
 
 
 def open_dose(
@@ -154,7 +158,7 @@ def open_dose(
         )
     lattice = _lattice(row, grid)
     rescale = IDENTITY if stored or grid.rescale is None else grid.rescale
-    note = grid.note or describe_gaps(lattice.placement)
+    gaps = describe_gaps(lattice.placement)
     return Dose(
         handle=handle,
         series=series,
@@ -164,7 +168,7 @@ def open_dose(
         rescale=rescale,
         dtype=_result_dtype(row, dtype, stored=stored),
         attributes=_attributes(
-            series, grid, units="stored" if stored else rescale.units, note=note
+            series, grid, units="stored" if stored else rescale.units, gaps=gaps
         ),
     )
 
@@ -213,7 +217,7 @@ def _result_dtype(row: InstanceRow, dtype: DTypeLike | None, *, stored: bool) ->
 
 
 def _attributes(
-    series: SeriesRow, grid: DoseGrid, *, units: str | None, note: str | None
+    series: SeriesRow, grid: DoseGrid, *, units: str | None, gaps: str | None
 ) -> dict[str, str | float | int | list[str]]:
     scaling = grid.rescale.slope if grid.rescale is not None else None
     found: dict[str, str | float | int | list[str] | None] = {
@@ -226,6 +230,7 @@ def _attributes(
         "DoseGridScaling": scaling,
         "ReferencedPlanUIDs": list(grid.ReferencedPlanUIDs) or None,
         "ReferencedStructureSetUIDs": list(grid.ReferencedStructureSetUIDs) or None,
-        "geometry_note": note,
+        "geometry_note": grid.note,
+        "spacing_note": gaps,
     }
     return {keyword: value for keyword, value in found.items() if value is not None}

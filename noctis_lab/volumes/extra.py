@@ -12,7 +12,17 @@ from dataclasses import dataclass, field, replace
 
 from noctis_lab.volumes.contrasts import part_by_contrast
 from noctis_lab.volumes.frames import Frame, Orientation, number_key
-from noctis_lab.volumes.keys import DIMS, LAST_RESORT, PARTS, Key, acquired_s, is_one_clock
+from noctis_lab.volumes.keys import (
+    B_VALUE,
+    DIMS,
+    LAST_RESORT,
+    PARTS,
+    TRIGGER,
+    Key,
+    acquired_s,
+    dimension_key,
+    is_one_clock,
+)
 from noctis_lab.volumes.spread import Spread, spread_frames
 
 __all__ = ["Explained", "explain_spread"]
@@ -72,7 +82,21 @@ def _explain(spread: Spread, orientation: Orientation, depth: int) -> list[Expla
         found = _as_dim(spread, dims, may_mix=True)
     if found is None:
         last = [key for key in LAST_RESORT if _varies(spread, key)]
-        found = _part_by(spread, orientation, last, depth)
+        found = _part_by(spread, orientation, [*last, *_dimensions(spread)], depth)
+    return found
+
+
+def _dimensions(spread: Spread) -> list[Key]:
+    """Return the dimensions of enhanced images that have the same indices at every place.
+
+    What a private one points to nobody can read, but which frames belong together it tells.
+    """
+    found = []
+    for pointer in spread.places[0][0].facts.dimensions:
+        key = dimension_key(pointer)
+        indices = {frozenset(key.value(frame) for frame in place) for place in spread.places}
+        if len(indices) == 1 and None not in (alike := indices.pop()) and len(alike) > 1:
+            found.append(key)
     return found
 
 
@@ -186,7 +210,7 @@ def _as_dim(spread: Spread, varying: Sequence[Key], *, may_mix: bool) -> list[Ex
         if key.dim == "time" and is_mixed:
             continue
         ordered = _ordered(spread, key)
-        others = (other for other in varying if other.name != key.name)
+        others = (other for other in varying if other is not key)
         if ordered is not None and all(_follows(ordered, other) for other in others):
             return [Explained(spread=ordered, dim=_dim_of(ordered, key))]
     in_time = None if is_mixed else _in_time(spread) or _numbered_in_time(spread)
@@ -204,7 +228,7 @@ def _ordered(spread: Spread, key: Key) -> Spread | None:
         values = [key.value(frame) for frame in ordered]
         if first is None:
             first = values
-        elif values != first and not (key.name == "trigger" and len(values) == len(first)):
+        elif values != first and not (key is TRIGGER and len(values) == len(first)):
             # A heart's beats are not of one length: triggered frames follow in order.
             return None
         places.append(ordered)
@@ -217,7 +241,7 @@ def _sorted_place(place: tuple[Frame, ...], key: Key) -> tuple[Frame, ...] | Non
         return None
     if len(set(values)) == len(values):
         return tuple(sorted(place, key=key.value))  # type: ignore[arg-type]
-    if key.name != "b-value":
+    if key is not B_VALUE:
         return None
     # Images at one b-value are repeated: when they were acquired orders them.
     times: list[float | None] = [acquired_s(frame) for frame in place]
@@ -232,7 +256,7 @@ def _sorted_place(place: tuple[Frame, ...], key: Key) -> tuple[Frame, ...] | Non
 
 def _follows(ordered: Spread, other: Key) -> bool:
     """Return whether another key is the same at every place for each index of a dim."""
-    if other.name == "trigger":
+    if other is TRIGGER:
         return True
     return all(len({other.value(frame) for frame in frames}) == 1 for frames in _along(ordered))
 
@@ -244,7 +268,7 @@ def _along(ordered: Spread) -> Iterator[tuple[Frame, ...]]:
 
 def _dim_of(ordered: Spread, key: Key) -> str:
     assert key.dim is not None
-    if key.name != "trigger":
+    if key is not TRIGGER:
         return key.dim
     found = [
         frame.facts.trigger_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.geometry import PlaneGeometry
-from noctis_lab.dicom.padding import find_padding, padding_mask
+from noctis_lab.dicom.padding import padding_mask
 from noctis_lab.dicom.rescale import IDENTITY
 from noctis_lab.errors import CannotResample
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.grid import Grid, grid_of
-from noctis_lab.volumes.lookups import find_luts, find_modality_lut, find_pet_units, find_units
+from noctis_lab.volumes.lookups import (
+    find_instance_padding,
+    find_luts,
+    find_modality_lut,
+    find_pet_units,
+    find_units,
+)
 from noctis_lab.volumes.pixels import find_shown_frames, read_stored
-from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.projection import PlaneOptions, slab
 from noctis_lab.volumes.reslice import reslice
 from noctis_lab.volumes.sampling import How
@@ -33,6 +39,8 @@ __all__ = [
     "WantedPlane",
     "find_frame",
     "find_frame_units",
+    "iter_series_frames",
+    "plane_values_of",
     "read_plane_values",
     "read_values",
 ]
@@ -50,6 +58,7 @@ class SeriesFrame:
     series: SeriesRow
     frame: Frame
     index: int
+    extra_index: int | None  # along the dim that is none of space, where there is one
 
     @property
     def plane(self) -> PlaneGeometry:
@@ -109,16 +118,29 @@ def find_frame(
     SeriesNotFound, NoPixels
         As `describe_stack`.
     """
-    series, frames = find_shown_frames(handle, reference)
-    for number, found in enumerate(frames):
+    for found in iter_series_frames(handle, reference):
         is_it = (
-            found.row.SOPInstanceUID == SOPInstanceUID and found.index == frame
+            found.frame.row.SOPInstanceUID == SOPInstanceUID and found.frame.index == frame
             if index is None
-            else number == index
+            else found.index == index
         )
         if is_it:
-            return SeriesFrame(series=series, frame=found, index=number)
+            return found
     return None
+
+
+def iter_series_frames(handle: Handle, reference: str) -> Iterator[SeriesFrame]:
+    """Yield the frames of a series in the viewing order.
+
+    Raises
+    ------
+    SeriesNotFound, NoPixels
+        As `pixels.describe_stack`.
+    """
+    series, frames, extra = find_shown_frames(handle, reference)
+    for index, frame in enumerate(frames):
+        along = None if extra is None else extra.index_of(index)
+        yield SeriesFrame(series=series, frame=frame, index=index, extra_index=along)
 
 
 def read_values(handle: Handle, found: SeriesFrame) -> NDArray[np.float64] | None:
@@ -146,8 +168,7 @@ def read_values(handle: Handle, found: SeriesFrame) -> NDArray[np.float64] | Non
     else:
         rescale = frame.facts.rescale or IDENTITY
         values = stored.astype(np.float64) * rescale.slope + rescale.intercept
-    header = read_instance_header(instance_file(handle.storage, row), row)
-    values[padding_mask(stored, find_padding(header))] = np.nan
+    values[padding_mask(stored, find_instance_padding(handle, row))] = np.nan
     return values
 
 
@@ -155,7 +176,7 @@ def find_frame_units(handle: Handle, found: SeriesFrame) -> str | None:
     """Return the unit of a frame's values, None where nothing states one."""
     row = found.frame.row
     units = find_units(
-        found.series, [found.frame], find_luts(handle, [row]), find_pet_units(handle, row)
+        found.series, [found.frame], find_luts(handle, [row]), find_pet_units(handle, [row])
     )
     return None if units == "unspecified" else units
 
@@ -184,12 +205,30 @@ def read_plane_values(
     CannotStack, FileChanged, DecodeError
         As `load`.
     """
+    volume = open_lazily(handle.settings, reference, mask_padding=True)
+    units = volume.attrs.get("units")
+    values = plane_values_of(volume, wanted)
+    return values, None if units in (None, "unspecified") else str(units)
+
+
+def plane_values_of(volume: xr.DataArray, wanted: WantedPlane) -> NDArray[np.float64]:
+    """Return a volume's values on a plane, as `read_plane_values` a series'.
+
+    Returns
+    -------
+    ndarray of float64, shape `wanted.shape`
+
+    Raises
+    ------
+    CannotResample, NoGeometry
+        As `read_plane_values`; the volume has no place in the patient.
+    """
     rows, columns = wanted.shape
     if rows * columns > LARGEST_PLANE:
         raise CannotResample(
             f"a plane of {rows} × {columns} samples is too large; {LARGEST_PLANE} are the most"
         )
-    volume = _at_step(open_lazily(handle.settings, reference, mask_padding=True), wanted)
+    volume = _at_step(volume, wanted)
     right, down = np.array(wanted.right), np.array(wanted.down)
     step_down, step_right = wanted.spacing_mm
     centre = np.array(wanted.origin_mm) + (
@@ -216,9 +255,8 @@ def read_plane_values(
         )
     else:
         plane = reslice(volume, **options)
-    units = plane.attrs.get("units")
     values: NDArray[np.float64] = plane.values
-    return values, None if units in (None, "unspecified") else str(units)
+    return values
 
 
 def _require_bounded(wanted: WantedPlane, sampling_mm: float) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, wait
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from noctis_lab.volumes.planes import (
     open_plane,
     read_plane_into,
 )
+from noctis_lab.volumes.tasks import Progress, finish
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -57,7 +57,13 @@ def require_size(row: InstanceRow, shape: tuple[int, ...], dtype: np.dtype[Any])
         )
 
 
-def each_frame(handle: Handle, row: InstanceRow, frames: Iterable[int], place: Place) -> None:
+def each_frame(
+    handle: Handle,
+    row: InstanceRow,
+    frames: Collection[int],
+    place: Place,
+    progress: Progress | None = None,
+) -> None:
     """Read frames and hand each one's stored values on.
 
     Parameters
@@ -67,6 +73,8 @@ def each_frame(handle: Handle, row: InstanceRow, frames: Iterable[int], place: P
     place
         ``place(frame, stored)``; called in several threads where frames are decoded, and `stored`
         (rows, columns) is its own only until it returns.
+    progress
+        Called in this thread as ``progress(frames done, frames in all)``.
 
     Raises
     ------
@@ -84,29 +92,31 @@ def each_frame(handle: Handle, row: InstanceRow, frames: Iterable[int], place: P
     path = instance_file(handle.storage, row)
     with open_plane(path, row) as (descriptor, layout):
         if is_plain(layout):
-            stored = np.empty((layout.rows, layout.columns), native_dtype(layout))
-            for frame in frames:
-                read_plane_into(descriptor, layout, stored, frame=frame)
-                place(frame, stored)
-            return
-        if is_one_stream(layout):
-            for frame, decoded in iter_frames(path, layout, row.transfer_syntax_uid, frames):
-                place(frame, decoded)
-            return
+            read = _iter_plain(descriptor, layout, frames)
+        elif is_one_stream(layout):
+            read = iter_frames(path, layout, row.transfer_syntax_uid, frames)
+        else:
 
-        def decode(frame: int) -> None:
-            place(frame, read_frame(path, layout, row.transfer_syntax_uid, frame))
+            def decode(frame: int) -> int:
+                place(frame, read_frame(path, layout, row.transfer_syntax_uid, frame))
+                return 1
 
-        tasks = [handle.executor.submit(decode, frame) for frame in frames]
-        try:
-            wait(tasks, return_when=FIRST_EXCEPTION)
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            wait(tasks)  # none may write into an array that is given up
+            tasks = [handle.executor.submit(decode, frame) for frame in frames]
+            finish(tasks, len(frames), progress)
+            return
+        for done, (frame, stored) in enumerate(read, start=1):
+            place(frame, stored)
+            if progress is not None:
+                progress(done, len(frames))
+
+
+def _iter_plain(
+    descriptor: int, layout: PixelLayout, frames: Iterable[int]
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    stored = np.empty((layout.rows, layout.columns), native_dtype(layout))
+    for frame in frames:
+        read_plane_into(descriptor, layout, stored, frame=frame)
+        yield frame, stored
 
 
 def is_one_stream(layout: PixelLayout) -> bool:

@@ -10,14 +10,16 @@ from noctis_lab.dicom.frame_facts import FrameFacts
 from noctis_lab.volumes.frames import Frame
 
 __all__ = [
+    "B_VALUE",
     "CONTRASTS",
     "DIMS",
     "LAST_RESORT",
     "PARTS",
     "REMARKS",
+    "TRIGGER",
     "Key",
     "acquired_s",
-    "is_number",
+    "dimension_key",
     "is_one_clock",
 ]
 
@@ -36,6 +38,7 @@ class Key:
     dim: str | None
     value: Callable[[Frame], Value]
     words: Callable[[Value], str]
+    is_number: bool = False  # of a contrast: then each plane may have its own
 
 
 def _number(value: float | None) -> float | None:
@@ -92,66 +95,109 @@ def _type_words(value: Value) -> str:
     return "\\".join(value) if isinstance(value, tuple) and value else "no ImageType"
 
 
+def _is_rescaled(facts: FrameFacts) -> Value:
+    """Return whether a Modality LUT is stated at all: where none is, values are as stored."""
+    return facts.rescale is not None or facts.has_unread_modality_lut
+
+
+def _units(facts: FrameFacts) -> Value:
+    return None if facts.rescale is None else facts.rescale.units or None
+
+
 def _vector(keyword: str) -> Callable[[Frame], Value]:
     return lambda frame: dict(frame.facts.vectors).get(keyword)
 
 
+COMPONENT = Key(
+    "component", None, _of(lambda facts: facts.component), lambda v: str(v or "no component")
+)
+IMAGE_TYPE = Key("image type", None, _of(_image_type), _type_words)
+FLAVOUR = Key("image type", None, _of(_flavour), _type_words)
+ORIGIN = Key("ImageType values 1 and 2", None, _of(_origin), _type_words)
+ENERGY_WINDOW = Key("energy window", None, _vector("EnergyWindowVector"), _with("energy window"))
+DETECTOR = Key("detector", None, _vector("DetectorVector"), _with("detector"))
+INTERVAL = Key("interval", None, _vector("RRIntervalVector"), _with("R-R interval"))
+INVERSION = Key(
+    "inversion",
+    None,
+    _of(lambda f: _number(f.inversion_ms)),
+    _with("inversion", " ms"),
+    is_number=True,
+)
+FLIP_ANGLE = Key(
+    "flip angle",
+    None,
+    _of(lambda f: _number(f.flip_deg)),
+    _with("flip angle", "°"),
+    is_number=True,
+)
+KERNEL = Key("kernel", None, _of(lambda f: f.kernel), _with("kernel"))
+TUBE_VOLTAGE = Key(
+    "tube voltage",
+    None,
+    _of(lambda f: _number(f.tube_kv)),
+    _with("tube voltage", " kV"),
+    is_number=True,
+)
+ASL_TECHNIQUE = Key("ASL technique", None, _of(lambda f: f.asl_technique), _with("ASL technique"))
+B_VALUE = Key("b-value", "b_value", _of(_b_value), _b_words, is_number=True)
+ECHO = Key("echo", "echo", _of(_echo), _with("echo", " ms"), is_number=True)
+ASL_CONTEXT = Key("ASL context", "asl_context", _of(lambda f: f.asl_context), _with("ASL context"))
+PHASE = Key("phase", "phase", _of(lambda facts: facts.phase_index), _with("phase"))
+PART_OF_BEAT = Key(
+    "part of the beat", "phase", _of(lambda f: _number(f.phase_percent)), _with("at", " %")
+)
+TRIGGER = Key("trigger", "phase", _of(lambda f: _number(f.trigger_ms)), _with("trigger", " ms"))
+TIME_POINT = Key("time point", "time", _of(lambda facts: facts.temporal_index), _with("time point"))
+PHASE_VECTOR = Key("phase vector", "time", _vector("PhaseVector"), _with("time phase"))
+REFERENCE_TIME = Key(
+    "reference time", "time", _of(lambda f: _number(f.reference_ms)), _with("at", " ms")
+)
+FRAME_TIME = Key(
+    "frame time", "time", _of(lambda f: _number(f.frame_time_ms)), _with("frame time", " ms")
+)
+ACQUISITION = Key(
+    "acquisition", None, _of(lambda facts: facts.acquisition_number), _with("acquisition")
+)
+
 #: What parts frames at one place into stacks, and is never a dim.
 PARTS = (
-    Key("component", None, _of(lambda facts: facts.component), lambda v: str(v or "no component")),
-    Key(
-        "image type",
-        None,
-        _of(_image_type),
-        _type_words,
-    ),
-    Key("energy window", None, _vector("EnergyWindowVector"), _with("energy window")),
-    Key("detector", None, _vector("DetectorVector"), _with("detector")),
-    Key("interval", None, _vector("RRIntervalVector"), _with("R-R interval")),
-    Key("inversion", None, _of(lambda f: _number(f.inversion_ms)), _with("inversion", " ms")),
-    Key("flip angle", None, _of(lambda f: _number(f.flip_deg)), _with("flip angle", "°")),
-    Key("kernel", None, _of(lambda f: f.kernel), _with("kernel")),
-    Key("tube voltage", None, _of(lambda f: _number(f.tube_kv)), _with("tube voltage", " kV")),
-    Key("ASL technique", None, _of(lambda f: f.asl_technique), _with("ASL technique")),
+    *(COMPONENT, IMAGE_TYPE, ENERGY_WINDOW, DETECTOR, INTERVAL),
+    *(INVERSION, FLIP_ANGLE, KERNEL, TUBE_VOLTAGE, ASL_TECHNIQUE),
 )
-
 #: What may be a dim, the more telling first.
 DIMS = (
-    Key("b-value", "b_value", _of(_b_value), _b_words),
-    Key("echo", "echo", _of(_echo), _with("echo", " ms")),
-    Key("ASL context", "asl_context", _of(lambda f: f.asl_context), _with("ASL context")),
-    Key("phase", "phase", _of(lambda facts: facts.phase_index), _with("phase")),
-    Key("part of the beat", "phase", _of(lambda f: _number(f.phase_percent)), _with("at", " %")),
-    Key("trigger", "phase", _of(lambda f: _number(f.trigger_ms)), _with("trigger", " ms")),
-    Key("time point", "time", _of(lambda facts: facts.temporal_index), _with("time point")),
-    Key("phase vector", "time", _vector("PhaseVector"), _with("time phase")),
-    Key("reference time", "time", _of(lambda f: _number(f.reference_ms)), _with("at", " ms")),
-    Key("frame time", "time", _of(lambda f: _number(f.frame_time_ms)), _with("frame time", " ms")),
+    *(B_VALUE, ECHO, ASL_CONTEXT, PHASE, PART_OF_BEAT, TRIGGER),
+    *(TIME_POINT, PHASE_VECTOR, REFERENCE_TIME, FRAME_TIME),
 )
-
 #: What parts frames where nothing else does.
-LAST_RESORT = (
-    Key("acquisition", None, _of(lambda facts: facts.acquisition_number), _with("acquisition")),
-)
-
-_FLAVOUR = Key("image type", None, _of(_flavour), _type_words)
-_NUMBERS = frozenset(("inversion", "flip angle", "tube voltage", "b-value", "echo"))
-
+LAST_RESORT = (ACQUISITION,)
 #: What planes of one volume must share, be they at one place or at several.
 CONTRASTS = (
-    *(_FLAVOUR if key.name == "image type" else key for key in PARTS),
-    *(key for key in DIMS if key.name in ("b-value", "echo", "ASL context")),
+    *(FLAVOUR if key is IMAGE_TYPE else key for key in PARTS),
+    *(B_VALUE, ECHO, ASL_CONTEXT),
 )
 #: What planes of one volume may differ in, if it is said.
 REMARKS = (
-    Key("ImageType values 1 and 2", None, _of(_origin), _type_words),
-    *(key for key in DIMS if key.name in ("phase", "part of the beat", "time point")),
+    ORIGIN,
+    Key("whether a Modality LUT is stated", None, _of(_is_rescaled), _with("Modality LUT")),
+    Key("RescaleType", None, _of(_units), _with("RescaleType")),
+    *(PHASE, PART_OF_BEAT, TIME_POINT),
 )
 
 
-def is_number(key: Key) -> bool:
-    """Return whether a contrast is a number, of which each plane may have its own."""
-    return key.name in _NUMBERS
+def dimension_key(pointer: str) -> Key:
+    """Return the key of an enhanced image's dimension, by what its index points to."""
+    return Key(
+        f"dimension {pointer}",
+        None,
+        _of(
+            lambda facts: dict(zip(facts.dimensions, facts.dimension_index, strict=False)).get(
+                pointer
+            )
+        ),
+        _with(f"dimension {pointer}"),
+    )
 
 
 def acquired_s(frame: Frame) -> float | None:

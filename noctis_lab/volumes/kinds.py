@@ -1,68 +1,74 @@
-"""Voxels that are no image's, each kind by its own reader: the one place that tells which."""
+"""Voxels of a series, each kind of object by its own reader: the one place that tells which."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from numpy.typing import DTypeLike
+from typing import TYPE_CHECKING, Unpack
 
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.object_kinds import DOSE, SEGMENTATIONS
-from noctis_lab.errors import SeriesNotFound, SeveralStacks, UnsupportedSeries
+from noctis_lab.errors import OtherObject, SeriesNotFound, SeveralStacks, UnsupportedSeries
+from noctis_lab.volumes.conversion import ValueOptions
 from noctis_lab.volumes.dose import open_dose
 from noctis_lab.volumes.frames import number_key_of_row
 from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
+from noctis_lab.volumes.plan import Duplicates
 from noctis_lab.volumes.segments import Segments, open_segments
-from noctis_lab.volumes.series_plan import reference_of
+from noctis_lab.volumes.series_plan import find_stack, reference_of
+from noctis_lab.volumes.stack_voxels import open_stack
 from noctis_lab.volumes.voxels import Voxels
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["open_object", "open_segmentation"]
+__all__ = ["open_segmentation", "open_voxels"]
 
 _NAMED = 5
 
 
-def open_object(
+def open_voxels(
     handle: Handle,
     reference: str,
     *,
     stack: int | None = None,
-    dtype: DTypeLike | None = None,
-    stored: bool = False,
-    mask_padding: bool = False,
+    duplicates: Duplicates | None = None,
+    **options: Unpack[ValueOptions],
 ) -> Voxels:
-    """Open a dose grid, or all segments of a segmentation.
+    """Open a stack of images, a dose grid, or all segments of a segmentation.
 
     Parameters
     ----------
     handle
         The open archive.
     reference
-        Of a series of such objects: its SeriesInstanceUID, or `SeriesRow.reference`.
-    stack
-        Which instance, by InstanceNumber from 0; needed where there are several.
-    dtype, stored
-        As `dose.open_dose` and `segments.Segments.load`.
-    mask_padding
-        Refused: these objects have no padding.
+        Of the series: its SeriesInstanceUID, or `SeriesRow.reference`.
+    stack, duplicates, **options
+        As `load.load`; of doses and segmentations `stack` counts instances, by InstanceNumber.
 
     Raises
     ------
     SeriesNotFound
         No such series here.
     SeveralStacks
-        There are several instances and `stack` names none.
+        There are several arrays and `stack` names none.
     UnsupportedSeries
-        `mask_padding` is asked; or as the readers say.
-    CannotStack, DecodeError, FileChanged
+        `mask_padding` is asked of what has no padding; or as the readers say.
+    CannotStack, CompressedPixels, DecodeError, FileChanged
         As the readers say.
     """
+    try:
+        series, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
+    except OtherObject:
+        return _open_object(handle, reference, stack, **options)
+    return open_stack(handle, series, chosen, **options)
+
+
+def _open_object(
+    handle: Handle, reference: str, stack: int | None, **options: Unpack[ValueOptions]
+) -> Voxels:
     series, rows = _find(handle, reference, VOXEL_OBJECTS)
     uid = series.SeriesInstanceUID
-    if mask_padding:
+    if options.get("mask_padding"):
         raise UnsupportedSeries(uid, "doses and segments have no padding: leave mask_padding out")
     index = 0 if stack is None and len(rows) == 1 else stack
     if index is None or not 0 <= index < len(rows):
@@ -73,6 +79,7 @@ def open_object(
             SOPInstanceUIDs=tuple(row.SOPInstanceUID for row in rows),
         )
     row = rows[index]
+    dtype, stored = options.get("dtype"), options.get("stored", False)
     if row.SOPClassUID == DOSE:
         return open_dose(handle, series, row, dtype=dtype, stored=stored)
     return open_segments(handle, series, row).open(dtype=dtype, stored=stored)

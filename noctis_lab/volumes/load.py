@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-import numpy as np
 import xarray as xr
 
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.errors import OtherObject
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
-from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
-from noctis_lab.volumes.conversion import ValueOptions, plan_conversion
-from noctis_lab.volumes.kinds import open_object
-from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.conversion import ValueOptions
+from noctis_lab.volumes.kinds import open_voxels
 from noctis_lab.volumes.plan import Duplicates
-from noctis_lab.volumes.reading import Progress, read_all
 from noctis_lab.volumes.regularize import RegularizeOptions
 from noctis_lab.volumes.regularize import regularize as regularized
-from noctis_lab.volumes.series_plan import find_stack, reference_of
+from noctis_lab.volumes.series_plan import reference_of
+from noctis_lab.volumes.tasks import Progress
 from noctis_lab.volumes.voxels import load_voxels
 
 if TYPE_CHECKING:
@@ -109,39 +105,10 @@ def load(
     ----------
     :dcm:`PS3.3 C.11.1 <part03/sect_C.11.html>`, :dcm:`PS3.3 C.7.6.2 <part03/sect_C.7.6.2.html>`
     """
-    reference = reference_of(handle, series)
-    volume = _load(
-        handle, reference, stack, duplicates, progress, is_warned=regularize is False, **options
+    voxels = open_voxels(
+        handle, reference_of(handle, series), stack=stack, duplicates=duplicates, **options
     )
+    volume = load_voxels(voxels, progress, of_gaps=regularize is False)
     if regularize is False:
         return volume
     return regularized(volume, **({} if regularize is True else regularize))
-
-
-def _load(
-    handle: Handle,
-    reference: str,
-    stack: int | None,
-    duplicates: Duplicates | None,
-    progress: Progress | None,
-    *,
-    is_warned: bool,
-    **options: Unpack[ValueOptions],
-) -> xr.DataArray:
-    """Load a series as it is; see `load`."""
-    try:
-        row, chosen = find_stack(handle, reference, stack, duplicates=duplicates)
-    except OtherObject:
-        return load_voxels(open_object(handle, reference, stack=stack, **options))
-    require_decoders(chosen)
-    conversion = plan_conversion(handle, chosen, **options)
-    result = np.empty(chosen.shape, conversion.dtype)
-    read_all(handle, chosen, conversion, result, progress)
-    warn_of_stack(chosen, stacklevel=3, of_gaps=is_warned)
-    return xr.DataArray(
-        result,
-        dims=chosen.dims,
-        coords=coordinates_of(chosen),
-        name=row.Modality,
-        attrs=attributes_of(row, chosen, conversion, stored=options.get("stored", False)),
-    )

@@ -21,7 +21,7 @@ from noctis_lab.volumes.stack import Stack
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["load_overlays"]
+__all__ = ["load_overlays", "over_frame", "read_instance_overlays"]
 
 
 def load_overlays(
@@ -64,7 +64,7 @@ def load_overlays(
     found = dict(
         zip(
             (row.sha256 for row in rows),
-            handle.executor.map(lambda row: _read(handle, row), rows),
+            handle.executor.map(lambda row: read_instance_overlays(handle, row), rows),
             strict=True,
         )
     )
@@ -82,7 +82,16 @@ def load_overlays(
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 
-def _read(handle: Handle, row: InstanceRow) -> tuple[Overlay, ...]:
+def read_instance_overlays(handle: Handle, row: InstanceRow) -> tuple[Overlay, ...]:
+    """Read the overlays of one instance.
+
+    Raises
+    ------
+    CannotInterpret
+        An overlay cannot be followed.
+    FileChanged, DecodeError, UnsupportedTransferSyntax
+        As `load_overlays`.
+    """
     path = instance_file(handle.storage, row)
     with open_plane(path, row):  # it is what was catalogued
         try:
@@ -104,14 +113,15 @@ def _variable(
     for number, frame in enumerate(stack.frames):
         for overlay in found[frame.row.sha256]:
             if overlay.group == group:
-                planes[number] = _over(overlay, frame)
+                planes[number] = over_frame(overlay, frame)
                 told.add((overlay.kind, overlay.label))
     (kind, label) = told.pop() if len(told) == 1 else ("", "")
     stated = {"OverlayType": kind, "OverlayLabel": label}
     return result, {name: text for name, text in stated.items() if text}
 
 
-def _over(overlay: Overlay, frame: Frame) -> NDArray[np.bool_]:
+def over_frame(overlay: Overlay, frame: Frame) -> NDArray[np.bool_]:
+    """Return what of an overlay lies over a frame: bool, shape (rows, columns)."""
     layout, tile = frame.layout, frame.facts.tile
     over = overlay.over(frame.index, rows=layout.rows, columns=layout.columns)
     if tile is None:

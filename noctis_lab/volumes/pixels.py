@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
-from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
 from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.lossy import find_lossy
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding
 from noctis_lab.dicom.render import find_proportions
@@ -30,9 +30,9 @@ from noctis_lab.errors import (
     SeriesChanged,
     SeriesNotFound,
 )
-from noctis_lab.volumes.badges import Badge, badges_of_series
+from noctis_lab.volumes.badges import Badge
 from noctis_lab.volumes.corner import Corner, corner_of
-from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.lookups import (
     find_luts,
@@ -45,14 +45,17 @@ from noctis_lab.volumes.order import view_frames, view_order
 from noctis_lab.volumes.planes import instance_file, read_plane
 from noctis_lab.volumes.reduction import area_mean, preview_factor
 from noctis_lab.volumes.series_plan import find_facts, find_plan
+from noctis_lab.volumes.shown_badges import stack_badges, stack_note
 from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
 from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
+from noctis_lab.volumes.shown_z import shown_z
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = [
+    "SENT_AS_THEY_ARE",
     "Corner",
     "FrameDescription",
     "NamedWindow",
@@ -61,15 +64,16 @@ __all__ = [
     "describe_stack",
     "encode_frames",
     "encode_preview",
+    "find_revision",
     "find_shown_frames",
     "read_stored",
 ]
 
-type Vector = tuple[float, float, float]
-
 _ROW_BYTES = 2048  # what a described frame takes in memory, generously
-_STORED_VALUES = "Numbers are stored values: this series' Modality LUT is not applied."
-_SENT_AS_THEY_ARE = frozenset({"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32"})
+#: Types of numbers that go over the wire as they are, by numpy's name.
+SENT_AS_THEY_ARE = frozenset(
+    {"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32", "float64"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,7 @@ class FrameDescription:
     intercept: float
     position_mm: Vector | None  # centre of the first voxel, patient LPS
     z_mm: float | None  # along the normal
+    z: float | None  # what `sel(z=…)` of the loaded array takes, mm
     InstanceNumber: int | None
     extra_index: int | None = None  # along `StackDescription.extra`
 
@@ -112,6 +117,7 @@ class StackDescription:
     rate_hz: float | None = None  # at which it says it is to be played
     #: Stored values that are padding, (lowest, highest), as the middle frame's instance says.
     padding: tuple[float, float] | None = None
+    is_archived: bool = True  # False: an array in a program's memory
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes."""
@@ -125,6 +131,7 @@ class _View:
     rows: tuple[InstanceRow, ...]
     frames: tuple[Frame, ...]
     revision: str
+    z: tuple[float | None, ...]
     extra: ShownExtra | None
 
 
@@ -160,13 +167,14 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
-    units = find_units(series, view.frames, luts, find_pet_units(handle, middle.row))
+    lossy = find_lossy(header, {row.transfer_syntax_uid for row in view.rows})
+    units = find_units(series, view.frames, luts, find_pet_units(handle, view.rows))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
-        note=_note(view.frames, luts, None if is_plain else facts.geometry_note),
-        badges=_badges(replace(series, facts=facts), view.frames, luts),
+        note=stack_note(view.frames, luts, None if is_plain else facts.geometry_note),
+        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),
@@ -176,7 +184,12 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
         frames=tuple(
-            _describe_frame(frame, luts.get(frame.row.sha256), _place_along(view.extra, index))
+            _describe_frame(
+                frame,
+                luts.get(frame.row.sha256),
+                view.z[index],
+                None if view.extra is None else view.extra.index_of(index),
+            )
             for index, frame in enumerate(view.frames)
         ),
         corner=corner_of(header, series),
@@ -232,18 +245,7 @@ def encode_frames(
     UnsupportedTransferSyntax, DecodeError
         A frame cannot be decoded or shown.
     """
-    _, view = _find_view(handle, reference)
-    if revision is not None and revision != view.revision:
-        raise SeriesChanged(
-            f"series {reference} has other frames than when it was described; describe it again",
-            SeriesInstanceUID=reference,
-        )
-    if first < 0 or count < 1 or first + count > len(view.frames):
-        raise InstanceNotFound(
-            f"series {reference} shows frames 0 to {len(view.frames) - 1}; {count} from "
-            f"{first} on were asked for"
-        )
-    wanted = view.frames[first : first + count]
+    wanted = _find_wanted(handle, reference, first, count, revision)
     encoded: list[bytes | None] = [handle.frames.find(_key(frame)) for frame in wanted]
     missing = [index for index, found in enumerate(encoded) if found is None]
     if len(missing) == 1:
@@ -280,17 +282,16 @@ def encode_preview(
     UnsupportedTransferSyntax, DecodeError
         The frame cannot be decoded or shown.
     """
-    _, view = _find_view(handle, reference)
-    whole = encode_frames(handle, reference, index, 1, revision=revision)
-    frame = view.frames[index]
+    (frame,) = _find_wanted(handle, reference, index, 1, revision)
     rows, columns = frame.layout.rows, frame.layout.columns
     factor = preview_factor(rows, columns)
-    if factor == 1:
-        return whole
     key = ("preview", frame.row.sha256, frame.index)
     known: bytes | None = handle.frames.find(key)
     if known is None:
-        sent = _sent_dtype(frame.layout, find_modality_lut(handle, frame.row))
+        whole: bytes = handle.frames.find(_key(frame)) or _read_encoded(handle, frame)
+        if factor == 1:
+            return whole
+        sent = _sent_dtype(frame, find_modality_lut(handle, frame.row))
         is_colour = sent == "rgb8"
         dtype = np.dtype(np.uint8 if is_colour else sent).newbyteorder("<")
         shape = (rows, columns, 3) if is_colour else (rows, columns)
@@ -327,8 +328,10 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     )
 
 
-def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[Frame, ...]]:
-    """Return a series, and its frames in the order in which they are shown.
+def find_shown_frames(
+    handle: Handle, reference: str
+) -> tuple[SeriesRow, tuple[Frame, ...], ShownExtra | None]:
+    """Return a series, its frames in the order in which they are shown, and the dim beside space.
 
     Raises
     ------
@@ -336,28 +339,12 @@ def find_shown_frames(handle: Handle, reference: str) -> tuple[SeriesRow, tuple[
         As `describe_stack`.
     """
     series, view = _find_view(handle, reference)
-    return series, view.frames
+    return series, view.frames, view.extra
 
 
-def _badges(
-    series: SeriesRow, frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]
-) -> tuple[Badge, ...]:
-    stored = Badge(kind="warn", icon="warn", text="Stored values", sentence=_STORED_VALUES)
-    return (*badges_of_series(series), *([stored] if _is_stored(frames, luts) else []))
-
-
-def _is_stored(frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut]) -> bool:
-    return any(
-        frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
-    )
-
-
-def _note(
-    frames: tuple[Frame, ...], luts: dict[bytes, ModalityLut], geometry_note: str | None
-) -> str | None:
-    """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    notes = (geometry_note, _STORED_VALUES if _is_stored(frames, luts) else None)
-    return " ".join(note for note in notes if note) or None
+def find_revision(handle: Handle, reference: str) -> str:
+    """Return `StackDescription.revision` of a series; raises as `find_shown_frames`."""
+    return _find_view(handle, reference)[1].revision
 
 
 def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
@@ -388,10 +375,29 @@ def _find_view(handle: Handle, reference: str) -> tuple[SeriesRow, _View]:
         rows=rows,
         frames=frames,
         revision=digest.hexdigest()[:16],
+        z=shown_z(plan, frames),
         extra=shown_extra(plan, frames),
     )
     handle.frames.put(key, view, _ROW_BYTES * (len(rows) + len(frames)))
     return series, view
+
+
+def _find_wanted(
+    handle: Handle, reference: str, first: int, count: int, revision: str | None
+) -> tuple[Frame, ...]:
+    """Return frames by their places; raises as `encode_frames`."""
+    _, view = _find_view(handle, reference)
+    if revision is not None and revision != view.revision:
+        raise SeriesChanged(
+            f"series {reference} has other frames than when it was described; describe it again",
+            SeriesInstanceUID=reference,
+        )
+    if first < 0 or count < 1 or first + count > len(view.frames):
+        raise InstanceNotFound(
+            f"series {reference} shows frames 0 to {len(view.frames) - 1}; {count} from "
+            f"{first} on were asked for"
+        )
+    return view.frames[first : first + count]
 
 
 def _key(frame: Frame) -> tuple[str, bytes, int]:
@@ -401,7 +407,7 @@ def _key(frame: Frame) -> tuple[str, bytes, int]:
 def _read_encoded(handle: Handle, frame: Frame) -> bytes:
     row = frame.row
     shown, lut = _read_shown(handle, row, frame.index), find_modality_lut(handle, row)
-    sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(frame.layout, lut))
+    sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(frame, lut))
     encoded = np.ascontiguousarray(shown, np.dtype(sent).newbyteorder("<")).tobytes()
     handle.frames.put(_key(frame), encoded, len(encoded))
     return encoded
@@ -414,27 +420,17 @@ def _read_shown(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
     return stored if lut is None or stored.ndim == 3 else lut.apply(stored)
 
 
-def _sent_dtype(layout: PixelLayout, lut: ModalityLut | None) -> str:
-    if _is_colour(layout):
+def _sent_dtype(frame: Frame, lut: ModalityLut | None) -> str:
+    if frame.is_color:
         return "rgb8"
     if lut is not None:
         return lut.dtype.name
-    native = native_dtype(layout).name
-    return native if native in _SENT_AS_THEY_ARE else "float32"
-
-
-def _is_colour(layout: PixelLayout) -> bool:
-    return layout.samples_per_pixel > 1 or layout.photometric_interpretation == "PALETTE COLOR"
-
-
-def _place_along(extra: ShownExtra | None, index: int) -> int | None:
-    if extra is None or index >= len(extra.values) * extra.planes:
-        return None
-    return index // extra.planes
+    native = native_dtype(frame.layout).name
+    return native if native in SENT_AS_THEY_ARE else "float32"
 
 
 def _describe_frame(
-    frame: Frame, lut: ModalityLut | None, extra_index: int | None
+    frame: Frame, lut: ModalityLut | None, z: float | None, extra_index: int | None
 ) -> FrameDescription:
     row, layout, plane = frame.row, frame.layout, frame.facts.plane
     # What a table gave needs no slope.
@@ -447,11 +443,12 @@ def _describe_frame(
         frame=frame.index,
         rows=layout.rows,
         columns=layout.columns,
-        dtype=_sent_dtype(layout, lut),
+        dtype=_sent_dtype(frame, lut),
         slope=rescale.slope,
         intercept=rescale.intercept,
         position_mm=plane.position_mm,
         z_mm=along,
+        z=z,
         InstanceNumber=row.InstanceNumber,
         extra_index=extra_index,
     )

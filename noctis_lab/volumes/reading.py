@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, as_completed, wait
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +23,12 @@ from noctis_lab.volumes.planes import (
     read_plane_into,
 )
 from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.tasks import Progress, finish
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Progress", "Window", "as_slice", "read_all", "read_windows"]
+__all__ = ["Window", "as_slice", "read_all", "read_windows"]
 
 #: Planes per task: a task's overhead is paid once for some 10 MB of a CT. A plane that is decoded
 #: takes a hundred times the overhead, and short series too must keep all threads busy.
@@ -37,8 +37,6 @@ _PLANES_PER_TASK = 16
 _BYTES_AT_ONCE = 1 << 19
 #: Below this many bytes of result threads cost more than they bring.
 _LEAST_FOR_THREADS = 1 << 21
-
-type Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def read_all(
         return len(numbers)
 
     tasks = [handle.executor.submit(read, numbers) for numbers in _tasks(stack)]
-    _finish(tasks, len(stack.frames), progress)
+    finish(tasks, len(stack.frames), progress)
 
 
 def read_windows(
@@ -174,7 +172,7 @@ def read_windows(
         handle.executor.submit(read, first, min(first + at_once, len(numbers)))
         for first in range(0, len(numbers), at_once)
     ]
-    _finish(tasks, len(numbers), None)
+    finish(tasks, len(numbers), None)
     return result
 
 
@@ -195,29 +193,6 @@ def _tasks(stack: Stack) -> list[list[int]]:
         plain[first : first + _PLANES_PER_TASK] for first in range(0, len(plain), _PLANES_PER_TASK)
     ]
     return tasks
-
-
-def _finish(tasks: Sequence[Future[int]], count: int, progress: Progress | None) -> None:
-    try:
-        _await(tasks, count, progress)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        wait(tasks)  # none may write into an array that is given up
-        raise
-
-
-def _await(tasks: Sequence[Future[int]], count: int, progress: Progress | None) -> None:
-    if progress is None:
-        wait(tasks, return_when=FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done():
-                task.result()
-        return
-    done = 0
-    for task in as_completed(tasks):
-        done += task.result()
-        progress(done, count)
 
 
 def _read_whole(

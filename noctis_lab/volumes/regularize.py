@@ -16,7 +16,6 @@ from noctis_lab.volumes.axes import AXES, GEOMETRY
 from noctis_lab.volumes.carried import Unread, kept_coordinates, to_dataarray
 from noctis_lab.volumes.grid import Grid, even_step, grid_of, require_size
 from noctis_lab.volumes.reslice import Sampling, SamplingOptions, put_plane, refuse_mixed_scales
-from noctis_lab.volumes.summary import UNEVEN
 
 __all__ = ["PLANE_ORIGIN", "Gaps", "RegularizeOptions", "regularize"]
 
@@ -25,7 +24,7 @@ type Gaps = Literal["fill", "interpolate"]
 #: The coordinate along z that says of each plane: acquired, interpolated or missing.
 PLANE_ORIGIN: Final = "plane_origin"
 #: What a volume says of its uneven planes, which are even then.
-_OF_GAPS = frozenset(("geometry_note", "gaps_after_mm", "gap_planes"))
+_OF_GAPS = frozenset(("spacing_note", "gaps_after_mm", "gap_planes"))
 #: A plane this near to a place, as a part of the step, is the plane of that place: scanners'
 #: positions are rounded, and stacks are held to the same.
 _JITTER = 0.01
@@ -120,9 +119,7 @@ def regularize(
         ]
         for kind in ("interpolated", "missing")
     }
-    note = str(volume.attrs.get("geometry_note", "")).partition(UNEVEN)[0].strip()
     result.attrs = {name: value for name, value in result.attrs.items() if name not in _OF_GAPS}
-    result.attrs |= {"geometry_note": note} if note else {}
     return result.assign_coords(_coordinates(volume, source, target, origins)).assign_attrs(
         {name: places for name, places in told.items() if places}  # NetCDF holds no empty list
     )

@@ -94,7 +94,7 @@ def _own_grid(
     lattice = fill_gaps(plan_lattice(planes, matrix, SeriesInstanceUID=row.SeriesInstanceUID))
     uneven = describe_gaps(lattice.placement)
     if uneven is not None:
-        attributes["geometry_note"] = f"{attributes.get('geometry_note', '')} {uneven}".strip()
+        attributes["spacing_note"] = uneven
     return SegmentGrid(
         dims=AXES,
         shape=lattice.shape,

@@ -16,6 +16,7 @@ from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.instance_frames import each_frame, require_size
 from noctis_lab.volumes.reading import Window, as_slice
 from noctis_lab.volumes.segment_grid import SegmentGrid
+from noctis_lab.volumes.tasks import Progress
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -73,7 +74,7 @@ class SegmentMasks:
         told = repr((self.row.sha256, self.shape, grid.places, grid.corner))
         return hashlib.sha256(told.encode()).digest()[:16]
 
-    def read(self, kept: Sequence[Indices]) -> NDArray[Any]:
+    def read(self, kept: Sequence[Indices], progress: Progress | None = None) -> NDArray[Any]:
         """Read a part: of the frames only those that lie in it, each once.
 
         Raises
@@ -115,12 +116,12 @@ class SegmentMasks:
             if (frame.number is None or frame.number in picked) and self._plane(index) in planes
         ]
         if len(window.rows) and len(window.columns):
-            each_frame(self.handle, self.row, frames, place)
+            each_frame(self.handle, self.row, frames, place, progress)
         return masks
 
-    def warn(self, *, stacklevel: int) -> None:
+    def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
         """Warn where its own planes lie at unequal distances."""
-        if self.grid.own is not None:
+        if of_gaps and self.grid.own is not None:
             self.grid.own.warn_if_uneven(self.row.SeriesInstanceUID, stacklevel=stacklevel + 1)
 
     def _plane(self, frame: int) -> int | None:

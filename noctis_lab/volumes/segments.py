@@ -57,6 +57,16 @@ class Segments:
     def __len__(self) -> int:
         return len(self.segments)
 
+    @property
+    def row(self) -> InstanceRow:
+        """What the catalogue knows of the instance."""
+        return self._row
+
+    @property
+    def SeriesDescription(self) -> str | None:
+        """Of its series."""
+        return self._series.SeriesDescription
+
     def df(self) -> pd.DataFrame:
         """Return the segments as a table: number, label, algorithm, codes, color."""
         import pandas as pd

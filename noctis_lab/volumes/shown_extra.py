@@ -27,6 +27,10 @@ class ShownExtra:
     values: tuple[float | str, ...]
     planes: int  # at each index; 1 without a place in the patient
 
+    def index_of(self, place: int) -> int | None:
+        """Return where along it the frame at a place of the shown order lies; None beside it."""
+        return place // self.planes if place < len(self.values) * self.planes else None
+
 
 def shown_extra(plan: Plan | None, frames: tuple[Frame, ...]) -> ShownExtra | None:
     """Return the extra dim of a series whose planned frames make one array, else None.

@@ -30,7 +30,7 @@ class Group:
 
 
 def split_frames(frames: Sequence[Frame]) -> list[Group]:
-    """Part frames by matrix, colour, place, stack, orientation and pixel spacing.
+    """Part frames by matrix, colour, polarity, place, stack, orientation and pixel spacing.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def split_frames(frames: Sequence[Frame]) -> list[Group]:
             placed.append(frame)
         else:
             alone = frame.row.SOPInstanceUID if frame.layout.frames > 1 else None
-            found.setdefault((frame.matrix, frame.is_color, alone), []).append(frame)
+            found.setdefault((*_pixel_key(frame), alone), []).append(frame)
     groups = [_unplaced_group(members) for members in found.values()]
     groups += _split_placed(placed)
     return sorted(groups, key=lambda group: number_key(group.frames[0]))
@@ -95,8 +95,7 @@ def _split_placed(frames: Sequence[Frame]) -> list[Group]:
         assert plane.pixel_spacing_mm is not None
         facts = frame.facts
         key = (
-            frame.matrix,
-            frame.is_color,
+            *_pixel_key(frame),
             facts.frame_of_reference_uid,
             facts.stack_id,
             orientations[plane.orientation],
@@ -166,9 +165,19 @@ def _unplaced_group(members: list[Frame]) -> Group:
     )
 
 
+def _pixel_key(frame: Frame) -> tuple[Hashable, ...]:
+    # PS3.3 C.7.6.3.1.2: the least value is white in MONOCHROME1, and black in MONOCHROME2.
+    return frame.matrix, frame.is_color, _is_inverted(frame)
+
+
+def _is_inverted(frame: Frame) -> bool:
+    return frame.layout.photometric_interpretation == "MONOCHROME1"
+
+
 def _pixel_words(frame: Frame) -> dict[str, str]:
     rows, columns = frame.matrix
+    grey = "grey, MONOCHROME1" if _is_inverted(frame) else "grey"
     return {
         "matrix": f"{rows} × {columns} pixels",
-        "pixels": "colour" if frame.is_color else "grey",
+        "pixels": "colour" if frame.is_color else grey,
     }

@@ -18,6 +18,8 @@ __all__ = ["JITTER_TOLERANCE", "SAME_POSITION_MM", "Spread", "spread_frames"]
 JITTER_TOLERANCE = 0.01
 #: Positions are decimal strings: nearer than this, two planes lie at one place.
 SAME_POSITION_MM = 1e-4
+#: Planes of one volume are not farther apart: what is wider is a gap, and no measure of jitter.
+_WIDEST_STEP_MM = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def spread_frames(frames: Sequence[Frame], orientation: Orientation) -> Spread:
     typical_mm = _typical_mm(along)
     near_mm = SAME_POSITION_MM
     if not math.isnan(typical_mm):
-        near_mm = max(near_mm, JITTER_TOLERANCE * typical_mm)
+        near_mm = max(near_mm, JITTER_TOLERANCE * min(typical_mm, _WIDEST_STEP_MM))
     starts = [0, *(int(index) + 1 for index in np.flatnonzero(apart_mm > near_mm))]
     ends = [*starts[1:], len(placed)]
     return Spread(
@@ -94,7 +96,7 @@ def _typical_mm(along_mm: NDArray[np.float64]) -> float:
     """
     apart_mm = np.diff(along_mm)
     largest_mm = float(apart_mm.max(initial=0.0))
-    near_mm = max(JITTER_TOLERANCE * largest_mm, SAME_POSITION_MM)
+    near_mm = max(JITTER_TOLERANCE * min(largest_mm, _WIDEST_STEP_MM), SAME_POSITION_MM)
     while True:
         starts = np.concatenate(([0], np.flatnonzero(apart_mm > near_mm) + 1))
         ends = np.append(starts[1:], len(along_mm)) - 1

@@ -15,9 +15,10 @@ from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
-from noctis_lab.volumes.loadable import require_decoders
+from noctis_lab.volumes.loadable import require_readable
 from noctis_lab.volumes.reading import Window, read_all, read_windows
 from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.tasks import Progress
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -75,15 +76,17 @@ class StackVoxels:
             digest.update(repr((frame.index, frame.facts.tile)).encode())
         return digest.digest()[:16]
 
-    def read(self, kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
-        """Read a part, as `reading.read_all` and `reading.read_windows` do."""
+    def read(
+        self, kept: Sequence[NDArray[np.intp]], progress: Progress | None = None
+    ) -> NDArray[Any]:
+        """Read a part, as `reading.read_all` (which tells of its progress) or `read_windows`."""
         stack, outer = self.stack, len(self.stack.outer_shape)
         if all(
             len(indices) == size and np.array_equal(indices, np.arange(size))
             for indices, size in zip(kept, self.shape, strict=True)
         ):
             result = np.empty(self.shape, self.dtype)
-            read_all(self.handle, stack, self.conversion, result)
+            read_all(self.handle, stack, self.conversion, result, progress)
             return result
         numbers = np.ravel_multi_index(np.ix_(*kept[:outer]), stack.outer_shape).ravel()
         planes = read_windows(
@@ -98,9 +101,9 @@ class StackVoxels:
             planes = planes[..., kept[outer + 2]]
         return planes.reshape([len(indices) for indices in kept])
 
-    def warn(self, *, stacklevel: int) -> None:
+    def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
         """Warn as `assemble.warn_of_stack` does."""
-        warn_of_stack(self.stack, stacklevel=stacklevel + 1)
+        warn_of_stack(self.stack, stacklevel=stacklevel + 1, of_gaps=of_gaps)
 
 
 def open_stack(
@@ -115,7 +118,7 @@ def open_stack(
     UnsupportedSeries, FileChanged
         As `conversion.plan_conversion`.
     """
-    require_decoders(stack)
+    require_readable(stack)
     return StackVoxels(
         handle=handle,
         series=series,

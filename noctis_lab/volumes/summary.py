@@ -13,7 +13,6 @@ from noctis_lab.volumes.stack import Stack
 
 __all__ = [
     "TILT_TOLERANCE_DEG",
-    "UNEVEN",
     "describe_gaps",
     "describe_varying",
     "facts_of",
@@ -23,8 +22,6 @@ __all__ = [
 
 #: Below this the lean of a stack is the rounding of its positions.
 TILT_TOLERANCE_DEG = 0.1
-#: How a note about uneven planes begins.
-UNEVEN = "slice spacing is not uniform"
 _MOST_LISTED = 8
 _DIM_WORDS = {
     "time": "time points",
@@ -105,7 +102,7 @@ def describe_gaps(placement: Placement) -> str | None:
     more = " …" if len(placement.gaps) > _MOST_LISTED else ""
     planes = f", {missing} plane(s) missing ({where}{more})" if missing else ""
     return (
-        f"{UNEVEN}: {placement.slice_spacing_mm:.4g} mm usual{planes}; "
+        f"slice spacing is not uniform: {placement.slice_spacing_mm:.4g} mm usual{planes}; "
         "planes keep their true positions"
     )
 

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from noctis_lab.dicom.geometry import to_affine
-from noctis_lab.errors import CannotResample
+from noctis_lab.errors import CannotResample, NoSurface
 from noctis_lab.volumes.axes import AXES
 from noctis_lab.volumes.carried import Unread
 from noctis_lab.volumes.grid import grid_of
@@ -58,8 +58,10 @@ def surface(volume: xr.DataArray, *, level: float, step: int = 1) -> Surface:
 
     Raises
     ------
+    NoSurface
+        The values do not pass the level.
     CannotResample
-        Other dims are left; no surface is at that level; it, or what it encloses, is too large.
+        Other dims are left; the surface, or what it encloses, is too large.
     NoGeometry, UnsupportedSeries
         The volume has no place in the patient; it is not regular.
 
@@ -188,7 +190,7 @@ def _whole_cells(is_number: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     return whole
 
 
-def _nothing(level: float, uid: str | None) -> CannotResample:
-    return CannotResample(
+def _nothing(level: float, uid: str | None) -> NoSurface:
+    return NoSurface(
         f"no surface: the values do not pass the level {level:g}", SeriesInstanceUID=uid
     )

@@ -30,6 +30,8 @@ _TRACER = "RadiopharmaceuticalInformationSequence[0]."
 _DAY = timedelta(days=1)
 #: No tracer is imaged later than that; a dose below that is one in MBq.
 _MOST_HALF_LIVES, _LEAST_DOSE_BQ = 12.0, 1e4
+#: No scanner's table bears more; what is beyond was written in grams.
+_MOST_WEIGHT_KG = 1000.0
 #: Planes of one series give one factor, but for times rounded to a second.
 _SAME_FACTOR = 1e-3
 _TIME = re.compile(r"(\d{2})(\d{2})?(\d{2})?(\.\d{1,6})?")
@@ -234,6 +236,8 @@ def _of_activity(
     if correction not in ("START", "ADMIN"):
         raise CannotInterpret("DecayCorrection", f"START or ADMIN was expected, {correction} came")
     weight_kg = _required_number(header, "PatientWeight")
+    if weight_kg > _MOST_WEIGHT_KG:
+        raise CannotInterpret("PatientWeight", f"{weight_kg:g} kg is no weight: is it in grams?")
     if header.text("RadiopharmaceuticalInformationSequence[1].RadionuclideTotalDose"):
         raise CannotInterpret(
             "RadiopharmaceuticalInformationSequence", "several administrations have no one dose"

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.volumes.tasks import Progress
 
 __all__ = ["Voxels", "load_voxels"]
 
@@ -45,17 +46,21 @@ class Voxels(Protocol):
     def digest(self) -> bytes:
         """What is another one when a frame comes, goes or moves."""
 
-    def read(self, kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
+    def read(
+        self, kept: Sequence[NDArray[np.intp]], progress: Progress | None = None
+    ) -> NDArray[Any]:
         """Read what an outer index picks: of each dim the indices that are wanted, in order."""
 
-    def warn(self, *, stacklevel: int) -> None:
-        """Warn of what one may not expect of it."""
+    def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
+        """Warn of what one may not expect of it; of uneven planes but where that is not asked."""
 
 
-def load_voxels(voxels: Voxels) -> xr.DataArray:
-    """Read all of an array."""
-    voxels.warn(stacklevel=4)
-    values = voxels.read([np.arange(size) for size in voxels.shape])
+def load_voxels(
+    voxels: Voxels, progress: Progress | None = None, *, of_gaps: bool = True
+) -> xr.DataArray:
+    """Read all of an array, and warn, in the name of who called the caller, as it does."""
+    values = voxels.read([np.arange(size) for size in voxels.shape], progress)
+    voxels.warn(stacklevel=3, of_gaps=of_gaps)
     return xr.DataArray(
         values,
         dims=voxels.dims,

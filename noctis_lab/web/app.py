@@ -30,17 +30,21 @@ from noctis_lab.web.problems import Problem
 from noctis_lab.web.remembered import Remembered
 from noctis_lab.web.routes import (
     demo,
+    hanging,
     health,
     live,
     measurements,
+    overlays,
     quarantine,
     senders,
     series,
     sign_in,
     status,
     studies,
+    surfaces,
     upload,
     viewer_sessions,
+    window_presets,
 )
 from noctis_lab.web.schemas import ProblemAnswer
 
@@ -116,7 +120,9 @@ def create_app(lab: Lab) -> Guard:
     for routes in (
         studies,
         series,
+        overlays,
         measurements,
+        surfaces,
         live,
         senders,
         quarantine,
@@ -126,7 +132,9 @@ def create_app(lab: Lab) -> Guard:
         demo,
     ):
         app.include_router(routes.router, prefix=API_PATH)
-    app.include_router(viewer_sessions.router, prefix="/api/v1")
+    app.include_router(hanging.of_study, prefix=API_PATH)
+    for kept in (viewer_sessions, hanging, window_presets):
+        app.include_router(kept.router, prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoctisError, _failed)
     app.add_exception_handler(Exception, _broke)
@@ -150,6 +158,7 @@ def serve_web(
     """
     lab = open_lab(settings.root, settings=settings)
     try:
+        lab.hanging_shelf.problems()  # a file that is none is logged at the start, with its line
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

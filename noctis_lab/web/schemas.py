@@ -22,28 +22,37 @@ from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
     "AddSender",
+    "AskSurface",
     "CountStudies",
     "DemoAnswer",
     "ElementAnswer",
     "FacilityName",
+    "HangingProtocolAnswer",
+    "HangingProtocolText",
     "HealthAnswer",
     "InspectionAnswer",
     "MeasurementAnswer",
     "ProblemAnswer",
     "QuarantineAnswer",
     "QuarantinedRow",
+    "RenameHangingProtocol",
+    "SaveLayout",
     "SaveViewerSession",
+    "SaveWindowPreset",
     "SearchStudies",
+    "SegmentAnswer",
     "SenderName",
     "SendersAnswer",
     "SignIn",
     "SignedIn",
     "StudyFilters",
+    "SurfaceAnswer",
     "UploadAnswer",
     "UploadItemAnswer",
     "UploadProgressAnswer",
     "UploadTerms",
     "ViewerSessionAnswer",
+    "WindowPresetAnswer",
 ]
 
 #: PS3.5 6.2 AE: 16 characters of the default repertoire, no backslash, no control character.
@@ -277,6 +286,41 @@ class MeasurementAnswer(_Given):
     deleted_at: datetime | None
 
 
+class AskSurface(_Asked):
+    """A surface that is asked for: all above a level, or a segment of a segmentation."""
+
+    kind: Literal["threshold", "segment"]
+    level: float | None = Field(None, ge=-1e12, le=1e12, allow_inf_nan=False)
+    SOPInstanceUID: str | None = Field(None, pattern=r"^[0-9.]{1,64}$")
+    segment: int | None = Field(None, ge=1, le=65_535)
+
+
+class SegmentAnswer(_Given):
+    """A segment that there can be a surface of."""
+
+    SOPInstanceUID: str
+    SeriesInstanceUID: str
+    segment: int
+    label: str
+
+
+class SurfaceAnswer(_Given):
+    """A surface that waits, is being made, was made, or could not be."""
+
+    key: str
+    kind: str
+    level: float
+    state: str
+    progress: float
+    units: str | None
+    label: str
+    volume_mm3: float | None
+    area_mm2: float | None
+    faces: int | None
+    shown_step: int
+    error: str | None
+
+
 class ProblemAnswer(_Given):
     """What every refusal and failure looks like."""
 
@@ -303,3 +347,63 @@ class ViewerSessionAnswer(BaseModel):
     StudyInstanceUID: str
     state: dict[str, Any]
     saved_at: datetime
+
+
+class AppliesTo(_Asked):
+    """Patterns (``*``, ``?``) of columns of which one series has to be; empty ones ask nothing."""
+
+    Modality: str = Field("", max_length=16)
+    SeriesDescription: str = Field("", max_length=100)
+    BodyPartExamined: str = Field("", max_length=100)
+
+
+class SaveLayout(_Asked):
+    """A view to be kept as a hanging protocol."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    state: dict[str, Any]
+    applies_to: AppliesTo
+    keep_windows: bool = True
+
+
+class HangingProtocolText(_Asked):
+    """A hanging protocol as YAML."""
+
+    yaml: Annotated[str, Field(min_length=1, max_length=32 * 1024)]
+
+
+class RenameHangingProtocol(_Asked):
+    """Another name for a hanging protocol."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class HangingProtocolAnswer(_Given):
+    """One of one's own hanging protocols, whole as YAML."""
+
+    item_id: str
+    name: str
+    description: str
+    yaml: str
+    saved_at: datetime
+
+
+class SaveWindowPreset(_Asked):
+    """A window, in modality values, to be kept under a name for a modality."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    Modality: Annotated[str, Field(min_length=1, max_length=16)]
+    center: float = Field(allow_inf_nan=False)
+    width: float = Field(gt=0, allow_inf_nan=False)
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
+
+
+class WindowPresetAnswer(_Given):
+    """One of one's own window presets."""
+
+    item_id: str
+    name: str
+    Modality: str
+    center: float
+    width: float
+    function: str

@@ -71,6 +71,7 @@ def _rule(
     body_bytes: int = BODY_BYTES,
 ) -> _Rule:
     source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
+    source = source.replace(r"\{overlay\}", _ANY_UID)
     source = source.replace(r"\{measurement\}", _HEX_ID).replace(r"\{item\}", _HEX_ID)
     return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed, body_bytes)
 
@@ -92,17 +93,25 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/demo", Kind.PLACE, action=Action.ADMINISTER),
     _rule("/api/v1/viewer-sessions", Kind.PLACE, action=Action.ANNOTATE),
     _rule("/api/v1/viewer-sessions/{item}", Kind.PLACE, action=Action.ANNOTATE),
+    _rule("/api/v1/hanging-protocols", Kind.PLACE, action=Action.ANNOTATE),
+    _rule("/api/v1/hanging-protocols/{item}", Kind.PLACE, action=Action.ANNOTATE),
+    _rule("/api/v1/window-presets", Kind.PLACE, action=Action.ANNOTATE),
+    _rule("/api/v1/window-presets/{item}", Kind.PLACE, action=Action.ANNOTATE),
     _rule("/viewer/{uid}", Kind.STUDY, is_viewing=True),
     _rule("/viewer/{uid}/ws", Kind.STUDY),
     _rule(f"{_API}/studies/search", Kind.PLACE),
     _rule(f"{_API}/studies/facets", Kind.PLACE),
     _rule(f"{_API}/studies/{{uid}}", Kind.STUDY),
     _rule(f"{_API}/studies/{{uid}}/series", Kind.STUDY),
+    _rule(f"{_API}/studies/{{uid}}/hanging", Kind.STUDY),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}", Kind.STUDY),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/stack", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/pixels", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/preview", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/studies/{{uid}}/series/{{series}}/thumbnail", Kind.STUDY),
+    _rule(f"{_SERIES}/overlays", Kind.STUDY),
+    _rule(f"{_SERIES}/overlays/planes", Kind.STUDY, is_viewing=True),
+    _rule(f"{_SERIES}/overlays/{{overlay}}", Kind.STUDY, is_viewing=True),
     _rule(f"{_SERIES}/measurements", Kind.STUDY),
     _rule(f"{_SERIES}/measurements.csv", Kind.STUDY),
     _rule(
@@ -111,6 +120,11 @@ _RULES: tuple[_Rule, ...] = (
         action=Action.ANNOTATE,
         body_bytes=MEASUREMENT_BYTES,
     ),
+    _rule(f"{_SERIES}/surfaces", Kind.STUDY),
+    _rule(f"{_SERIES}/surfaces/segments", Kind.STUDY),
+    _rule(f"{_SERIES}/surfaces/{{item}}", Kind.STUDY),
+    _rule(f"{_SERIES}/surfaces/{{item}}/mesh", Kind.STUDY, is_viewing=True),
+    _rule(f"{_SERIES}/surfaces/{{item}}/stl", Kind.STUDY, is_viewing=True),
     _rule(f"{_API}/image/{{uid}}/metadata", Kind.IMAGE, is_viewing=True),
 )
 #: Under these only what a rule names exists (Bokeh would serve autoload.js, metadata, static).
@@ -122,6 +136,8 @@ _CLOSED = (
     f"{_API}/upload",
     f"{_API}/demo",
     "/api/v1/viewer-sessions",
+    "/api/v1/hanging-protocols",
+    "/api/v1/window-presets",
     "/autoload.js",
 )
 _PUBLIC_PREFIX = "/assets/"

@@ -54,7 +54,7 @@ def rounded(found: Any) -> Any:
     return found
 
 
-@pytest.mark.parametrize("name", ["figures.json", "planes.json", "refused.json"])
+@pytest.mark.parametrize("name", ["figures.json", "kinds.json", "planes.json", "refused.json"])
 def test_the_vectors_are_those_that_the_command_makes(name: str) -> None:
     assert rounded(read(name)) == rounded(json.loads(render()[name]))
 

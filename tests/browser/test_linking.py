@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from noctis_lab.dicom.voi import Window
 from noctis_lab.synthetic import ct_series
 from tests.browser.test_viewer import python_view, soon
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
 
 pytestmark = pytest.mark.browser
@@ -131,7 +131,7 @@ def test_another_image_is_a_line_where_it_crosses(
     expect(stages.nth(0)).to_have_attribute("data-shown", "1")
     line = stages.nth(1).locator(".lines line.axial")
     expect(line).to_have_count(1)
-    page.wait_for_timeout(200)
+    painted(page)
     box = stages.nth(1).bounding_box()
     assert box is not None
     scale = min(box["width"] / 64, box["height"] / SAGITTAL_ROWS)
@@ -157,7 +157,7 @@ def test_windows_and_zoom_go_together(
     stages.nth(0).focus()
     page.keyboard.press("+")
     page.keyboard.press("+")
-    page.wait_for_timeout(100)
+    painted(page)
     one, other = scales(page)
     assert one == pytest.approx(other, rel=1e-9)
     # Fitted, its 32 mm fill the pane; twice a quarter more is zoomed in.

@@ -17,7 +17,7 @@ from noctis_lab.dicom.voi import Window
 from noctis_lab.synthetic import ct_series, formula_stored, pet_series
 from tests.browser.drawn import fitted, one_to_one, read_canvas, windowed
 from tests.browser.test_viewer import python_view, set_scale, soon
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
 
 pytestmark = pytest.mark.browser
@@ -153,7 +153,7 @@ def test_pet_opens_in_inverted_grey(watched: Watched, site: Site) -> None:
     opened = read_canvas(stage)
     assert opened[5, 5] == 0  # around the image it stays black
     watched.page.get_by_label("Colours").select_option("Grey")
-    watched.page.wait_for_timeout(150)
+    painted(watched.page)
     grey = read_canvas(stage)
     inside = opened != grey
     assert inside.mean() > 0.3

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, expect
 
 from noctis_lab.synthetic import ct_series
 from tests.browser.test_viewer import COLUMNS, INTERCEPT, MIDDLE, PLANES, ROWS, SLOPE, values
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
 
 pytestmark = pytest.mark.browser
@@ -81,7 +81,7 @@ def all_saved(watched: Watched) -> None:
     watched.page.locator(".noctis-viewer").evaluate(
         f"""async (element) => {{
           const store = ({STORE})(element);
-          for (let i = 0; i < 200 && store.isUnsaved; i += 1) {{
+          for (let i = 0; i < 1200 && store.isUnsaved; i += 1) {{
             await new Promise((resolve) => setTimeout(resolve, 25));
           }}
           if (store.isUnsaved) throw new Error(JSON.stringify(store.unsaved));
@@ -227,6 +227,32 @@ def test_shapes_are_moved_deleted_and_brought_back(watched: Watched, stage: Loca
     all_saved(watched)
 
 
+def test_what_is_let_go_over_another_image_keeps_the_figures_of_its_own(
+    watched: Watched, stage: Locator
+) -> None:
+    page = watched.page
+    stage.focus()
+    page.keyboard.press("e")
+    drag(watched, (30, 20), (70, 60))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.mouse.move(*on_screen(watched, 50, 20))
+    page.mouse.down()
+    page.mouse.move(*on_screen(watched, 57, 26), steps=5)
+    page.mouse.wheel(0, 100)
+    expect(stage).to_have_attribute("data-shown", str(MIDDLE + 1))
+    page.mouse.up()
+    (moved,) = measured(watched)
+    assert moved["points_px"] != [[30, 20], [70, 60]]
+    inside = values(MIDDLE)[inside_ellipse(moved["points_px"])]
+    assert moved["values"]["count"] == len(inside) > 100
+    assert moved["values"]["mean"] == pytest.approx(np.mean(inside), rel=1e-12)
+    page.mouse.wheel(0, -100)
+    expect(page.locator(".ink .shape")).to_have_count(1)
+    all_saved(watched)
+    assert measured(watched)[0]["differs"] == []
+
+
 def test_what_is_drawn_stays_on_its_voxels_and_its_image(watched: Watched, stage: Locator) -> None:
     page = watched.page
     stage.focus()
@@ -252,7 +278,7 @@ def test_what_is_drawn_stays_on_its_voxels_and_its_image(watched: Watched, stage
     for key in ("+", "r", "h", "l"):
         before = corners()
         page.keyboard.press(key)
-        page.wait_for_timeout(100)
+        painted(page)
         assert np.abs(corners() - before).max() > 1
         assert np.abs(corners() - expected()).max() < 0.01
     page.keyboard.press("ArrowDown")

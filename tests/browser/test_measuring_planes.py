@@ -240,9 +240,11 @@ def test_it_is_seen_on_its_plane_alone_and_the_list_leads_back_to_it(
     expect(page.locator(".stage.coronal .ink .shape.on")).to_have_count(1)
     set_planes(watched, "model.resetPlanes()")
     expect(ink).to_have_count(0)
+    watched.rest()
+    before = page.url
     page.locator(".mrow .ms").click()
     expect(ink).to_have_count(1)
-    page.wait_for_timeout(600)  # the address follows at rest
+    page.wait_for_url(lambda url: url != before)
     page.reload()
     expect(page.locator(".stage.plane")).to_have_count(3)
     expect(ink).to_have_count(1)

@@ -157,6 +157,29 @@ def test_a_layout_with_less_room_keeps_the_active_pane_and_gives_the_others_back
     assert watched.complaints == []
 
 
+def test_leaving_an_empty_pane_goes_back_to_the_image(
+    watched: Watched, stages: Locator, seen: Seen, other: Seen
+) -> None:
+    page = watched.page
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_role("menuitemradio", name="1 × 3").click()
+    expect(stages.nth(2).locator(".notice")).to_contain_text("No series")
+    expect(stages.nth(1)).to_have_attribute("data-shown", str(OTHER_PLANES // 2))
+    stages.nth(2).click()
+    expect(stages.nth(2)).to_be_focused()
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_role("menuitemradio", name="1 × 1").click()
+    expect(stages).to_have_count(1)
+    expect(stages).to_have_attribute("data-shown", str(PLANES // 2))
+    expect(stages.locator(".notice")).to_be_hidden()
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_role("menuitemradio", name="1 × 3").click()
+    stages.nth(2).click()
+    page.keyboard.press("Shift+M")
+    expect(page.get_by_text(f"{PLANES} of {PLANES} in memory")).to_be_visible(timeout=30_000)
+    assert watched.complaints == []
+
+
 def test_python_arranges_the_panes(
     watched: Watched, stages: Locator, seen: Seen, other: Seen
 ) -> None:

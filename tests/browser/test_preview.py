@@ -10,7 +10,7 @@ from playwright.sync_api import Route, expect
 
 from noctis_lab.synthetic import ct_series
 from tests.browser.drawn import read_canvas, windowed
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 from tests.served import Site
 
 pytestmark = pytest.mark.browser
@@ -66,7 +66,7 @@ def test_a_preview_is_interpolated_where_its_squares_lie(watched: Watched, site:
     stage = page.locator(".stage")
     expect(stage).to_have_attribute("data-preview", "0")
     page.locator(".noctis-viewer").evaluate("(e) => e.noctis.viewer.setScale(0.5)")
-    page.wait_for_timeout(100)
+    painted(page)
     canvas = read_canvas(stage)
     values = series[0].pixel_array.astype(np.float64)
     means = np.floor(values.reshape(683, 3, 512, 3).mean(axis=(1, 3)) + 0.5)

@@ -92,9 +92,10 @@ def test_only_administrators_have_the_corner(browser: Browser, site: Site, tmp_p
     people.add_principal(site.catalog, "rosa", Role.RESEARCHER, ["local"])
     conflicting(site, tmp_path / "kept")
     with browser.new_context() as context:
-        page = context.new_page()
+        watched = Watched(context.new_page(), site.base)
+        page = watched.page
         page.goto(f"{site.base}/login?token={people.create_login_token(site.catalog, 'rosa')}")
-        expect(page.locator(".tb .tr .pn")).to_have_text(["KEPT^ONE"])
-        page.wait_for_timeout(500)
+        expect(page.locator(".tb .tr .pn")).to_have_text(["KEPT, ONE"])
+        watched.rest()
         assert page.get_by_text("in quarantine").count() == 0
         expect(page.get_by_role("button", name="Drop files anywhere")).to_be_visible()

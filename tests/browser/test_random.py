@@ -112,7 +112,10 @@ def test_thousands_of_random_interactions_leave_no_complaint(watched: Watched, s
     assert watched.foreign == []
 
 
-def test_opening_again_and_again_leaves_the_heap_flat(watched: Watched, site: Site) -> None:
+@pytest.mark.parametrize("layout", ["1x1", "2x2", "mpr"])
+def test_opening_again_and_again_leaves_the_heap_flat(
+    watched: Watched, site: Site, layout: str
+) -> None:
     seen = site.admit(ct_series(planes=20, rows=128, columns=128, seed="heap"), "local")
     page = watched.page
     page.goto(f"{site.base}/")
@@ -134,7 +137,7 @@ def test_opening_again_and_again_leaves_the_heap_flat(watched: Watched, site: Si
 
     def cycle() -> None:
         page.evaluate(
-            """async ({ study, series }) => {
+            """async ({ study, series, layout }) => {
               const { mountViewer, HttpTransport } = window.noctisLab;
               const host = document.createElement("div");
               host.style.height = "600px";
@@ -142,14 +145,15 @@ def test_opening_again_and_again_leaves_the_heap_flat(watched: Watched, site: Si
               const transport = new HttpTransport(study);
               const view = mountViewer(host, {
                 transport, mode: "page", StudyInstanceUID: study, series: transport,
-                state: { SeriesInstanceUID: series },
+                state: { SeriesInstanceUID: series, layout },
               });
-              const stage = () => host.shadowRoot.querySelector(".stage");
-              while (!stage()?.dataset.shown) await new Promise(requestAnimationFrame);
+              const { panes } = view.grid;
+              // Some of them in mid-flight, others with all that they load.
+              while (!panes.some((pane) => pane.plane())) await new Promise(requestAnimationFrame);
               view.close();
               host.remove();
             }""",
-            {"study": seen.study, "series": seen.series},
+            {"study": seen.study, "series": seen.series, "layout": layout},
         )
 
     for _ in range(3):

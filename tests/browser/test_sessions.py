@@ -58,3 +58,22 @@ def test_a_session_is_saved_and_opened_from_another_study(
     expect(page.get_by_text("No session is saved")).to_be_hidden()
     assert "Lung" not in " ".join(watched.wire)
     assert watched.complaints == []
+
+
+def test_a_name_that_could_not_be_saved_is_still_there(
+    watched: Watched, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{seen.study}")
+    expect(page.locator(".stage")).to_have_attribute("data-shown", "2")
+    page.route("**/viewer-sessions", lambda route: route.fulfill(status=503, body="{}"))
+    page.get_by_role("button", name="Sessions").click()
+    name = page.get_by_label("Name of the session")
+    name.fill("Before the operation")
+    name.press("Enter")
+    expect(page.locator(".status [role=status]")).to_contain_text("busy")
+    expect(name).to_have_value("Before the operation")
+    page.unroute("**/viewer-sessions")
+    name.press("Enter")
+    expect(page.get_by_text("Saved as Before the operation")).to_be_visible()
+    expect(name).to_be_hidden()

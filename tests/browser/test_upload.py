@@ -60,7 +60,7 @@ def test_chosen_files_are_stored_and_what_is_not_dicom_is_listed(
     other.write_text("A diary, which is no DICOM at all.\n" * 10)
     expect(page.get_by_role("button", name="Choose files")).to_be_visible()
     choose(page, [*files, other])
-    expect(page.locator(".tb .tr .pn")).to_have_text(["UPLOADED^ONE"], timeout=5000)
+    expect(page.locator(".tb .tr .pn")).to_have_text(["UPLOADED, ONE"], timeout=5000)
     expect(page.locator(".upgoing .f14")).to_have_text("4 / 4")
     expect(page.get_by_role("button", name="Report (CSV)")).to_be_visible()
     assert line(page, "stored").startswith("3 stored")
@@ -83,7 +83,7 @@ def test_the_whole_page_takes_a_drop(watched: Watched, site: Site, tmp_path: Pat
     files = series_files(tmp_path, "DROPPED^IN")
     dropped = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in files]
     page.evaluate(DROP, dropped)
-    expect(page.locator(".tb .tr .pn")).to_have_text(["DROPPED^IN", "HERE^ALREADY"], timeout=5000)
+    expect(page.locator(".tb .tr .pn")).to_have_text(["DROPPED, IN", "HERE, ALREADY"], timeout=5000)
     expect(page.locator(".dropping")).to_be_hidden()
     page.evaluate(DROP, dropped)
     expect(page.locator(".upgroup summary", has_text="already here")).to_contain_text(
@@ -104,7 +104,7 @@ def test_a_folder_goes_as_a_whole_into_the_facility_that_is_chosen(
     expect(page.get_by_text("Into which facility?")).to_be_visible()
     page.get_by_role("combobox", name="Facility").fill("west")
     page.locator(".upask").get_by_role("button", name="Upload").click()
-    row = page.locator(".tb .tr", has_text="FOLDER^ONE")
+    row = page.locator(".tb .tr", has_text="FOLDER, ONE")
     expect(row).to_contain_text("3", timeout=5000)
     found = find_studies(site.catalog, text="FOLDER", facilities=frozenset({"west"}))
     assert [study.instance_count for study in found.rows] == [3]
@@ -192,7 +192,7 @@ def test_who_may_not_upload_is_offered_none(browser: Browser, site: Site) -> Non
         page = context.new_page()
         token = people.create_login_token(site.catalog, "eve")
         page.goto(f"{site.base}/login?token={token}")
-        expect(page.locator(".tb .tr .pn")).to_have_text(["SEEN^ONE"])
+        expect(page.locator(".tb .tr .pn")).to_have_text(["SEEN, ONE"])
         assert page.get_by_text("Upload").count() == 0
         assert page.get_by_text("Drop files anywhere").count() == 0
         page.goto(f"{site.base}/upload")

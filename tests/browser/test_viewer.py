@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.dicom.voi import Window
+from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series, formula_stored
 from noctis_lab.views.viewer import SeriesView
 from tests.browser.drawn import fitted, one_to_one, read_canvas, windowed
-from tests.browser.watched import Watched
+from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
 
 pytestmark = pytest.mark.browser
@@ -85,7 +86,7 @@ def set_scale(watched: Watched, pixels: int) -> None:
     watched.page.locator(".noctis-viewer").evaluate(
         "(element, pixels) => element.noctis.viewer.setScale(pixels)", pixels
     )
-    watched.page.wait_for_timeout(100)
+    painted(watched.page)
 
 
 def test_the_canvas_is_the_windowed_slice_within_one_grey_level(
@@ -111,7 +112,8 @@ def test_a_drag_sets_the_window_with_no_byte_on_the_wire_until_its_end(
     expect(page.get_by_text(f"{PLANES} of {PLANES} in memory")).to_be_visible()
     state = python_view(seen.series).state
     assert soon(lambda: state.window is not None)
-    page.wait_for_timeout(800)  # the tags have come, the histogram is counted
+    expect(page.locator(".tags .tag").first).to_be_visible()
+    watched.rest()
     box = stage.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -119,7 +121,7 @@ def test_a_drag_sets_the_window_with_no_byte_on_the_wire_until_its_end(
     before = len(watched.wire)
     page.mouse.down()
     page.mouse.move(x + 75, y - 30, steps=15)
-    page.wait_for_timeout(600)
+    watched.rest()
     assert watched.wire[before:] == []
     # 300 px are one width: 1200 + 75·4 wide, centred at 300 − 30·4.
     expect(page.locator(".ct.bl")).to_contain_text("Window 1500 Level 180")
@@ -174,7 +176,7 @@ def test_the_keys_do_what_the_sheet_says(watched: Watched, stage: Locator, seen:
     expect(stage).to_have_attribute("data-shown", "1")
     before = read_canvas(stage)
     page.keyboard.press("i")
-    page.wait_for_timeout(100)
+    painted(page)
     inverted = read_canvas(stage)
     covered = ~np.isnan(fitted(values(1), before.shape))
     assert np.array_equal(inverted[covered], 255 - before[covered])
@@ -449,3 +451,13 @@ def test_a_window_and_a_slice_step_of_512_take_two_milliseconds(
     )
     assert least["window"] <= 2
     assert least["slice"] <= 2
+
+
+def test_the_corner_says_z_as_the_volume_has_it(watched: Watched, site: Site) -> None:
+    seen = site.admit(ct_series(planes=9, gantry_tilt_deg=20.0, seed="leaning"), "local")
+    watched.page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    with Lab(site.settings) as lab:
+        volume = lab.series(SeriesInstanceUID=seen.series).one().load()
+    corner = watched.page.locator(".stage .ct.bl")
+    expect(corner).to_contain_text("Image 5 of 9")
+    expect(corner).to_contain_text(f"z {float(volume.z[4]):.1f} mm")

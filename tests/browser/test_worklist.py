@@ -11,9 +11,12 @@ from playwright.sync_api import Browser, expect
 from noctis_lab.catalog import people
 from noctis_lab.synthetic import ct_series
 from tests.browser.watched import Watched
-from tests.served import HOSTILE_NAME, Site, named_series
+from tests.served import Site, named_series
 
 pytestmark = pytest.mark.browser
+
+#: Of a patient; without "=", which would begin another writing of the name.
+MARKUP = "<iframe></iframe>^EVIL"
 
 
 def test_a_study_that_arrives_appears_within_two_seconds_without_reload(
@@ -25,10 +28,10 @@ def test_a_study_that_arrives_appears_within_two_seconds_without_reload(
     page.evaluate("window.isSamePage = true")
     site.admit(named_series("FIRST^ONE"), "local")
     admitted_s = time.monotonic()
-    expect(page.locator(".tb .tr .pn")).to_have_text(["FIRST^ONE"], timeout=2000)
+    expect(page.locator(".tb .tr .pn")).to_have_text(["FIRST, ONE"], timeout=2000)
     appeared_s = time.monotonic() - admitted_s
     site.admit(named_series("SECOND^TWO"), "local")
-    expect(page.locator(".tb .tr .pn")).to_have_text(["SECOND^TWO", "FIRST^ONE"], timeout=2000)
+    expect(page.locator(".tb .tr .pn")).to_have_text(["SECOND, TWO", "FIRST, ONE"], timeout=2000)
     expect(page.locator(".feed .ev")).to_have_count(2)
     expect(page.locator(".tb .badge.live").first).to_contain_text("Arriving 3")
     assert appeared_s <= 2
@@ -49,15 +52,15 @@ def test_a_badge_tells_its_sentence_on_a_click(watched: Watched, site: Site) -> 
 
 
 def test_names_are_text_whatever_they_hold(watched: Watched, site: Site) -> None:
-    seen = site.admit(named_series(HOSTILE_NAME), "local")
+    seen = site.admit(named_series(MARKUP), "local")
     page = watched.page
-    expect(page.locator(".tb .tr .pn")).to_have_text([HOSTILE_NAME], timeout=5000)
-    expect(page.locator(".feed .ev .m")).to_have_text([HOSTILE_NAME])
+    expect(page.locator(".tb .tr .pn")).to_have_text([MARKUP.replace("^", ", ")], timeout=5000)
+    expect(page.locator(".feed .ev .m")).to_have_text([MARKUP.replace("^", ", ")])
     page.locator(".tb .tr").dblclick()
     page.wait_for_url(f"**/viewer/{seen.study}")
-    expect(page.locator(".identity b")).to_have_text(HOSTILE_NAME)
-    page.wait_for_timeout(500)
-    assert page.locator("img[src='x']").count() == 0
+    expect(page.locator(".identity b")).to_have_text(MARKUP.replace("^", ", "))
+    watched.rest()
+    assert page.locator("iframe").count() == 0
     assert watched.complaints == []
 
 
@@ -71,13 +74,13 @@ def test_search_answers_as_one_types_and_stands_in_the_fragment(
     page.keyboard.press("/")
     page.keyboard.type("muller")
     typed_s = time.monotonic()
-    expect(page.locator(".tb .tr .pn")).to_have_text(["MÜLLER^EVA"])
+    expect(page.locator(".tb .tr .pn")).to_have_text(["MÜLLER, EVA"])
     assert time.monotonic() - typed_s <= 0.5
     assert urlsplit(page.url).fragment == "q=muller"
     assert urlsplit(page.url).query == ""
     expect(page.locator(".sql .code")).to_contain_text("muller")
     page.reload()
-    expect(page.locator(".tb .tr .pn")).to_have_text(["MÜLLER^EVA"])
+    expect(page.locator(".tb .tr .pn")).to_have_text(["MÜLLER, EVA"])
     page.locator("input[type=search]").fill("nobody at all")
     page.get_by_role("button", name="Clear the search").click()
     expect(page.locator(".tb .tr .pn")).to_have_count(3)
@@ -91,10 +94,10 @@ def test_a_click_on_a_head_sorts_and_says_so(watched: Watched, site: Site) -> No
     expect(page.locator(".tb .tr .pn")).to_have_count(3, timeout=5000)
     head = page.get_by_role("columnheader", name="Patient")
     head.get_by_role("button").click()
-    expect(page.locator(".tb .tr .pn")).to_have_text(["ALPHA^A", "BETA^B", "GAMMA^C"])
+    expect(page.locator(".tb .tr .pn")).to_have_text(["ALPHA, A", "BETA, B", "GAMMA, C"])
     expect(head).to_have_attribute("aria-sort", "ascending")
     head.get_by_role("button").click()
-    expect(page.locator(".tb .tr .pn")).to_have_text(["GAMMA^C", "BETA^B", "ALPHA^A"])
+    expect(page.locator(".tb .tr .pn")).to_have_text(["GAMMA, C", "BETA, B", "ALPHA, A"])
     expect(head).to_have_attribute("aria-sort", "descending")
 
 
@@ -121,10 +124,10 @@ def test_only_a_window_of_many_rows_is_fetched_and_drawn(watched: Watched, site:
     page = watched.page
     page.goto(f"{site.base}/#sort=PatientName")
     page.reload()
-    expect(page.locator(".tb .tr .pn").first).to_have_text("MANY^000")
+    expect(page.locator(".tb .tr .pn").first).to_have_text("MANY, 000")
     assert len(watched.names) < 60
     page.locator(".tb").press("End")
-    expect(page.locator(".tb .tr .pn").last).to_have_text("MANY^129")
+    expect(page.locator(".tb .tr .pn").last).to_have_text("MANY, 129")
     assert len(watched.names) < 60
 
 
@@ -160,6 +163,42 @@ def test_an_unknown_sender_is_approved_into_a_facility_or_blocked(
     known = [(row.aet, row.address, row.facility) for row in list_senders(site.catalog)]
     assert known == [("CT_ICU_2", "10.4.7.31", "icu")]
     assert watched.complaints == []
+
+
+def test_a_sender_approved_elsewhere_goes_and_what_is_typed_for_another_stays(
+    watched: Watched, site: Site
+) -> None:
+    from noctis_lab.catalog.senders import approve_sender
+
+    page = watched.page
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    arrivals = page.get_by_role("region", name="Arrivals")
+    expect(arrivals).to_contain_text("Nothing has arrived yet")
+    for aet in ("CT_ICU_2", "MR_WARD_1"):
+        site.archive.ledger.refuse(aet, "10.4.7.31")
+    expect(arrivals.locator(".unk")).to_have_count(2, timeout=3000)
+    card = arrivals.locator(".unk", has_text="MR_WARD_1")
+    card.get_by_role("button", name="Approve").click()
+    card.get_by_role("combobox").type("war")
+    approve_sender(site.catalog, "CT_ICU_2", "10.4.7.31", "icu")
+    expect(arrivals.locator(".unk")).to_have_count(1, timeout=8000)
+    expect(card.get_by_role("combobox")).to_be_focused()
+    page.keyboard.type("d")
+    expect(card.get_by_role("combobox")).to_have_value("ward")
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("width", [1100, 1200, 1280, 1920])
+def test_a_command_breaks_between_words_alone(watched: Watched, width: int) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": 900})
+    expect(page.get_by_text("Your archive is ready and empty")).to_be_visible()
+    word = page.locator(".cmd .word", has_text="--in-place")
+    box = word.bounding_box()
+    assert box is not None
+    assert box["height"] <= 21  # one line
+    command = page.locator(".cmd code", has_text="noctis index")
+    assert command.inner_text().replace("\n", " ").startswith("noctis index /data/trial --in-place")
 
 
 def test_the_sign_in_page_takes_a_name_and_says_what_was_wrong(

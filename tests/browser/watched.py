@@ -10,6 +10,13 @@ from noctis_lab.access import ADMIN
 from noctis_lab.catalog import people
 from tests.served import Site
 
+_RESTS_MS = 400  # longer than what the client puts off until things rest
+
+
+def painted(page: Page) -> None:
+    """Wait until what was asked for is on the screen: two frames of it."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
 
 class Watched:
     """Every complaint of a page, every request that leaves its server, every byte on the wire."""
@@ -31,6 +38,13 @@ class Watched:
         """Sign the administrator in: the worklist is shown."""
         token = people.create_login_token(site.catalog, ADMIN)
         self.page.goto(f"{site.base}/login?token={token}")
+
+    def rest(self) -> None:
+        """Wait until the wire is still."""
+        known = -1
+        while known != len(self.wire):
+            known = len(self.wire)
+            self.page.wait_for_timeout(_RESTS_MS)
 
     @property
     def names(self) -> list[str]:

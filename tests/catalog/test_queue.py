@@ -63,6 +63,19 @@ def test_the_job_that_is_due_the_longest_comes_first(catalog: Catalog) -> None:
     assert [take(catalog).key for _ in range(3)] == ["b", "c", "a"]
 
 
+def test_a_migrations_backlog_waits_for_what_is_received(catalog: Catalog, clock: Clock) -> None:
+    for key in ("old 1", "old 2"):
+        queue.enqueue(catalog, "summarise-series", key, run_after=queue.BACKLOG)
+    assert take(catalog).key == "old 1"
+    queue.enqueue(catalog, "summarise-series", "new")
+    assert take(catalog).key == "new"
+    queue.enqueue(catalog, "summarise-series", "later", run_after=START + timedelta(seconds=60))
+    assert take(catalog).key == "old 2"
+    assert queue.claim(catalog, owner="w1", lease_s=30) is None
+    clock.pass_by(60)
+    assert {take(catalog).key for _ in range(4)} == {"old 1", "old 2", "new", "later"}
+
+
 def test_a_series_is_due_when_it_was_quiet(catalog: Catalog, clock: Clock) -> None:
     for number in range(1, 5):
         catalog.commit_instance(entry(number))

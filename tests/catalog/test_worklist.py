@@ -241,4 +241,5 @@ def test_folding_is_the_same_for_what_is_stored_and_typed() -> None:
     assert fold_text("MÜLLER^Eva=A\\B") == "muller eva a b"
     assert fold_text("STRASSE ß") == "strasse ss"
     assert search_words("  Eva  eva ÉVA ") == ("eva",)
+    assert search_words("MÜLLER, Eva ,") == search_words("MÜLLER^EVA") == ("muller", "eva")
     assert len(search_words(" ".join(str(number) for number in range(50)))) == 8

@@ -32,7 +32,8 @@ def test_a_whole_archive_exits_with_0(root: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert "\x1b" not in answer.output
     assert all(
-        len(line) <= 80 or line.startswith("      → ") for line in answer.output.splitlines()
+        (len(line) <= 80 and line == line.rstrip()) or line.startswith("      → ")
+        for line in answer.output.splitlines()
     )
 
 

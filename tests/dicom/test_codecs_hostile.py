@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import imagecodecs
@@ -190,6 +192,18 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
     layout = make_layout(bits_allocated=8, bits_stored=8, high_bit=7, encapsulated=True)
     with pytest.raises(DecodeError, match="502 scans"):
         decode_frame(layout, BASELINE, endless)
+
+
+def test_a_jpeg_ls_of_endless_scans_is_read_to_its_own_and_no_farther() -> None:
+    image = np.random.default_rng(3).integers(0, 4000, (64, 48), np.uint16)
+    sound = bytes(imagecodecs.jpegls_encode(image))
+    scan = sound[sound.index(b"\xff\xda") : -2]
+    endless = sound[:-2] + 2000 * scan + sound[-2:]
+    layout = make_layout(rows=64, columns=48, encapsulated=True)
+    began_s = time.process_time()
+    with suppress(DecodeError):
+        assert np.array_equal(decode_frame(layout, JPEG_LS, endless), image)
+    assert time.process_time() - began_s < 1  # all of them take some fifty times longer
 
 
 def test_mutated_frames_never_end_the_process() -> None:

@@ -15,7 +15,7 @@ from pydicom.filewriter import write_data_element
 from noctis_lab.dicom.contrast_digest import contrast_digest
 from noctis_lab.dicom.frame_facts import FrameFacts, frame_facts
 from noctis_lab.dicom.header import read_header
-from noctis_lab.synthetic import PlaneStack, ct_series, weighted_mr
+from noctis_lab.synthetic import PlaneStack, ct_series, enhanced_image, weighted_mr
 from noctis_lab.synthetic.weighted_mr import CONVENTIONS
 
 type Put = Callable[..., Path]
@@ -251,6 +251,16 @@ def test_two_images_have_one_digest_where_their_contrast_is_stated_alike(put: Pu
     assert digest_of(one) == digest_of(other)
     other.EchoTime = 11
     assert digest_of(one) != digest_of(other)
+
+
+def test_all_multi_frame_images_have_one_digest(put: Put) -> None:
+    digests = {
+        contrast_digest(read_header(put(enhanced_image(along=along, points=3))))
+        for along in ("echo", "time")
+    }
+    single = enhanced_image(stacks=(PLANE,))
+    assert len(digests) == 1
+    assert contrast_digest(read_header(put(single))) not in digests
 
 
 @pytest.mark.parametrize("convention", sorted(CONVENTIONS))

@@ -77,6 +77,18 @@ def test_the_further_dimension_is_stated_frame_by_frame(along: str, put: Put) ->
         assert getattr(fact, attribute) == expected[frame.point]
 
 
+def test_a_point_in_time_may_be_a_dimension_index_only(put: Put) -> None:
+    image = enhanced_image(along="time", points=3)
+    for item in image.PerFrameFunctionalGroupsSequence:
+        del item.FrameContentSequence[0].TemporalPositionIndex
+    facts = facts_of(image, put)
+    frames = enhanced_frames([PlaneStack()], 3)
+    assert [fact.temporal_index for fact in facts] == [frame.point + 1 for frame in frames]
+    assert {fact.dimensions for fact in facts} == {
+        ("StackID", "InStackPositionNumber", "TemporalPositionIndex")
+    }
+
+
 def test_a_weighted_frame_has_a_direction_and_one_without_weighting_none(put: Put) -> None:
     facts = facts_of(enhanced_image(along="b_value", points=2), put)
     assert {(fact.b_value, fact.diffusion_directionality) for fact in facts} == {

@@ -232,6 +232,22 @@ def test_subsampled_colour_needs_two_samples_per_pixel(make_dataset: Make, put: 
     assert read_header(put(ds)).pixels is not None
 
 
+@pytest.mark.parametrize(("columns", "pad"), [(4, 0), (3, 1)])
+def test_subsampled_colour_of_full_length_is_not_subsampled(
+    make_dataset: Make, put: Put, columns: int, pad: int
+) -> None:
+    ds = make_dataset(
+        SamplesPerPixel=3, PhotometricInterpretation="YBR_FULL_422", PlanarConfiguration=0
+    )
+    ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit = 3, columns, 8, 8, 7
+    ds.PixelData = bytes(3 * columns * 3 + pad)
+
+    layout = read_header(put(ds)).pixels
+
+    assert layout is not None
+    assert layout.photometric_interpretation == "YBR_FULL"
+
+
 def test_bits_are_packed_across_frames(make_dataset: Make, put: Put) -> None:
     ds = make_dataset(BitsAllocated=1, BitsStored=1, HighBit=0, NumberOfFrames=3)
     ds.PixelData = bytes(6)  # 36 bits in 5 bytes and a pad

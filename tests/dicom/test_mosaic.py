@@ -159,6 +159,16 @@ def test_the_count_may_stand_outside_the_csa_header(put: Put) -> None:
     assert len(facts_of(mosaic, put)) == 5
 
 
+def test_two_counts_that_differ_are_refused(put: Put) -> None:
+    mosaic = mosaic_series(times=1, stack=PlaneStack(planes=4))[0]
+    block = mosaic.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+    block.add_new(0x0A, "US", 5)
+    (fact,) = facts_of(mosaic, put)
+    assert fact.refusal is not None
+    assert "4 images" in fact.refusal
+    assert "5 as (0019,xx0A)" in fact.refusal
+
+
 def test_a_private_element_under_another_creator_is_not_read(put: Put) -> None:
     mosaic = mosaic_series(times=1, omit=["NumberOfImagesInMosaic"])[0]
     mosaic.private_block(0x0019, "ANOTHER MAKER", create=True).add_new(0x0A, "US", 5)

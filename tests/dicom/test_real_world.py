@@ -71,6 +71,16 @@ def test_a_range_written_unsigned_is_read_as_the_pixels_are(make_dataset: Make, 
     assert (mapping.first, mapping.last) == (-2, 1)
 
 
+def test_double_bounds_of_signed_pixels_keep_their_sign(make_dataset: Make, put: Put) -> None:
+    item = _item(RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0)
+    del item[0x00409216], item[0x00409211]
+    item.DoubleFloatRealWorldValueFirstValueMapped = -40_000.0
+    item.DoubleFloatRealWorldValueLastValueMapped = 40_000.0
+    ds = make_dataset(RealWorldValueMappingSequence=Sequence([item]), PixelRepresentation=1)
+    (mapping,) = find_real_world_mappings(read_header(put(ds)))
+    assert (mapping.first, mapping.last) == (-40_000, 40_000)
+
+
 def test_double_bounds_of_float_pixels(make_dataset: Make, put: Put) -> None:
     item = _item(RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0)
     del item[0x00409216], item[0x00409211]

@@ -18,6 +18,8 @@ WALKS = (
     "how-to/doses-segments-contours.md",
     "how-to/suv.md",
     "how-to/measure.md",
+    "how-to/plot.md",
+    "how-to/see-volumes.md",
     "how-to/upload-by-script.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
@@ -59,6 +61,32 @@ def test_the_readmes_notebook_runs_cell_by_cell(
     walked = apart(require_program, sys.executable, "-m", "tests.docs.walk", str(page))
     assert walked.returncode == 0, walked.stdout + walked.stderr
     assert walked.stdout.split()[-2:] == ["4", "blocks"]
+
+
+def test_the_readmes_script_tells_of_each_series(
+    tmp_path: Path, require_program: Callable[[str], str]
+) -> None:
+    """One series is loaded, and one whose images share a place is refused by name."""
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Ten minutes with a script")[2].partition("\n## ")[0]
+    page = tmp_path / "page.md"
+    shared = "[(0.0, 0.0, z) for z in (0.0, 2.0, 2.0, 4.0)]"
+    made = (
+        "```python\nfrom pathlib import Path\n"
+        "from noctis_lab.synthetic import ct_series, write_series\n"
+        'made = {"rows": 8, "columns": 8, "elements": {"KVP": 120}}\n'
+        f"twice = ct_series(planes=4, positions_mm={shared}, seed='twice', **made)\n"
+        "for planes in (ct_series(planes=5, **made), twice):\n"
+        '    write_series(planes, Path("in", planes[0].SeriesInstanceUID))\n```\n'
+    )
+    text = made + section.replace("/data/trial", "in")
+    before, fence, after = text.rpartition("```python")
+    block, end, rest = after.partition("```\n")
+    said = "```text\n…(5, 8, 8) HU…\n```\n"
+    page.write_text(before + fence + block + end + said + rest, encoding="utf-8")
+    walked = apart(require_program, sys.executable, "-m", "tests.docs.walk", str(page))
+    assert walked.returncode == 0, walked.stdout + walked.stderr
+    assert walked.stdout.split()[-2:] == ["3", "blocks"]
 
 
 def test_a_page_that_says_something_else_is_found_out(

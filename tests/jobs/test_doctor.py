@@ -84,7 +84,7 @@ def test_a_whole_archive_is_green_and_is_left_as_it_is(settings: Settings) -> No
     assert worst(found.values()) is State.PASS
     assert found["receiver"].state is found["page"].state is State.UNKNOWN
     assert "3 files read" in found["hashes"].text
-    assert "1 file sets" in found["Parquet"].text
+    assert "1 file set," in found["Parquet"].text
     assert everything(settings.root) == before
 
 
@@ -347,7 +347,9 @@ def test_a_running_receiver_is_found_and_its_archive_told(
             archive.catalog.write_note("receiver", f"NOCTIS_SCP@127.0.0.1:{ports[0]}")
         found = told(elsewhere, quick=True)["receiver"]
         assert found.state is State.UNKNOWN
-        assert found.text == f"not running: another archive is served at 127.0.0.1:{ports[0]}"
+        where = f"127.0.0.1:{ports[0]}"
+        told_of = "not running: another archive or DICOM service answers at "
+        assert found.text == told_of + where
         with open_lab(elsewhere.root, settings=elsewhere) as lab:
             card = archive_card(lab, limit_s=1)
         assert card.fields[1].text.startswith("not running; another archive or program listens at ")
@@ -377,6 +379,19 @@ def test_a_port_that_somebody_else_has_is_red(settings: Settings, stranger: int)
     taken = settings.model_copy(update={"port": stranger, "dicom_port": stranger})
     found = told(taken, quick=True)
     assert found["receiver"].state is found["page"].state is State.FAIL
+
+
+def test_who_was_not_asked_is_not_said_to_have_given_no_answer(
+    settings: Settings, stranger: int
+) -> None:
+    # An address that is not known to be this machine's own: there a C-ECHO would leave a trace.
+    beyond = settings.model_copy(update={"dicom_host": "127.1", "dicom_port": stranger})
+    (found,) = check_receiver(beyond, None)
+    assert found.state is State.UNKNOWN
+    assert found.text == (
+        f"not running: somebody else listens at 127.1:{stranger}; who, was not asked"
+    )
+    assert "ss -ltnp" in found.remedy
 
 
 @pytest.mark.parametrize(

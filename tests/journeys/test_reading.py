@@ -200,17 +200,25 @@ def _assert_shows(canvas: Locator, values: NDArray[np.float64], state: ViewerSta
     assert np.abs(shown - expected)[inside].max() <= 1
 
 
+def _rest(page: Page, wire: Wire) -> None:
+    """Wait until the wire is still for longer than the client puts anything off."""
+    known = None
+    while known != (len(wire.requests), wire.frames):
+        known = (len(wire.requests), wire.frames)
+        page.wait_for_timeout(400)
+
+
 def _drag_changes_the_window(page: Page, canvas: Locator, wire: Wire, state: ViewerState) -> None:
     before = (state.window.center, state.window.width)
     box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
-    page.wait_for_timeout(500)  # what went before is told
+    _rest(page, wire)  # what went before is told
     page.mouse.down()
     requests, frames = len(wire.requests), wire.frames
     page.mouse.move(x + 40, y + 25, steps=10)
-    page.wait_for_timeout(300)
+    _rest(page, wire)
     assert len(wire.requests) == requests
     assert wire.frames == frames
     assert (state.window.center, state.window.width) == before

@@ -20,7 +20,7 @@ from noctis_lab.errors import CannotStack, DecodeError, QueryError
 from noctis_lab.lab import Lab, open_lab, shown
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.series import series_card
-from noctis_lab.synthetic import ct_series, pet_series, write_series
+from noctis_lab.synthetic import PlaneStack, ct_series, pet_series, weighted_mr, write_series
 from tests.lab.filling import fill
 
 # Hostile values are longer than their VR allows: pydicom, which writes them, says so.
@@ -136,6 +136,19 @@ def test_a_pet_is_shown_in_the_units_that_load_gives(tmp_path: Path) -> None:
         series = lab.series().one()
         assert series.load().attrs["units"] == "Bq/ml"
         assert "Bq/ml" in text_of(lab, series)
+
+
+def test_a_series_over_echoes_has_the_extent_of_one_volume(tmp_path: Path) -> None:
+    stack = PlaneStack(planes=4)
+    with nl.open_lab(tmp_path / "archive") as lab:
+        fill(lab, weighted_mr("echo", stack=stack), tmp_path / "in")
+        series = lab.series().one()
+        volume, text = series.load(), repr(series)
+    assert volume.dims == ("echo", "z", "y", "x")
+    assert " × ".join(map(str, volume.shape)) in text
+    step_mm = [float(volume[axis][1] - volume[axis][0]) for axis in "zyx"]
+    extent = [volume.sizes[axis] * step for axis, step in zip("zyx", step_mm, strict=True)]
+    assert " × ".join(f"{side:g}" for side in extent) + " mm" in text
 
 
 def test_a_plain_series_whispers_and_an_exception_speaks(lab: Lab) -> None:
@@ -299,8 +312,11 @@ def test_what_is_late_is_left_out_and_there_the_next_time(lab: Lab) -> None:
     study = lab.studies(PatientID="PLAIN").one().row
     late = series_card(lab, series.row, study, pictures=True, limit_s=0.0)
     assert late.main is None
+    assert late.is_late
     assert late.patient == "PHANTOM^FORMULA"
-    assert series_card(lab, series.row, study, pictures=True, limit_s=AMPLE_S).main is not None
+    whole = series_card(lab, series.row, study, pictures=True, limit_s=AMPLE_S)
+    assert whole.main is not None
+    assert not whole.is_late
 
 
 def test_a_deadline_ends_waiting_and_drops_what_failed(lab: Lab) -> None:

@@ -46,7 +46,7 @@ def test_the_viewers_pixels_need_no_xarray() -> None:
 def test_what_is_public_is_what_is_documented() -> None:
     assert set(noctis_lab.__all__) == {
         "Instance", "Lab", "Selection", "Series", "Settings", "Study", "__version__", "demo",
-        "errors", "open_lab",
+        "errors", "open_lab", "view",
     }  # fmt: skip
     assert set(noctis_lab.__all__) <= set(dir(noctis_lab))
     for name in noctis_lab.__all__:

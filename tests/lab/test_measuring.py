@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,12 @@ from scipy.interpolate import RegularGridInterpolator
 
 import noctis_lab as nl
 from noctis_lab.access import Principal, Role
-from noctis_lab.catalog.measurements import find_measurement, versions_of
+from noctis_lab.catalog.measurements import (
+    MOST_BYTES_OF_A_SERIES,
+    find_measurement,
+    versions_of,
+    write_measurement,
+)
 from noctis_lab.errors import AccessDenied, CannotMeasure, InstanceNotFound, MeasurementNotFound
 from noctis_lab.ingest.rebuild import rebuild
 from noctis_lab.lab import Lab, Series
@@ -30,7 +36,7 @@ from noctis_lab.lab.measuring.keeping import (
 )
 from noctis_lab.lab.measuring.table import to_csv
 from noctis_lab.storage.journal import JournalRecord
-from noctis_lab.synthetic import ct_series
+from noctis_lab.synthetic import PlaneStack, ct_series, weighted_mr
 from tests.lab.filling import fill
 
 PLANES, ROWS, COLUMNS = 5, 16, 12
@@ -123,6 +129,81 @@ def test_an_edit_keeps_the_state_before_it(lab: Lab, series: Series) -> None:
     assert after.updated_at > before.updated_at
     states = versions_of(lab.catalog, draft.MeasurementUID)
     assert [(who, row.label) for who, row in states] == [("ann", "lesion"), ("admin", "cyst")]
+
+
+def outline(points: int) -> list[list[float]]:
+    """Return an outline whose numbers have all their digits."""
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    return np.stack([5 + 4 * np.cos(angle), 7 + 6 * np.sin(angle)], axis=1).tolist()
+
+
+def test_a_series_measurements_are_bounded_in_bytes_and_shrinking_always_goes(
+    lab: Lab, series: Series
+) -> None:
+    first = save(lab, series, drawn(series, kind="freehand", points_px=outline(4000)))
+    copies = MOST_BYTES_OF_A_SERIES // len(first.to_text())
+    for number in range(1, copies):
+        copy = replace(first, MeasurementUID=f"{number:032x}")
+        write_measurement(lab.catalog, copy, principal="ann")
+    with pytest.raises(CannotMeasure, match=f"{MOST_BYTES_OF_A_SERIES} are the most") as refused:
+        save(lab, series, drawn(series, kind="freehand", points_px=outline(4000)))
+    assert "fewer points" in str(refused.value)
+    assert len(list_measurements(lab, series.row)) == copies
+    last = {"kind": "freehand", "MeasurementUID": first.MeasurementUID}
+    with pytest.raises(CannotMeasure, match="does not fit"):
+        save(lab, series, drawn(series, points_px=outline(9000), **last))
+    save(lab, series, drawn(series, points_px=outline(300), **last))
+    save(lab, series, drawn(series, kind="freehand", points_px=outline(3000)))
+    delete_measurement(lab, series.row, f"{1:032x}", principal=ANN)
+    save(lab, series, drawn(series, kind="freehand", points_px=outline(3000)))
+
+
+def test_a_profile_far_beyond_the_image_is_refused_with_what_lies_outside(
+    lab: Lab, series: Series
+) -> None:
+    with pytest.raises(CannotMeasure, match="99989 of them lie outside the image"):
+        save(lab, series, drawn(series, kind="profile", points_px=[[0, 3], [100_000, 3]]))
+    found = save(lab, series, drawn(series, kind="profile", points_px=[[0, 3], [30, 3]])).values
+    assert (found["count"], found["excluded"], found["clipped"]) == (COLUMNS, 19, True)
+
+
+def test_a_measurement_says_at_which_point_in_time_it_was_drawn(lab: Lab, tmp_path: Path) -> None:
+    echoes = weighted_mr("echo", stack=PlaneStack(planes=3), points=3)
+    fill(lab, echoes, tmp_path / "echoes")
+    series = lab.series(Modality="MR").one()
+    volume = series.load()
+    assert volume.dims[0] == "echo"
+    uid = str(volume.SOPInstanceUID.values[2, 1])
+    drawn_on = {"kind": "probe", "points_px": [[1, 2]]}
+    # Whatever came: an image's own step is known here.
+    row = save(lab, series, drawn(series, SOPInstanceUID=uid, extra_index=None, **drawn_on))
+    assert row.extra_index == 2
+    assert row.values["value"] == volume.values[2, 1, 2, 1]
+    affine = volume.isel(echo=0).dicom.affine
+    right, down = (affine[:3, axis] / np.linalg.norm(affine[:3, axis]) for axis in (2, 1))
+    plane = {
+        "origin_mm": affine[:3, 3].tolist(),
+        "right": right.tolist(),
+        "down": down.tolist(),
+        "spacing_mm": [float(np.linalg.norm(affine[:3, axis])) for axis in (1, 2)],
+    }
+    point = (affine @ [0, 2, 1, 1])[:3].tolist()
+    on_plane = {
+        "kind": "probe",
+        "SOPInstanceUID": None,
+        "frame": None,
+        "points_px": None,
+        "plane": plane,
+        "points_mm": [point],
+    }
+    for asked, kept in ((None, 0), (1, 1)):
+        row = save(lab, series, drawn(series, extra_index=asked, **on_plane))
+        assert row.extra_index == kept
+        assert row.values["value"] == pytest.approx(volume.values[kept, 0, 2, 1])
+    with pytest.raises(CannotMeasure, match="extra_index is 0 to 2"):
+        save(lab, series, drawn(series, extra_index=3, **on_plane))
+    found = lab.sql("SELECT extra_index FROM measurements ORDER BY created_at").fetchall()
+    assert found == [(2,), (0,), (1,)]
 
 
 def test_what_was_deleted_comes_back_with_its_author(lab: Lab, series: Series) -> None:

@@ -17,7 +17,7 @@ from noctis_lab.catalog.user_items import MOST_ITEMS, UserItem, list_items, writ
 from noctis_lab.errors import NotUnique, SeriesNotFound, UserItemRefused
 from noctis_lab.ingest.rebuild import rebuild
 from noctis_lab.lab import Lab, Series
-from noctis_lab.lab.objects import open_viewer
+from noctis_lab.lab.opening import open_viewer
 from noctis_lab.synthetic import ct_series
 from noctis_lab.views.state import PaneState
 from noctis_lab.views.viewer import SeriesView

@@ -164,8 +164,12 @@ def test_a_channel_keeps_lists_and_deletes_measurements(tmp_path: Path) -> None:
             "kind: Value error"
             in asked(what="save-measurement", measurement=document | {"kind": "circle"})["error"]
         )
-        assert "comes with a measurement" in asked(what="save-measurement")["error"]
-        assert "has no measurement" in asked(what="delete-measurement", MeasurementUID="x")["error"]
+        refused = asked(what="save-measurement")
+        assert "comes with a measurement" in refused["error"]
+        assert refused["status"] == 422
+        missing = asked(what="delete-measurement", MeasurementUID="x")
+        assert "has no measurement" in missing["error"]
+        assert missing["status"] == 404
         gone = asked(what="delete-measurement", MeasurementUID=uid)["body"]
         assert gone["deleted_at"] is not None
         assert asked(what="measurements")["body"] == []

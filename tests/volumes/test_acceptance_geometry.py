@@ -90,7 +90,7 @@ def test_missing_planes_are_filled_where_that_is_asked(handle: Handle, tmp_path:
     assert found.plane_origin.values.tolist() == ["acquired"] * 2 + ["missing"] + ["acquired"] * 3
     np.testing.assert_array_equal(found.values[[0, 1, 3, 4, 5]], kept.values)
     assert np.isnan(found.values[2]).all()
-    assert not {"geometry_note", "gaps_after_mm", "gap_planes"} & set(found.attrs)
+    assert not {"spacing_note", "gaps_after_mm", "gap_planes"} & set(found.attrs)
     filled = load(handle, uid, regularize={"fill": -1024, "dtype": "int16"})
     assert (filled.values[2] == -1024).all()
     with pytest.raises(CannotResample, match="no value for outside"):
@@ -281,6 +281,7 @@ def test_magnitude_and_phase_are_never_mixed(handle: Handle, tmp_path: Path, mak
         {"rows": 6},
         {"pixel_spacing_mm": (0.6, 0.5)},
         {"FrameOfReferenceUID": "1.2.3.9"},
+        {"photometric_interpretation": "MONOCHROME1"},
     ],
 )
 def test_what_may_not_be_mixed_is_split(handle: Handle, tmp_path: Path, change: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from noctis_lab.catalog.records import SeriesFacts, SeriesRow
+from noctis_lab.dicom.lossy import Lossy
 from noctis_lab.volumes.badges import badges_of_series, badges_of_study
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,3 +95,15 @@ def test_planes_that_are_not_alike_are_a_warning() -> None:
     (badge,) = badges_of_series(series(facts))
     assert (badge.kind, badge.text) == ("warn", "Planes differ")
     assert badge.sentence == "Something that is stated of the planes changes from one to another."
+
+
+def test_what_was_compressed_with_loss_says_by_how_much_and_how() -> None:
+    lossy = Lossy(ratios=(4.0, 12.5), methods=("ISO_10918_1", "ISO_15444_1"))
+    (badge,) = badges_of_series(series(REGULAR), lossy)
+    assert (badge.kind, badge.text) == ("warn", "Lossy 12.5 : 1")
+    assert "JPEG, JPEG 2000, 4 : 1, 12.5 : 1" in badge.sentence
+    (badge,) = badges_of_series(series(REGULAR), Lossy())
+    assert badge.text == "Lossy"
+    assert "(" not in badge.sentence
+    study = badges_of_study([series(REGULAR), series(TILTED)], {"1.2.1": lossy})
+    assert [each.text for each in study] == ["Lossy 12.5 : 1", "Tilt 16.5°"]

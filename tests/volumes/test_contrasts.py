@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.errors import ContrastWarning, SeveralStacks
 from noctis_lab.synthetic import PlaneStack, ct_series, weighted_mr
 from noctis_lab.volumes.backend import open_lazily
@@ -21,6 +22,8 @@ from noctis_lab.volumes.series_plan import find_facts, find_plan
 from tests.volumes.archive import admit
 from tests.volumes.rows import frame, only_stack, row
 
+PLAIN = Rescale(slope=1.0, intercept=-1024.0, units=None)
+UNITS = list(enumerate(("HU", "HU", "US", "HU")))
 SIX = PlaneStack(planes=6)
 
 
@@ -100,13 +103,18 @@ def test_a_contrast_that_changes_between_places_parts_the_dim_too() -> None:
         ([{"image_type": (word, "PRIMARY")} for word in ("ORIGINAL", "DERIVED") * 2], None),
         ([{"temporal_index": n + 1} for n in range(4)], "time point"),
         ([{"phase_index": n % 2 + 1} for n in range(4)], "phase"),
+        ([{"rescale": each} for each in (PLAIN, None, PLAIN)], "whether a Modality LUT is stated"),
+        (
+            [{"rescale": Rescale(slope=n + 1, intercept=0, units=u)} for n, u in UNITS],
+            "RescaleType",
+        ),
     ],
 )
 def test_what_is_no_other_contrast_stays_one_volume_that_says_so(
     facts: list[dict[str, Any]], name: str | None
 ) -> None:
     stack = only_stack(plan_frames(planes_of(facts)))
-    assert stack.shape == (4, 4, 5)
+    assert stack.shape == (len(facts), 4, 5)
     assert stack.varying == (name or "ImageType values 1 and 2",)
 
 

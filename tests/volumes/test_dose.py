@@ -240,3 +240,14 @@ def test_a_number_of_frames_that_is_none_is_refused(real_data: Path, handle: Han
 
     with pytest.raises(UnsupportedSeries, match="NumberOfFrames"):
         load(handle, pydicom.dcmread(path).SeriesInstanceUID)
+
+
+@pytest.mark.parametrize("syntax", [{}, {"transfer_syntax_uid": RLELossless, "bits": 16}])
+def test_loading_tells_how_far_it_is(
+    handle: Handle, tmp_path: Path, syntax: dict[str, Any]
+) -> None:
+    dataset = rt_dose(DoseOptions(offsets_mm=(0.0, 3.0, 6.0), **syntax))
+    admit(handle, [dataset], tmp_path / "in")
+    told: list[tuple[int, int]] = []
+    load(handle, str(dataset.SeriesInstanceUID), progress=lambda *done: told.append(done))
+    assert told == [(1, 3), (2, 3), (3, 3)]

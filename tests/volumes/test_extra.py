@@ -115,6 +115,30 @@ def test_of_two_things_that_vary_the_lesser_parts_the_stacks() -> None:
     assert found.stacks[0].dims[0] == "time"
 
 
+def test_dimension_indices_part_what_nothing_else_tells_apart() -> None:
+    dimensions = ("2005,1063", "InStackPositionNumber")
+    frames = [
+        frame(
+            row((0, 0, 2.0 * place), 10 * place + index),
+            dimensions=dimensions,
+            dimension_index=(index, place + 1),
+        )
+        for place in range(3)
+        for index in (2, 1)
+    ]
+    stacks = plan_frames(frames).stacks
+    assert {stack.parted_by for stack in stacks} == {
+        ("dimension 2005,1063 1",),
+        ("dimension 2005,1063 2",),
+    }
+    for stack in stacks:
+        assert stack.shape == (3, 4, 5)
+        assert len({one.facts.dimension_index[0] for one in stack.frames}) == 1
+    without_one = plan_frames(frames[1:])
+    assert not without_one.stacks
+    assert isinstance(without_one.refused[0].error, DuplicatePositions)
+
+
 def test_what_merely_goes_along_with_a_dim_is_a_coordinate() -> None:
     points = [
         {"asl_context": c, "temporal_index": t}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,33 @@ def test_a_plane_on_the_voxels_has_their_values(handle: Handle, tmp_path: Path) 
     np.testing.assert_array_equal(
         read_plane_values(handle, uid, thick)[0], volume.values[1:4, 3:5, 4:6].max(axis=0)
     )
+
+
+def test_a_plane_opens_the_files_it_goes_through_and_no_others(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(planes=12, rows=8, columns=10, elements={"PixelPaddingValue": -2000})
+    admit(handle, planes, tmp_path / "in")
+    uid = str(planes[0].SeriesInstanceUID)
+    volume = load(handle, uid)
+    x, y, z = volume.dicom.index_to_world((5, 0, 0))
+    step = float(volume.dicom.spacing[1])
+    wanted = WantedPlane(origin_mm=(x, y, z), spacing_mm=(step, step), shape=(4, 4), **AXIAL)
+    first, _ = read_plane_values(handle, uid, wanted)
+    opened: list[str] = []
+    is_watched = [True]
+
+    def watch(name: str, arguments: tuple[object, ...]) -> None:
+        if is_watched and name == "open" and str(arguments[0]).endswith(".dcm"):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(watch)  # for as long as the process lives
+    try:
+        again, _ = read_plane_values(handle, uid, wanted)
+    finally:
+        is_watched.clear()
+    np.testing.assert_array_equal(again, first)
+    assert 0 < len(set(opened)) <= 3
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 
 from noctis_lab.errors import (
     FileChanged,
+    UnsupportedSeries,
 )
 from noctis_lab.synthetic import ct_series
+from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit
@@ -77,3 +80,31 @@ def test_a_series_copied_elsewhere_loads_the_same(handle: Handle, tmp_path: Path
     np.testing.assert_array_equal(
         load(handle, planes[0].SeriesInstanceUID).values, by_pydicom(planes)
     )
+
+
+@pytest.mark.parametrize(
+    ("stated", "grown"),
+    [({}, 2), ({"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}, 1)],
+    ids=["frames that are not counted", "words taken for bytes"],
+)
+def test_more_pixels_than_are_stated_are_refused(
+    handle: Handle, tmp_path: Path, stated: dict[str, int], grown: int
+) -> None:
+    planes = ct_series(planes=3)
+    planes[1].PixelData *= grown
+    for keyword, value in stated.items():
+        setattr(planes[1], keyword, value)
+    admit(handle, planes, tmp_path / "in")
+    uid = str(planes[0].SeriesInstanceUID)
+    for read in (partial(load, handle), partial(open_lazily, handle.settings)):
+        with pytest.raises(UnsupportedSeries, match="bytes where Rows") as raised:
+            read(uid)
+        assert raised.value.SOPInstanceUIDs == (str(planes[1].SOPInstanceUID),)
+
+
+def test_bytes_behind_the_pixels_are_padding(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=3)
+    expected = by_pydicom(planes)
+    planes[1].PixelData += bytes(128)
+    admit(handle, planes, tmp_path / "in")
+    np.testing.assert_array_equal(load(handle, planes[0].SeriesInstanceUID).values, expected)

@@ -11,11 +11,15 @@ import pytest
 from pydicom.pixels import apply_modality_lut as lut_by_pydicom
 
 from noctis_lab.errors import (
+    ContrastWarning,
     UnsupportedSeries,
 )
+from noctis_lab.lab.cards.geometry import find_geometry
 from noctis_lab.synthetic import ct_series, pet_series
+from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.pixels import describe_stack
 from tests.volumes.archive import admit
 
 
@@ -87,7 +91,8 @@ def test_tables_and_slopes_of_one_series_are_each_applied(handle: Handle, tmp_pa
     del planes[0].RescaleSlope, planes[0].RescaleIntercept, planes[0].RescaleType
     planes[0].ModalityLUTSequence = _lut_table()
     admit(handle, planes, tmp_path / "in")
-    loaded = load(handle, planes[0].SeriesInstanceUID)
+    with pytest.warns(ContrastWarning, match="RescaleType"):
+        loaded = load(handle, planes[0].SeriesInstanceUID)
     assert loaded.dtype == np.int32
     first = np.where(planes[0].pixel_array > 0, 7, 5)
     np.testing.assert_array_equal(loaded.values[0], first)
@@ -115,3 +120,30 @@ def test_a_mosaic_is_refused_by_name(handle: Handle, tmp_path: Path) -> None:
     admit(handle, planes, tmp_path / "in")
     with pytest.raises(UnsupportedSeries, match="mosaic"):
         load(handle, planes[0].SeriesInstanceUID, stored=True)
+
+
+@pytest.mark.parametrize("other", ["CNTS", None])
+def test_a_pet_whose_images_state_several_units_has_no_values(
+    handle: Handle, tmp_path: Path, other: str | None
+) -> None:
+    planes = pet_series(planes=4, rows=16, columns=16)
+    planes[2].Units = other  # neither the first image nor, in the viewer, one that others follow
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    stated = "BQML, CNTS" if other else "BQML, none"
+    for read in (load, lambda handle, uid: open_lazily(handle.settings, uid)):
+        with pytest.raises(UnsupportedSeries, match=rf"more than one Units \({stated}\)"):
+            read(handle, uid)
+    assert load(handle, uid, stored=True).attrs["units"] == "stored"
+    assert describe_stack(handle, uid).units is None
+    series = handle.catalog.find_series(uid)
+    assert series is not None
+    assert find_geometry(handle, series).refusal is not None
+
+
+def test_a_pet_of_one_unit_is_in_that_unit(handle: Handle, tmp_path: Path) -> None:
+    planes = pet_series(planes=4, rows=16, columns=16)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    assert load(handle, uid).attrs["units"] == "Bq/ml"
+    assert describe_stack(handle, uid).units == "Bq/ml"

@@ -16,6 +16,7 @@ from pydicom.uid import MPEG4HP41, ExplicitVRLittleEndian, RLELossless
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
     DecodeError,
+    FileChanged,
     InstanceNotFound,
     SeriesChanged,
     SeriesNotFound,
@@ -59,6 +60,29 @@ def test_a_stack_is_described_in_the_order_of_its_z(handle: Handle, tmp_path: Pa
     assert [(w.center, w.width) for w in described.windows] == [(40, 400), (-600, 1500)]
     assert {(f.slope, f.intercept, f.dtype) for f in described.frames} == {(1, -1024, "int16")}
     json.dumps(described.to_dict())
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 14.0])
+def test_z_is_what_the_loaded_volume_is_selected_by(
+    handle: Handle, tmp_path: Path, tilt_deg: float
+) -> None:
+    planes = ct_series(planes=5, gantry_tilt_deg=tilt_deg)
+    admit(handle, planes, tmp_path / "in")
+    described = describe_stack(handle, planes[0].SeriesInstanceUID)
+    volume = load(handle, planes[0].SeriesInstanceUID)
+    assert [frame.z for frame in described.frames] == volume.z.values.tolist()
+    for frame in described.frames:
+        assert str(volume.sel(z=frame.z).SOPInstanceUID.values) == frame.SOPInstanceUID
+    leans = tilt_deg > 0
+    assert (described.frames[-1].z != pytest.approx(described.frames[-1].z_mm, abs=0.1)) == leans
+
+
+def test_a_plane_of_no_array_has_no_z(handle: Handle, tmp_path: Path) -> None:
+    (plane,) = ct_series(planes=1)
+    del plane.PixelSpacing
+    admit(handle, [plane], tmp_path / "in")
+    (frame,) = describe_stack(handle, plane.SeriesInstanceUID).frames
+    assert frame.z is None
 
 
 @pytest.mark.parametrize(
@@ -174,6 +198,20 @@ def test_a_large_frame_has_a_preview_of_means_and_a_small_one_is_its_own(
     admit(handle, small, tmp_path / "small")
     uid = small[0].SeriesInstanceUID
     assert encode_preview(handle, uid, 1) == encode_frames(handle, uid, 1, 1)
+
+
+def test_a_preview_that_is_known_needs_no_pixels_again(tmp_path: Path) -> None:
+    large = ct_series(planes=1, rows=1500, columns=1100)
+    # Of 3.3 MB the whole frame is not kept, its preview of 0.8 MB is.
+    settings = open_settings({"root": tmp_path / "small", "cache_bytes": 1_000_000})
+    with open_handle(settings) as small:
+        (path,) = admit(small, large, tmp_path / "in")
+        uid = large[0].SeriesInstanceUID
+        preview = encode_preview(small, uid, 0)
+        path.unlink()
+        assert encode_preview(small, uid, 0) == preview
+        with pytest.raises(FileChanged):
+            encode_frames(small, uid, 0, 1)
 
 
 def test_a_cine_says_how_fast_it_is_to_be_played(handle: Handle, tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_gap_is_left_empty_and_told() -> None:
     assert (filled.values[3:5] == -1024).all()
 
 
+def test_only_what_is_said_of_the_gaps_goes_with_them() -> None:
+    # Such a note holds any words: a grid of its own, whose slice spacing is not uniform, say.
+    note = "Not on its source's grid: there the slice spacing is not uniform."
+    told = {"geometry_note": note, "spacing_note": "uneven", "gap_planes": [2], "units": "HU"}
+    found = regularize(gapped().assign_attrs(told))
+    kept = {name: found.attrs.get(name) for name in told}
+    assert kept == {"geometry_note": note, "spacing_note": None, "gap_planes": None, "units": "HU"}
+
+
 @pytest.mark.parametrize("flip", [1, -1])
 def test_a_gap_is_interpolated_on_request_and_told(flip: int) -> None:
     source = fill_by_place(volume(AXIAL, SHAPE), FIELD).isel(z=[0, 1, 2, 5, 6][::flip])

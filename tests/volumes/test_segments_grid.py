@@ -166,4 +166,4 @@ def test_uneven_planes_keep_their_true_places(handle: Handle, tmp_path: Path) ->
         found = load(handle, dataset.SeriesInstanceUID)
 
     np.testing.assert_allclose(found.z, z_mm)
-    assert "not uniform" in found.attrs["geometry_note"]
+    assert "not uniform" in found.attrs["spacing_note"]

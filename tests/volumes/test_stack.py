@@ -226,6 +226,13 @@ def test_a_gap_of_a_hundred_planes_makes_no_duplicates_of_the_rest() -> None:
     assert (facts.slice_spacing_mm, facts.gap_count, facts.duplicate_count) == (1, 200, 0)
 
 
+@pytest.mark.parametrize("step_mm", [1.0, 0.5])
+def test_few_planes_on_both_sides_of_a_wide_gap_are_no_duplicates(step_mm: float) -> None:
+    rows = [row((0, 0, z * step_mm), z) for z in (*range(4), *range(600, 604))]
+    facts = summarise(rows)
+    assert (facts.slice_spacing_mm, facts.gap_count, facts.duplicate_count) == (step_mm, 596, 0)
+
+
 def test_a_series_without_pixels_is_refused() -> None:
     with pytest.raises(NoPixels):
         plan_stack([row(None, has_pixels=False)])

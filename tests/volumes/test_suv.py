@@ -148,6 +148,7 @@ def test_what_is_missing_is_named(tmp_path: Path, keyword: str, is_empty: bool) 
         ({"DecayCorrection": "NONE"}, "NONE came"),
         ({"Units": "PROPCPS"}, "not PROPCPS"),
         ({"PatientWeight": 0}, "PatientWeight"),
+        ({"PatientWeight": 70_000}, "in grams"),
         ({"Units": "CNTS"}, "7053,1000"),
         ({"Units": "GML", "SUVType": "LBM"}, "SUV of type LBM"),
     ],
@@ -357,7 +358,7 @@ def test_numbers_beyond_all_scans_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotInterpret, match="beyond all scans"):
         find_suv_inputs(_headers(tmp_path, late, endless))
     with pytest.raises(CannotInterpret, match="factor above zero"):
-        find_suv_inputs(_headers(tmp_path, _set(PatientWeight="1e308")))
+        find_suv_inputs(_headers(tmp_path, _set(PatientWeight="1e-320")))
     negative = _private(0x7053, 0x00, PHILIPS, "DS", "-0.5")
     with pytest.raises(CannotInterpret, match="factor above zero"):
         find_suv_inputs(_headers(tmp_path, _set(Units="CNTS"), negative))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
-from noctis_lab.access import Role
+from noctis_lab.access import Principal, Role
 from noctis_lab.catalog import people
+from noctis_lab.lab import open_lab
 from noctis_lab.synthetic import ct_series
+from noctis_lab.views.sessions import list_sessions, save_session
 from noctis_lab.views.state import PaneState, ViewerState
 from tests.served import Seen, Site
 
@@ -91,6 +95,29 @@ def test_a_session_goes_with_the_right_to_see_its_series(
         assert both.get(f"{PATH}/{item}").status_code == 404
         people.grant_facility(site.catalog, "both", "west")
         assert [each["item_id"] for each in both.get(PATH).json()] == [item]
+
+
+def test_a_list_of_sessions_asks_no_more_for_many_than_for_one(
+    site: Site, seen: Seen, west: Seen
+) -> None:
+    principal = Principal(name="eve", role=Role.RESEARCHER, facilities=frozenset({"east", "west"}))
+    beside = PaneState(StudyInstanceUID=west.study, SeriesInstanceUID=west.series)
+    counts: list[int] = []
+    mine = threading.get_ident()
+
+    def count(*_: Any) -> None:
+        if threading.get_ident() == mine:  # the pages ask in threads of their own
+            counts[-1] += 1
+
+    with open_lab(site.settings.root) as lab:
+        for number in range(9):
+            save_session(lab, principal, **asked(seen, beside, name=f"n {number}"))
+            if number in (0, 8):
+                counts.append(0)
+                event.listen(Engine, "before_cursor_execute", count)
+                assert len(list_sessions(lab, principal)) == number + 1
+                event.remove(Engine, "before_cursor_execute", count)
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize(

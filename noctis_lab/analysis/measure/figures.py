@@ -91,7 +91,7 @@ def figures_of(
     Raises
     ------
     CannotMeasure
-        No such kind, or points that do not make one.
+        No such kind, or points that do not make one; a profile of too many samples.
 
     Notes
     -----

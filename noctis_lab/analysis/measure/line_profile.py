@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["sample_line", "value_at"]
+from noctis_lab.errors import CannotMeasure
+
+__all__ = ["MOST_SAMPLES", "sample_line", "value_at"]
+
+#: Of one profile: across an image of 23,000 voxels a side.
+MOST_SAMPLES: Final = 1 << 15
 
 
 def sample_line(values: NDArray[np.float64], points_px: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -25,6 +31,11 @@ def sample_line(values: NDArray[np.float64], points_px: NDArray[np.float64]) -> 
     ndarray of float64, shape (samples,)
         ``ceil(length) + 1`` samples at equal distances, a voxel's own value at its centre; NaN
         outside the hull of the centres and where a voxel with weight is NaN.
+
+    Raises
+    ------
+    CannotMeasure
+        There would be more than `MOST_SAMPLES`; says how many of them lie outside.
     """
     (x0, y0), (x1, y1) = points_px
     steps = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) - 1e-9))
@@ -33,6 +44,11 @@ def sample_line(values: NDArray[np.float64], points_px: NDArray[np.float64]) -> 
     y = y0 + (y1 - y0) * part
     rows, columns = values.shape
     is_inside = (x >= 0) & (x <= columns - 1) & (y >= 0) & (y <= rows - 1)
+    if len(part) > MOST_SAMPLES:
+        raise CannotMeasure(
+            f"a profile of {len(part)} samples is too long, {MOST_SAMPLES} are the most; "
+            f"{np.count_nonzero(~is_inside)} of them lie outside the image: draw it within"
+        )
     samples = np.full(len(part), np.nan)
     samples[is_inside] = _between(values, x[is_inside], y[is_inside])
     return samples

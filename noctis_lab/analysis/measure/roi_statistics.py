@@ -15,9 +15,9 @@ HISTOGRAM_BINS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """How many values lie in each of `HISTOGRAM_BINS` bins of one width."""
+    """How many values lie in each of some bins of one width."""
 
-    low: float  # lower edge of the first bin: the least value
+    low: float  # lower edge of the first bin: the least value, unless a span was given
     high: float  # upper edge of the last, which includes it: the greatest value
     counts: tuple[int, ...]
 
@@ -73,27 +73,39 @@ def statistics_of(values: NDArray[np.float64]) -> RoiStatistics:
     )
 
 
-def histogram_of(values: NDArray[np.float64]) -> Histogram | None:
+def histogram_of(
+    values: NDArray[np.float64],
+    *,
+    bins: int = HISTOGRAM_BINS,
+    span: tuple[float, float] | None = None,
+) -> Histogram | None:
     """Return the histogram of values from the least to the greatest of them.
 
     Parameters
     ----------
     values
         ndarray of float64, shape (values,); what is not finite does not count.
+    bins
+        How many, all of one width.
+    span
+        The outer edges, in place of the least and the greatest value; what lies outside does not
+        count.
 
     Returns
     -------
     Histogram or None
-        A value's bin is ``floor((value - low) / (high - low) * 64)``, the greatest value's the
+        A value's bin is ``floor((value - low) / (high - low) * bins)``, the upper edge's the
         last; all are in the first where all are one. None where no value is a number.
     """
     numbers = values[np.isfinite(values)]
     if not len(numbers):
         return None
-    low, high = float(numbers.min()), float(numbers.max())
+    low, high = (float(numbers.min()), float(numbers.max())) if span is None else span
+    if span is not None:
+        numbers = numbers[(numbers >= low) & (numbers <= high)]
     places = np.zeros(len(numbers), dtype=np.intp)
     if high > low:
-        scaled = np.floor((numbers - low) / (high - low) * HISTOGRAM_BINS)
-        places = np.minimum(scaled, HISTOGRAM_BINS - 1).astype(np.intp)
-    counts = np.bincount(places, minlength=HISTOGRAM_BINS)
+        scaled = np.floor((numbers - low) / (high - low) * bins)
+        places = np.minimum(scaled, bins - 1).astype(np.intp)
+    counts = np.bincount(places, minlength=bins)
     return Histogram(low=low, high=high, counts=tuple(int(count) for count in counts))

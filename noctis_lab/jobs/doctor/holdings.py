@@ -132,7 +132,11 @@ def check_parquet(
         )
     else:
         how = "read to their end" if reads_all else "all readable"
-        yield Finding(name="Parquet", state=State.PASS, text=f"{found.registered} file sets, {how}")
+        yield Finding(
+            name="Parquet",
+            state=State.PASS,
+            text=f"{count_text(found.registered, 'file set')}, {how}",
+        )
     if found.unregistered:
         yield Finding(
             name="Parquet leftovers",

@@ -39,7 +39,9 @@ def check_receiver(settings: Settings, noted: str | None) -> Iterator[Finding]:
     if port == 0 or not _accepts(host, port):
         yield _not_running("receiver", settings, f"as {where}" if port else f"as {aet}")
     elif not is_serving(settings.root, Service.RECEIVER, port):
-        yield _others("receiver", settings, f"{host}:{port}", is_program=_echoes(aet, host, port))
+        # Off the loopback nobody is asked: one who does not know us would list us for approval.
+        is_program = _echoes(aet, host, port) if is_loopback(host) else None
+        yield _others("receiver", settings, f"{host}:{port}", is_program=is_program)
     elif not (settings.accept_loopback and is_loopback(host)):
         # An unknown sender would be refused, and listed for approval: a check leaves no trace.
         yield Finding(
@@ -59,8 +61,6 @@ def check_receiver(settings: Settings, noted: str | None) -> Iterator[Finding]:
 
 
 def _echoes(aet: str, host: str, port: int) -> bool:
-    if not is_loopback(host):
-        return False
     try:
         scu.echo(host, port, called_aet=aet, calling_aet=_CALLING_AET, timeout_s=_TIMEOUT_S)
     except (SendFailed, OSError):
@@ -152,20 +152,41 @@ def _not_running(name: str, settings: Settings, where: str) -> Finding:
     )
 
 
-def _others(name: str, settings: Settings, where: str, *, is_program: bool) -> Finding:
-    """Return the line for a port that this archive's services do not hold, while somebody does."""
+def _others(name: str, settings: Settings, where: str, *, is_program: bool | None) -> Finding:
+    """Return the line for a port that this archive's services do not hold, while somebody does.
+
+    Parameters
+    ----------
+    is_program
+        Whether it answers as this program does; None where it was not asked.
+    """
     options = "--dicom-port 11113" if name == "receiver" else "--port 5007"
-    if is_program:
+    if is_program is None:
         return Finding(
             name=name,
             state=State.UNKNOWN,
-            text=f"not running: another archive is served at {where}",
+            text=f"not running: somebody else listens at {where}; who, was not asked",
+            remedy=f"see who has the port (ss -ltnp), or {command('serve', settings.root)} "
+            f"{options}",
+        )
+    if is_program:
+        # C-ECHO is answered by any DICOM service.
+        who = (
+            "another archive or DICOM service answers"
+            if name == "receiver"
+            else ("another archive is served")
+        )
+        return Finding(
+            name=name,
+            state=State.UNKNOWN,
+            text=f"not running: {who} at {where}",
             remedy=f"stop that one, or {command('serve', settings.root)} {options}",
         )
     return Finding(
         name=name,
         state=State.FAIL,
-        text=f"something else listens at {where}, and does not answer as this program would",
+        text=f"something else listens at {where}, and gives no answer "
+        + ("to C-ECHO" if name == "receiver" else "as this program's pages do"),
         remedy=f"see who has the port (ss -ltnp), or {command('serve', settings.root)} {options}",
     )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow
 from noctis_lab.errors import CannotStack, FileChanged
-from noctis_lab.volumes.loadable import require_decoders
-from noctis_lab.volumes.lookups import find_luts, find_pet_units, find_units
+from noctis_lab.volumes.loadable import require_readable
+from noctis_lab.volumes.lookups import find_luts, find_pet_units, find_units, require_one_unit
 from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.series_plan import find_facts, find_stack
 
@@ -33,8 +33,9 @@ class Geometry:
     """
 
     facts: SeriesFacts
-    shape: tuple[int, ...]  # (z, y, x) of a stack, else (frames, rows, columns[, samples])
-    spacing_mm: tuple[float, ...]  # in the order of the shape's spatial axes; empty: not stated
+    shape: tuple[int, ...]  # as `load` gives it, else (frames, rows, columns[, samples])
+    sides: tuple[int, ...]  # of the shape, those along which there is a spacing
+    spacing_mm: tuple[float, ...]  # in the order of `sides`; empty: not stated
     units: str | None
     refusal: tuple[str, str] | None
     frames: tuple[tuple[InstanceRow, int], ...]  # first, middle, last and between, as viewed
@@ -57,13 +58,18 @@ def find_geometry(handle: Handle, series: SeriesRow) -> Geometry:
 def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> Geometry:
     images = view_order(rows)
     shape, spacing_mm, refusal, units = _without_stack(images)
+    sides = shape[1:3]
     try:
         _, stack = find_stack(handle, series.reference)
         shape = stack.shape
+        sizes = dict(zip(stack.dims, stack.shape, strict=True))
+        sides = (sizes["y"], sizes["x"])
         if stack.placement is not None:
+            sides = (sizes["z"], *sides)
             spacing_mm = stack.placement.steps_mm
-        require_decoders(stack)
-        pet_units = find_pet_units(handle, stack.frames[0].row)
+        require_readable(stack)
+        pet_units = find_pet_units(handle, (frame.row for frame in stack.frames))
+        require_one_unit(stack, pet_units)
         found = find_units(series, stack.frames, find_luts(handle, rows), pet_units)
         units = None if found == "unspecified" else found
     except CannotStack as error:
@@ -82,6 +88,7 @@ def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> 
         if series.facts.is_volume is not None
         else find_facts(handle, series.reference),
         shape=shape,
+        sides=sides,
         spacing_mm=spacing_mm,
         units=units,
         refusal=refusal,

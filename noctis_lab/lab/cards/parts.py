@@ -104,6 +104,7 @@ class SeriesCard:
     notes: tuple[Note, ...]
     main: Picture | None = None
     awaits_picture: bool = False
+    is_late: bool = False  # something took too long, and is there the next time
     strip: tuple[Picture, ...] = ()
     elements: tuple[ElementLine, ...] = ()
     element_count: int = 0

@@ -22,6 +22,7 @@ from noctis_lab.lab.cards.words import (
     moment_words,
     times_words,
 )
+from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.planes import instance_file
 
@@ -57,6 +58,7 @@ def series_card(
     if pictures and geometry is not None:
         main, strip, header = _read_pictures(lab, series, geometry, deadline)
     elements = () if header is None else header.elements
+    is_late = pictures and series.instance_count <= MOST_INSTANCES and not deadline.rest_s
     count = count_words(series.instance_count, "instance")
     return SeriesCard(
         SeriesInstanceUID=series.SeriesInstanceUID,
@@ -64,9 +66,10 @@ def series_card(
         modality=cut(series.Modality, 16),
         line=_line(series),
         fields=tuple(_fields(series, study, geometry)),
-        badges=series_badges(series, geometry),
-        notes=_notes(series, geometry),
+        badges=series_badges(lab, series, geometry),
+        notes=_notes(lab, series, geometry),
         main=main,
+        is_late=is_late,
         awaits_picture=pictures and main is None and series.image_count > 0,
         strip=strip,
         elements=tuple(
@@ -91,9 +94,10 @@ def _geometry_within(lab: Lab, series: SeriesRow, deadline: Deadline) -> Geometr
     return deadline.collect(lab.handle.executor, {0: task}).get(0)
 
 
-def series_badges(series: SeriesRow, geometry: Geometry | None) -> tuple[Badge, ...]:
+def series_badges(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Badge, ...]:
     """Return the worklist's badges, of facts that no worker has found out yet too."""
-    return badges_of_series(_with_facts(series, geometry))
+    lossy = find_lossy_series(lab, [series]).get(series.reference)
+    return badges_of_series(_with_facts(series, geometry), lossy)
 
 
 def patient_words(study: StudyRow | None) -> str:
@@ -172,9 +176,9 @@ def _place_fields(geometry: Geometry) -> list[Field]:
         found.append(Field(label="Shape", text=times_words(geometry.shape)))
     if geometry.spacing_mm:
         found.append(Field(label="Spacing", text=mm_words(geometry.spacing_mm)))
-        sides = geometry.shape if len(geometry.spacing_mm) == 3 else geometry.shape[1:3]
         extent_mm = [
-            count * step_mm for count, step_mm in zip(sides, geometry.spacing_mm, strict=True)
+            count * step_mm
+            for count, step_mm in zip(geometry.sides, geometry.spacing_mm, strict=True)
         ]
         found.append(Field(label="Extent", text=mm_words(extent_mm)))
     if geometry.refusal is None:
@@ -183,7 +187,7 @@ def _place_fields(geometry: Geometry) -> list[Field]:
     return found
 
 
-def _notes(series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
+def _notes(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
     if geometry is None:
         known = series.facts.is_volume is not None or series.image_count == 0
         return () if known else (Note(kind="none", title="Geometry", sentence=_NOT_YET),)
@@ -198,7 +202,7 @@ def _notes(series: SeriesRow, geometry: Geometry | None) -> tuple[Note, ...]:
             title=badge.text,
             sentence=cut(badge.sentence, 300),
         )
-        for badge in series_badges(series, geometry)
+        for badge in series_badges(lab, series, geometry)
         if badge.kind not in {"pass", "none"}
     )
 

@@ -10,6 +10,7 @@ from noctis_lab.lab.cards.parts import Field, StudyCard
 from noctis_lab.lab.cards.series import patient_words
 from noctis_lab.lab.cards.tables import series_table
 from noctis_lab.lab.cards.words import bytes_words, count_words, cut, day_words, moment_words
+from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import badges_of_study
 
 if TYPE_CHECKING:
@@ -54,6 +55,6 @@ def study_card(lab: Lab, study: StudyRow, *, pictures: bool, limit_s: float) -> 
         line=" · ".join(part for part in line if part),
         modalities=tuple(cut(modality, 16) for modality in study.modalities[:8]),
         fields=tuple(field for field in fields if field.text),
-        badges=badges_of_study(series),
+        badges=badges_of_study(series, find_lossy_series(lab, series)),
         series=table,
     )

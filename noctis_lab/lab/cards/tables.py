@@ -14,6 +14,7 @@ from noctis_lab.lab.cards.parts import Column, Table, TableRow
 from noctis_lab.lab.cards.pictures import ROW_PX, series_picture, within
 from noctis_lab.lab.cards.series import instance_words, series_badges
 from noctis_lab.lab.cards.words import cut, day_words, moment_words
+from noctis_lab.lab.lossy import find_lossy_series
 from noctis_lab.volumes.badges import badges_of_study
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def studies_table(
             if arrived
             else (str(place), *named, *counts)
         )
-        badges = badges_of_study(lab.catalog.series_of(study.StudyInstanceUID))
+        its = lab.catalog.series_of(study.StudyInstanceUID)
+        badges = badges_of_study(its, find_lossy_series(lab, its))
         told = badges if deadline.rest_s else ()
         rows.append(TableRow(cells=cells, badges=told, uid=study.StudyInstanceUID))
     return Table(columns=columns, rows=tuple(rows), more=more)
@@ -102,6 +104,7 @@ def series_table(
 ) -> Table:
     """Return series as rows, with pictures of the first ones."""
     geometries = _look_at(lab, [row for row, _ in series], deadline)
+    find_lossy_series(lab, [row for row, _ in series])  # of all at once, not one by one below
     rows = []
     for place, (row, study) in enumerate(series):
         own = (
@@ -117,7 +120,7 @@ def series_table(
         rows.append(
             TableRow(
                 cells=own if of_one_study else (own[0], *whose, *own[1:]),
-                badges=series_badges(row, geometries.get(row.reference)),
+                badges=series_badges(lab, row, geometries.get(row.reference)),
                 uid=row.SeriesInstanceUID,
             )
         )

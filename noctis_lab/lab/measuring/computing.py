@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,23 @@ from noctis_lab.volumes.frame_values import (
     read_values,
 )
 from noctis_lab.volumes.frames import has_place
+from noctis_lab.volumes.series_plan import find_facts
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab.measuring.draft import MeasurementDraft, PlaneDraft
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Computed", "compute", "differing", "measure_frame", "place_of"]
+__all__ = [
+    "Computed",
+    "compute",
+    "differing",
+    "measure_frame",
+    "measure_on_plane",
+    "place_of",
+    "points_on",
+    "require_finite",
+]
 
 _TOLERANCE = 1e-6  #: relative; the client adds up the same numbers in the same order
 
@@ -43,6 +54,7 @@ class Computed:
     points_px: NDArray[np.float64]  # shape (points, 2): (column, row)
     points_mm: NDArray[np.float64] | None  # shape (points, 3), patient LPS
     FrameOfReferenceUID: str | None
+    extra_index: int | None  # along the dim before z; None where the series has none
     figures: Figures
 
 
@@ -60,7 +72,17 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
         Its pixels cannot be read.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        computed = _compute(handle, series, draft)
+        return require_finite(_compute(handle, series, draft))
+
+
+def require_finite(computed: Computed) -> Computed:
+    """Return a measurement whose figures are numbers.
+
+    Raises
+    ------
+    CannotMeasure
+        A figure of it is beyond what a number can say.
+    """
     try:
         # What is not finite is not JSON: neither the journal nor an answer could hold it.
         json.dumps(computed.figures, allow_nan=False)
@@ -74,7 +96,13 @@ def compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Compu
 
 def _compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Computed:
     if draft.plane is not None:
-        return _on_plane(handle, series, draft, draft.plane)
+        return measure_on_plane(
+            lambda wanted: read_plane_values(handle, series.reference, wanted),
+            draft,
+            draft.plane,
+            FrameOfReferenceUID=series.FrameOfReferenceUID,
+            extra_size=find_facts(handle, series.reference).extra_size,
+        )
     found = find_frame(
         handle, series.reference, SOPInstanceUID=draft.SOPInstanceUID, frame=draft.frame or 0
     )
@@ -84,15 +112,28 @@ def _compute(handle: Handle, series: SeriesRow, draft: MeasurementDraft) -> Comp
             f"{draft.SOPInstanceUID}",
             SOPInstanceUID=draft.SOPInstanceUID,
         )
-    points = draft.points_px
-    if points is None:
-        place = place_of(found)
-        if place is None:
-            raise CannotMeasure("this image has no place in the patient: give points_px")
-        points_px = place.to_px(np.array(draft.points_mm))
-    else:
-        points_px = np.array(points, dtype=np.float64)
-    return measure_frame(handle, found, draft.kind, points_px)
+    return measure_frame(handle, found, draft.kind, points_on(found, draft))
+
+
+def points_on(found: SeriesFrame, draft: MeasurementDraft) -> NDArray[np.float64]:
+    """Return a measurement's points on a frame.
+
+    Returns
+    -------
+    ndarray of float64, shape (points, 2)
+        (column, row), 0 at the centre of the first voxel.
+
+    Raises
+    ------
+    CannotMeasure
+        It states places in the patient alone, and the frame has none there.
+    """
+    if draft.points_px is not None:
+        return np.array(draft.points_px, dtype=np.float64)
+    place = place_of(found)
+    if place is None:
+        raise CannotMeasure("this image has no place in the patient: give points_px")
+    return place.to_px(np.array(draft.points_mm))
 
 
 def measure_frame(
@@ -118,6 +159,7 @@ def measure_frame(
         points_px=points_px,
         points_mm=None if place is None else place.to_mm(points_px),
         FrameOfReferenceUID=facts.frame_of_reference_uid or found.series.FrameOfReferenceUID,
+        extra_index=found.extra_index,
         figures=figures,
     )
 
@@ -138,9 +180,18 @@ def place_of(found: SeriesFrame) -> PlanePlace | None:
     )
 
 
-def _on_plane(
-    handle: Handle, series: SeriesRow, draft: MeasurementDraft, plane: PlaneDraft
+def measure_on_plane(
+    read: Callable[[WantedPlane], tuple[NDArray[np.float64], str | None]],
+    draft: MeasurementDraft,
+    plane: PlaneDraft,
+    *,
+    FrameOfReferenceUID: str | None,
+    extra_size: int | None,
 ) -> Computed:
+    """Measure on a plane through a volume, of which `read` gives values and unit; as `compute`.
+
+    `extra_size` is how many steps the volume's dim before z has, None without one.
+    """
     place = PlanePlace(
         origin_mm=plane.origin_mm,
         right=plane.right,
@@ -149,6 +200,7 @@ def _on_plane(
     )
     points_mm = np.array(draft.points_mm, dtype=np.float64)
     points_px = check_points(draft.kind, place.to_px(points_mm))
+    extra_index = _step_of(extra_size, draft)
     measured = MeasuredPlane(shape=(1, 1), values=None, spacing_mm=plane.spacing_mm)
     shift = np.zeros(2)
     if KINDS[draft.kind].has_values:
@@ -161,9 +213,7 @@ def _on_plane(
                 f"{LARGEST_PLANE} are the most; draw it on a coarser one"
             )
         x, y, z = place.to_mm(first[np.newaxis])[0].tolist()
-        values, units = read_plane_values(
-            handle,
-            series.reference,
+        values, units = read(
             WantedPlane(
                 origin_mm=(x, y, z),
                 right=plane.right,
@@ -172,7 +222,7 @@ def _on_plane(
                 shape=(rows, columns),
                 slab_mm=plane.slab_mm,
                 how=plane.projection or "mean",
-                extra_index=draft.extra_index,
+                extra_index=extra_index,
             ),
         )
         measured = replace(measured, shape=(rows, columns), values=values, units=units)
@@ -184,9 +234,20 @@ def _on_plane(
     return Computed(
         points_px=points_px,
         points_mm=points_mm,
-        FrameOfReferenceUID=series.FrameOfReferenceUID,
+        FrameOfReferenceUID=FrameOfReferenceUID,
+        extra_index=extra_index,
         figures=figures,
     )
+
+
+def _step_of(size: int | None, draft: MeasurementDraft) -> int | None:
+    """Return which step of the dim before z a plane goes through: the first, unless it says."""
+    if size is None:
+        return None
+    index = draft.extra_index or 0
+    if index >= size:
+        raise CannotMeasure(f"extra_index is 0 to {size - 1} in this series; {index} came")
+    return index
 
 
 def differing(said: dict[str, Any], figures: Figures) -> list[str]:

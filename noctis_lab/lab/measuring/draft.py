@@ -46,7 +46,9 @@ class MeasurementDraft(_Draft):
     """A measurement without what the archive itself adds.
 
     On an image it names `SOPInstanceUID` and `frame` and says `points_px` (or `points_mm`); on a
-    plane through a volume it says `plane` and `points_mm`.
+    plane through a volume it says `plane` and `points_mm`; where that has a dim before z (time,
+    echo, …), `extra_index` says which step of it, else the first is measured. An image knows its
+    own.
     """
 
     MeasurementUID: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -59,7 +61,13 @@ class MeasurementDraft(_Draft):
     points_px: Annotated[tuple[VoxelPoint, ...], Field(max_length=MOST_POINTS)] | None = None
     plane: PlaneDraft | None = None
     label: Annotated[str, Field(max_length=LONGEST_LABEL)] = ""
-    extra_index: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    extra_index: (
+        Annotated[
+            int,
+            Field(ge=0, le=1_000_000, description="On a plane: along the dim before z, from 0."),
+        ]
+        | None
+    ) = None
     values: dict[str, Any] = Field(default_factory=dict, description="As the client computed them.")
 
     @field_validator("kind")

@@ -80,7 +80,7 @@ def save_measurement(
         points_px=computed.points_px.tolist() if draft.plane is None else None,
         plane=None if draft.plane is None else draft.plane.model_dump(mode="json"),
         label=draft.label,
-        extra_index=draft.extra_index,
+        extra_index=computed.extra_index,
         values=computed.figures,
         differs=differs,
         author=principal.name,

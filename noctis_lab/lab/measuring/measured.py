@@ -13,8 +13,7 @@ from noctis_lab.errors import CannotMeasure
 from noctis_lab.lab.measuring.computing import Computed, measure_frame, place_of
 from noctis_lab.lab.measuring.draft import parse_draft
 from noctis_lab.lab.measuring.keeping import own_principal, save_measurement
-from noctis_lab.volumes.frame_values import SeriesFrame, find_frame
-from noctis_lab.volumes.pixels import find_shown_frames
+from noctis_lab.volumes.frame_values import SeriesFrame, find_frame, iter_series_frames
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -146,17 +145,16 @@ def measure_on_series(
 
 def _nearest(lab: Lab, reference: str, points_mm: NDArray[np.float64]) -> int:
     """Return the frame that is nearest to the middle of some points, along its own normal."""
-    series, frames = find_shown_frames(lab.handle, reference)
     middle = points_mm.mean(axis=0)
-    far_mm = np.full(len(frames), np.inf)
-    for index, frame in enumerate(frames):
-        place = place_of(SeriesFrame(series=series, frame=frame, index=index))
+    far_mm: dict[int, float] = {}
+    for found in iter_series_frames(lab.handle, reference):
+        place = place_of(found)
         if place is not None:
             normal = np.cross(place.right, place.down)
-            far_mm[index] = abs(float((middle - np.array(place.origin_mm)) @ normal))
-    if not np.isfinite(far_mm).any():
+            far_mm[found.index] = abs(float((middle - np.array(place.origin_mm)) @ normal))
+    if not far_mm:
         raise CannotMeasure("no image of this series has a place in the patient: give points_px")
-    return int(np.argmin(far_mm))
+    return min(far_mm, key=far_mm.__getitem__)
 
 
 def _triples(points_mm: ArrayLike) -> NDArray[np.float64]:

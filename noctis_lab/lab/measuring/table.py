@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from noctis_lab.catalog.relations import MEASURED_NUMBERS
+from noctis_lab.catalog.measurements import figures_by_column
+from noctis_lab.catalog.relations import MEASUREMENT_COLUMNS
+from noctis_lab.catalog.rollup_rows import tabulate_measurements
 from noctis_lab.lab.selection import Selection
 
 if TYPE_CHECKING:
@@ -17,13 +19,14 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Lab
     from noctis_lab.lab.selection import Condition
 
-__all__ = ["measurements_frame", "to_csv"]
+__all__ = ["measurements_frame", "rows_frame", "to_csv"]
 
+#: UIDs that a person does not read come last.
+_LAST = ("FrameOfReferenceUID", "SeriesInstanceUID", "StudyInstanceUID", "MeasurementUID")
+_POINTS = ("points_px", "points_mm")
 _COLUMNS = (
-    *("kind", "label", "SOPInstanceUID", "frame", "extra_index", "x_mm", "y_mm", "z_mm"),
-    *(*MEASURED_NUMBERS, "count", "excluded", "value_units", "is_clipped"),
-    *("author", "created_at", "updated_at"),
-    *("FrameOfReferenceUID", "SeriesInstanceUID", "StudyInstanceUID", "MeasurementUID"),
+    *(name for name in MEASUREMENT_COLUMNS if name not in (*_POINTS, *_LAST)),
+    *_LAST,
 )
 #: What makes a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@")
@@ -41,6 +44,12 @@ def measurements_frame(lab: Lab, **where: Condition) -> pd.DataFrame:
     return selection.df("all")
 
 
+def rows_frame(rows: Sequence[MeasurementRow]) -> pd.DataFrame:
+    """Return measurements, kept or not, as a table like that of `measurements_frame`."""
+    found: pd.DataFrame = tabulate_measurements(rows).to_pandas()
+    return found
+
+
 def to_csv(rows: Sequence[MeasurementRow]) -> str:
     """Return measurements as CSV with a head, lines by CR LF; numbers in full, times in UTC.
 
@@ -54,21 +63,18 @@ def to_csv(rows: Sequence[MeasurementRow]) -> str:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     for row in rows:
-        writer.writerow([_cell(row, name) for name in _COLUMNS])
+        figures = figures_by_column(row)
+        writer.writerow([_cell(row, figures, name) for name in _COLUMNS])
     return text.getvalue()
 
 
-def _cell(row: MeasurementRow, name: str) -> Any:
-    if name in ("x_mm", "y_mm", "z_mm"):
-        place_mm = row.place_mm
-        return None if place_mm is None else place_mm["xyz".index(name[0])]
+def _cell(row: MeasurementRow, figures: Mapping[str, Any], name: str) -> Any:
     if name in ("label", "author"):
         text = str(getattr(row, name))
         return f"'{text}" if text.startswith(_FORMULA) else text
     if name.endswith("_at"):
         return getattr(row, name).isoformat()
-    figure = {"value_units": "units", "is_clipped": "clipped"}.get(name, name)
-    return row.values.get(figure) if not hasattr(row, name) else getattr(row, name)
+    return getattr(row, name) if hasattr(row, name) else figures.get(name)
 
 
 def _uid(_lab: Lab, MeasurementUID: str) -> str:

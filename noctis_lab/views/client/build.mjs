@@ -14,6 +14,7 @@ const fonts = [
 ];
 const sources = {
   viewer: "src/viewer/main.ts",
+  plots: "src/plots/main.ts",
   worklist: "src/worklist/main.ts",
   upload: "src/upload/main.ts",
   page: "src/page/page.css",

@@ -22,6 +22,7 @@ from noctis_lab.errors import CannotPseudonymise, FileChanged
 from noctis_lab.storage.files import Storage
 from noctis_lab.volumes.export.appearing import new_folder
 from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.tasks import Progress
 
 __all__ = ["copy_instances", "write_pseudonymised"]
 
@@ -31,8 +32,6 @@ _UNWRITABLE = (
     ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
     NotImplementedError, RecursionError, struct.error,
 )  # fmt: skip
-
-type Progress = Callable[[int, int], None]
 
 
 def copy_instances(

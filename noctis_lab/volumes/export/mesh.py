@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from noctis_lab.errors import CannotExport
 from noctis_lab.volumes.export.appearing import new_file
 
-__all__ = ["write_ply", "write_stl"]
+__all__ = ["iter_stl", "write_ply", "write_stl"]
 
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _TRIANGLE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
@@ -39,17 +39,27 @@ def write_stl(vertices: NDArray[Any], faces: NDArray[Any], path: Path) -> None:
     NoSpace, StorageError
         It cannot be written.
     """
-    vertices, faces = _checked(vertices, faces)
+    pieces = iter_stl(vertices, faces)
     with new_file(path) as temporary, temporary.open("xb") as out:
-        # Not "solid", by which text files are known.
-        out.write(b"noctis_lab: patient LPS, mm".ljust(80, b"\0"))
-        out.write(len(faces).to_bytes(4, "little"))
-        for piece in _pieces(faces):
-            corners = vertices[piece]
-            facets = np.zeros(len(piece), _FACET)
-            facets["corners"] = corners
-            facets["normal"] = _normals(corners)
-            out.write(facets.data)
+        for piece in pieces:
+            out.write(piece)
+
+
+def iter_stl(vertices: NDArray[Any], faces: NDArray[Any]) -> Iterator[bytes]:
+    """Return the pieces of a binary STL; as `write_stl`, and raises at once as it does."""
+    return _stl_pieces(*_checked(vertices, faces))
+
+
+def _stl_pieces(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> Iterator[bytes]:
+    # Not "solid", by which text files are known.
+    yield b"noctis_lab: patient LPS, mm".ljust(80, b"\0")
+    yield len(faces).to_bytes(4, "little")
+    for piece in _pieces(faces):
+        corners = vertices[piece]
+        facets = np.zeros(len(piece), _FACET)
+        facets["corners"] = corners
+        facets["normal"] = _normals(corners)
+        yield facets.tobytes()
 
 
 def write_ply(vertices: NDArray[Any], faces: NDArray[Any], path: Path) -> None:

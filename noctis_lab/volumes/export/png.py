@@ -124,8 +124,8 @@ def _facts(
     volume: xr.DataArray, rest: list[str], window: Window | None, bits: int
 ) -> dict[str, object]:
     facts: dict[str, object] = {"dims": rest, "bits": bits}
-    if "geometry_note" in volume.attrs:
-        facts["geometry_note"] = volume.attrs["geometry_note"]
+    notes = ("geometry_note", "spacing_note", "contrast_note")
+    facts |= {name: volume.attrs[name] for name in notes if name in volume.attrs}
     if window is not None:
         facts["window"] = {
             "center": window.center, "width": window.width, "function": window.function.value,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,13 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from noctis_lab.volumes.axes import AXES
+from noctis_lab.volumes.tasks import Progress
 
 __all__ = ["LARGEST_REGION_BYTES", "is_read_on_demand", "iter_regions"]
 
 #: Of the values that are held at once, where a single chunk is not larger.
 LARGEST_REGION_BYTES = 64 << 20
 
-type Progress = Callable[[int, int], None]
 type Region = tuple[slice, ...]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from noctis_lab.dicom.voi import Window, find_windows
 from noctis_lab.errors import (
     CannotExport,
     CannotPseudonymise,
+    ContrastWarning,
     GeometryWarning,
     NoctisError,
     OtherObject,
@@ -44,6 +45,8 @@ from noctis_lab.volumes.load import load
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.series_plan import find_plan
 from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.summary import describe_varying
+from noctis_lab.volumes.tasks import Progress
 
 __all__ = ["export_series"]
 
@@ -53,8 +56,6 @@ _VERSION = 1
 _WRITTEN_IN_PIECES = frozenset(
     (ExportFormat.NIFTI, ExportFormat.PNG, ExportFormat.ZARR, ExportFormat.NETCDF)
 )
-
-type Progress = Callable[[int, int], None]
 
 
 class _Stopped(Exception):
@@ -206,11 +207,24 @@ def _run(task: _Task, manifest: Manifest) -> ExportOutcome:
         if manifest.holds(path.name, task.fingerprint):
             return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.KEPT, path=path)
         manifest.record(path.name, task.fingerprint, _write(task, stacks, path))
+        _warn_of_contrasts(uid, stacks)
         return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.EXPORTED, path=path)
     except _Stopped:
         return ExportOutcome(SeriesInstanceUID=uid, status=ExportStatus.NOT_DONE)
     except (NoctisError, OSError, MemoryError) as error:
         return _failed(uid, error)
+
+
+def _warn_of_contrasts(uid: str, stacks: Sequence[Stack | None]) -> None:
+    varying = [stack for stack in stacks if stack is not None and stack.varying]
+    if varying:
+        names = tuple(dict.fromkeys(name for stack in varying for name in stack.varying))
+        words = (
+            describe_varying(varying[0])
+            if len(varying) == 1
+            else (f"from plane to plane of {len(varying)} stacks changes {', '.join(names)}")
+        )
+        warnings.warn(ContrastWarning(uid, str(words), names), stacklevel=4)
 
 
 def _stacks(task: _Task) -> tuple[Stack | None, ...]:
@@ -258,8 +272,10 @@ def _write_stack(
     handle, series, stack = task.handle, task.series, stacks[number]
     is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
-        # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside.
+        # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside. Contrasts
+        # are told once a series, when it is written: some formats read a stack more than once.
         warnings.simplefilter("ignore", GeometryWarning)
+        warnings.simplefilter("ignore", ContrastWarning)
         if is_lazy:
             volume = open_lazily(handle.settings, series, stack=number)
         else:

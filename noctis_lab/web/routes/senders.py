@@ -18,7 +18,11 @@ router = APIRouter(prefix="/senders", tags=["senders"])
 
 @router.get("")
 async def list_senders(lab: AskedLab) -> SendersAnswer:
-    """Return who sends, who asked to, and the facilities there are."""
+    """Return who sends, who asked to, and the facilities there are.
+
+    `attempts` of who asked is at least how often: the first in a minute is counted at once, the
+    others of that minute with the next one after it.
+    """
     return await asyncio.to_thread(_answer, lab)
 
 

@@ -41,9 +41,10 @@ AskedSeries = Annotated[SeriesRow, Depends(_find)]
 
 
 @router.get("/studies/{study_uid}/series/{uid}")
-async def one_series(series: AskedSeries) -> ListedSeries:
+async def one_series(lab: AskedLab, series: AskedSeries) -> ListedSeries:
     """Return a series."""
-    return list_series(series)
+    (listed,) = await asyncio.to_thread(list_series, lab, [series])
+    return listed
 
 
 @router.get("/studies/{study_uid}/series/{uid}/stack")

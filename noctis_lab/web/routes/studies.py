@@ -55,6 +55,6 @@ async def series_of_study(lab: AskedLab, uid: UID) -> list[ListedSeries]:
     """Return a study's series, in the order of their numbers."""
 
     def find() -> list[ListedSeries]:
-        return [list_series(row) for row in lab.catalog.series_of(uid)]
+        return list_series(lab, lab.catalog.series_of(uid))
 
     return await asyncio.to_thread(find)

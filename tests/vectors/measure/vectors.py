@@ -12,6 +12,7 @@ import numpy as np
 
 from noctis_lab.analysis.measure.area import AREA_MASKS
 from noctis_lab.analysis.measure.figures import MeasuredPlane, figures_of
+from noctis_lab.analysis.measure.kinds import KINDS
 from noctis_lab.analysis.measure.placed import PlanePlace
 
 FOLDER = Path(__file__).parent
@@ -271,10 +272,23 @@ def _refused() -> list[dict[str, Any]]:
     ]
 
 
+def _kinds() -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": name,
+            "points": list(kind.points),
+            "is_area": kind.is_area,
+            "has_values": kind.has_values,
+        }
+        for name, kind in KINDS.items()
+    ]
+
+
 def render() -> dict[str, str]:
     """Return the text of each file, by its name."""
     return {
         "figures.json": _json(_figures()),
+        "kinds.json": _json(_kinds()),
         "planes.json": _json(_planes()),
         "refused.json": _json(_refused()),
     }

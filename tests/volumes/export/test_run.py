@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import tracemalloc
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from noctis_lab.dicom.pseudonym_keys import Pseudonyms
 from noctis_lab.errors import (
     CannotExport,
     CannotPseudonymise,
+    ContrastWarning,
     DuplicatePositions,
     FileChanged,
     SeriesNotFound,
@@ -180,7 +182,23 @@ def test_irregular_planes_are_refused_where_one_step_is_needed(
     if to is ExportFormat.NETCDF:
         assert read_netcdf(path).z.values.tolist() == [0.0, 1.0, 2.0, 9.0]
     if to is ExportFormat.PNG:
-        assert "not uniform" in json.loads((path / "stack.json").read_text())["geometry_note"]
+        assert "not uniform" in json.loads((path / "stack.json").read_text())["spacing_note"]
+
+
+@pytest.mark.parametrize("to", VOLUMES)
+def test_an_export_tells_once_of_planes_that_are_not_alike(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    planes = series()
+    planes[0].ImageType = ["DERIVED", *planes[0].ImageType[1:]]
+    admit(handle, planes, tmp_path / "in")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        only_path(export(handle, to, tmp_path / "out"))
+        only_path(export(handle, to, tmp_path / "out"))  # kept: nothing is read
+    (told,) = [each.message for each in caught if isinstance(each.message, ContrastWarning)]
+    assert told.varying == ("ImageType values 1 and 2",)
+    assert told.SeriesInstanceUID == SERIES
 
 
 @pytest.mark.parametrize("to", VOLUMES)

@@ -27,6 +27,7 @@ def _summarise_again() -> None:
     job = sa.table("job", *(sa.column(name) for name in columns))
     kind = sa.literal("summarise-series")
     waits = sa.select(job.c.key).where(job.c.kind == kind)
+    # Due at 0, `queue.BACKLOG`: a series at a time, each when nothing that was received waits.
     known = sa.select(
         kind, series.c.reference, sa.literal("{}"), sa.literal(0), sa.literal(0), sa.literal(1)
     ).where(series.c.summarised_at.is_not(None), series.c.reference.not_in(waits))

@@ -35,7 +35,7 @@ describe("a view in an address", () => {
       const panes = Array.from({ length: layout.rows * layout.columns }, () => anyPane(next));
       const active = Math.floor(next() * panes.length);
       const links = { position: next() < 0.5, window: next() < 0.5, zoom: next() < 0.5 };
-      const view: ViewState = { ...(panes[active] as PaneState), layout: layout.name, active, link: links, panes: panes.length > 1 ? panes : [] };
+      const view: ViewState = { ...(panes[active] as PaneState), layout: layout.name, active, link: links, panes: panes.length > 1 ? panes : [], ...(turn % 3 === 0 ? { plot: "volume-histogram" as const } : {}) };
       expect(decodeView(`#${encodeView(view)}`)).toEqual(view);
     }
   });
@@ -56,7 +56,7 @@ describe("a view in an address", () => {
     "#<script>alert(1)</script>", "#l=4x4&p=1.2", "#l=1x1", "#l=1x1&p=1.2&p=1.3", "#l=2x2&a=4&p=1.2", "#l=2x2&a=1&p=1.2", "#l=1x1&p=javascript:x",
     "#l=1x1&p=1.2,i-1", "#l=1x1&p=1.2,i1.5", "#l=1x1&p=1.2,i99999999", "#l=1x1&p=1.2,z0", "#l=1x1&p=1.2,z1e9", "#l=1x1&p=1.2,zNaN", "#l=1x1&p=1.2,w40:0:l",
     "#l=1x1&p=1.2,w40:400", "#l=1x1&p=1.2,w40:400:x", "#l=1x1&p=1.2,w40:0.5:l", "#l=1x1&p=1.2,w40:400:constructor", "#l=1x1&p=1.2,o1", "#l=1x1&p=1.2,r45", "#l=1x1&p=1.2,__proto__",
-    "#l=1x1&p=1.2,constructor", "#l=1x1&p=1.2,w1e999:4:l", `#l=1x1&p=${"1".repeat(65)}`, `#l=1x1&p=1.2,${"n,".repeat(3000)}`, "#l=1x1&p=1.2,i0x10", "#l=1x1&a=&p=1.2", "#%", "#l=toString&p=1",
+    "#l=1x1&p=1.2,constructor", "#l=1x1&p=1.2,w1e999:4:l", `#l=1x1&p=${"1".repeat(65)}`, `#l=1x1&p=1.2,${"n,".repeat(3000)}`, "#l=1x1&p=1.2,i0x10", "#l=1x1&a=&p=1.2", "#%", "#l=toString&p=1", "#l=1x1&g=pie&p=1.2", "#l=1x1&g=constructor&p=1.2",
   ])("that is unsound is refused whole: %s", (fragment) => {
     expect(() => decodeView(fragment)).toThrow(NoView);
   });

@@ -133,6 +133,34 @@ describe("frames", () => {
     expect(store.count).toBe(1);
   });
 
+  it("are let go as soon as the bound is smaller, those nearest to the view last", async () => {
+    const limits = { ...LIMITS };
+    const transport = new HeldTransport();
+    const store = new FrameStore(stackOf(9), transport, { onLanded: () => undefined, onFailed: () => undefined, onStale: () => undefined }, limits);
+    const drain = async (): Promise<void> => { for (let next = transport.open[0]; next; next = transport.open[0]) await next.answer(); };
+    store.want(4, 1);
+    await drain();
+    expect(store.count).toBe(9);
+    limits.keptBytes = 3 * BYTES;
+    store.fit();
+    expect([store.count, store.bytes, store.has(4), store.has(5)]).toEqual([3, 3 * BYTES, true, true]);
+    limits.keptBytes = 1e9;
+    store.fit();
+    await drain();
+    expect(store.count).toBe(9);
+  });
+
+  it("that are kept elsewhere are not asked for", async () => {
+    const transport = new HeldTransport();
+    const events = { onLanded: () => undefined, onFailed: () => undefined, onStale: () => undefined };
+    const store = new FrameStore(stackOf(4), transport, events, LIMITS, { isKept: (index) => index !== 2 });
+    store.want(0, 1);
+    expect(transport.asked.map(({ first, count }) => [first, count])).toEqual([[2, 1]]);
+    await transport.open[0]?.answer();
+    store.release(2);
+    expect([store.count, store.bytes]).toEqual([0, 0]);
+  });
+
   it("that fail in a batch are asked for one by one, and only the bad one fails", async () => {
     const { transport, store, failed } = storeOf(5);
     store.want(0, 1);

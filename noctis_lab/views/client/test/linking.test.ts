@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { areParallel, crossingOf, heightAbove, normalOf, type PlaneGeometry, positionOn, valuesAt, type Vector, voxelOn } from "../src/ground/plane";
 import type { FrameDescription, StackDescription } from "../src/ground/transport";
-import { clipLine, nearestFrame, planeNameOf, shareWindow, whyApart } from "../src/viewer/linking";
+import { clipLine, nearestFrame, planeNameOf, shareGrid, shareWindow, whyApart } from "../src/viewer/linking";
 import { mostAlike } from "../src/viewer/seriesStrip";
 import { freePlace } from "../src/viewer/toolbar";
 
@@ -112,6 +112,28 @@ describe("two series", () => {
     expect(shareWindow(one, stackOf([0], { modality: "CT" }))).toBe(false);
     expect(shareWindow(stackOf([0], { units: "HU" }), stackOf([0], { units: "BQML" }))).toBe(false);
     expect(shareWindow(stackOf([0], { modality: null }), stackOf([0], { modality: null }))).toBe(false);
+  });
+});
+
+describe("two arrays in memory", () => {
+  const bare = { is_archived: false, orientation: null, FrameOfReferenceUID: null, pixel_spacing_mm: null, modality: null, windows: [] };
+  const one = stackOf([null, null], { ...bare, SeriesInstanceUID: "1.3" });
+  const named = (name: string): Partial<StackDescription> => ({ ...bare, windows: [{ name } as StackDescription["windows"][number]] });
+
+  it("go together voxel by voxel where they have one shape and no place", () => {
+    expect(whyApart(one, stackOf([null, null], bare))).toBeNull();
+    expect(shareGrid(one, stackOf([null, null, null], bare))).toBe(false);
+    expect(whyApart(one, stackOf([null, null, null], bare))).toBe("Not linked: no frame of reference");
+    expect(shareGrid(one, stackOf([null, null], { ...bare, is_archived: true }))).toBe(false);
+    expect(shareGrid(one, stackOf([0, 1], { ...bare, orientation: [1, 0, 0, 0, 1, 0] }))).toBe(false);
+    expect(shareGrid(stackOf([], bare), stackOf([], bare))).toBe(false);
+  });
+
+  it("share a window, but for a mask's", () => {
+    expect(shareWindow(one, stackOf([null], named("Computed")))).toBe(true);
+    expect(shareWindow(one, stackOf([null], named("Mask")))).toBe(false);
+    expect(shareWindow(one, stackOf([null], { ...bare, units: "s" }))).toBe(false);
+    expect(shareWindow(one, stackOf([null], { ...bare, modality: "CT" }))).toBe(false);
   });
 });
 

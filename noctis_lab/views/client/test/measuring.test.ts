@@ -6,9 +6,10 @@ import { Draft, squared } from "../src/measure/draft";
 import { distanceToLines, handlesOf, linesOf, shifted } from "../src/measure/handles";
 import { History } from "../src/measure/history";
 import { isOn, passOf, placedOn, pointsOn } from "../src/measure/seen";
-import { KINDS, type Measurement, newUID } from "../src/measure/shapes";
+import { factsOf, FEWEST_CORNERS, type Kind, KINDS, type Measurement, MOST_POINTS, newUID } from "../src/measure/shapes";
 import { type MeasurementSource, MeasurementStore } from "../src/measure/store";
 import { csvOf } from "../src/measure/table";
+import kindsText from "../../../../tests/vectors/measure/kinds.json?raw";
 import { detailsOf, figureLines, formatFigure, spoken } from "../src/measure/words";
 
 const ELLIPSE: Measurement = {
@@ -113,6 +114,39 @@ describe("store", () => {
       source.asked[2]?.answer();
       await turn();
       expect(store.isUnsaved).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("asks for nothing where what is deleted was never sent, and takes a 404 for done", async () => {
+    const nowhere = new MeasurementStore(null, quiet);
+    nowhere.commit({ before: null, after: ELLIPSE });
+    nowhere.commit({ before: ELLIPSE, after: null });
+    expect([nowhere.isUnsaved, nowhere.unsaved]).toEqual([false, []]);
+    const source = new HeldSource();
+    const store = new MeasurementStore(source, quiet);
+    store.commit({ before: null, after: ELLIPSE });
+    source.asked[0]?.fail(new TransportError("points are no ellipse", 422));
+    await settled();
+    store.commit({ before: ELLIPSE, after: null });
+    source.asked[1]?.fail(new TransportError("no such measurement", 404));
+    await settled();
+    expect([store.isUnsaved, store.unsaved, source.asked.length]).toEqual([false, [], 2]);
+    store.retry();
+    expect(source.asked.length).toBe(2);
+  });
+
+  it("waits for nothing once it is closed, whatever comes back then", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const source = new HeldSource();
+      const store = new MeasurementStore(source, quiet);
+      store.commit({ before: null, after: ELLIPSE });
+      store.close();
+      source.asked[0]?.fail(new TransportError("The server does not answer."));
+      for (let i = 0; i < 10; i += 1) await Promise.resolve();
+      expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
     }
@@ -246,6 +280,17 @@ describe("kinds", () => {
     const keys = KINDS.map((kind) => kind.key);
     expect(new Set(keys).size).toBe(12);
     expect(keys.filter((key) => "rlhvicdznmx0123456789".includes(key))).toEqual([]);
+  });
+
+  it("take the points that Python takes, and have the figures that it has", () => {
+    const theirs = JSON.parse(kindsText) as { kind: string; points: [number, number]; is_area: boolean; has_values: boolean }[];
+    expect(KINDS.map(({ kind }) => kind).sort()).toEqual(theirs.map(({ kind }) => kind).sort());
+    for (const { kind, points: [fewest, most], is_area, has_values } of theirs) {
+      const { points, isArea, hasValues } = factsOf(kind as Kind);
+      expect([kind, points ?? FEWEST_CORNERS, isArea, hasValues]).toEqual([kind, fewest, is_area, has_values]);
+      expect(points ?? MOST_POINTS, kind).toBeLessThanOrEqual(most);
+      expect(points === null, kind).toBe(fewest !== most);
+    }
   });
 
   it("a new identifier is a uuid4 in 32 hexadecimal digits", () => {

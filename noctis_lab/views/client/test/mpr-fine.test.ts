@@ -14,9 +14,9 @@ const X: Vector = [1, 0, 0];
 const DOWN: Vector = [0, 0, -1];
 const stored = (column: number, row: number, slice: number): number => 7 * column + 3 * row + 11 * slice + ((column * row * slice) % 5);
 
-function volumeOf(change: Partial<StackDescription> = {}): Volume {
+function volumeOf(change: Partial<StackDescription> = {}, scaleOf: ((k: number) => { slope: number; intercept: number }) = () => ({ slope: 0.5, intercept: -20 }), valueAt = stored): Volume {
   const frames = Array.from({ length: SLICES }, (_, i): FrameDescription => ({
-    SOPInstanceUID: `1.2.${i}`, frame: 0, rows: ROWS, columns: COLUMNS, dtype: "int16", slope: 0.5, intercept: -20,
+    SOPInstanceUID: `1.2.${i}`, frame: 0, rows: ROWS, columns: COLUMNS, dtype: "int16", ...scaleOf(i),
     position_mm: [-10, -20, 2 * i], z_mm: 2 * i, InstanceNumber: i + 1,
   }));
   const stack: StackDescription = {
@@ -27,8 +27,8 @@ function volumeOf(change: Partial<StackDescription> = {}): Volume {
   if (isRefusal(geometry)) throw new Error(geometry.sentence);
   const volume = new Volume(stack, geometry);
   for (let k = 0; k < SLICES; k += 1) {
-    const data = Int16Array.from({ length: ROWS * COLUMNS }, (_, i) => stored(i % COLUMNS, Math.floor(i / COLUMNS), k));
-    volume.put(k, { stored: data, rows: ROWS, columns: COLUMNS, slope: 0.5, intercept: -20 } as never);
+    const data = Int16Array.from({ length: ROWS * COLUMNS }, (_, i) => valueAt(i % COLUMNS, Math.floor(i / COLUMNS), k));
+    volume.put(k, { stored: data, rows: ROWS, columns: COLUMNS, ...scaleOf(k) } as never);
   }
   return volume;
 }
@@ -69,6 +69,16 @@ describe("a plane's own samples", () => {
     expect(at([value, value], [[3, 4]])[4]).toBeNaN();
     expect(at([value, value], [[3, 6]])[4]).toBe(stored(3, 5, 5) * 0.5 - 20);
     expect(at([value, value], [[3, 5]])[4]).toBeNaN();
+  });
+
+  it("are NaN for padding where each slice has a scale of its own", () => {
+    const padding: [number, number] = [-500, -500];
+    const volume = volumeOf({ padding }, (k) => ({ slope: -0.5 * (k + 1), intercept: 10 * k }), (column, row, slice) => (column === 3 && row === 5 ? -500 : stored(column, row, slice)));
+    const { data } = planeOf(volume, -15).part?.([[3, 4], [5, 4]])?.values ?? { data: [] };
+    // Row 4 is slice 6: its padding is 1810, and no other voxel is.
+    expect(data[5]).toBe(stored(2, 5, 6) * -3.5 + 60);
+    expect(data[6]).toBeNaN();
+    expect(data[7]).toBe(stored(4, 5, 6) * -3.5 + 60);
   });
 
   it("of a slab are the mean, the largest or the least across its thickness", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { FrameDescription, StackDescription, Transport } from "../src/ground/transport";
-import { badgesOf, geometryOf, isRefusal, placeAt, type VolumeGeometry } from "../src/mpr/geometry";
+import type { StackDescription } from "../src/ground/transport";
+import { badgesOf, geometryOf, isRefusal, placeAt } from "../src/mpr/geometry";
 import { decodeMpr, encodeMpr } from "../src/mpr/address";
 import { MprModel, normalOf, obliquity } from "../src/mpr/model";
 import { valueAt } from "../src/mpr/plane";
@@ -8,48 +8,14 @@ import { probeAt, pythonOf, wordsOf } from "../src/mpr/words";
 import { dot } from "../src/mpr/vectors";
 import { keptAs, reduced, reduceSlice, Volume, VolumeLoader } from "../src/mpr/volume";
 import { FrameStore } from "../src/viewer/frames";
-
-const [ROWS, COLUMNS] = [6, 8];
-
-function stackOf(count: number, change: (frame: FrameDescription, i: number) => Partial<FrameDescription> = () => ({})): StackDescription {
-  const frames = Array.from({ length: count }, (_, i): FrameDescription => {
-    const frame: FrameDescription = {
-      SOPInstanceUID: `1.2.${i}`, frame: 0, rows: ROWS, columns: COLUMNS, dtype: "int16", slope: 1, intercept: 0,
-      position_mm: [-10, -20, 2 * i], z_mm: 2 * i, InstanceNumber: i + 1,
-    };
-    return { ...frame, ...change(frame, i) };
-  });
-  return {
-    SeriesInstanceUID: "1.2", kind: "volume", badges: [], units: "HU", modality: "CT", photometric_interpretation: "MONOCHROME2",
-    orientation: [1, 0, 0, 0, 1, 0], pixel_spacing_mm: [0.9, 0.7], windows: [], frames, corner: { top_left: [], top_right: [], bottom_right: [] },
-  };
-}
-
-function geometryIn(stack: StackDescription): VolumeGeometry {
-  const found = geometryOf(stack);
-  if (isRefusal(found)) throw new Error(found.sentence);
-  return found;
-}
+import { COLUMNS, geometryIn, ROWS, stackOf, transportOf } from "./stacks";
 
 const titleOf = (stack: StackDescription): string => {
   const found = geometryOf(stack);
   return isRefusal(found) ? found.title : "";
 };
 
-/** Answers with 100 · frame + column. */
-function transportOf(asked: number[] = []): Transport {
-  return {
-    stack: () => Promise.resolve(stackOf(5)),
-    pixels: (_stack, first, count) => {
-      for (let k = first; k < first + count; k += 1) asked.push(k);
-      const values = Int16Array.from({ length: count * ROWS * COLUMNS }, (_, i) => 100 * (first + Math.floor(i / (ROWS * COLUMNS))) + (i % COLUMNS));
-      return Promise.resolve(values.buffer);
-    },
-    elements: () => Promise.resolve([]),
-  };
-}
-
-const nothing = { onLanded: () => undefined, onFailed: () => undefined, onStale: () => undefined };
+const nothing = { onLanded: () => undefined, onFailed: () => undefined, onMissing: () => undefined, onStale: () => undefined };
 
 describe("what forms no volume", () => {
   it("is said in words", () => {

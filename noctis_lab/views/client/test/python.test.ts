@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pythonOfMeasurements, pythonOfView } from "../src/viewer/python";
+import { pythonOfArray, pythonOfMeasurements, pythonOfView } from "../src/viewer/python";
 import { defaultState } from "../src/viewer/state";
 
 describe("a view as Python", () => {
@@ -9,6 +9,10 @@ describe("a view as Python", () => {
     expect(pythonOfView(state, { center: 40, width: 400, function: "LINEAR" }, "1.2", "/data/demo")).toBe(
       'import noctis_lab as nl\n\nlab = nl.open_lab("/data/demo")\n'
       + 's = lab.series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3").one()\ns.view().at(index=12, window=(40, 400))\n');
+  });
+
+  it("names no archive where an array in memory is shown", () => {
+    expect(pythonOfArray(state, { center: 0.5, width: 0.25, function: "LINEAR_EXACT" })).toBe('view.at(index=12, window=(0.5, 0.25, "LINEAR_EXACT"))\n');
   });
 
   it("gives what was measured in it", () => {

@@ -69,10 +69,33 @@ describe("the renderer", () => {
     for (let y = 0; y < 9; y += 1) for (let x = 0; x < 12; x += 1) expect(canvas.grey(x, y)).toBe(expected(frame, x, y, 40, 400));
   });
 
-  it.each([[Float32Array], [Int32Array]])("shows wide types at 1:1 too (%o)", (type) => {
+  it.each([[Float32Array], [Float64Array], [Int32Array]])("shows wide types at 1:1 too (%o)", (type) => {
     const frame = frameOf(5, 7, noise, type as new (n: number) => Frame["stored"]);
     const canvas = draw(frame, [7, 5], {});
     for (let y = 0; y < 5; y += 1) for (let x = 0; x < 7; x += 1) expect(canvas.grey(x, y)).toBe(expected(frame, x, y, 40, 400));
+  });
+
+  it("shows each voxel itself at 1:1, whatever is beside it", () => {
+    const frame = frameOf(5, 7, noise, Float32Array);
+    const holes: [number, number][] = [[9, NaN], [13, Infinity], [28, -Infinity], [34, NaN], [0, Infinity]];
+    for (const [at, value] of holes) frame.stored[at] = value;
+    const canvas = draw(frame, [7, 5], {});
+    for (let i = 0; i < 35; i += 1) {
+      const value = frame.stored[i] as number;
+      const finite = { ...frame, stored: Float32Array.of(Number.isNaN(value) ? -1e6 : clamp(value, -1e6, 1e6)), rows: 1, columns: 1 };
+      expect(canvas.grey(i % 7, Math.floor(i / 7)), String(i)).toBe(expected(finite, 0, 0, 40, 400));
+    }
+  });
+
+  it("keeps the digits of doubles far from zero", () => {
+    const near = frameOf(6, 8, (i) => noise(i) / 4, Float64Array);
+    const far = { ...near, stored: near.stored.map((value) => value + 1e9), intercept: -1e9 };
+    for (const view of [{}, { zoom: 2.37 }, { zoom: 0.4 }]) {
+      const [one, other] = [near, far].map((frame) => draw(frame, [16, 12], view));
+      let worst = 0;
+      for (let i = 0; i < 192; i += 1) worst = Math.max(worst, Math.abs((one as KeptCanvas).grey(i % 16, Math.floor(i / 16)) - (other as KeptCanvas).grey(i % 16, Math.floor(i / 16))));
+      expect(worst).toBeLessThanOrEqual(1);
+    }
   });
 
   it("interpolates raw values before it windows them, at every zoom, place and turn", () => {

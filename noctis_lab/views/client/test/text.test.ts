@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatAtScale, formatBytes, formatDate, formatNumber } from "../src/ground/numbers";
+import { formatPersonName } from "../src/ground/personName";
 import { failureOf } from "../src/ground/transport";
 import type { FrameDescription } from "../src/ground/transport";
 import { histogramOf, ticksBetween } from "../src/viewer/histogram";
@@ -37,6 +38,7 @@ describe("numbers", () => {
 
   it("of values are as precise as they are", () => {
     expect([75, -1024, 0.123456, 12.345, 1234.56].map(formatValue)).toEqual(["75", "−1024", "0.1235", "12.35", "1234.6"]);
+    expect([0.00123456, -0.000012345, 1.5e-9, -2.25e-12, 0].map(formatValue)).toEqual(["0.001235", "−0.00001234", "1.500e−9", "−2.250e−12", "0"]);
   });
 });
 
@@ -78,4 +80,10 @@ describe("a failed request", () => {
     expect((await failureOf(new Response("<html>", { status: 403 }))).message).toBe("Your account may not see this. (HTTP 403)");
     expect((await failureOf(new Response('{"detail": [1]}', { status: 500 }))).message).toBe("The server could not answer. (HTTP 500)");
   });
+});
+
+describe("formatPersonName", () => {
+  it.each([
+    ["PHANTOM^TORSO", "PHANTOM, TORSO"], ["Yamada^Tarou=山田^太郎", "Yamada, Tarou"], ["ONE", "ONE"], ["A^B^C^Dr", "A, B C Dr"], ["^Given", "Given"], ["=山田^太郎", "=山田^太郎"], ["", ""],
+  ])("writes %s as the image's corner does", (stored, written) => expect(formatPersonName(stored)).toBe(written));
 });

@@ -11,7 +11,7 @@ export interface Badge {
 }
 
 const ICONS: Record<string, IconName> = {
-  pass: "pass", tilt: "tilt", duplicate: "duplicate", gap: "gap", layers: "stack", unknown: "unknown", arriving: "arriving", warn: "warn",
+  pass: "pass", lossy: "warn", tilt: "tilt", duplicate: "duplicate", gap: "gap", layers: "stack", unknown: "unknown", arriving: "arriving", warn: "warn",
 };
 
 /** Return a badge's picture. */

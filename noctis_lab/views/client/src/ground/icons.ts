@@ -1,5 +1,4 @@
 /** Lucide's icons (ISC licence, icons-LICENSE.txt) and our own on the same grid: 24, stroke in currentColor. */
-import { svg } from "./dom";
 
 const SHAPES = {
   "4d": "<path d='M2 10v3'/><path d='M6 6v11'/><path d='M10 3v18'/><path d='M14 8v7'/><path d='M18 5v13'/><path d='M22 10v3'/>",
@@ -20,6 +19,7 @@ const SHAPES = {
   "code": "<path d='m7 11 2-2-2-2'/><path d='M11 13h4'/><rect width='18' height='18' x='3' y='3' rx='2' ry='2'/>",
   "copy": "<rect width='14' height='14' x='8' y='8' rx='2' ry='2'/><path d='M4 16c-1.1 0-2-.9-2-2V4c0-1.1.9-2 2-2h10c1.1 0 2 .9 2 2'/>",
   "crosshair": "<circle cx='12' cy='12' r='10'/><line x1='22' x2='18' y1='12' y2='12'/><line x1='6' x2='2' y1='12' y2='12'/><line x1='12' x2='12' y1='6' y2='2'/><line x1='12' x2='12' y1='22' y2='18'/>",
+  "cube": "<path d='M21 8a2 2 0 0 0-1-1.73l-7-4a2 2 0 0 0-2 0l-7 4A2 2 0 0 0 3 8v8a2 2 0 0 0 1 1.73l7 4a2 2 0 0 0 2 0l7-4A2 2 0 0 0 21 16Z'/><path d='m3.3 7 8.7 5 8.7-5'/><path d='M12 22V12'/>",
   "database": "<ellipse cx='12' cy='5' rx='9' ry='3'/><path d='M3 5V19A9 3 0 0 0 21 19V5'/><path d='M3 12A9 3 0 0 0 21 12'/>",
   "delete": "<path d='M10 11v6'/><path d='M14 11v6'/><path d='M19 6v14a2 2 0 0 1-2 2H7a2 2 0 0 1-2-2V6'/><path d='M3 6h18'/><path d='M8 6V4a2 2 0 0 1 2-2h4a2 2 0 0 1 2 2v2'/>",
   "doctor": "<path d='M11 2v2'/><path d='M5 2v2'/><path d='M5 3H4a2 2 0 0 0-2 2v4a6 6 0 0 0 12 0V5a2 2 0 0 0-2-2h-1'/><path d='M8 15a6 6 0 0 0 12 0v-3'/><circle cx='20' cy='10' r='2'/>",
@@ -58,6 +58,7 @@ const SHAPES = {
   "pause": "<rect x='14' y='3' width='5' height='18' rx='1'/><rect x='5' y='3' width='5' height='18' rx='1'/>",
   "person": "<circle cx='12' cy='8' r='5'/><path d='M20 21a8 8 0 0 0-16 0'/>",
   "play": "<path d='M5 5a2 2 0 0 1 3.008-1.728l11.997 6.998a2 2 0 0 1 .003 3.458l-12 7A2 2 0 0 1 5 19z'/>",
+  "plot": "<path d='M3 3v16a2 2 0 0 0 2 2h16'/><path d='m7 15 4-6 4 3 5-8'/>",
   "plus": "<path d='M5 12h14'/><path d='M12 5v14'/>",
   "polygon": "<path d='m12 3 8 6-3 11H7L4 9z'/><circle cx='12' cy='3' r='1.4' fill='currentColor' stroke='none'/><circle cx='20' cy='9' r='1.4' fill='currentColor' stroke='none'/><circle cx='17' cy='20' r='1.4' fill='currentColor' stroke='none'/><circle cx='7' cy='20' r='1.4' fill='currentColor' stroke='none'/><circle cx='4' cy='9' r='1.4' fill='currentColor' stroke='none'/>",
   "probe": "<circle cx='12' cy='12' r='3'/><path d='M12 3v4M12 17v4M3 12h4M17 12h4'/>",
@@ -73,6 +74,7 @@ const SHAPES = {
   "sender": "<path d='M20 13c0 5-3.5 7.5-7.66 8.95a1 1 0 0 1-.67-.01C7.5 20.5 4 18 4 13V6a1 1 0 0 1 1-1c2 0 4.5-1.2 6.24-2.72a1.17 1.17 0 0 1 1.52 0C14.51 3.81 17 5 19 5a1 1 0 0 1 1 1z'/><path d='M9.1 9a3 3 0 0 1 5.82 1c0 2-3 3-3 3'/><path d='M12 17h.01'/>",
   "square": "<rect width='18' height='18' x='3' y='3' rx='2'/>",
   "stack": "<path d='M12.83 2.18a2 2 0 0 0-1.66 0L2.6 6.08a1 1 0 0 0 0 1.83l8.58 3.91a2 2 0 0 0 1.66 0l8.58-3.9a1 1 0 0 0 0-1.83z'/><path d='M2 12a1 1 0 0 0 .58.91l8.6 3.91a2 2 0 0 0 1.65 0l8.58-3.9A1 1 0 0 0 22 12'/><path d='M2 17a1 1 0 0 0 .58.91l8.6 3.91a2 2 0 0 0 1.65 0l8.58-3.9A1 1 0 0 0 22 17'/>",
+  "segments": "<path d='M4 8c0-3 3-5 6-4s4 2 7 3 4 4 3 7-4 6-8 6-8-3-8-7z'/><circle cx='11' cy='12' r='2.5' fill='currentColor' stroke='none'/>",
   "swap": "<path d='M8 3 4 7l4 4'/><path d='M4 7h16'/><path d='m16 21 4-4-4-4'/><path d='M20 17H4'/>",
   "table": "<path d='M3 9h18'/><path d='M9 3v18'/><rect x='3' y='3' width='18' height='18' rx='2'/>",
   "tags": "<path d='M13.172 2a2 2 0 0 1 1.414.586l6.71 6.71a2.4 2.4 0 0 1 0 3.408l-4.592 4.592a2.4 2.4 0 0 1-3.408 0l-6.71-6.71A2 2 0 0 1 6 9.172V3a1 1 0 0 1 1-1z'/><path d='M2 7v6.172a2 2 0 0 0 .586 1.414l6.71 6.71a2.4 2.4 0 0 0 3.191.193'/><circle cx='10.5' cy='6.5' r='.5' fill='currentColor'/>",
@@ -104,12 +106,4 @@ export function icon(name: IconName, size: "" | "s" | "xs" = ""): SVGSVGElement 
   const copy = shape.cloneNode(true) as SVGSVGElement;
   copy.setAttribute("class", `i ${size}`.trim());
   return copy;
-}
-
-/** Return noctis_lab's mark, 20 px. */
-export function brandMark(): SVGSVGElement {
-  return svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" },
-    svg("circle", { cx: 10, cy: 10, r: 9, fill: "var(--text-1)" }),
-    svg("circle", { cx: 13.2, cy: 7.6, r: 6.6, fill: "var(--surface-1)" }),
-    svg("circle", { cx: 13.6, cy: 7.2, r: 2, fill: "var(--accent)" }));
 }

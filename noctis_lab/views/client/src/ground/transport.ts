@@ -1,7 +1,8 @@
 /** How the client reaches the archive: HTTP where it is served, the component's channel in notebooks. */
 import type { Badge } from "./badges";
+import type { OverlayDescription } from "../overlay/source";
 
-export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "rgb8";
+export type FrameDtype = "uint8" | "int8" | "uint16" | "int16" | "int32" | "uint32" | "float32" | "float64" | "rgb8";
 
 /** One frame, in the order in which it is shown. */
 export interface FrameDescription {
@@ -18,6 +19,8 @@ export interface FrameDescription {
   position_mm: [number, number, number] | null;
   /** Distance along the stack's normal, mm. */
   z_mm: number | null;
+  /** What `sel(z=…)` of the loaded array takes, mm; of a stack that leans it is another than `z_mm`. */
+  z?: number | null;
   InstanceNumber: number | null;
   /** Place along the stack's extra dim. */
   extra_index?: number | null;
@@ -65,6 +68,8 @@ export interface StackDescription {
   padding?: [number, number] | null;
   frames: FrameDescription[];
   corner: { top_left: string[]; top_right: string[]; bottom_right: string[] };
+  /** false: an array in a program's memory, of no archive. */
+  is_archived?: boolean;
 }
 
 /** One element of an instance's header, for people. */
@@ -81,6 +86,7 @@ export interface SeriesSummary {
   Modality: string | null;
   SeriesNumber: number | null;
   SeriesDescription: string | null;
+  BodyPartExamined?: string | null;
   instance_count: number;
   image_count: number;
   badges?: Badge[];
@@ -175,6 +181,16 @@ export class HttpTransport implements Transport {
   async preview(stack: StackDescription, index: number, signal?: AbortSignal): Promise<ArrayBuffer> {
     const revision = stack.revision === undefined ? "" : `&revision=${encodeURIComponent(stack.revision)}`;
     const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/preview?index=${index}${revision}`;
+    return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
+  }
+
+  async overlays(stack: StackDescription, signal?: AbortSignal): Promise<OverlayDescription[]> {
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/overlays`;
+    return (await (await request(path, { ...(signal ? { signal } : {}) })).json()) as OverlayDescription[];
+  }
+
+  async labels(stack: StackDescription, { overlay, revision }: OverlayDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const path = `${this.#seriesPath(stack.SeriesInstanceUID)}/overlays/${encodeURIComponent(overlay)}?first=${first}&count=${count}&revision=${encodeURIComponent(revision)}`;
     return (await request(path, { ...(signal ? { signal } : {}) })).arrayBuffer();
   }
 

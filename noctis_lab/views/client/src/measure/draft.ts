@@ -1,6 +1,6 @@
 /** A shape while it is drawn: points that are set, and one that follows mouse or keyboard. Pure. */
 import type { Point } from "./area";
-import { factsOf, type Kind, MOST_POINTS } from "./shapes";
+import { factsOf, FEWEST_CORNERS, type Kind, MOST_POINTS } from "./shapes";
 
 export class Draft {
   #set: Point[] = [];
@@ -36,7 +36,7 @@ export class Draft {
 
   /** Whether it may end here. */
   get canClose(): boolean {
-    return factsOf(this.kind).points === null && this.#set.length >= 3;
+    return factsOf(this.kind).points === null && this.#set.length >= FEWEST_CORNERS;
   }
 
   /** Set a point. */

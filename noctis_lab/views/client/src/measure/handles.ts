@@ -1,6 +1,6 @@
 /** How a shape is taken and changed: its handles, what lies under the mouse, its outline. Pure. */
 import type { Point } from "./area";
-import type { Kind } from "./shapes";
+import { factsOf, type Kind } from "./shapes";
 
 /** A place at which a shape can be taken. */
 export interface Handle {
@@ -24,7 +24,7 @@ function boxHandles([one, other]: readonly [Point, Point], isEllipse: boolean): 
 
 /** Return a shape's handles. */
 export function handlesOf(kind: Kind, points: readonly Point[]): Handle[] {
-  if ((kind === "ellipse" || kind === "rectangle") && points.length === 2) return boxHandles(points as [Point, Point], kind === "ellipse");
+  if (factsOf(kind).isBox && points.length === 2) return boxHandles(points as [Point, Point], kind === "ellipse");
   if (kind === "freehand") return [];
   return points.map((at, i) => ({ at, moved: (to) => withPoint(points, i, to) }));
 }
@@ -43,7 +43,7 @@ export function linesOf(kind: Kind, points: readonly Point[]): Point[][] {
   if (p1 === undefined) return [];
   if (kind === "ellipse") return [ellipseOutline(p0, p1)];
   if (kind === "rectangle") return [[p0, [p1[0], p0[1]], p1, [p0[0], p1[1]], p0]];
-  if (kind === "polygon" || kind === "freehand") return [[...points, p0]];
+  if (factsOf(kind).isArea) return [[...points, p0]];
   if (kind === "cobb" || kind === "bidirectional") return [[p0, p1], ...(p2 && p3 ? [[p2, p3]] : [])];
   return [[...points]];
 }
@@ -58,7 +58,7 @@ function ellipseOutline(one: Point, other: Point): Point[] {
 }
 
 /** Return the distance of a point from the line between two. */
-export function distanceToLine([x, y]: Point, [x0, y0]: Point, [x1, y1]: Point): number {
+function distanceToLine([x, y]: Point, [x0, y0]: Point, [x1, y1]: Point): number {
   const [dx, dy] = [x1 - x0, y1 - y0];
   const square = dx * dx + dy * dy;
   const part = square === 0 ? 0 : Math.min(Math.max(((x - x0) * dx + (y - y0) * dy) / square, 0), 1);

@@ -15,6 +15,8 @@ import { figureLines, spoken } from "./words";
 /** A shape that mouse or keyboard holds: by a handle, or as a whole (null). */
 export interface Grab {
   pane: MeasuredPane;
+  /** What it was taken on: the pane may show another image before it is let go. */
+  plane: ImagePlane;
   before: Measurement;
   handle: number | null;
   /** The shape's points when it was taken, in the voxels of the pane's plane. */
@@ -38,6 +40,7 @@ export class Measuring {
   #version = 0;
   #redraw = 0;
   #liveTimer = 0;
+  #isClosed = false;
 
   constructor(readonly host: MeasuringHost, source: MeasurementSource | null) {
     this.store = new MeasurementStore(source, {
@@ -88,6 +91,7 @@ export class Measuring {
   close(): void {
     cancelAnimationFrame(this.#redraw);
     clearTimeout(this.#liveTimer);
+    this.#isClosed = true;
     this.store.close();
   }
 
@@ -169,15 +173,15 @@ export class Measuring {
     const plane = pane.plane();
     if (plane === null) return;
     this.#selected = measurement.MeasurementUID;
-    this.#grab = { pane, before: measurement, handle, points: pointsOn(measurement, plane), now: measurement };
+    this.#grab = { pane, plane, before: measurement, handle, points: pointsOn(measurement, plane), now: measurement };
     this.changed();
   }
 
   /** Hold the same shape by another handle; what was moved stays moved. */
   holdBy(handle: number | null): void {
     const plane = this.#grab?.pane.plane();
-    if (!this.#grab || !plane) return;
-    this.#grab = { ...this.#grab, handle, points: pointsOn(this.#grab.now, plane) };
+    if (!this.#grab || !plane || !isOn(this.#grab.now, plane)) return;
+    this.#grab = { ...this.#grab, plane, handle, points: pointsOn(this.#grab.now, plane) };
     this.changed();
   }
 
@@ -197,11 +201,12 @@ export class Measuring {
   letGo(): void {
     const grab = this.#grab;
     this.#grab = null;
-    const plane = grab?.pane.plane();
-    if (!grab || !plane || grab.now === grab.before) {
+    if (!grab || grab.now === grab.before) {
       this.changed();
       return;
     }
+    const inView = grab.pane.plane();
+    const plane = inView !== null && isOn(grab.now, inView) ? inView : grab.plane;
     const after = { ...grab.now, values: measuredOn(grab.now.kind, pointsOn(grab.now, plane), plane) };
     this.store.commit({ before: grab.before, after });
     this.sayMeasured(after);
@@ -281,7 +286,7 @@ export class Measuring {
   /** Draw all panes at the next frame of the screen. */
   changed(): void {
     this.#version += 1;
-    if (this.#redraw === 0) this.#redraw = requestAnimationFrame(() => {
+    if (this.#redraw === 0 && !this.#isClosed) this.#redraw = requestAnimationFrame(() => {
       this.#redraw = 0;
       for (const pane of this.host.panes) this.#draw(pane);
       this.#sayDrawn();
@@ -334,6 +339,7 @@ export class Measuring {
 
   say(words: string, isNow: boolean): void {
     clearTimeout(this.#liveTimer);
+    if (this.#isClosed) return;
     this.#liveTimer = window.setTimeout(() => { this.live.textContent = words; }, isNow ? 0 : 400);
   }
 }

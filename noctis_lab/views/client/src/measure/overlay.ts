@@ -3,7 +3,7 @@ import { svg } from "../ground/dom";
 import type { ImagePlane } from "../ground/plane";
 import type { Point } from "./area";
 import { handlesOf, linesOf } from "./handles";
-import type { Kind } from "./shapes";
+import { factsOf, type Kind } from "./shapes";
 
 /** One shape to draw, in the voxels of the plane in view. */
 export interface Shown {
@@ -128,7 +128,7 @@ function labelPlace(kind: Kind, outline: readonly Point[], count: number): { x: 
   const xs = outline.map((point) => point[0]);
   const ys = outline.map((point) => point[1]);
   const [left, right, bottom] = [Math.min(...xs), Math.max(...xs), Math.max(...ys)];
-  if (kind === "ellipse" || kind === "rectangle" || kind === "polygon" || kind === "freehand" || kind === "angle" || kind === "cobb") {
+  if (factsOf(kind).isArea || kind === "angle" || kind === "cobb") {
     return { x: (left + right) / 2, y: bottom + GAP_PX + 12, anchor: "middle" };
   }
   const end = outline.reduce((best, point) => (point[0] > best[0] ? point : best));

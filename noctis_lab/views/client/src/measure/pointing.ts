@@ -6,7 +6,7 @@ import { distanceToLines, handlesOf, linesOf } from "./handles";
 import type { MeasuredPane } from "./host";
 import type { Measuring } from "./measuring";
 import { pointsOn } from "./seen";
-import type { Kind, Measurement } from "./shapes";
+import { factsOf, type Kind, type Measurement } from "./shapes";
 
 /** Of a mouse, a pen, a finger: CSS px. */
 const REACH_PX = { handle: 8, line: 5 };
@@ -45,6 +45,7 @@ export class Pointing {
 
   /** The left button or a finger goes down at a point of a pane; false: it is not for measuring. */
   down(pane: MeasuredPane, event: PointerEvent, at: Point): boolean {
+    this.#press = null; // the pane of the last one may have gone before it came up
     const plane = pane.plane();
     if (plane === null) return false;
     const { measuring } = this;
@@ -149,8 +150,7 @@ export class Pointing {
   /** With Shift a box is as wide as high. */
   #bent(plane: ImagePlane, to: Point, event: PointerEvent): Point {
     const { draft } = this.measuring;
-    const isBox = draft?.kind === "ellipse" || draft?.kind === "rectangle";
-    return event.shiftKey && isBox && draft.first !== null ? squared(draft.first, to, plane.spacing_mm ?? [1, 1]) : to;
+    return event.shiftKey && draft !== null && factsOf(draft.kind).isBox && draft.first !== null ? squared(draft.first, to, plane.spacing_mm ?? [1, 1]) : to;
   }
 
   #showWhatIsThere(pane: MeasuredPane, plane: ImagePlane, at: Point): void {

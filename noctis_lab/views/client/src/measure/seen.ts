@@ -11,7 +11,7 @@ const dot = (one: readonly number[], other: readonly number[]): number => one.re
 const cross = (a: Place, b: Place): Place => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 
 /** Return a point's distance from a plane along its normal, mm, with its sign. */
-export function distanceFrom({ origin_mm, right, down }: Pick<PlaneGeometry, "origin_mm" | "right" | "down">, place: Place): number {
+function distanceFrom({ origin_mm, right, down }: Pick<PlaneGeometry, "origin_mm" | "right" | "down">, place: Place): number {
   return dot(place.map((part, i) => part - (origin_mm[i] as number)), cross(right, down));
 }
 
@@ -64,8 +64,7 @@ function planeOf(plane: ImagePlane, { origin_mm, right, down, spacing_mm }: Plan
 export function measuredOn(kind: Kind, points: readonly Point[], plane: ImagePlane, detail: Detail = "all"): Values {
   if (plane.part === undefined) return figuresOf(kind, points, groundOf(plane), detail);
   const { spacing_mm, units } = plane;
-  const hasValues = factsOf(kind).isArea || kind === "probe" || kind === "profile";
-  const part = hasValues && points.length > 0 ? plane.part(points) : null;
+  const part = factsOf(kind).hasValues && points.length > 0 ? plane.part(points) : null;
   const [column, row] = part?.first ?? [0, 0];
   // From the part's own corner, as Python counts: both meet the same edges to the last digit.
   const moved = points.map((point): Point => [point[0] - column, point[1] - row]);

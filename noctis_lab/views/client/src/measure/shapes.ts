@@ -90,11 +90,18 @@ export interface KindFacts {
   points: number | null;
   /** Has statistics of the values inside. */
   isArea: boolean;
+  /** Has figures of the values that lie there. */
+  hasValues: boolean;
+  /** Its two points are the corners of a box. */
+  isBox: boolean;
 }
 
 const facts = (
-  kind: Kind, name: string, icon: IconName, key: string, points: number | null, hint: string, isArea = false,
-): KindFacts => ({ kind, name, icon, key, points, hint, isArea });
+  kind: Kind, name: string, icon: IconName, key: string, points: number | null, hint: string, isArea = false, hasValues = isArea,
+): KindFacts => ({ kind, name, icon, key, points, hint, isArea, hasValues, isBox: isArea && points === 2 });
+
+/** A shape of as many points as are set has at least so many. */
+export const FEWEST_CORNERS = 3;
 
 /** In the order of the menu. */
 export const KINDS: readonly KindFacts[] = [
@@ -106,10 +113,10 @@ export const KINDS: readonly KindFacts[] = [
   facts("rectangle", "Rectangle", "square", "q", 2, "drag from corner to corner", true),
   facts("polygon", "Polygon", "polygon", "g", null, "point by point; double click or Enter closes", true),
   facts("freehand", "Freehand", "freehand", "f", null, "drag along the outline", true),
-  facts("probe", "Probe", "probe", "p", 1, "the value of one voxel"),
+  facts("probe", "Probe", "probe", "p", 1, "the value of one voxel", false, true),
   facts("arrow", "Arrow", "arrow", "w", 2, "drag from the tip to the tail"),
   facts("text", "Text", "text", "t", 1, "click, then type"),
-  facts("profile", "Profile line", "profile", "y", 2, "values along a line"),
+  facts("profile", "Profile line", "profile", "y", 2, "values along a line", false, true),
 ];
 
 const BY_KIND = new Map(KINDS.map((item) => [item.kind, item]));

@@ -38,6 +38,8 @@ interface Entry {
   /** Counts changes: what was saved may be an older one. */
   version: number;
   isBusy: boolean;
+  /** Whether the archive may have it: it was listed, or sent. */
+  mayBeKept: boolean;
   attempts: number;
   timer: ReturnType<typeof setTimeout> | null;
 }
@@ -54,6 +56,7 @@ export class MeasurementStore {
   readonly #entries = new Map<string, Entry>();
   readonly #loaded = new Map<string, AbortController>();
   readonly history = new History();
+  #isClosed = false;
 
   constructor(readonly source: MeasurementSource | null, readonly events: StoreEvents) {}
 
@@ -93,7 +96,7 @@ export class MeasurementStore {
     try {
       const found = await this.source.list(StudyInstanceUID, SeriesInstanceUID, loading.signal);
       for (const measurement of found) {
-        if (!this.#entries.has(measurement.MeasurementUID)) this.#entries.set(measurement.MeasurementUID, entryOf(measurement, "saved"));
+        if (!this.#entries.has(measurement.MeasurementUID)) this.#entries.set(measurement.MeasurementUID, { ...entryOf(measurement, "saved"), mayBeKept: true });
       }
       this.events.onChange();
     } catch (error) {
@@ -144,6 +147,7 @@ export class MeasurementStore {
 
   /** Stop waiting; what is in flight goes on. */
   close(): void {
+    this.#isClosed = true;
     for (const loading of this.#loaded.values()) loading.abort();
     for (const entry of this.#entries.values()) if (entry.timer !== null) clearTimeout(entry.timer);
   }
@@ -151,6 +155,10 @@ export class MeasurementStore {
   async #save(entry: Entry): Promise<void> {
     if (entry.timer !== null) clearTimeout(entry.timer);
     entry.timer = null;
+    if (entry.isRemoved && !entry.mayBeKept) {
+      entry.state = "saved"; // it is nowhere
+      return;
+    }
     entry.state = "saving";
     if (this.source === null) {
       entry.state = "failed";
@@ -162,8 +170,13 @@ export class MeasurementStore {
     entry.isBusy = true;
     const { version } = entry;
     try {
-      if (entry.isRemoved) await this.source.remove(entry.measurement);
-      else this.#takeOver(entry, await this.source.save(entry.measurement), version);
+      if (entry.isRemoved) {
+        await this.#remove(this.source, entry.measurement);
+        entry.mayBeKept = false;
+      } else {
+        entry.mayBeKept = true;
+        this.#takeOver(entry, await this.source.save(entry.measurement), version);
+      }
       entry.attempts = 0;
       entry.state = "saved";
     } catch (error) {
@@ -172,6 +185,15 @@ export class MeasurementStore {
     entry.isBusy = false;
     if (entry.version !== version) void this.#save(entry);
     this.events.onChange();
+  }
+
+  /** What the archive does not have is removed already. */
+  async #remove(source: MeasurementSource, measurement: Measurement): Promise<void> {
+    try {
+      await source.remove(measurement);
+    } catch (error) {
+      if (!(error instanceof TransportError && error.status === 404)) throw error;
+    }
   }
 
   /** The archive's figures and times stand, unless there is a newer change here. */
@@ -183,7 +205,7 @@ export class MeasurementStore {
     entry.state = "failed";
     entry.words = wordsOf(error);
     if (entry.attempts === 0) this.events.onUnsaved(entry.words);
-    if (!mayPass(error)) return;
+    if (this.#isClosed || !mayPass(error)) return;
     const wait = RETRY_MS[Math.min(entry.attempts, RETRY_MS.length - 1)] as number;
     entry.attempts += 1;
     entry.timer = setTimeout(() => {
@@ -194,6 +216,6 @@ export class MeasurementStore {
 }
 
 const entryOf = (measurement: Measurement, state: Saving): Entry =>
-  ({ measurement, isRemoved: false, state, words: "", version: 0, isBusy: false, attempts: 0, timer: null });
+  ({ measurement, isRemoved: false, state, words: "", version: 0, isBusy: false, mayBeKept: false, attempts: 0, timer: null });
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,7 +1,7 @@
 /** Slabs along one of a volume's own axes with pixels on its voxels: what readers meet most, in tight loops. Pure. */
 import type { Stored } from "../viewer/renderer";
 import { SNAP, sliceBelow } from "./geometry";
-import { GAP, INSIDE, type Lattice, latticeOf, MISSING, OUTSIDE, type PlaneGrid, type Sampled, snapped } from "./plane";
+import { GAP, INSIDE, type Lattice, latticeOf, missingCover, OUTSIDE, type PlaneGrid, type Sampled, snapped } from "./plane";
 import type { Vector } from "./vectors";
 import type { Voxels } from "./volume";
 
@@ -88,7 +88,8 @@ interface SliceSample {
 }
 
 /** Return between which slices a height lies, and whether there are values; null outside. */
-function sampleOf({ geometry, slices }: Voxels, height: number): SliceSample | null {
+function sampleOf(voxels: Voxels, height: number): SliceSample | null {
+  const { geometry, slices } = voxels;
   const { heights_mm, step_mm } = geometry;
   if (height < (heights_mm[0] as number) - SNAP * step_mm || height > (heights_mm.at(-1) as number) + SNAP * step_mm) return null;
   let k = sliceBelow(geometry, height);
@@ -97,7 +98,7 @@ function sampleOf({ geometry, slices }: Voxels, height: number): SliceSample | n
   else if (t < SNAP) t = 0;
   if (t > 0 && geometry.isGap[k] === 1) return { k, t, cover: GAP };
   const isHere = slices[k] !== null && (t === 0 || slices[k + 1] !== null);
-  return { k, t, cover: isHere ? INSIDE : MISSING };
+  return { k, t, cover: isHere ? INSIDE : missingCover(voxels, k, t === 0 ? k : k + 1) };
 }
 
 /** A slab across rows: a row of pixels is one slice's, its samples are that slice's rows. */
@@ -114,7 +115,7 @@ function projectRows({ voxels, lattice: { u, v, h }, steps, offsets_mm, how, out
   if (width <= 0 || rows.length === 0) return true;
   const isWhole = rows.every(Number.isInteger) && isShort(slices.find((stored) => stored !== null));
   const block = isWhole ? new Int32Array(width) : new Float32Array(width);
-  eachSlice(chosen, slices, out, left, right, (stored, to) => {
+  eachSlice(chosen, voxels, out, left, right, (stored, to) => {
     rows.forEach((at, i) => {
       const row = Math.floor(at);
       const from = row * geometry.columns + column + left;
@@ -127,7 +128,7 @@ function projectRows({ voxels, lattice: { u, v, h }, steps, offsets_mm, how, out
 
 /** A slab across columns: a pixel's samples lie beside each other in memory. */
 function projectColumns({ voxels, lattice: { u, v, h }, steps, offsets_mm, how, out, grid }: Request): boolean {
-  const { geometry, slices } = voxels;
+  const { geometry } = voxels;
   const row = wholeStart(v.first - (geometry.originRows[0] as number), v.across);
   if (row === null || Math.abs(u.across) + Math.abs(u.along) + Math.abs(v.along) + Math.abs(h.across) > 1e-9) return false;
   const chosen = slicesOfRows(voxels, h, grid.rows);
@@ -138,7 +139,7 @@ function projectColumns({ voxels, lattice: { u, v, h }, steps, offsets_mm, how, 
   if (right <= left || columns.length === 0) return true;
   const before = Int32Array.from(columns, Math.floor);
   const share = Float64Array.from(columns, (at) => at - Math.floor(at));
-  eachSlice(chosen, slices, out, left, right, (stored, to) => {
+  eachSlice(chosen, voxels, out, left, right, (stored, to) => {
     for (let x = left; x < right; x += 1) out.values[to + x - left] = projectRun(stored, (row + x) * geometry.columns, before, share, how);
     out.cover.fill(INSIDE, to, to + right - left);
   });
@@ -167,12 +168,12 @@ function samplesWithin(first: number, step: number, offsets_mm: readonly number[
 }
 
 /** Call for each row of pixels whose slice is here, with where its pixels begin; say of the others that they are missing. */
-function eachSlice(chosen: Int32Array, slices: Voxels["slices"], out: Sampled, left: number, right: number, draw: (stored: Stored, to: number) => void): void {
+function eachSlice(chosen: Int32Array, voxels: Voxels, out: Sampled, left: number, right: number, draw: (stored: Stored, to: number) => void): void {
   chosen.forEach((k, y) => {
     if (k < 0) return;
     const to = y * out.columns + left;
-    const stored = slices[k] ?? null;
-    if (stored === null) out.cover.fill(MISSING, to, to + right - left);
+    const stored = voxels.slices[k] ?? null;
+    if (stored === null) out.cover.fill(missingCover(voxels, k, k), to, to + right - left);
     else draw(stored, to);
   });
 }

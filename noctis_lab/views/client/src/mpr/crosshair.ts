@@ -1,5 +1,6 @@
 /** The crosshair over a plane: the other planes' lines, a centre to drag, handles that turn and that set a slab. */
 import { svg } from "../ground/dom";
+import { Made } from "../ground/made";
 import { type MprModel, normalOf, PLANE_NAMES, type PlaneName } from "./model";
 import { cross, dot, length, minus, type Vector } from "./vectors";
 
@@ -45,6 +46,7 @@ export class Crosshair {
   #drag: Drag | null = null;
   #centre: [number, number] = [0, 0];
   #lines: Line[] = [];
+  readonly #made = new Made();
 
   constructor(readonly host: CrosshairHost) {
     this.element.addEventListener("pointerdown", (event) => this.#down(event));
@@ -63,6 +65,8 @@ export class Crosshair {
     const { model } = this.host;
     this.#centre = this.host.toCanvas(model.crosshair);
     this.#lines = PLANE_NAMES.flatMap((plane) => (plane === this.host.name ? [] : this.#lineOf(plane)));
+    const drawn = this.#lines.flatMap(({ plane, x, y }) => [plane, x, y, model.planes[plane].slab_mm]);
+    if (!this.#made.isNew(width, height, this.host.scale, ...this.#centre, ...drawn)) return;
     this.element.setAttribute("width", String(width));
     this.element.setAttribute("height", String(height));
     const reach = Math.hypot(width, height) + Math.abs(this.#centre[0]) + Math.abs(this.#centre[1]);
@@ -73,6 +77,7 @@ export class Crosshair {
   }
 
   clear(): void {
+    this.#made.forget();
     this.element.replaceChildren();
   }
 
@@ -194,8 +199,8 @@ function room(x: number, y: number, dx: number, dy: number, width: number, heigh
 
 const REST_MS = 150;
 
-/** Shift and the mouse move the crosshair, with no button or with one; no other drag begins then. What draws keeps its button. */
-export function followShift(host: CrosshairHost, isDragging: () => boolean): void {
+/** Shift and the mouse move the crosshair, with no button or with one; no other drag begins then. What draws keeps its button. Returns how to stop. */
+export function followShift(host: CrosshairHost, isDragging: () => boolean): () => void {
   const { element, model } = host;
   let timer = 0;
   const follow = (event: PointerEvent): void => {
@@ -218,4 +223,5 @@ export function followShift(host: CrosshairHost, isDragging: () => boolean): voi
     element.focus({ preventScroll: true });
     follow(event);
   });
+  return () => clearTimeout(timer);
 }

@@ -1,16 +1,17 @@
 /** One plane's picture: sampled where something of it changed, windowed when only the window did. */
+import type { PlaneOnCanvas } from "../overlay/tint";
 import type { StackLook } from "../viewer/look";
 import { pixelsOf } from "../viewer/colormaps";
 import type { Stored } from "../viewer/renderer";
 import { storedRamp } from "../viewer/windowing";
 import { indexAt } from "./geometry";
-import { type MprModel, normalOf, type PlaneName } from "./model";
+import { type MprModel, normalOf, type PlaneFrame, type PlaneName } from "./model";
 import { PlanePainter } from "./painter";
 import { type PlaneGrid, PlaneSampler, Sampled } from "./plane";
 import { offsetsOf, samplingAlong, SlabSampler, zoomOnto } from "./slab";
 import { cross, dot, type Vector } from "./vectors";
-import { canvasGrid, slabGrid } from "./view";
-import type { Voxels } from "./volume";
+import { slabGrid } from "./view";
+import type { Volume, Voxels } from "./volume";
 
 /** A plane that takes longer than this is drawn coarser while it is dragged. */
 const SLOW_MS = 8;
@@ -24,15 +25,30 @@ export interface Lie {
   centre: Vector;
 }
 
+/** What is on the canvas. */
+export interface Painted extends Pick<PlaneFrame, "slab_mm" | "projection"> {
+  volume: Volume;
+  lie: Lie;
+  grid: PlaneGrid;
+}
+
+/** What is laid over a plane: `key` is another text where it is something else. */
+export interface PlaneTint {
+  key: string;
+  paint(pixels: Uint32Array, at: PlaneOnCanvas): void;
+}
+
 export class PlaneDrawing {
   readonly sampled = new Sampled();
   readonly #painter: PlanePainter;
   readonly #plane = new PlaneSampler();
   readonly #slab = new SlabSampler();
   readonly #before = new Sampled();
-  #grid: PlaneGrid | null = null;
+  #painted: Painted | null = null;
   #key = "";
   #look = "";
+  /** The key of what was laid over it last; empty: nothing was. */
+  #tinted = "";
   #fullMs = 0;
   #isCoarse = false;
   /** Slices that what is on the canvas takes its values from. */
@@ -45,9 +61,9 @@ export class PlaneDrawing {
     this.#painter = new PlanePainter(canvas);
   }
 
-  /** Where the canvas's pixels lie in the patient; null before the first painting. */
-  get grid(): PlaneGrid | null {
-    return this.#grid;
+  /** What is on the canvas, another object with every sampling; null before the first painting. */
+  get painted(): Painted | null {
+    return this.#painted;
   }
 
   /** Whether what is drawn is coarser than it will be at rest. */
@@ -66,38 +82,38 @@ export class PlaneDrawing {
   }
 
   clear(width: number, height: number): void {
-    this.#grid = null;
+    this.#painted = null;
     [this.#key, this.#look] = ["", ""];
     this.#painter.clear(width, height);
   }
 
-  /** Paint; what is the same as before is not sampled again. */
-  draw(lie: Lie, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">): void {
+  /** Paint the pixels of a grid, and what `tint` lays over them; what is the same as before is not sampled again. */
+  draw(lie: Lie, grid: PlaneGrid, { ramp, colormap, isReversed }: Pick<StackLook, "ramp" | "colormap" | "isReversed">, tint: PlaneTint | null = null): void {
     const { volume } = this.model;
     if (volume === null) return;
     const start = performance.now();
-    const isNew = this.#sample(lie);
+    const isNew = this.#sample(volume, lie, grid);
     this.sampleMs = performance.now() - start;
-    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept]);
+    const look_ = JSON.stringify([ramp, colormap, isReversed, volume.slope, volume.intercept, tint?.key]);
     if (!isNew && look_ === this.#look) return;
     this.#look = look_;
-    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed));
+    this.#painter.paint(this.sampled, storedRamp(ramp, volume), pixelsOf(colormap, isReversed), tint && ((pixels) => {
+      tint.paint(pixels, { volume, grid, sampled: this.sampled, isNew: isNew || tint.key !== "" && this.#tinted === "" });
+    }));
+    this.#tinted = tint?.key ?? "";
     this.paintMs = performance.now() - start;
   }
 
   /** Return whether anything was sampled anew. */
-  #sample(lie: Lie): boolean {
+  #sample(volume: Volume, lie: Lie, grid: PlaneGrid): boolean {
     const { model, name } = this;
-    const { volume } = model;
-    if (volume === null) return false;
     const frame = model.planes[name];
     const plane = { through: model.crosshair, right: lie.right, down: lie.down };
-    const grid = canvasGrid(volume.full, plane, lie);
-    this.#grid = grid;
     const coarse = model.isDragging && this.#fullMs > SLOW_MS;
     const key = JSON.stringify([grid, frame.slab_mm, frame.projection, coarse]);
     if (key === this.#key) return false;
     this.#key = key;
+    this.#painted = { volume, lie, grid, slab_mm: frame.slab_mm, projection: frame.projection };
     this.#isCoarse = coarse;
     const start = performance.now();
     const normal = normalOf(frame);

@@ -48,9 +48,12 @@ class Reader {
   readonly #heights: Float64Array;
   readonly #columns: Float64Array;
   readonly #rows: Float64Array;
+  /** Of each slice. */
+  readonly #paddings: readonly (readonly [number, number] | null)[];
 
   constructor(readonly volume: Volume) {
     const { geometry } = volume;
+    this.#paddings = volume.slices.map((_, slice) => volume.paddingOf(slice));
     // Decimal strings of positions are rounded: what is even is taken as even, as Python's affine does.
     const straight = (values: Float64Array): Float64Array => {
       const [first, last] = [values[0] as number, values.at(-1) as number];
@@ -75,30 +78,30 @@ class Reader {
     const column = within(u - between(this.#columns), geometry.columns - 1);
     const row = within(v - between(this.#rows), geometry.rows - 1);
     if (column !== column || row !== row) return NaN;
-    const below = this.#inSlice(slices[k] ?? null, column, row);
-    return t === 0 ? below : below * (1 - t) + this.#inSlice(slices[k + 1] ?? null, column, row) * t;
+    const below = this.#inSlice(slices[k] ?? null, k, column, row);
+    return t === 0 ? below : below * (1 - t) + this.#inSlice(slices[k + 1] ?? null, k + 1, column, row) * t;
   }
 
-  #inSlice(stored: ArrayLike<number> | null, column: number, row: number): number {
-    if (stored === null) return NaN;
+  #inSlice(kept: ArrayLike<number> | null, slice: number, column: number, row: number): number {
+    if (kept === null) return NaN;
     const { columns } = this.volume.geometry;
+    const padding = this.#paddings[slice] ?? null;
     const [left, top] = [Math.floor(column), Math.floor(row)];
     const [across, along] = [column - left, row - top];
     const at = top * columns + left;
     // A voxel without weight does not count, be it none.
-    const upper = this.#mixed(stored, at, across);
-    return along === 0 ? upper : upper * (1 - along) + this.#mixed(stored, at + columns, across) * along;
+    const upper = this.#mixed(kept, at, across, padding);
+    return along === 0 ? upper : upper * (1 - along) + this.#mixed(kept, at + columns, across, padding) * along;
   }
 
-  #mixed(stored: ArrayLike<number>, at: number, share: number): number {
-    const value = this.#value(stored[at] as number);
-    return share === 0 ? value : value * (1 - share) + this.#value(stored[at + 1] as number) * share;
+  #mixed(kept: ArrayLike<number>, at: number, share: number, padding: readonly [number, number] | null): number {
+    const value = this.#value(kept[at] as number, padding);
+    return share === 0 ? value : value * (1 - share) + this.#value(kept[at + 1] as number, padding) * share;
   }
 
-  #value(stored: number): number {
-    const { slope, intercept, isConverted, stack } = this.volume;
-    const { padding } = stack;
-    return padding && !isConverted && stored >= padding[0] && stored <= padding[1] ? NaN : stored * slope + intercept;
+  #value(kept: number, padding: readonly [number, number] | null): number {
+    const { slope, intercept } = this.volume;
+    return padding !== null && kept >= padding[0] && kept <= padding[1] ? NaN : kept * slope + intercept;
   }
 }
 

@@ -7,7 +7,7 @@ import { cross, dot, minus, plus, scaled, unit, type Vector } from "./vectors";
 /** Slices nearer than this along the normal lie at one place: positions are decimal strings. */
 const SAME_PLACE_MM = 1e-3;
 /** Slices farther apart than so many median steps have a gap between them. */
-export const GAP_STEPS = 1.5;
+const GAP_STEPS = 1.5;
 /** A place this near to a voxel's centre, as a part of the step, is the voxel's. */
 export const SNAP = 1e-6;
 /** Steps that differ by less are even: a part of the median step. */

@@ -1,7 +1,8 @@
 /** Where the three planes lie: one crosshair, a frame and a slab for each plane, one window for all; and their volume. */
 import type { Badge } from "../ground/badges";
-import { type StackDescription, type Transport, TransportError } from "../ground/transport";
+import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import type { Colormap } from "../viewer/colormaps";
+import { Describing } from "../viewer/describing";
 import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
 import { statedWindow, windowFromPixels } from "../viewer/windowing";
@@ -37,9 +38,8 @@ export const ORTHOGONAL: Readonly<Record<PlaneName, Pick<PlaneFrame, "right" | "
 };
 
 export const MOST_SLAB_MM = 1000;
-const DESCRIBE_EVERY_MS = 1000;
 
-export const defaultPlanes = (): Record<PlaneName, PlaneFrame> => {
+const defaultPlanes = (): Record<PlaneName, PlaneFrame> => {
   const frame = (name: PlaneName): PlaneFrame => ({ ...ORTHOGONAL[name], slab_mm: 0, projection: "max" });
   return { axial: frame("axial"), coronal: frame("coronal"), sagittal: frame("sagittal") };
 };
@@ -52,7 +52,21 @@ export function obliquity(name: PlaneName, frame: Pick<PlaneFrame, "right" | "do
   return (Math.acos(cos) * 180) / Math.PI;
 }
 
-export type Change = "volume" | "planes" | "window" | "view" | "landed" | "memory";
+export type Change = "volume" | "planes" | "window" | "view" | "landed" | "missing";
+
+/** A series by its study; the view's own study is the empty one. */
+interface SeriesPlace {
+  StudyInstanceUID?: string;
+  SeriesInstanceUID: string;
+}
+
+/** What is in memory of a series. */
+interface Known {
+  stack: StackDescription;
+  store: FrameStore | null;
+  /** The frame in view, by which the crosshair begins; null: nothing in view says where. */
+  index: number | null;
+}
 
 /** Shared by the plane panes of one series. */
 export class MprModel {
@@ -74,20 +88,30 @@ export class MprModel {
   isDragging = false;
   #loader: VolumeLoader | null = null;
   #wanted: MprState | null;
-  #abort: AbortController | null = null;
+  #isAsked = false;
+  readonly #describing = new Describing({ onDescribed: (stack) => this.#begin(stack), onFailed: (error) => this.#onUndescribed(error) });
   readonly #listeners = new Set<(change: Change, slices: readonly number[]) => void>();
   readonly #needs = new Map<object, number>();
   /** Counts how often planes were put back. */
   resets = 0;
   #pixelWindow: Window | null = null;
   #isClosed = false;
-  #staleTimer = 0;
 
+  /** `home` reaches the view's own study; `known` is what is in memory of the series, and which of its frames is in view. */
   constructor(
-    public transport: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
-    private known: { stack: StackDescription; store: FrameStore | null } | null = null,
+    readonly home: Transport, public SeriesInstanceUID: string, state: MprState | null = null,
+    private known: Known | null = null, public StudyInstanceUID = "",
   ) {
     this.#wanted = state;
+  }
+
+  get transport(): Transport {
+    return this.StudyInstanceUID === "" ? this.home : (this.home.ofStudy?.(this.StudyInstanceUID) ?? this.home);
+  }
+
+  /** Whether these are planes of a series. */
+  isOf({ StudyInstanceUID = "", SeriesInstanceUID }: SeriesPlace): boolean {
+    return SeriesInstanceUID === this.SeriesInstanceUID && StudyInstanceUID === this.StudyInstanceUID;
   }
 
   get state(): MprState {
@@ -138,12 +162,12 @@ export class MprModel {
   }
 
   /** Show another series in all planes, from its own beginning. */
-  open(SeriesInstanceUID: string, transport = this.transport): void {
-    if (SeriesInstanceUID === this.SeriesInstanceUID) return;
-    this.SeriesInstanceUID = SeriesInstanceUID;
-    this.transport = transport;
+  open(place: SeriesPlace): void {
+    if (this.isOf(place)) return;
+    [this.SeriesInstanceUID, this.StudyInstanceUID] = [place.SeriesInstanceUID, place.StudyInstanceUID ?? ""];
     this.#loader?.close();
     [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
+    [this.#wanted, this.known] = [null, null];
     [this.planes, this.zoom, this.inverted, this.colormap] = [defaultPlanes(), 1, false, null];
     this.resets += 1;
     this.#say("volume");
@@ -152,65 +176,87 @@ export class MprModel {
 
   /** Fetch the volume. */
   async load(): Promise<void> {
-    if (this.#abort !== null || this.volume !== null) return;
-    await this.reload(this.known?.stack ?? null);
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    if (this.known !== null) this.#begin(this.known.stack);
+    else await this.reload();
   }
 
-  async reload(stack: StackDescription | null = null): Promise<void> {
-    this.#abort?.abort();
-    const abort = new AbortController();
-    this.#abort = abort;
+  /** Ask what the series is by now. */
+  async reload(): Promise<void> {
+    this.#isAsked = true;
     this.failure = null;
-    try {
-      const found = stack ?? (await this.transport.stack(this.SeriesInstanceUID, abort.signal));
-      if (!abort.signal.aborted) this.#begin(found);
-    } catch (error) {
-      if (abort.signal.aborted) return;
-      if (error instanceof TransportError && error.status === 422) this.refusal = { title: "No image to show", sentence: error.message };
-      else this.failure = error instanceof Error ? error.message : String(error);
-      this.#say("volume");
-    }
+    await this.#describing.ask(this.transport, this.SeriesInstanceUID);
   }
 
-  #begin(stack: StackDescription): void {
-    this.#loader?.close();
-    this.#loader = null;
-    this.stack = stack;
-    const geometry = geometryOf(stack);
-    this.refusal = isRefusal(geometry) ? geometry : null;
-    const before = this.volume;
-    this.volume = isRefusal(geometry) ? null : new Volume(stack, geometry);
-    if (this.volume !== null && !isRefusal(geometry)) {
-      if (before === null) this.crosshair = placeAt(geometry, (geometry.columns - 1) / 2, (geometry.rows - 1) / 2, Math.floor((geometry.frames.length - 1) / 2));
-      if (this.#wanted !== null) this.restore(this.#wanted);
-      this.#wanted = null;
-      const store = this.known?.stack === stack ? this.known.store : null;
-      this.known = null; // its frames are the volume's now
-      this.#loader = new VolumeLoader(this.volume, this.transport, {
-        onLanded: (slices) => this.#say("landed", slices),
-        onFailed: (message) => this.#fail(message),
-        onStale: () => this.#onStale(),
-      }, store);
-      this.#loader.start(Math.round(indexAt(geometry, this.crosshair)[2]));
-    }
+  /** Ask again for slices that could not be had. */
+  retry(): void {
+    if (this.failure !== null) void this.reload();
+    else this.#loader?.retry();
+  }
+
+  /** What could not be had: frames of the stack in its order, and why, in words for people; null: nothing is missing. */
+  get missing(): { frames: readonly number[]; message: string } | null {
+    const { volume, failure } = this;
+    if (volume !== null && failure !== null) return { frames: [], message: failure };
+    if (volume === null || volume.failed.size === 0) return null;
+    const frames = [...volume.failed].map((slice) => volume.full.frames[slice] as number).sort((a, b) => a - b);
+    return { frames, message: this.#loader?.message ?? "" };
+  }
+
+  #onUndescribed(error: unknown): void {
+    if (error instanceof TransportError && error.status === 422) this.refusal = { title: "No image to show", sentence: error.message };
+    else this.failure = messageOf(error);
     this.#say("volume");
   }
 
-  /** A series that arrives is another one with every instance: it is described again no more than once a second. */
-  #onStale(): void {
-    clearTimeout(this.#staleTimer);
-    this.#staleTimer = window.setTimeout(() => void this.reload(), DESCRIBE_EVERY_MS);
+  /** Begin with a description, or go on with a later one: what is in memory of the series is not asked for again. */
+  #begin(stack: StackDescription): void {
+    const [before, loader] = [this.volume, this.#loader];
+    this.stack = stack;
+    const geometry = geometryOf(stack);
+    this.refusal = isRefusal(geometry) ? geometry : null;
+    this.volume = isRefusal(geometry) ? null : new Volume(stack, geometry);
+    this.#loader = null;
+    if (this.volume !== null && !isRefusal(geometry)) {
+      if (before === null) this.crosshair = placeAt(geometry, (geometry.columns - 1) / 2, (geometry.rows - 1) / 2, Math.floor((geometry.frames.length - 1) / 2));
+      else this.volume.adopt(before);
+      if (this.#wanted !== null) this.restore(this.#wanted);
+      this.#wanted = null;
+      if (before === null) this.#beginAt(this.known?.index ?? null);
+      this.#loader = this.#fetch(this.volume, loader?.store ?? this.known?.store ?? null);
+      this.known = null; // its frames are the volume's now
+    }
+    loader?.close();
+    this.#say("volume");
   }
 
-  #fail(message: string): void {
-    this.failure = message;
-    this.#say("memory");
+  /** Let the crosshair stand on the slice in view, unless that is the nearest one already. */
+  #beginAt(index: number | null): void {
+    const { volume } = this;
+    const place = index === null ? null : (this.stack?.frames[index]?.position_mm ?? null);
+    if (volume === null || place === null) return;
+    const { full } = volume;
+    const last = full.heights_mm.length - 1;
+    const sliceOf = (point: Vector): number => Math.min(Math.max(Math.round(indexAt(full, point)[2]), 0), last);
+    const [column, row] = indexAt(full, this.crosshair);
+    if (sliceOf(place) !== sliceOf(this.crosshair)) this.crosshair = placeAt(full, column, row, sliceOf(place));
+  }
+
+  #fetch(volume: Volume, known: FrameStore | null): VolumeLoader {
+    const loader = new VolumeLoader(volume, this.transport, {
+      onLanded: (slices) => this.#say("landed", slices),
+      onMissing: () => this.#say("missing"),
+      onStale: () => this.#describing.later(() => void this.reload()),
+    }, known);
+    loader.start(Math.round(indexAt(volume.full, this.crosshair)[2]));
+    return loader;
   }
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#staleTimer);
-    this.#abort?.abort();
+    this.isDragging = false;
+    this.#describing.cancel();
     this.#loader?.close();
     this.#loader = null;
     this.volume = null;
@@ -229,10 +275,12 @@ export class MprModel {
       return;
     }
     this.crosshair = this.#bounded(state.crosshair_mm);
+    const planes = { ...this.planes };
     for (const name of PLANE_NAMES) {
       const frame = orthonormal(state.planes[name]);
-      if (frame !== null) this.planes[name] = { ...state.planes[name], ...frame, slab_mm: boundedSlab(state.planes[name].slab_mm) };
+      if (frame !== null) planes[name] = { ...state.planes[name], ...frame, slab_mm: boundedSlab(state.planes[name].slab_mm) };
     }
+    this.planes = planes;
     this.#say("planes");
   }
 
@@ -260,6 +308,20 @@ export class MprModel {
       return;
     }
     this.moveTo(plus(this.crosshair, scaled(normal, count * samplingAlong(volume, normal))));
+  }
+
+  /** Move a plane to the last place that `step` reaches: a slice where it is one of the slices, else where it still meets the volume. */
+  stepToEnd(name: PlaneName, end: "first" | "last"): void {
+    const { volume } = this;
+    if (volume === null) return;
+    const sign = end === "last" ? 1 : -1;
+    const normal = normalOf(this.planes[name]);
+    if (Math.abs(dot(normal, volume.geometry.normal)) > 1 - 1e-9) {
+      this.step(name, sign * volume.slices.length);
+      return;
+    }
+    const [low, high] = this.extent(normal);
+    this.moveTo(plus(this.crosshair, scaled(normal, (sign > 0 ? high : low) - dot(this.crosshair, normal))));
   }
 
   /** Turn a plane about an axis through the crosshair. */

@@ -1,7 +1,7 @@
-/** Puts a sampled plane on a canvas: values through the window's ramp, gaps hatched, the rest black. */
+/** Puts a sampled plane on a canvas: values through the window's ramp, gaps and what could not be had hatched, the rest black. */
 import type { Ramp } from "../viewer/windowing";
 import { greyOf } from "../viewer/windowing";
-import { GAP, INSIDE, type Sampled } from "./plane";
+import { FAILED, GAP, INSIDE, type Sampled } from "./plane";
 
 const BLACK = 0xff000000;
 const HATCH = 0xff4a4038; // little endian: blue, green, red
@@ -49,7 +49,7 @@ function paintLine({ values, cover, columns, rows }: Sampled, gain: number, offs
   const size = columns * rows;
   for (let i = 0; i < size; i += 1) {
     if (cover[i] !== INSIDE) {
-      pixels[i] = cover[i] === GAP ? hatch(i, columns) : BLACK;
+      pixels[i] = voidAt(cover[i] as number, i, columns);
       continue;
     }
     const grey = (values[i] as number) * gain + offset;
@@ -61,9 +61,13 @@ function paintLine({ values, cover, columns, rows }: Sampled, gain: number, offs
 function paintSigmoid({ values, cover, columns, rows }: Sampled, ramp: Ramp, table: Uint32Array, pixels: Uint32Array): void {
   const size = columns * rows;
   for (let i = 0; i < size; i += 1) {
-    pixels[i] = cover[i] === INSIDE ? (table[greyOf(values[i] as number, ramp)] as number) : cover[i] === GAP ? hatch(i, columns) : BLACK;
+    pixels[i] = cover[i] === INSIDE ? (table[greyOf(values[i] as number, ramp)] as number) : voidAt(cover[i] as number, i, columns);
   }
 }
 
-/** Diagonal lines, 8 px apart: here is no image, though the volume is around it. */
-const hatch = (i: number, columns: number): number => ((i % columns) + Math.floor(i / columns)) % 8 < 1 ? HATCH : BLACK;
+/** Diagonal lines, 8 px apart: here is no image, though the volume is around it. They rise over a gap, and fall where slices could not be had. */
+function voidAt(cover: number, i: number, columns: number): number {
+  if (cover !== GAP && cover !== FAILED) return BLACK;
+  const [x, y] = [i % columns, Math.floor(i / columns)];
+  return (cover === GAP ? x + y : x + 7 * y) % 8 < 1 ? HATCH : BLACK;
+}

@@ -1,21 +1,23 @@
 /** One plane of three, as a pane of the grid: it shows what the shared model says, and hands back what is done to it. */
-import { areParallel, centreOf as middleOf, type ImagePlane, type PlaneGeometry, type Probe, type Vector as Point } from "../ground/plane";
+import { areParallel, type ImagePlane, type PlaneGeometry, type Probe, type Vector as Point } from "../ground/plane";
+import type { BadgeNotes } from "../ground/badgeNotes";
 import type { StackDescription, Transport } from "../ground/transport";
 import { CanvasSize } from "../viewer/canvasSize";
-import { axesOf, mirrored, turned } from "../viewer/geometry";
+import { mirrored, turned } from "../viewer/geometry";
 import { colormapOf, lookOf } from "../viewer/look";
 import type { Memory, Pane, PaneEvents, Telling } from "../viewer/pane";
 import { formatAtScale } from "../ground/numbers";
-import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, type Window } from "../viewer/state";
+import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameWindow, type Window } from "../viewer/state";
 import { makeWindow, nextOwnWindow, presetsFor, windowFromPixels } from "../viewer/windowing";
 import { Crosshair, type CrosshairHost, followShift } from "./crosshair";
-import { PlaneDrawing } from "./drawing";
+import { type Painted, PlaneDrawing, type PlaneTint } from "./drawing";
 import { FineSampler } from "./fine";
 import { imagePlaneOf } from "./imagePlane";
 import { handleKey } from "./keys";
 import { type Change, type MprModel, normalOf, type PlaneFrame, type PlaneName } from "./model";
+import { PlanePlace } from "./place";
 import { PlaneStage } from "./planeStage";
-import { probeAt, wordsOf } from "./words";
+import { missingWords, probeAt, wordsOf } from "./words";
 import type { Projection } from "./slab";
 import { dot, minus, plus, scaled, type Vector } from "./vectors";
 
@@ -35,14 +37,17 @@ export class PlanePane implements Pane, CrosshairHost {
   readonly #drawing: PlaneDrawing;
   readonly #size: CanvasSize;
   readonly #fine = new FineSampler();
-  /** `pan` is how far the middle of the pane is from the volume's, down and right along the plane, mm. */
+  readonly #place: PlanePlace;
   #state: PaneState;
   #frame: PlaneFrame;
+  /** The plane on the canvas, as long as it is that. */
+  #shown: { painted: Painted; plane: ImagePlane } | null = null;
   #repaint = 0;
   #restTimer = 0;
   #windowTurn = 0;
   #resets: number;
   #unlisten: (() => void) | null = null;
+  readonly #unfollow: () => void;
   #hasTold = false;
 
   constructor(readonly name: PlaneName, readonly model: MprModel, state: Partial<PaneState>, readonly events: PlaneEvents) {
@@ -55,7 +60,8 @@ export class PlanePane implements Pane, CrosshairHost {
     });
     this.#drawing = new PlaneDrawing(this.#stage.canvas, model, name);
     this.#size = new CanvasSize(this.#stage.element, () => this.#onSize());
-    followShift(this, () => this.#crosshair.isDragging);
+    this.#place = new PlanePlace(name, model, this.#size, () => this.#state);
+    this.#unfollow = followShift(this, () => this.#crosshair.isDragging);
     this.element.addEventListener("keydown", (event) => handleKey(event, this));
     if (state.window) model.window = state.window;
     if (state.inverted !== undefined) model.inverted = state.inverted;
@@ -74,6 +80,7 @@ export class PlanePane implements Pane, CrosshairHost {
   close(): void {
     this.#size.close();
     this.model.need(this, null);
+    this.#unfollow();
     this.#unlisten?.();
     cancelAnimationFrame(this.#repaint);
     clearTimeout(this.#restTimer);
@@ -83,6 +90,10 @@ export class PlanePane implements Pane, CrosshairHost {
 
   get element(): HTMLElement {
     return this.#stage.element;
+  }
+
+  get badges(): BadgeNotes {
+    return this.#stage.notes;
   }
 
   get transport(): Transport {
@@ -95,7 +106,7 @@ export class PlanePane implements Pane, CrosshairHost {
 
   get state(): Readonly<PaneState> {
     const { model } = this;
-    return { ...this.#state, SeriesInstanceUID: model.SeriesInstanceUID, index: null, window: model.window, voi_lut: null, inverted: model.inverted, colormap: model.colormap, zoom: model.zoom };
+    return { ...this.#state, StudyInstanceUID: model.StudyInstanceUID, SeriesInstanceUID: model.SeriesInstanceUID, index: null, window: model.window, voi_lut: null, inverted: model.inverted, colormap: model.colormap, zoom: model.zoom };
   }
 
   get told(): PaneState {
@@ -110,6 +121,11 @@ export class PlanePane implements Pane, CrosshairHost {
   get memory(): Memory | null {
     const { volume, loader } = this.model;
     return volume && { count: volume.count, total: volume.slices.length, bytes: volume.bytes, isLoading: loader?.isLoading ?? false };
+  }
+
+  get claim(): { owner: object; bytes: number } | null {
+    const { model } = this;
+    return model.volume && { owner: model, bytes: model.volume.claimedBytes };
   }
 
   get SOPInstanceUID(): null {
@@ -131,36 +147,27 @@ export class PlanePane implements Pane, CrosshairHost {
   }
 
   get mmPerPixel(): number {
-    return (this.model.fitting / this.model.zoom) * this.pixelRatio;
+    return this.#place.mmPerPixel;
   }
 
   get scale(): number {
     return 1 / this.mmPerPixel;
   }
 
-  /** The screen's directions in the patient: the plane's own, turned and mirrored as the pane is. */
   get axes(): { right: Vector; down: Vector } {
-    const { right, down } = this.model.planes[this.name];
-    const turn = axesOf(this.#state);
-    const along = ([x, y]: readonly [number, number]): Vector => plus(scaled(right, x), scaled(down, y));
-    return { right: along(turn.right), down: along(turn.down) };
+    return this.#place.axes;
   }
 
   get centre(): Point {
-    const { right, down } = this.model.planes[this.name];
-    const [y, x] = this.#state.pan;
-    const middle = plus(plus(this.model.centre, scaled(right, x)), scaled(down, y));
-    const normal = normalOf({ right, down });
-    return [...plus(middle, scaled(normal, dot(minus(this.model.crosshair, middle), normal)))] as Point;
+    return this.#place.centre;
   }
 
-  /** The plane that the state asks for, as a frame of the canvas's pixels. */
   get wanted(): PlaneGeometry | null {
-    const { grid } = this.#drawing;
-    if (grid === null) return null;
-    const { right, down } = this.axes;
-    const step = Math.hypot(...grid.right);
-    return { origin_mm: [...grid.origin], right: [...right], down: [...down], spacing_mm: [step, step], rows: grid.rows, columns: grid.columns };
+    return this.#place.wanted;
+  }
+
+  get target(): Point | null {
+    return this.model.volume === null ? null : [...this.model.crosshair];
   }
 
   focus(): void {
@@ -172,28 +179,18 @@ export class PlanePane implements Pane, CrosshairHost {
   }
 
   plane(): ImagePlane | null {
-    return imagePlaneOf(this, this.#drawing.sampled, this.#fine);
+    const { painted, sampled } = this.#drawing;
+    if (painted === null || painted.volume !== this.model.volume) return null;
+    if (this.#shown?.painted !== painted) this.#shown = { painted, plane: imagePlaneOf(painted.volume, painted, this.pixelRatio, sampled, this.#fine) };
+    return this.#shown.plane;
   }
 
   toCanvas(place: Readonly<Vector>): [number, number] {
-    const { right, down } = this.axes;
-    const offset = minus(place, this.#corner());
-    const ratio = this.pixelRatio;
-    const step = this.mmPerPixel / ratio;
-    return [(dot(offset, right) / step + 0.5) / ratio, (dot(offset, down) / step + 0.5) / ratio];
+    return this.#place.toCanvas(place);
   }
 
   toPlane(x: number, y: number): Vector {
-    const { right, down } = this.axes;
-    const ratio = this.pixelRatio;
-    const step = this.mmPerPixel / ratio;
-    return plus(plus(this.#corner(), scaled(right, (x * ratio - 0.5) * step)), scaled(down, (y * ratio - 0.5) * step));
-  }
-
-  /** Where the first pixel's centre lies. */
-  #corner(): Vector {
-    const { grid } = this.#drawing;
-    return grid?.origin ?? this.model.crosshair;
+    return this.#place.toPlane(x, y);
   }
 
   probe(x: number, y: number): Probe | null {
@@ -221,20 +218,20 @@ export class PlanePane implements Pane, CrosshairHost {
   // -- what is changed here ----------------------------------------------------------------------
 
   apply(state: Partial<PaneState>): void {
-    if (state.SeriesInstanceUID !== undefined && state.SeriesInstanceUID !== this.model.SeriesInstanceUID && state.SeriesInstanceUID !== "") this.model.open(state.SeriesInstanceUID);
+    const { SeriesInstanceUID, StudyInstanceUID } = { ...this.state, ...state };
+    if (SeriesInstanceUID !== "") this.model.open({ SeriesInstanceUID, StudyInstanceUID });
     this.set(state, "not yet");
   }
 
   set(change: Partial<PaneState>, telling: Telling = "now"): void {
-    const { window, inverted, colormap, zoom, pan, rotation_deg, flipped, index } = change;
-    if (window !== undefined && window !== null) this.model.setWindow(window);
+    const { window, inverted, colormap, zoom, pan, rotation_deg, flipped } = change;
+    if (window !== undefined && !sameWindow(window, this.model.window)) this.model.setWindow(window);
     if (inverted !== undefined && inverted !== this.model.inverted) this.model.setInverted(inverted);
     if (colormap !== undefined && colormap !== this.model.colormap) this.model.setColormap(colormap);
     if (zoom !== undefined) this.model.setZoom(Math.min(Math.max(zoom, MIN_ZOOM), MAX_ZOOM));
     this.#state = {
       ...this.#state, ...(pan === undefined ? {} : { pan }), ...(rotation_deg === undefined ? {} : { rotation_deg }), ...(flipped === undefined ? {} : { flipped }),
     };
-    if (index === 0 || index === Number.MAX_SAFE_INTEGER) this.#toEnd(index === 0 ? -1 : 1);
     this.#changed();
     this.#tell(telling);
   }
@@ -247,8 +244,8 @@ export class PlanePane implements Pane, CrosshairHost {
     this.#tell("now");
   }
 
-  open(SeriesInstanceUID: string): void {
-    this.model.open(SeriesInstanceUID);
+  open(SeriesInstanceUID: string, { StudyInstanceUID = "" }: Partial<PaneState> = {}): void {
+    this.model.open({ SeriesInstanceUID, StudyInstanceUID });
   }
 
   step(count: number, telling: Telling = "rest"): void {
@@ -256,12 +253,9 @@ export class PlanePane implements Pane, CrosshairHost {
     this.#tell(telling);
   }
 
-  /** Home and End: the first or the last place of the plane that lies in the volume. */
-  #toEnd(direction: 1 | -1): void {
-    const normal = normalOf(this.model.planes[this.name]);
-    const [low, high] = this.model.extent(normal);
-    const away = (direction > 0 ? high : low) - dot(this.model.crosshair, normal);
-    this.model.moveTo(plus(this.model.crosshair, scaled(normal, away)));
+  stepToEnd(end: "first" | "last"): void {
+    this.model.stepToEnd(this.name, end);
+    this.#tell("rest");
   }
 
   setWindow(window: Window | null, telling: Telling = "now"): void {
@@ -280,7 +274,7 @@ export class PlanePane implements Pane, CrosshairHost {
   autoWindow(): void {
     const { volume } = this.model;
     const { values, columns, rows } = this.#drawing.sampled;
-    if (volume !== null && this.#drawing.grid !== null) this.setWindow(windowFromPixels(values.subarray(0, columns * rows), volume.slope, volume.intercept));
+    if (volume !== null && this.#drawing.painted !== null) this.setWindow(windowFromPixels(values.subarray(0, columns * rows), volume.slope, volume.intercept));
   }
 
   cycleWindows(): string {
@@ -361,12 +355,12 @@ export class PlanePane implements Pane, CrosshairHost {
   }
 
   /** Only a parallel image says where this plane shall lie: the other planes cross it. */
-  goTo(plane: PlaneGeometry): void {
+  goTo(plane: PlaneGeometry, target: Point): void {
     const { model } = this;
     const { right, down } = model.planes[this.name];
     if (!areParallel(plane, { ...plane, right: [...right], down: [...down] })) return;
     const normal = normalOf({ right, down });
-    model.moveTo(plus(model.crosshair, scaled(normal, dot(minus(middleOf(plane), model.crosshair), normal))));
+    model.moveTo(plus(model.crosshair, scaled(normal, dot(minus(target, model.crosshair), normal))));
   }
 
   // -- following the model -----------------------------------------------------------------------
@@ -374,13 +368,17 @@ export class PlanePane implements Pane, CrosshairHost {
   #on(change: Change, slices: readonly number[]): void {
     if (change === "landed") {
       this.events.onMemory();
-      if (this.#drawing.grid === null || this.#drawing.shows(slices)) {
+      this.#noticeState(); // also where what landed does not show
+      if (this.#drawing.painted === null || this.#drawing.shows(slices)) {
         this.#drawing.forget();
         this.invalidate();
       }
       return;
     }
-    if (change === "memory") this.events.onMemory();
+    if (change === "missing") {
+      this.events.onMemory();
+      this.#drawing.forget();
+    }
     if (change === "volume") this.#onVolume();
     if (change === "planes") this.#follow();
     this.#changed();
@@ -459,10 +457,10 @@ export class PlanePane implements Pane, CrosshairHost {
       return;
     }
     model.findWindow();
-    const { right, down } = this.axes;
+    const { lie, grid } = this.#place;
+    if (lie === null || grid === null) return;
     const window_ = this.window;
-    this.#drawing.draw(
-      { right, down, width, height, mmPerPixel: model.fitting / model.zoom, centre: this.centre }, lookOf(stack, this.told));
+    this.#drawing.draw(lie, grid, lookOf(stack, this.told), this.#tint);
     this.#caption(window_);
     this.#crosshair.draw(width / this.pixelRatio, height / this.pixelRatio);
     this.element.dataset["painted"] = String(Number(this.element.dataset["painted"] ?? 0) + 1);
@@ -473,11 +471,18 @@ export class PlanePane implements Pane, CrosshairHost {
     this.events.onPainted();
   }
 
+  get #tint(): PlaneTint | null {
+    const { tint } = this.events;
+    return tint ? { key: tint.key(this), paint: (pixels, at) => tint.plane(this, pixels, at) } : null;
+  }
+
   #noticeState(): void {
     const { refusal, failure, volume } = this.model;
     if (refusal !== null) this.#stage.notice(refusal.title, refusal.sentence);
     else if (failure !== null && volume === null) this.#stage.notice("This series could not be opened", failure, () => void this.model.reload());
     else this.#stage.notice(null);
+    const { missing } = this.model;
+    this.#stage.missing(missing && missingWords(missing, this.model.stack?.frames.length ?? 0), () => this.model.retry());
   }
 
   #caption(window_: Window | null): void {

@@ -7,7 +7,7 @@ import { letters } from "../viewer/geometry";
 import { formatPlace, formatValue } from "../viewer/status";
 import { indexAt, type VolumeGeometry } from "./geometry";
 import { type MprModel, normalOf, obliquity, ORTHOGONAL, PLANE_NAMES, type PlaneFrame, type PlaneName } from "./model";
-import { GAP, INSIDE, MISSING, valueAt } from "./plane";
+import { FAILED, GAP, INSIDE, MISSING, valueAt } from "./plane";
 import { titleOf } from "./planeStage";
 import { cross, length, type Vector } from "./vectors";
 
@@ -26,6 +26,7 @@ export class PlanePanel {
   #model: MprModel | null = null;
   #active: PlaneName = "axial";
   #described: VolumeGeometry | null = null;
+  #drawn: MprModel["planes"] | null = null;
 
   /** `onDone` runs when something was changed here to its end. */
   constructor(readonly onDone: () => void) {
@@ -69,13 +70,14 @@ export class PlanePanel {
     this.#place.textContent = formatPlace([...crosshair] as [number, number, number]);
     this.#voxel.textContent = indexAt(volume.full, crosshair).map((part) => formatNumber(part, 1, { fixed: true })).join(", ");
     const { value, cover } = valueAt(volume, crosshair);
-    const words = { [GAP]: "in a gap", [MISSING]: "not here yet" }[cover] ?? "outside";
+    const words = { [GAP]: "in a gap", [MISSING]: "not here yet", [FAILED]: "could not be read" }[cover] ?? "outside";
     this.#value.textContent = cover === INSIDE ? `${formatValue(value * volume.slope + volume.intercept)} ${stack?.units ?? ""}`.trim() : words;
     if (this.#described !== volume.full) {
       this.#described = volume.full;
       this.#geometry.replaceChildren(...geometryRows(volume.full));
     }
-    this.#planes.replaceChildren(...PLANE_NAMES.flatMap((name) => planeRow(name, model.planes[name])));
+    if (this.#drawn !== model.planes) this.#planes.replaceChildren(...PLANE_NAMES.flatMap((name) => planeRow(name, model.planes[name])));
+    this.#drawn = model.planes;
     this.#slabOf.textContent = `${this.#active} pane`;
     const { slab_mm } = model.planes[this.#active];
     const root = this.element.getRootNode() as Document | ShadowRoot;

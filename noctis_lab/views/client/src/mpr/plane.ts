@@ -16,11 +16,16 @@ export interface PlaneGrid {
   rows: number;
 }
 
-/** What a pixel shows: nothing of the volume, a value, the gap between two slices, a slice that is not here. */
+/** What a pixel shows: nothing of the volume, a value, the gap between two slices, a slice that is not here yet, or could not be had. */
 export const OUTSIDE = 0;
 export const INSIDE = 1;
 export const GAP = 2;
 export const MISSING = 3;
+export const FAILED = 4;
+
+/** Return why there is nothing between two slices of which one is not here. */
+export const missingCover = ({ slices, failed }: Voxels, k: number, next: number): number =>
+  ([k, next].some((slice) => (slices[slice] ?? null) === null && failed?.has(slice)) ? FAILED : MISSING);
 
 /** Values of a plane, kept units (before slope and intercept); NaN wherever `cover` is not INSIDE. */
 export class Sampled {
@@ -92,7 +97,7 @@ export class PlaneSampler {
   }
 
   /** Return one column of every slice as a volume of slices of one row. */
-  #gather({ geometry, slices }: Voxels, column: number): Voxels {
+  #gather({ geometry, slices, failed }: Voxels, column: number): Voxels {
     if (this.#column?.at !== column || this.#column.slices !== slices) {
       this.#column = { at: column, slices, taken: slices.map(() => null), lines: slices.map(() => null) };
     }
@@ -103,7 +108,7 @@ export class PlaneSampler {
       taken[k] = stored;
     });
     return {
-      slices: lines,
+      slices: lines, ...(failed === undefined ? {} : { failed }),
       geometry: { ...geometry, rows: 1, columns: geometry.rows, originColumns: geometry.originRows, originRows: new Float64Array(slices.length) },
     };
   }
@@ -218,7 +223,7 @@ class Run {
     const below = slices[k] ?? null;
     const above = isOnSlice ? below : (slices[k + 1] ?? null);
     if (below === null || above === null) {
-      this.out.cover.fill(MISSING, start + this.#first, start + this.#end);
+      this.out.cover.fill(missingCover(this.voxels, k, isOnSlice ? k : k + 1), start + this.#first, start + this.#end);
       return;
     }
     this.out.cover.fill(INSIDE, start + this.#first, start + this.#end);

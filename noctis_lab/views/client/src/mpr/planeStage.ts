@@ -28,24 +28,26 @@ export class PlaneStage {
   readonly canvas = el("canvas", { "aria-hidden": true });
   readonly element: HTMLElement;
   readonly #words = el("span");
-  readonly #notes = new BadgeNotes();
+  readonly notes = new BadgeNotes();
   readonly #letters = {
     left: el("div", { class: "ol left" }), right: el("div", { class: "ol right" }),
     top: el("div", { class: "ol top" }), bottom: el("div", { class: "ol bottom" }),
   };
   readonly #scale = svg("svg", { class: "scale", "aria-hidden": true });
   readonly #notice = el("div", { class: "notice", hidden: true });
+  /** What could not be had, with a way to ask for it again. */
+  readonly #missing = el("div", { class: "missing", role: "status", hidden: true });
   readonly #switch: HTMLElement;
   readonly #header: HTMLElement;
   readonly #window = el("div", { class: "ct bl" });
-  #badgeKey = "";
+  #missingKey = "";
   #on = "";
   #barKey = "";
   #letterKey = "";
 
   constructor(readonly name: PlaneName, over: SVGElement, events: PlaneStageEvents) {
     this.#header = el("div", { class: "ct tl plane-head" }, el("div", { class: "row g2" },
-      el("span", { class: `swatch ${name}` }), el("b", {}, titleOf(name)), this.#words), this.#notes.element);
+      el("span", { class: `swatch ${name}` }), el("b", {}, titleOf(name)), this.#words), this.notes.element);
     const button = (label: string, how: Projection | null): HTMLElement =>
       el("button", { class: "opt", "data-how": how ?? "off", "aria-pressed": "false", click: () => events.onProjection(how) }, label);
     this.#switch = el("div", { class: "seg", role: "group", "aria-label": `Slab of the ${name} plane` },
@@ -55,7 +57,7 @@ export class PlaneStage {
     this.element = el("div", {
       class: `stage plane ${name}`, "data-theme": "dark", "data-plane": name, tabindex: 0, role: "application",
       "aria-label": `${titleOf(name)} plane. Press ? for the keys.`,
-    }, this.canvas, over, this.#header, this.#window, ...Object.values(this.#letters), this.#scale, tools, this.#notice);
+    }, this.canvas, over, this.#header, this.#window, ...Object.values(this.#letters), this.#scale, tools, this.#missing, this.#notice);
   }
 
   get head(): HTMLElement {
@@ -64,20 +66,17 @@ export class PlaneStage {
 
   /** Write the badges: facts in few words, a sentence at a click. */
   badges(badges: readonly Badge[]): void {
-    const key = JSON.stringify(badges);
-    if (key === this.#badgeKey) return;
-    this.#badgeKey = key;
-    this.#notes.show(badges);
+    this.notes.set("volume", badges);
   }
 
   closeNote(): boolean {
-    return this.#notes.close();
+    return this.notes.close();
   }
 
   /** Write what the plane is: where, how oblique, how thick. */
   caption(words: string, { slab_mm, projection }: PlaneFrame, window_: string): void {
-    this.#words.textContent = words;
-    this.#window.textContent = window_;
+    if (this.#words.textContent !== words) this.#words.textContent = words;
+    if (this.#window.textContent !== window_) this.#window.textContent = window_;
     const on = slab_mm > 0 ? projection : "off";
     if (on === this.#on) return;
     this.#on = on;
@@ -86,6 +85,17 @@ export class PlaneStage {
       button.classList.toggle("on", button.dataset["how"] === on);
       button.setAttribute("aria-pressed", String(button.dataset["how"] === on));
     }
+  }
+
+  /** Say what is missing, and why; null takes it back. */
+  missing(said: { words: string; why: string } | null, retry: () => void): void {
+    const key = said === null ? "" : `${said.words}\n${said.why}`;
+    if (key === this.#missingKey) return;
+    this.#missingKey = key;
+    this.#missing.hidden = said === null;
+    if (said === null) return;
+    this.#missing.title = said.why;
+    this.#missing.replaceChildren(icon("fail", "s"), el("span", {}, said.words), el("button", { class: "btn s", click: retry }, "Try again"));
   }
 
   letters(right: Vector, down: Vector): void {
@@ -115,6 +125,7 @@ export class PlaneStage {
 
   /** Say in words why there is no image; null takes it back. */
   notice(title: string | null, words = "", retry: (() => void) | null = null): void {
+    if (title === null && this.#notice.hidden) return;
     this.#notice.hidden = title === null;
     this.#notice.replaceChildren();
     if (title === null) return;

@@ -42,7 +42,17 @@ function axisOf(geometry: VolumeGeometry, direction: Vector): { axis: Axis; sign
 
 const isSame = (values: Float64Array): boolean => values.every((value) => Math.abs(value - (values[0] as number)) < SNAP);
 /** Whether voxels lie on straight lines along all three axes. */
-const isUpright = ({ isRegular, originColumns, originRows }: VolumeGeometry): boolean => isRegular && isSame(originColumns) && isSame(originRows);
+function isUpright(geometry: VolumeGeometry): boolean {
+  let is = upright.get(geometry);
+  if (is === undefined) {
+    is = geometry.isRegular && isSame(geometry.originColumns) && isSame(geometry.originRows);
+    upright.set(geometry, is);
+  }
+  return is;
+}
+
+/** What was found of a geometry, which never changes. */
+const upright = new WeakMap<VolumeGeometry, boolean>();
 
 /** Return by how many pixels a grid must move so that borders of voxels lie on borders of pixels; 0 where none need to. */
 function offBorder(geometry: VolumeGeometry, grid: PlaneGrid, side: "right" | "down"): number {

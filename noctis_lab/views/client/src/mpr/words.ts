@@ -45,3 +45,20 @@ export function probeAt(model: MprModel, name: PlaneName, place: Vector, shown: 
     patient_mm: [...place] as Point, ...(note === "" ? {} : { note }),
   };
 }
+
+/** More stretches of missing images than this are counted, not named. */
+const MOST_NAMED = 4;
+
+/** Return which images of a stack are missing, counted from 1 as they are shown, and why; of none: that they could not be asked for. */
+export function missingWords({ frames, message }: { frames: readonly number[]; message: string }, total: number): { words: string; why: string } {
+  if (frames.length === 0) return { words: "Newer images could not be asked for", why: message };
+  const stretches: [number, number][] = [];
+  for (const frame of frames) {
+    const last = stretches.at(-1);
+    if (last !== undefined && last[1] === frame - 1) last[1] = frame;
+    else stretches.push([frame, frame]);
+  }
+  const named = stretches.slice(0, MOST_NAMED).map(([first, last]) => (first === last ? String(first + 1) : `${first + 1}–${last + 1}`)).join(", ");
+  const more = stretches.length > MOST_NAMED ? " …" : "";
+  return { words: frames.length === 1 ? `Image ${named} of ${total} missing` : `${frames.length} of ${total} images missing: ${named}${more}`, why: message };
+}

@@ -14,7 +14,7 @@ export interface Choice {
   isCut: boolean;
 }
 
-export const MOST_FILES = 100_000;
+const MOST_FILES = 100_000;
 const MOST_DEPTH = 32;
 
 function promised<T>(ask: (give: (value: T) => void, fail: (error: unknown) => void) => void): Promise<T> {

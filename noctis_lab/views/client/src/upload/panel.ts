@@ -13,7 +13,7 @@ const GROUP_ICONS: Record<Group, [IconName, string]> = {
   failed: ["warn", "warn"], rejected: ["fail", "fail"], conflict: ["duplicate", "warn"], stored: ["pass", "pass"], same: ["check", "none"],
 };
 
-export function formatLeft(left_s: number): string {
+function formatLeft(left_s: number): string {
   if (!Number.isFinite(left_s) || left_s > 86_400) return "";
   const s = Math.max(1, Math.round(left_s));
   if (s >= 3600) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min left`;
@@ -182,6 +182,7 @@ export class UploadPanel {
     const field = this.facilityField(terms);
     const form = el("form", { class: "col g2" },
       el("p", {}, el("b", { class: "m" }, filesWord(choice.files.length)), ` · ${formatBytes(bytes)}. Into which facility?`),
+      el("p", { class: "f12 t2" }, "A facility is a group of studies: who may see it sees all of them."),
       choice.isCut ? el("p", { class: "warnink f12" }, "There are more or deeper folders than are taken at a time: the rest is left out.") : null,
       el("div", { class: "row g2" }, field.element,
         el("button", { type: "submit", class: "btn s p" }, "Upload"),
@@ -196,7 +197,8 @@ export class UploadPanel {
   }
 
   private facilityField(terms: Terms): { element: HTMLElement; input: HTMLElement; value(): string } {
-    const first = terms.facilities.includes(this.lastFacility) ? this.lastFacility : "";
+    const [only = ""] = terms.facilities.length === 1 ? terms.facilities : [];
+    const first = terms.facilities.includes(this.lastFacility) ? this.lastFacility : only;
     if (terms.may_add_facility) {
       const input = el("input", { list: "up-facilities", required: true, maxlength: 64, pattern: "[\\p{L}\\p{N}_ .\\-]+", placeholder: "Facility", "aria-label": "Facility", autocomplete: "off", spellcheck: "false", value: first });
       const list = el("datalist", { id: "up-facilities" }, ...terms.facilities.map((name) => el("option", { value: name })));

@@ -30,7 +30,7 @@ export interface Bundling {
   mostFiles: number;
 }
 
-export const BUNDLING: Bundling = { smallBytes: 2 * 1024 * 1024, mostBytes: 8 * 1024 * 1024, mostFiles: 64 };
+const BUNDLING: Bundling = { smallBytes: 2 * 1024 * 1024, mostBytes: 8 * 1024 * 1024, mostFiles: 64 };
 
 interface Going {
   items: Item[];

@@ -1,5 +1,8 @@
 /** The view in the page's address: everything that `ViewState` holds, short, after the #. Pure. */
 import { decodeMpr, encodeMpr } from "../mpr/address";
+import { decodeOverlay, encodeOverlay } from "../overlay/state";
+import { isPlot } from "../plots/names";
+import { decodeVolume, encodeVolume } from "../volume3d/address";
 import { type Colormap, COLORMAPS } from "./colormaps";
 import { layoutOf } from "./grid";
 import { defaultState, type Link, MAX_ZOOM, MIN_ZOOM, type PaneState, type ViewState, type Window } from "./state";
@@ -46,7 +49,9 @@ export function encodeView(view: ViewState): string {
   const panes = view.panes.length > 0 ? view.panes : [view];
   return [
     `l=${view.layout}`, ...(view.active > 0 ? [`a=${view.active}`] : []), ...(links ? [`k=${links}`] : []),
-    ...(view.mpr ? [`m=${encodeMpr(view.mpr)}`] : []), ...panes.map((pane) => `p=${encodePane(pane)}`),
+    ...(view.mpr ? [`m=${encodeMpr(view.mpr)}`] : []), ...(view.volume ? [`v=${encodeVolume(view.volume)}`] : []),
+    ...(view.overlay ? [`o=${encodeOverlay(view.overlay)}`] : []),
+    ...(view.plot ? [`g=${view.plot}`] : []), ...panes.map((pane) => `p=${encodePane(pane)}`),
   ].join("&");
 }
 
@@ -143,5 +148,14 @@ export function decodeView(fragment: string): ViewState | null {
   const link = Object.fromEntries(LINKS.map(([letter, link_]) => [link_, letters.includes(letter)])) as unknown as Link;
   const mpr = said.has("m") ? decodeMpr(said.get("m") ?? "") : undefined;
   if (mpr === null) throw new NoView("its planes are none");
-  return { ...panes[active], layout: name, active, link, panes: count > 1 ? panes : [], ...(mpr ? { mpr } : {}) };
+  const volume = said.has("v") ? decodeVolume(said.get("v") ?? "") : undefined;
+  if (volume === null) throw new NoView("its volume is none");
+  const overlay = said.has("o") ? decodeOverlay(said.get("o") ?? "") : undefined;
+  if (overlay === null) throw new NoView("what lies over its images is none");
+  const plot = said.get("g") ?? "";
+  if (plot !== "" && !isPlot(plot)) throw new NoView("a plot is none of ours");
+  return {
+    ...panes[active], layout: name, active, link, panes: count > 1 ? panes : [],
+    ...(mpr ? { mpr } : {}), ...(volume ? { volume } : {}), ...(overlay ? { overlay } : {}), ...(plot ? { plot } : {}),
+  };
 }

@@ -3,32 +3,43 @@ import { copyText } from "../ground/clipboard";
 import { adoptStyles, el } from "../ground/dom";
 import baseCss from "../ground/base.css";
 import tokensCss from "../ground/tokens.css";
-import type { StackDescription, Transport } from "../ground/transport";
+import type { SeriesSummary, StackDescription, Transport } from "../ground/transport";
+import { shareOut } from "./budget";
 import { DEFAULT_LIMITS, type FrameLimits } from "./frames";
 import mprCss from "../mpr/mpr.css";
-import { MprModel, type PlaneName } from "../mpr/model";
+import type { MprModel, PlaneName } from "../mpr/model";
 import { PlanePane } from "../mpr/pane";
 import { PLANE_HINT } from "../mpr/keys";
 import { PlanePanel } from "../mpr/panel";
 import { pythonOf } from "../mpr/words";
-import { Grid, type GridHost, LAYOUTS, MPR } from "./grid";
+import { modelFor } from "./planes";
+import { VOLUME_HINT } from "../volume3d/keys";
+import { Volumes } from "../volume3d/panes";
+import type { SurfaceSource } from "../volume3d/surfaces";
+import volumeCss from "../volume3d/volume3d.css";
+import { Grid, type GridHost, layoutOf, LAYOUTS, MPR } from "./grid";
+import { type HangingModel, HangingMenu, HangingStore, sayNoHanging } from "./hanging";
+import hangingCss from "./hanging.css";
 import { HelpSheet } from "./help";
 import measureCss from "../measure/measure.css";
+import overlayCss from "../overlay/overlay.css";
+import { type OverlayHost, Overlays } from "../overlay/overlays";
 import type { MeasurementSource } from "../measure/store";
 import { Measured, type MeasuredApp } from "./measured";
 import { Input, type InputHost, type Tool } from "./input";
 import { LINKS } from "./linkMenu";
-import { OwnPresets, shelfOf } from "./ownPresets";
+import { OwnPresets, type PresetSource, shelfOf } from "./ownPresets";
 import type { Pane } from "./pane";
-import { Linker, referenceLines, whyApart } from "./linking";
-import { pythonOfView } from "./python";
+import { Linker, showLinks } from "./linking";
+import { PlotDock } from "./plotDock";
+import { pythonOfArray, pythonOfView, pythonOfVolume } from "./python";
 import { DRAGGED_SERIES, draggedPlace, type SeriesPlace, SeriesStrip, type SeriesSource } from "./seriesStrip";
 import { type SavedSession, SessionMenu, type SessionStore } from "./sessions";
 import { type Link, type PaneState, sameView, sameWindow, type ViewState, type Window, withActive } from "./state";
 import { StatusLine } from "./status";
 import { TagsPanel } from "./tagsPanel";
 import { followTheme } from "./theme";
-import { Toolbar, type ToolbarHost } from "./toolbar";
+import { Toolbar, type ToolbarHost, type ToolbarPart } from "./toolbar";
 import { Viewer } from "./viewer";
 import viewerCss from "./viewer.css";
 import { WindowPanel } from "./windowPanel";
@@ -51,8 +62,17 @@ export interface MountOptions {
   isArranged?: boolean;
   /** Where measurements are kept; without it they last as long as the view. */
   measurements?: MeasurementSource | null;
+  /** The protocols that apply to the study, and which one says how its panes stand. */
+  hanging?: HangingModel | null;
+  /** Where a reader's own window presets are kept; without it they last as long as the view. */
+  presets?: PresetSource | null;
+  /** Where surfaces of volumes are made and kept; without it there are none. */
+  surfaces?: SurfaceSource | null;
   /** The archive's folder, where code has to name it. */
   root?: string | null;
+  /** By which plots know this view, and what Panel renders a page's plots into. */
+  linkKey?: string;
+  plots?: HTMLElement | null;
   /** The state, at the end of each interaction; never during it. */
   onReport?(state: ViewState): void;
   /** Another series was chosen here. */
@@ -70,15 +90,18 @@ interface Fittings {
   progress: HTMLElement;
 }
 
-export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp {
+export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp, OverlayHost {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
   tool: Tool = "window";
-  readonly presets = new OwnPresets(shelfOf(window));
+  readonly presets: OwnPresets;
   readonly measured: Measured;
+  readonly overlays: Overlays;
+  readonly plots: PlotDock;
   readonly #root: HTMLElement;
   readonly #host: HTMLElement;
-  readonly sessions: SessionMenu | null;
+  readonly #hanging: HangingMenu | null;
+  readonly parts: readonly ToolbarPart[];
   readonly #status: StatusLine;
   readonly #toolbar: Toolbar;
   readonly #help: HelpSheet;
@@ -90,6 +113,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
   readonly #planePanel = new PlanePanel(() => this.#report());
+  readonly #volumes: Volumes;
   #mpr: MprModel | null = null;
   #showing = 0;
   /** A plane that moves keeps its window: its panel need not be drawn anew. */
@@ -107,10 +131,16 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.mode = options.mode ?? "page";
     this.#host = element;
     const shadow = (element.shadowRoot ?? element.attachShadow({ mode: "open" }));
-    adoptStyles(shadow, tokensCss, baseCss, viewerCss, mprCss, measureCss);
+    adoptStyles(shadow, tokensCss, baseCss, viewerCss, hangingCss, mprCss, measureCss, overlayCss, volumeCss);
+    this.#volumes = new Volumes(this, options.surfaces ?? null, options.state.volume ?? null);
     this.measured = new Measured(this, options.measurements ?? null);
+    this.overlays = new Overlays(this, options.state.overlay ?? null);
+    this.plots = new PlotDock(this, options.linkKey ?? "", this.grid.element, options.plots ?? null);
     this.#status = new StatusLine(() => this.onHelp());
-    this.sessions = options.sessions && options.StudyInstanceUID ? new SessionMenu(this, options.StudyInstanceUID, options.sessions) : null;
+    this.presets = new OwnPresets(options.presets ?? null, shelfOf(window), () => this.onPresets());
+    const { StudyInstanceUID: study, sessions, hanging } = options;
+    this.#hanging = hanging && study ? new HangingMenu(this, hanging, new HangingStore(study)) : null;
+    this.parts = [this.#hanging, sessions && study ? new SessionMenu(this, study, sessions) : null].filter((part) => part !== null);
     this.#toolbar = new Toolbar(this);
     const isPage = this.mode === "page";
     this.#strip = isPage && options.series && options.StudyInstanceUID
@@ -119,9 +149,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#windowPanel = isPage ? new WindowPanel(this) : null;
     this.#tags = isPage ? new TagsPanel(this) : null;
     this.#root = el("div", { class: `nl viewer ${this.mode}` }, this.#toolbar.element,
-      el("div", { class: "body" }, this.#strip?.element, this.grid.element,
-        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#planePanel.element, this.#windowPanel.element, this.measured.panel.element, this.#tags.element)),
-      this.#status.element, this.#help.element, ...this.#toolbar.layers, ...this.measured.layers);
+      el("div", { class: "body" }, this.#strip?.element, this.plots.element,
+        this.#windowPanel && this.#tags && el("aside", { class: "panel side" }, this.#volumes.panel.element, this.#planePanel.element, this.#windowPanel.element, this.overlays.panel.element, this.measured.panel.element, this.#tags.element)),
+      this.#status.element, this.#help.element, ...(this.#hanging ? [this.#hanging.dialog.element] : []), ...this.#toolbar.layers, ...this.measured.layers);
     shadow.replaceChildren(this.#root);
     this.#unfollow = followTheme(this.#root);
     this.#root.addEventListener("keydown", this.#onKey);
@@ -129,6 +159,13 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { layout = "1x1", panes = [], active = 0, link = NOT_LINKED } = options.state;
     this.#link = link;
     this.grid.arrange(layout, active, withActive(panes, active, options.state));
+    this.plots.show(options.state.plot ?? "");
+    this.#hanging?.greet();
+    void this.presets.load();
+  }
+
+  summaryOf(state: PaneState): SeriesSummary | null {
+    return this.#strip?.summaryOf(state) ?? null;
   }
 
   /** The active pane. */
@@ -139,8 +176,13 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   /** Everything that Python and an address know of the view. */
   get state(): ViewState {
     const { grid } = this;
+    const { layout } = grid;
     const panes = grid.panes.map((pane) => pane.told);
-    return { ...grid.pane.told, layout: grid.layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link, mpr: grid.layout === MPR ? (this.#mpr?.state ?? null) : null };
+    return {
+      ...grid.pane.told, layout: layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: this.#link,
+      mpr: layout.planes ? (this.#mpr?.state ?? null) : null, volume: layout.volume ? this.#volumes.state : null,
+      overlay: this.overlays.state, plot: this.plots.plot,
+    };
   }
 
   get ownsWheel(): boolean {
@@ -153,13 +195,19 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const panes = withActive(state.panes ?? [], active, state);
     this.#said = { ...this.state, ...state };
     this.#isHearing = true;
-    this.#link = state.link ?? this.#link;
-    if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
-    else this.grid.activate(active);
-    panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
-    if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
-    if (state.mpr && this.grid.layout === MPR && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
-    this.#isHearing = false;
+    try {
+      this.#link = state.link ?? this.#link;
+      if (state.volume) this.#volumes.restore(state.volume);
+      if (state.layout !== undefined && state.layout !== this.grid.layout.name) this.grid.arrange(state.layout, active, panes);
+      else this.grid.activate(active);
+      panes.forEach((pane, i) => { if (i !== active) this.grid.panes[i]?.apply(pane); });
+      if (panes[active]) this.viewer.apply(panes[active]); // last: what is linked follows it
+      if (state.mpr && this.grid.layout.planes && !this.#mpr?.isDragging) this.#mpr?.restore(state.mpr);
+      if (state.overlay !== undefined) this.overlays.apply(state.overlay);
+      if (state.plot !== undefined) this.plots.show(state.plot);
+    } finally {
+      this.#isHearing = false;
+    }
     this.#markSeries();
     this.#toolbar.refresh();
     this.#drawLinks();
@@ -169,7 +217,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   /** Take over a state that Python does not know either: an address's, a saved session's. */
   restore(state: ViewState): void {
-    this.apply(state);
+    this.apply({ plot: "", ...state });
     this.#said = null;
   }
 
@@ -184,9 +232,10 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   openSeries(place: SeriesPlace): void {
     const { SeriesInstanceUID, StudyInstanceUID } = this.viewer.state;
     if (place.SeriesInstanceUID === SeriesInstanceUID && place.StudyInstanceUID === StudyInstanceUID) return;
-    const images = this.grid.layout === MPR ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
-    (images ?? this.viewer).open(place.SeriesInstanceUID, place);
-    if (images) this.#mpr?.open(place.SeriesInstanceUID, images.transport);
+    const { planes, volume } = this.grid.layout;
+    const images = planes ? this.grid.panes.find((pane) => pane.kind === "stack") : undefined;
+    if (images || !(planes || volume)) (images ?? this.viewer).open(place.SeriesInstanceUID, place);
+    if (planes || volume) this.#mpr?.open(place);
     this.#markSeries();
     this.options.onOpen?.(place);
   }
@@ -208,10 +257,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   close(): void {
     this.grid.close();
-    this.measured.close();
+    for (const part of [this.measured, this.overlays, this.plots, this.#volumes, this.#strip, this.#windowPanel, this.#tags, this.#status, this.#toolbar]) part?.close();
     clearTimeout(this.#restTimer);
-    cancelAnimationFrame(this.#drawing);
-    cancelAnimationFrame(this.#showing);
+    for (const frame of [this.#drawing, this.#showing]) cancelAnimationFrame(frame);
     this.#unfollow();
     document.removeEventListener("keydown", this.#onPageKey);
   }
@@ -221,6 +269,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   makePane(state: Partial<PaneState>): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
     const pane: Pane = new Viewer(this.options.transport, { SeriesInstanceUID: "", ...state }, {
+      tint: this.overlays,
       onReport: () => this.#report(),
       onStack: (stack) => this.#onStack(pane, stack),
       onChange: () => { if (isActive()) this.#onChange(); },
@@ -236,14 +285,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
     const isActive = (): boolean => this.grid.pane === pane;
-    if (this.#mpr === null || this.#mpr.isClosed) {
-      const uid = state.SeriesInstanceUID || this.options.state.SeriesInstanceUID;
-      const planes = this.#mpr?.SeriesInstanceUID === uid ? this.#mpr.state : (this.options.state.mpr ?? null);
-      const known = images instanceof Viewer && images.stack !== null ? { stack: images.stack, store: images.store } : null;
-      this.#mpr = new MprModel(images?.transport ?? this.options.transport, uid, planes, known);
-    }
-    const pane = new PlanePane(name, this.#mpr, state, {
-      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+    const pane = new PlanePane(name, this.#dataOf(state, images), state, {
+      tint: this.overlays, onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
       onChange: () => { if (isActive()) this.#onChange(); },
       isMeasuring: () => this.measured.kind !== null,
       onPainted: () => {
@@ -256,6 +299,24 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     return this.#fitted(pane);
   }
 
+  makeVolume(state: Partial<PaneState>, images: Pane | null): Pane {
+    const pane = this.#volumes.make(this.#dataOf(state, images), state.StudyInstanceUID ?? "", {
+      onReport: () => this.#report(), onStack: (stack) => this.#onStack(pane, stack), onMemory: () => this.#onMemory(pane), onMaximise: () => this.onMaximise(),
+      onChange: () => { if (this.grid.pane === pane) this.#onChange(); }, onPainted: () => { if (this.grid.pane === pane) this.#onPainted(); },
+    });
+    return this.#fitted(pane);
+  }
+
+  /** The volume that planes and the view from outside share. */
+  #dataOf(state: Partial<PaneState>, images: Pane | null): MprModel {
+    if (this.#mpr === null || this.#mpr.isClosed) this.#mpr = modelFor(this.options, state, images, this.#mpr);
+    return this.#mpr;
+  }
+
+  report(): void {
+    this.#report();
+  }
+
   #fitted(pane: Pane): Pane {
     const progress = el("div", { class: "badge info progress", hidden: true });
     pane.element.append(progress);
@@ -266,7 +327,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   /** The panel of the planes, where there are any. */
   #showPlanes(): void {
     this.#showing = 0;
-    this.#planePanel.show(this.grid.layout === MPR ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
+    this.#planePanel.show(this.grid.layout.planes ? this.#mpr : null, this.viewer instanceof PlanePane ? this.viewer.name : null);
   }
 
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
@@ -294,10 +355,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       this.measured.measuring.forget(pane);
     }
     this.measured.measuring.changed();
-    this.#limits.keptBytes = DEFAULT_LIMITS.keptBytes / panes.length;
-    this.#limits.requests = Math.max(1, Math.ceil(DEFAULT_LIMITS.requests / panes.length));
+    shareOut(panes, this.#limits);
+    this.overlays.onArranged();
     this.#windowPanel?.describe();
     this.#showPlanes();
+    this.#volumes.refresh();
     this.#tags?.refresh();
     this.#onMemory(this.viewer);
     this.#linker.lead(this.viewer);
@@ -359,6 +421,13 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.viewer.focus();
   }
 
+  onVolume(layout: "3d" | "mpr3d"): void {
+    const isLeaving = this.grid.layout === layoutOf(layout);
+    this.#link = NOT_LINKED;
+    this.grid.arrange(isLeaving ? "1x1" : layout);
+    this.viewer.focus();
+  }
+
   onMaximise(): void {
     this.grid.toggleAlone();
   }
@@ -366,10 +435,21 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
   onTools(): void {
     this.#root.classList.toggle("measuring", this.measured.kind !== null);
     this.#toolbar.refresh();
+    this.plots.changed();
+  }
+
+  onPlot(): void {
+    this.#toolbar.refresh();
+    this.#report();
   }
 
   onHelp(): void {
     this.#help.toggle();
+  }
+
+  onOverlays(): void {
+    this.#drawProbe();
+    this.#report();
   }
 
   onPresets(): void {
@@ -403,7 +483,11 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const { state, told: { voi_lut }, window: window_ } = this.viewer;
     const study = state.StudyInstanceUID || (this.options.StudyInstanceUID ?? null);
     const plane = this.viewer instanceof PlanePane ? pythonOf(this.viewer.name, this.viewer.model) : null;
-    void copyText(pythonOfView({ ...state, voi_lut }, window_, study, this.options.root ?? null, plane))
+    const root = this.options.root ?? null;
+    const volume = this.viewer.kind === "volume" ? this.#volumes.state : null;
+    const isArray = this.viewer.stack?.is_archived === false;
+    void copyText(isArray ? pythonOfArray({ ...state, voi_lut }, window_)
+      : volume ? pythonOfVolume(state, volume, this.grid.layout.name, study, root) : pythonOfView({ ...state, voi_lut }, window_, study, root, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 
@@ -421,6 +505,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const progress = this.#fittings.get(pane)?.progress;
     if (progress && (stack === null || stack.frames.length === 0)) progress.hidden = true;
     this.measured.onStack(pane);
+    if (pane.claim) shareOut(this.grid.panes, this.#limits);
+    this.overlays.onStack(pane);
     if (pane !== this.viewer) {
       if (stack !== null) this.#linker.bring(this.viewer, [pane], this.#link);
       return;
@@ -440,6 +526,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     this.#toolbar.refresh();
     if (this.viewer.kind !== "plane" || !sameWindow(this.viewer.window, this.#windowShown)) this.#windowPanel?.refresh();
     this.#windowShown = this.viewer.window;
+    this.plots.changed();
     this.#drawProbe();
   }
 
@@ -448,8 +535,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
       this.#windowPanel?.recount();
       this.#tags?.refresh();
     }
-    this.#toolbar.refresh();
-    this.#drawProbe();
+    this.plots.onPainted();
+    if (sameWindow(this.viewer.window, this.#windowShown)) this.#drawProbe();
+    else this.#onChange(); // a window that nothing states is taken from the pixels that are seen first
   }
 
   #onMemory(pane: Pane): void {
@@ -466,22 +554,17 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
 
   #drawProbe(): void {
     const { state, stack } = this.viewer;
-    const resting = this.viewer.kind === "plane" ? PLANE_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
+    const resting = this.viewer.kind === "plane" ? PLANE_HINT : this.viewer.kind === "volume" ? VOLUME_HINT : stack === null || stack.frames.length === 0 ? "" : `image ${(state.index ?? 0) + 1} of ${stack.frames.length}`;
     const at = this.#pointer;
-    this.#status.probe(at && at.pane.probe(at.x, at.y), resting);
+    this.#status.probe(at && this.overlays.named(at.pane, at.pane.probe(at.x, at.y)), resting);
   }
 
   /** At the next frame: what links each pane to the others. */
   #drawLinks(): void {
-    if (this.#drawing !== 0 || (this.grid.panes.length < 2 && !this.#link.position)) return;
+    if (this.#drawing !== 0) return; // a pane that is left alone too: it had lines before
     this.#drawing = requestAnimationFrame(() => {
       this.#drawing = 0;
-      const { panes, pane: leader } = this.grid;
-      const isOn = this.#link.position && panes.length > 1;
-      for (const pane of panes) {
-        const why = isOn && pane !== leader && pane.stack && leader.stack ? whyApart(pane.stack, leader.stack) : null;
-        pane.showLinks(why, isOn ? referenceLines(pane, panes) : []);
-      }
+      showLinks(this.grid.panes, this.grid.pane, this.#link.position);
     });
   }
 
@@ -493,7 +576,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp 
     const target = event.composedPath()[0];
     const isButton = target instanceof HTMLButtonElement;
     if (isButton && (event.key === " " || event.key === "Enter")) return;
-    if (event.defaultPrevented || !(this.measured.keys.key(event) || this.#input?.key(event))) return;
+    const isHanging = (): boolean => this.#hanging?.key(event) ?? sayNoHanging(event, (words) => this.onSay(words));
+    if (event.defaultPrevented || !(isHanging() || this.measured.keys.key(event) || this.#input?.key(event))) return;
     event.preventDefault();
     event.stopPropagation();
   };

@@ -1,7 +1,10 @@
 /** The transport of a notebook: questions and answers over the component's own messages. */
 import { type ElementText, type StackDescription, type Transport, TransportError } from "../ground/transport";
+import type { OverlayDescription, OverlaySource } from "../overlay/source";
 import type { Measurement } from "../measure/shapes";
 import type { MeasurementSource } from "../measure/store";
+import type { PresetSource, SavedPreset } from "./ownPresets";
+import type { KeptSurface, SegmentChoice, SurfaceSource, Wanted } from "../volume3d/surfaces";
 
 /** Panel's model as a component sees it. */
 export interface ComponentModel {
@@ -12,8 +15,12 @@ export interface ComponentModel {
 }
 
 type Question = { what: "measurements" } | { what: "save-measurement"; measurement: Measurement } | { what: "delete-measurement"; MeasurementUID: string }
+  | { what: "surfaces" | "surface-segments" } | { what: "make-surface"; surface: Wanted }
+  | { what: "surface" | "remove-surface" | "surface-mesh" | "surface-stl"; key: string }
+  | { what: "window-presets" } | { what: "save-window-preset"; preset: Omit<SavedPreset, "item_id"> } | { what: "delete-window-preset"; item_id: string }
   | { what: "stack" } | { what: "pixels"; first: number; count: number; revision: string | null }
-  | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string };
+  | { what: "preview"; first: number; count: 1; revision: string | null } | { what: "elements"; SOPInstanceUID: string }
+  | { what: "overlays" } | { what: "labels"; overlay: string; first: number; count: number; revision: string };
 
 interface Answer {
   kind: "answer";
@@ -32,7 +39,7 @@ interface Pending {
 
 let viewCount = 0;
 
-export class ChannelTransport implements Transport, MeasurementSource {
+export class ChannelTransport implements Transport, MeasurementSource, PresetSource, OverlaySource, SurfaceSource {
   readonly #pending = new Map<string, Pending>();
   // Several views of one object hear each other's answers: an id says whose it is.
   readonly #prefix = `${Date.now().toString(36)}-${(viewCount += 1)}-`;
@@ -60,6 +67,14 @@ export class ChannelTransport implements Transport, MeasurementSource {
     return this.#ask("", { what: "elements", SOPInstanceUID }, signal) as Promise<ElementText[]>;
   }
 
+  overlays(stack: StackDescription, signal?: AbortSignal): Promise<OverlayDescription[]> {
+    return this.#ask(stack.SeriesInstanceUID, { what: "overlays" }, signal) as Promise<OverlayDescription[]>;
+  }
+
+  async labels(stack: StackDescription, { overlay, revision }: OverlayDescription, first: number, count: number, signal?: AbortSignal): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(stack.SeriesInstanceUID, { what: "labels", overlay, first, count, revision }, signal));
+  }
+
   list(_StudyInstanceUID: string, SeriesInstanceUID: string, signal?: AbortSignal): Promise<Measurement[]> {
     return this.#ask(SeriesInstanceUID, { what: "measurements" }, signal) as Promise<Measurement[]>;
   }
@@ -70,6 +85,46 @@ export class ChannelTransport implements Transport, MeasurementSource {
 
   async remove({ SeriesInstanceUID, MeasurementUID }: Measurement): Promise<void> {
     await this.#ask(SeriesInstanceUID, { what: "delete-measurement", MeasurementUID });
+  }
+
+  listPresets(): Promise<SavedPreset[]> {
+    return this.#ask("", { what: "window-presets" }) as Promise<SavedPreset[]>;
+  }
+
+  savePreset(preset: Omit<SavedPreset, "item_id">): Promise<SavedPreset> {
+    return this.#ask("", { what: "save-window-preset", preset }) as Promise<SavedPreset>;
+  }
+
+  async removePreset(item_id: string): Promise<void> {
+    await this.#ask("", { what: "delete-window-preset", item_id });
+  }
+
+  surfaces(_study: string, series: string): Promise<KeptSurface[]> {
+    return this.#ask(series, { what: "surfaces" }) as Promise<KeptSurface[]>;
+  }
+
+  makeSurface(_study: string, series: string, surface: Wanted): Promise<KeptSurface> {
+    return this.#ask(series, { what: "make-surface", surface }) as Promise<KeptSurface>;
+  }
+
+  surface(_study: string, series: string, key: string): Promise<KeptSurface> {
+    return this.#ask(series, { what: "surface", key }) as Promise<KeptSurface>;
+  }
+
+  async removeSurface(_study: string, series: string, key: string): Promise<void> {
+    await this.#ask(series, { what: "remove-surface", key });
+  }
+
+  async surfaceMesh(_study: string, series: string, key: string): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(series, { what: "surface-mesh", key }));
+  }
+
+  async surfaceStl(_study: string, series: string, key: string): Promise<ArrayBuffer> {
+    return toArrayBuffer(await this.#ask(series, { what: "surface-stl", key }));
+  }
+
+  segments(_study: string, series: string): Promise<SegmentChoice[]> {
+    return this.#ask(series, { what: "surface-segments" }) as Promise<SegmentChoice[]>;
   }
 
   /** Give up what is pending and hear no more. */

@@ -1,7 +1,7 @@
 /** Playing through a stack: one step after another, at a rate that can be changed, and the rate there really is. */
 export const USUAL_RATE_HZ = 15;
 /** What slower and faster step through. */
-export const RATES_HZ = [1, 2, 3, 5, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60] as const;
+const RATES_HZ = [1, 2, 3, 5, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60] as const;
 const MEASURED_STEPS = 20;
 
 /** Return the next rate in a direction, beyond which there is none. */

@@ -16,6 +16,14 @@ export const DEFAULT_LIMITS: FrameLimits = {
   keptBytes: 512 * 1024 ** 2, requests: 5, batchFrames: 8, batchBytes: 8 * 1024 ** 2,
 };
 
+/** What a store that serves another keeper of frames leaves out. */
+export interface FrameOptions {
+  /** Whether a frame is kept elsewhere: it is not asked for. */
+  isKept?(index: number): boolean;
+  /** Whether a large frame comes reduced first; it does unless this says no. */
+  hasPreviews?: boolean;
+}
+
 interface Flight {
   first: number;
   count: number;
@@ -29,6 +37,8 @@ export interface FrameEvents {
   onFailed(index: number, message: string): void;
   /** The series has other frames by now: nothing more is asked for until it is described again. Said once. */
   onStale(): void;
+  /** Nothing is on its way any more: all that has room is here, or could not be had. */
+  onIdle?(): void;
 }
 
 /** Return where a frame stands in a description, or null where it is no part of it (any more). */
@@ -65,7 +75,7 @@ export class FrameStore {
 
   constructor(
     readonly stack: StackDescription, readonly transport: Transport, readonly events: FrameEvents,
-    readonly limits: FrameLimits = DEFAULT_LIMITS,
+    readonly limits: FrameLimits = DEFAULT_LIMITS, readonly options: FrameOptions = {},
   ) {
     this.#sizes = stack.frames.map(frameBytes);
   }
@@ -128,6 +138,24 @@ export class FrameStore {
     }
   }
 
+  /** Let a frame go: it is kept elsewhere. */
+  release(index: number): void {
+    if (this.#frames.delete(index)) this.#bytes -= this.#sizes[index] as number;
+  }
+
+  /** Ask again for what could not be had. */
+  retry(): void {
+    this.#failures.clear();
+    this.#failedInRow = 0;
+    this.#pump();
+  }
+
+  /** The limits are others: let go of what is too much, or ask for what has room now. */
+  fit(): void {
+    this.#trim();
+    this.#pump();
+  }
+
   /** Cancel what is in flight and let all frames go. */
   close(): void {
     this.#closed = true;
@@ -142,7 +170,7 @@ export class FrameStore {
   #pump(): void {
     if (this.#closed || this.#isStale) return;
     const isMissing = (index: number): boolean =>
-      !this.#frames.has(index) && !this.#failures.has(index) && !this.#isInFlight(index);
+      !this.#frames.has(index) && !this.#failures.has(index) && !this.#isInFlight(index) && this.options.isKept?.(index) !== true;
     if (isMissing(this.#at)) {
       if (this.#awaitsPreview()) return; // nothing delays it
       if (this.#flights.size >= this.limits.requests) this.#cancelFarthest();
@@ -159,7 +187,7 @@ export class FrameStore {
   #awaitsPreview(): boolean {
     const index = this.#at;
     const description = this.stack.frames[index];
-    if (this.transport.preview === undefined || description === undefined || previewFactor(description) === 1) return false;
+    if (this.options.hasPreviews === false || this.transport.preview === undefined || description === undefined || previewFactor(description) === 1) return false;
     if (this.#preview?.index === index) return this.#preview.frame === null && !this.#preview.abort.signal.aborted;
     this.#preview?.abort.abort();
     const preview = { index, frame: null as Frame | null, abort: new AbortController() };
@@ -259,7 +287,12 @@ export class FrameStore {
     if (this.#preview && this.#frames.has(this.#preview.index)) this.#preview = null;
     this.#trim();
     this.events.onLanded(first, count);
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.#pump();
+    if (!this.#closed && this.#flights.size === 0) this.events.onIdle?.();
   }
 
   #fail(flight: Flight, error: unknown): void {
@@ -280,7 +313,7 @@ export class FrameStore {
       this.#failures.set(first, message);
       this.events.onFailed(first, message);
     }
-    this.#pump();
+    this.#goOn();
   }
 
   /** Let go, least recently used first, of frames that are not worth having from where we are. */

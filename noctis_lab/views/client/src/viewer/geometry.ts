@@ -138,6 +138,20 @@ export function acrossOf(spacing: readonly [number, number], turn: Turn): number
   return isTransposed(axesOf(turn)) ? spacing[0] : spacing[1];
 }
 
+/** Return the pan, (row, column), at which the voxel under a point (px of the canvas) stays there when the frame lies otherwise. */
+export function panAround(point: readonly [number, number], before: Placement, after: Placement, turn: Turn & Pick<PaneState, "pan">, shape: Shape): [number, number] {
+  const [from, to] = [voxelAt(...point, before, turn, shape), voxelAt(...point, after, turn, shape)];
+  const [row, column] = turn.pan;
+  return [row + from[1] - to[1], column + from[0] - to[0]];
+}
+
+/** Return the pan, (row, column), at which the frame lies so many px of the canvas farther to the right and down. */
+export function panBeside([dx, dy]: readonly [number, number], placement: Placement, turn: Turn & Pick<PaneState, "pan">, shape: Shape): [number, number] {
+  const [from, to] = [voxelAt(0, 0, placement, turn, shape), voxelAt(dx, dy, placement, turn, shape)];
+  const [row, column] = turn.pan;
+  return [row - to[1] + from[1], column - to[0] + from[0]];
+}
+
 /** Return the part of the pane that the frame covers, CSS px. */
 export function coveredBox(
   { x0, y0, sx, sy }: Placement, turn: Turn, shape: Shape, pixelRatio: number,

@@ -3,11 +3,13 @@ import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { KINDS } from "../measure/shapes";
 import { PLANE_KEYS } from "../mpr/keys";
+import { VOLUME_KEYS } from "../volume3d/keys";
 import { OWN_WINDOWS } from "./windowing";
 
 type Line = [keys: string[], words: string];
 
 const SERIES_LINE: Line = [["PgUp", "PgDn"], "series before, after"];
+const HANGING_LINES: Line[] = [[["⇧ H"], "hanging protocols, save this layout"], [["<", ">"], "protocol before, after"]];
 const SHEET: [string, Line[]][] = [
   ["Image", [
     [["↑", "↓"], "slice before, slice after"], [["Home", "End"], "first, last slice"], SERIES_LINE,
@@ -15,7 +17,7 @@ const SHEET: [string, Line[]][] = [
     [["h", "v"], "mirror left to right, top to bottom"], [["Space"], "reset the view"],
   ]],
   ["Window", [
-    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], OWN_WINDOWS], [["i"], "invert"],
+    [["1", "…", "9"], "CT presets"], [["0"], "from the pixels"], [["d"], OWN_WINDOWS], [["i"], "invert"], [["⇧ O"], "segments over the image: show, hide"],
   ]],
   ["Mouse and touch", [
     [["left drag"], "width and level, or the tool chosen"], [["middle drag"], "pan"], [["right drag"], "zoom"],
@@ -28,9 +30,10 @@ const SHEET: [string, Line[]][] = [
     [["⌫"], "take back a point, delete what is selected"], [["Ctrl", "Z"], "undo; Ctrl Y redo"],
   ]],
   ["Panes", [[["←", "→"], "pane before, after"], [[",", "."], "layout before, after"], [["double click"], "one pane alone, all again"],
-    [["Shift", "P", "W", "Z"], "link position, window, zoom"]]],
+    [["Shift", "P", "W", "Z"], "link position, window, zoom"], ...HANGING_LINES]],
   ["Planes (MPR)", PLANE_KEYS],
-  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["Esc"], "take back a drag, close what is open"]]],
+  ["Volume (3D)", VOLUME_KEYS],
+  ["Everywhere", [[["?"], "this sheet"], [["⇧ F"], "full screen"], [["⇧ G"], "plots; on a handle ← → Home End move it"], [["Esc"], "take back a drag, close what is open"]]],
 ];
 
 export class HelpSheet {
@@ -42,7 +45,7 @@ export class HelpSheet {
     this.element = el("div", { class: "help pop", role: "dialog", "aria-label": "Keys", hidden: true },
       el("div", { class: "row" }, el("span", { class: "f14 b grow" }, "Keys"), this.#close),
       el("div", { class: "sheet" }, ...SHEET.map(([title, lines]) => el("section", {}, el("div", { class: "h" }, title),
-        ...lines.filter((line) => hasSeries || line !== SERIES_LINE).map(([keys, words]) => el("div", { class: "keyline" }, el("span", { class: "row g1" }, ...keys.map((key) => el("span", { class: "kbd" }, key))), el("span", { class: "t2" }, words)))))));
+        ...lines.filter((line) => hasSeries || (line !== SERIES_LINE && !HANGING_LINES.includes(line))).map(([keys, words]) => el("div", { class: "keyline" }, el("span", { class: "row g1" }, ...keys.map((key) => el("span", { class: "kbd" }, key))), el("span", { class: "t2" }, words)))))));
   }
 
   get isOpen(): boolean {

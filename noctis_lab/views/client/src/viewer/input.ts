@@ -28,10 +28,14 @@ export interface InputHost extends Pick<LinkHost, "toggleLink"> {
   onExpand(): void;
   /** Show three planes through the volume, or the images again. */
   onMpr(): void;
+  readonly plots: { toggle(): void };
+  /** Show the volume from outside: alone ("3d") or beside three planes ("mpr3d"); or the images again. */
+  onVolume(layout: "3d" | "mpr3d"): void;
   /** Show one pane alone, or all again. */
   onMaximise(): void;
   /** Show the series before or after; false where there is no strip of them. */
   onSeriesStep(count: 1 | -1): boolean;
+  readonly overlays: { toggle(): void };
   onHelp(): void;
   onSay(words: string): void;
   /** Close the nearest open thing; false if there is none. */
@@ -140,7 +144,8 @@ export class Input {
 
   #onDrag(drag: Drag, event: PointerEvent, dx: number, dy: number): void {
     const { pane } = this;
-    if (drag.tool === "pan") pane.panBy(dx, dy, "not yet");
+    if (pane.dragBy) pane.dragBy(drag.tool, dx, dy, event.shiftKey);
+    else if (drag.tool === "pan") pane.panBy(dx, dy, "not yet");
     else if (drag.tool === "zoom") pane.zoomTo(drag.start.zoom * Math.exp((drag.y - event.clientY) / 200), "not yet", drag.point);
     else if (drag.tool === "scroll") {
       drag.rest += dy / 6;
@@ -220,9 +225,7 @@ export class Input {
   }
 
   #toEnd(end: "first" | "last"): void {
-    const { viewer } = this.host;
-    if (viewer.stepToEnd) viewer.stepToEnd(end);
-    else viewer.set({ index: end === "first" ? 0 : Number.MAX_SAFE_INTEGER }, "rest");
+    this.host.viewer.stepToEnd?.(end);
   }
 
   #stepExtra(count: number): void {
@@ -254,12 +257,16 @@ export class Input {
     ",": () => this.host.onLayoutStep(-1),
     ".": () => this.host.onLayoutStep(1),
     M: () => this.host.onMpr(),
+    G: () => this.host.plots.toggle(),
+    D: () => this.host.onVolume("3d"),
+    B: () => this.host.onVolume("mpr3d"),
     PageUp: () => this.host.onSeriesStep(-1),
     PageDown: () => this.host.onSeriesStep(1),
     "+": () => this.host.viewer.zoomBy(1.25),
     "-": () => this.host.viewer.zoomBy(0.8),
     "=": () => this.host.viewer.fit(),
     i: () => this.host.viewer.invert(),
+    O: () => this.host.overlays.toggle(),
     z: () => this.host.onTool(this.host.tool === "zoom" ? "window" : "zoom"),
     F: () => this.host.onExpand(),
     r: () => this.host.viewer.turn(true),

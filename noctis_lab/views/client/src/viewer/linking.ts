@@ -1,9 +1,8 @@
 /** What panes share: the place in the patient, the window, millimetres a pixel; and why they do not, in words. */
-import { areParallel, crossingOf, heightAbove, normalOf, type PlaneGeometry, type Vector } from "../ground/plane";
+import { areParallel, centreOf, crossingOf, normalOf, type PlaneGeometry, type Vector } from "../ground/plane";
 import type { FrameDescription, StackDescription } from "../ground/transport";
 import { reachOf } from "./extra";
 import type { Pane } from "./pane";
-import { geometryOf } from "./stackPlane";
 import { type Link, sameWindow, type Window } from "./state";
 
 /**
@@ -13,21 +12,25 @@ import { type Link, sameWindow, type Window } from "./state";
 export function nearestFrame(
   stack: Pick<StackDescription, "orientation" | "pixel_spacing_mm" | "frames" | "extra">, point: Readonly<Vector>, index: number,
 ): number | null {
+  const { orientation } = stack;
+  if (orientation === null || stack.pixel_spacing_mm === null) return null;
+  const normal = normalOf({ right: orientation.slice(0, 3) as Vector, down: orientation.slice(3) as Vector });
   const [first, last] = reachOf(stack, index);
-  let nearest: { index: number; distance: number } | null = null;
-  stack.frames.forEach((frame: FrameDescription, i) => {
-    const plane = i < first || i > last ? null : geometryOf(stack, frame);
-    if (plane === null) return;
-    const distance = Math.abs(heightAbove(plane, point));
-    const closer = nearest === null || distance < nearest.distance - 1e-6;
-    const asClose = nearest !== null && Math.abs(distance - nearest.distance) <= 1e-6 && Math.abs(i - index) < Math.abs(nearest.index - index);
-    if (closer || asClose) nearest = { index: i, distance };
-  });
-  return (nearest as { index: number } | null)?.index ?? null;
+  let [nearest, least] = [null as number | null, Infinity];
+  for (let i = Math.max(first, 0); i <= Math.min(last, stack.frames.length - 1); i += 1) {
+    const place = (stack.frames[i] as FrameDescription).position_mm;
+    if (place === null) continue;
+    const distance = Math.abs(normal[0] * (point[0] - place[0]) + normal[1] * (point[1] - place[1]) + normal[2] * (point[2] - place[2]));
+    const closer = distance < least - 1e-6;
+    const asClose = nearest !== null && Math.abs(distance - least) <= 1e-6 && Math.abs(i - index) < Math.abs(nearest - index);
+    if (closer || asClose) [nearest, least] = [i, distance];
+  }
+  return nearest;
 }
 
 /** Return why two series do not share a place in the patient, or null where they do. */
 export function whyApart(a: StackDescription, b: StackDescription): string | null {
+  if (shareGrid(a, b)) return null;
   if (a.SeriesInstanceUID === b.SeriesInstanceUID) return a.orientation === null ? NO_PLACE : null;
   const [ours, theirs] = [a.FrameOfReferenceUID ?? null, b.FrameOfReferenceUID ?? null];
   if (ours === null || theirs === null) return "Not linked: no frame of reference";
@@ -35,25 +38,51 @@ export function whyApart(a: StackDescription, b: StackDescription): string | nul
   return a.orientation === null || b.orientation === null ? NO_PLACE : null;
 }
 
+/** Arrays in memory without a place in the patient go together voxel by voxel where they have one shape. */
+export function shareGrid(a: StackDescription, b: StackDescription): boolean {
+  const [[one], [other]] = [a.frames, b.frames];
+  return [a, b].every((stack) => stack.is_archived === false && stack.orientation === null) && a.frames.length === b.frames.length
+    && one !== undefined && other !== undefined && one.rows === other.rows && one.columns === other.columns;
+}
+
 const NO_PLACE = "Not linked: no one orientation";
 
-/** Series whose windows mean the same: of one modality, in one unit. */
+/** Series whose windows mean the same: of one modality, in one unit; of arrays that state no modality, numbers and numbers. */
 export function shareWindow(a: StackDescription, b: StackDescription): boolean {
-  return a.modality !== null && a.modality === b.modality && a.units === b.units;
+  const areNumbers = [a, b].every((stack) => stack.is_archived === false && stack.windows[0]?.name !== "Mask");
+  return (a.modality !== null || areNumbers) && a.modality === b.modality && a.units === b.units;
 }
 
 /** What of a pane moves others. */
 interface Shared {
   geometry: PlaneGeometry | null;
+  target: Vector | null;
   window: Window | null;
   voi_lut: number | null;
   mmPerPixel: number | null;
   centre: Vector | null;
+  /** Of what has no place in the patient. */
+  index: number | null;
+  zoom: number;
+  pan: readonly [number, number];
 }
 
-const sharedOf = (pane: Pane): Shared => ({
-  geometry: pane.wanted, window: pane.window, voi_lut: pane.told.voi_lut, mmPerPixel: pane.mmPerPixel, centre: pane.centre,
-});
+function sharedOf(pane: Pane): Shared {
+  const { wanted: geometry, target, told: { window, voi_lut }, mmPerPixel, centre, state: { index, zoom, pan } } = pane;
+  return {
+    geometry, target: target === undefined ? geometry && centreOf(geometry) : target,
+    window, voi_lut, mmPerPixel, centre, index, zoom, pan,
+  };
+}
+
+/** Which of these differ where there is no place that could. */
+function movedOnGrid(before: Shared | null, now: Shared): { position: boolean; zoom: boolean } {
+  const isPlaced = now.geometry !== null;
+  return {
+    position: !isPlaced && before?.index !== now.index,
+    zoom: !isPlaced && (before?.zoom !== now.zoom || before.pan[0] !== now.pan[0] || before.pan[1] !== now.pan[1]),
+  };
+}
 
 const samePoint = (a: Vector | null, b: Vector | null): boolean => a === b || (a !== null && b !== null && a.every((part, i) => part === b[i]));
 
@@ -71,34 +100,42 @@ export class Linker {
     const before = this.#last?.pane === leader ? this.#last.shared : null;
     const now = sharedOf(leader);
     this.#last = { pane: leader, shared: now };
+    const moved = movedOnGrid(before, now);
     const changed: Link = {
-      position: !samePoint(before?.geometry?.origin_mm ?? null, now.geometry?.origin_mm ?? null),
+      position: moved.position || !samePoint(before?.target ?? null, now.target),
       window: !sameWindow(before?.window ?? null, now.window) || before?.voi_lut !== now.voi_lut,
-      zoom: before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
+      zoom: moved.zoom || before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
     };
-    for (const pane of panes) if (pane !== leader) bring(pane, leader, intersection(link, changed));
+    const handed = intersection(link, changed);
+    if (!(handed.position || handed.window || handed.zoom)) return;
+    for (const pane of panes) if (pane !== leader) bring(pane, leader, now, handed);
   }
 
   /** Links were switched on, or a pane's series came: bring it where the active one is. */
   bring(leader: Pane, panes: readonly Pane[], link: Link): void {
-    for (const pane of panes) if (pane !== leader) bring(pane, leader, link);
+    const shared = sharedOf(leader);
+    for (const pane of panes) if (pane !== leader) bring(pane, leader, shared, link);
   }
 }
 
 const intersection = (a: Link, b: Link): Link => ({ position: a.position && b.position, window: a.window && b.window, zoom: a.zoom && b.zoom });
 
-function bring(pane: Pane, leader: Pane, link: Link): void {
+function bring(pane: Pane, leader: Pane, shared: Shared, link: Link): void {
+  const { geometry, target, window: window_, voi_lut, mmPerPixel, centre, index, zoom, pan } = shared;
   const [stack, leading] = [pane.stack, leader.stack];
   if (stack === null || leading === null) return;
   const isOneSpace = whyApart(stack, leading) === null;
-  const { geometry, window: window_, mmPerPixel, centre } = sharedOf(leader);
-  if (link.position && isOneSpace && geometry !== null) pane.goTo(geometry);
+  if (shareGrid(stack, leading)) {
+    if (link.position && index !== null) pane.set({ index }, "not yet");
+    if (link.zoom) pane.set({ zoom, pan: [...pan] }, "not yet");
+  }
+  if (link.position && isOneSpace && geometry !== null && target !== null) pane.goTo(geometry, target);
   if (link.window && window_ !== null && shareWindow(stack, leading)) {
     // A table is one series' own; others take the window that spans it.
     const isOneSeries = stack.SeriesInstanceUID === leading.SeriesInstanceUID;
-    pane.setWindow(window_, "not yet", isOneSeries ? leader.told.voi_lut : null);
+    pane.setWindow(window_, "not yet", isOneSeries ? voi_lut : null);
   }
-  if (link.zoom && mmPerPixel !== null) {
+  if (link.zoom && mmPerPixel !== null && !shareGrid(stack, leading)) {
     const { wanted } = pane;
     const isBeside = isOneSpace && centre !== null && geometry !== null && wanted !== null && areParallel(geometry, wanted);
     pane.zoomToScale(mmPerPixel, isBeside ? centre : null);
@@ -138,7 +175,7 @@ export function clipLine(from: Point, to: Point, width: number, height: number):
 }
 
 /** Return the lines of the other panes' images on one pane, as much of them as it shows, CSS px. */
-export function referenceLines(pane: Pane, panes: readonly Pane[]): ReferenceLine[] {
+function referenceLines(pane: Pane, panes: readonly Pane[]): ReferenceLine[] {
   const [plane, stack] = [pane.plane(), pane.stack];
   if (!plane?.geometry || stack === null) return [];
   const { geometry } = plane;
@@ -152,4 +189,13 @@ export function referenceLines(pane: Pane, panes: readonly Pane[]): ReferenceLin
     const name = planeNameOf(crossed);
     return from && to ? [{ from, to, plane: name, label: `${i + 1} ${name}` }] : [];
   });
+}
+
+/** Say on each pane what links it to the others: why it does not go with the leader, and where their images cross. */
+export function showLinks(panes: readonly Pane[], leader: Pane, isLinked: boolean): void {
+  const isOn = isLinked && panes.length > 1;
+  for (const pane of panes) {
+    const why = isOn && pane !== leader && pane.stack && leader.stack ? whyApart(pane.stack, leader.stack) : null;
+    pane.showLinks(why, isOn ? referenceLines(pane, panes) : []);
+  }
 }

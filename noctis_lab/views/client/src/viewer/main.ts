@@ -5,12 +5,18 @@ import { decodeView, encodeView, NoView } from "./address";
 import { HttpMeasurements } from "../measure/source";
 import { type MountOptions, ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
+import { mountExported } from "./exported";
 import type { SeriesPlace } from "./seriesStrip";
+import type { HangingModel } from "./hanging";
+import { HttpPresets } from "./ownPresets";
+import { HttpSurfaces } from "../volume3d/surfaces";
 import { SessionStore } from "./sessions";
 import type { ViewState } from "./state";
+import { Still } from "./still";
 
 export { HttpTransport } from "../ground/transport";
 export { HttpMeasurements } from "../measure/source";
+export { gpuAnswer } from "../volume3d/choosing";
 export type { MountOptions } from "./app";
 export type { ViewState } from "./state";
 
@@ -32,8 +38,17 @@ interface SeriesModel extends ComponentModel {
   compare: string;
   /** Base path of the pixel routes, or empty: the component's own channel. */
   api_base: string;
+  /** The name of stills in the document that stand for the view until it is there. */
+  still: string;
   /** The archive's folder where code has to name it, or empty. */
   root: string;
+  /** Of a page: the protocols that apply to its study, and which one hung it; else empty. */
+  hanging: HangingModel | Record<string, never>;
+  /** By which plots know this view. */
+  link_key: string;
+  /** A page's plots: a component of their own. */
+  plots: object | null;
+  get_child(name: string): HTMLElement;
 }
 
 interface RenderArguments {
@@ -47,11 +62,16 @@ function stateOf({ view_state }: SeriesModel): ViewState {
   return state;
 }
 
-/** Notebooks hear keys before we do: JupyterLab leaves alone what stands under this attribute. */
-function claimKeys(element: HTMLElement): void {
+/** What stands for the component in the document itself. */
+function outermostOf(element: HTMLElement): HTMLElement {
   let outermost: Element = element;
   for (let root = outermost.getRootNode(); root instanceof ShadowRoot; root = outermost.getRootNode()) outermost = root.host;
-  outermost.setAttribute("data-lm-suppress-shortcuts", "true");
+  return outermost as HTMLElement;
+}
+
+/** Notebooks hear keys before we do: JupyterLab leaves alone what stands under this attribute. */
+function claimKeys(element: HTMLElement): void {
+  outermostOf(element).setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
 /** Where the page's address is read and written; a notebook's cell leaves it alone. */
@@ -75,6 +95,9 @@ function keepStateInAddress(state: ViewState): void {
   history.replaceState(history.state, "", `#${encodeView(state)}`);
 }
 
+/** An address that holds a view says how the panes stand: then no protocol does. */
+const hangingOf = (hanging: HangingModel, isStated: boolean): HangingModel => (isStated ? { ...hanging, hung: "" } : hanging);
+
 const UNSOUND = "The address holds no view that can be shown: this is the usual one";
 
 /** Without our script too, the server opens the series that was in view. */
@@ -94,11 +117,15 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const http = model.api_base === "" ? null : new HttpTransport(model.StudyInstanceUID, model.api_base);
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
+  const still = new Still(isPage ? "" : model.still);
+  still.awaitAnswer(transport);
   const address = isPage ? readAddress() : { state: null, isUnsound: false };
+  const hanging = isPage && "protocols" in model.hanging ? hangingOf(model.hanging as HangingModel, address.state !== null) : null;
   const app = mountViewer(element, {
-    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null, mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
-    root: model.root || null, sessions: http && isPage ? new SessionStore() : null,
-    measurements: channel ?? new HttpMeasurements(model.api_base),
+    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    root: model.root || null, linkKey: model.link_key, plots: model.plots ? model.get_child("plots") : null, sessions: http && isPage ? new SessionStore() : null,
+    measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging,
+    surfaces: channel ?? new HttpSurfaces(model.api_base),
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
       model.view_state = { ...state, revision: model.view_state.revision ?? 0 };
@@ -118,13 +145,21 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     if (isPage) keepStateInAddress(app.state);
   };
   model.on("view_state", apply as (event: never) => void);
-  model.on("after_render", (() => claimKeys(element)) as (event: never) => void);
+  const claim = (): void => {
+    claimKeys(element);
+    still.hold(outermostOf(element));
+  };
+  model.on("after_render", claim as (event: never) => void);
   model.on("remove", (() => {
+    model.off("view_state", apply as (event: never) => void);
+    model.off("after_render", claim as (event: never) => void);
     window.removeEventListener("hashchange", onAddress);
     app.close();
     channel?.close();
   }) as (event: never) => void);
   return element;
 }
+
+mountExported();
 
 export default { render };

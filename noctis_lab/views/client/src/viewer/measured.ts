@@ -67,6 +67,7 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
 
   close(): void {
     window.removeEventListener("beforeunload", this.#onLeaving);
+    this.#toast.hide();
     this.measuring.close();
   }
 
@@ -203,6 +204,7 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
       const { right, down, slab_mm, projection } = measurement.plane;
       const middle = (i: number): number => points_mm.reduce((sum, point) => sum + (point[i] as number), 0) / points_mm.length;
       found.model.lookAt({ right, down, slab_mm, projection: projection as Projection }, [middle(0), middle(1), middle(2)]);
+      found.tell();
     }
   }
 

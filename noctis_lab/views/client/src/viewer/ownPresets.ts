@@ -1,4 +1,6 @@
-/** Window presets that a reader named, kept by this browser for this address; of one modality each. */
+/** Window presets that a reader named, of one modality each: they follow the reader, whichever the browser. */
+import { messageOf, request, type WindowFunction } from "../ground/transport";
+import { REMOVE, sent } from "../ground/writing";
 import { sameWindow, type Window } from "./state";
 import { makeWindow } from "./windowing";
 
@@ -8,13 +10,49 @@ export interface OwnPreset {
   window: Window;
 }
 
+/** A preset as the archive keeps it. */
+export interface SavedPreset {
+  item_id: string;
+  name: string;
+  Modality: string;
+  center: number;
+  width: number;
+  function: WindowFunction;
+}
+
+/** Where presets are kept: over HTTP in a page, over the component's own channel in a cell. */
+export interface PresetSource {
+  listPresets(): Promise<SavedPreset[]>;
+  savePreset(preset: Omit<SavedPreset, "item_id">): Promise<SavedPreset>;
+  removePreset(item_id: string): Promise<void>;
+}
+
 export const LONGEST_NAME = 40;
+/** Of one modality. */
 export const MOST_PRESETS = 64;
+/** Where browsers kept them before the archive did. */
 const KEY = "noctis.window-presets";
 
-type Shelf = Pick<Storage, "getItem" | "setItem">;
+type Shelf = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+type Kept = OwnPreset & { item_id: string | null };
 
-/** Return the presets that a stored text states; what is none of ours is left out. */
+export class HttpPresets implements PresetSource {
+  constructor(readonly base = "/api/v1/window-presets") {}
+
+  async listPresets(): Promise<SavedPreset[]> {
+    return (await (await request(this.base)).json()) as SavedPreset[];
+  }
+
+  async savePreset(preset: Omit<SavedPreset, "item_id">): Promise<SavedPreset> {
+    return (await (await request(this.base, sent("POST", preset))).json()) as SavedPreset;
+  }
+
+  async removePreset(item_id: string): Promise<void> {
+    await request(`${this.base}/${encodeURIComponent(item_id)}`, REMOVE);
+  }
+}
+
+/** Return the presets that a browser's text states; what is none of ours is left out. */
 export function readPresets(text: string | null): OwnPreset[] {
   let found: unknown = null;
   try {
@@ -32,12 +70,50 @@ export function readPresets(text: string | null): OwnPreset[] {
   });
 }
 
-export class OwnPresets {
-  #presets: OwnPreset[];
+const sentOf = ({ name, modality, window: { center, width, function: voi } }: OwnPreset): Omit<SavedPreset, "item_id"> => ({ name, Modality: modality, center, width, function: voi });
+const keptOf = ({ item_id, name, Modality, center, width, function: voi }: SavedPreset): Kept => ({ item_id, name, modality: Modality, window: makeWindow(center, width, voi) });
+const isSame = (a: OwnPreset, b: OwnPreset): boolean => a.name === b.name && a.modality === b.modality;
 
-  /** Without a shelf (a browser that keeps nothing) they last as long as the page. */
-  constructor(readonly shelf: Shelf | null) {
-    this.#presets = readPresets(this.#read());
+export class OwnPresets {
+  #presets: Kept[] = [];
+
+  /** Without a source they last as long as the view. `shelf`: what this browser kept before is taken over from there, once. */
+  constructor(readonly source: PresetSource | null, readonly shelf: Shelf | null, readonly onChange: () => void) {}
+
+  /** Learn what is kept. */
+  async load(): Promise<void> {
+    const old = readPresets(this.#read());
+    try {
+      const found = await this.source?.listPresets();
+      this.#presets = [...(found ?? []).map(keptOf), ...this.#presets.filter(({ item_id }) => item_id === null)];
+    } catch {
+      // not to be reached: what this browser kept is all there is, and it keeps it
+      this.#presets = old.map((preset) => ({ ...preset, item_id: null }));
+      this.onChange();
+      return;
+    }
+    if (old.length > 0) await this.#takeOver(old);
+    this.onChange();
+  }
+
+  /** Bring what this browser kept to the archive; what that has already stays as it is there. */
+  async #takeOver(old: readonly OwnPreset[]): Promise<void> {
+    const left: OwnPreset[] = [];
+    for (const preset of old) {
+      if (this.#presets.some((other) => isSame(other, preset))) continue;
+      try {
+        this.#presets.push(this.source === null ? { ...preset, item_id: null } : keptOf(await this.source.savePreset(sentOf(preset))));
+      } catch {
+        left.push(preset); // again at the next visit
+        this.#presets.push({ ...preset, item_id: null });
+      }
+    }
+    try {
+      if (left.length > 0) this.shelf?.setItem(KEY, JSON.stringify(left));
+      else if (this.source !== null) this.shelf?.removeItem(KEY);
+    } catch {
+      // forbidden: taken over again at the next visit, which changes nothing
+    }
   }
 
   of(modality: string | null): OwnPreset[] {
@@ -45,18 +121,34 @@ export class OwnPresets {
   }
 
   /** Keep a window under a name, in place of one of that name; says in words why not, or null. */
-  save(name: string, modality: string | null, window: Window): string | null {
+  async save(name: string, modality: string | null, window: Window): Promise<string | null> {
     const trimmed = name.trim();
     if (modality === null) return "The series states no modality to keep a preset for";
     if (trimmed === "" || trimmed.length > LONGEST_NAME) return `A name has 1 to ${LONGEST_NAME} characters`;
-    const others = this.#others(trimmed, modality);
-    if (others.length >= MOST_PRESETS) return `No more than ${MOST_PRESETS} presets are kept; delete one first`;
-    this.#write([...others, { name: trimmed, modality, window: { ...window } }]);
+    const preset = { name: trimmed, modality, window: { ...window } };
+    const others = this.#presets.filter((other) => !isSame(other, preset));
+    if (others.filter((other) => other.modality === modality).length >= MOST_PRESETS) return `No more than ${MOST_PRESETS} presets of a modality are kept; delete one first`;
+    try {
+      const kept = this.source === null ? { ...preset, item_id: null } : keptOf(await this.source.savePreset(sentOf(preset)));
+      this.#presets = [...this.#presets.filter((other) => !isSame(other, preset)), kept];
+    } catch (error) {
+      return messageOf(error);
+    }
+    this.onChange();
     return null;
   }
 
-  remove(name: string, modality: string | null): void {
-    this.#write(this.#others(name, modality));
+  /** Forget one; says in words why not, or null. */
+  async remove(name: string, modality: string | null): Promise<string | null> {
+    const known = this.#presets.find((preset) => preset.name === name && preset.modality === modality);
+    try {
+      if (known?.item_id) await this.source?.removePreset(known.item_id);
+    } catch (error) {
+      return messageOf(error);
+    }
+    this.#presets = this.#presets.filter((preset) => preset !== known);
+    this.onChange();
+    return null;
   }
 
   /** Return the name of a window where it is one of them. */
@@ -64,24 +156,11 @@ export class OwnPresets {
     return this.of(modality).find((preset) => sameWindow(preset.window, window))?.name ?? null;
   }
 
-  #others(name: string, modality: string | null): OwnPreset[] {
-    return this.#presets.filter((preset) => preset.name !== name || preset.modality !== modality);
-  }
-
   #read(): string | null {
     try {
       return this.shelf?.getItem(KEY) ?? null;
     } catch {
       return null;
-    }
-  }
-
-  #write(presets: OwnPreset[]): void {
-    this.#presets = presets;
-    try {
-      this.shelf?.setItem(KEY, JSON.stringify(presets));
-    } catch {
-      // full, or forbidden: they last as long as the page
     }
   }
 }

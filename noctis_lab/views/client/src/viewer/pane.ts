@@ -1,6 +1,9 @@
 /** A pane: one thing in the grid. What toolbar, panels, mouse and keys may ask of it, whatever it shows. */
+import type { BadgeNotes } from "../ground/badgeNotes";
 import type { ImagePlane, PlaneGeometry, Probe, Vector } from "../ground/plane";
 import type { StackDescription, Transport } from "../ground/transport";
+import type { Tint } from "../overlay/tint";
+import type { Tool } from "./input";
 import type { ReferenceLine } from "./linking";
 import type { PaneState, Window } from "./state";
 
@@ -29,6 +32,8 @@ export interface PaneEvents {
   onMemory(): void;
   /** Another image is on the canvas. */
   onPainted(): void;
+  /** What colours the canvas over the image. */
+  readonly tint?: Tint;
 }
 
 export interface Pane {
@@ -51,13 +56,23 @@ export interface Pane {
   readonly mmPerPixel: number | null;
   /** The point of the patient in the middle of the pane, as the state asks. */
   readonly centre: Vector | null;
+  /** The point of the patient that linked panes go to: a reformat's crosshair. Left out: the middle of `wanted`. */
+  readonly target?: Vector | null;
   /** Pixels of the canvas to a CSS pixel of the element. */
   readonly pixelRatio: number;
   readonly isPlaying: boolean;
+  /** What it claims of the bytes that all panes share; several panes may have one owner. */
+  readonly claim?: { owner: object; bytes: number } | null;
+  /** The row of badges over the image, where it has one. */
+  readonly badges?: BadgeNotes;
 
   start(): void;
+  /** What the pane may keep in memory is another amount. */
+  fitMemory?(): void;
   close(): void;
   focus(): void;
+  /** Paint at the next frame of the screen. */
+  invalidate?(): void;
   /** What is on the canvas; null while nothing is. */
   plane(): ImagePlane | null;
   /** What lies under a point (CSS px from the top left), or null beside the image. */
@@ -98,10 +113,12 @@ export interface Pane {
   reset(): void;
   zoomBy(factor: number, telling?: Telling, point?: [number, number]): void;
   zoomTo(zoom: number, telling?: Telling, point?: [number, number]): void;
-  /** Show the image nearest to the middle of another plane of the same space; Python is not told. */
-  goTo(plane: PlaneGeometry): void;
+  /** Show the image nearest to a point of another plane of the same space; Python is not told. */
+  goTo(plane: PlaneGeometry, target: Vector): void;
   /** Zoom so that a CSS pixel takes so many mm, around a point of the patient where one is given; Python is not told. */
   zoomToScale(mmPerPixel: number, centre: Vector | null): void;
   panBy(dx: number, dy: number, telling: Telling): void;
   toggleCine(): void;
+  /** Do with a drag what it does here alone, whatever the tool means elsewhere; CSS px since it was asked last. */
+  dragBy?(tool: Tool, dx: number, dy: number, isShifted: boolean): void;
 }

@@ -1,14 +1,37 @@
 /** What a view shows, as Python. */
 import { beginningOf, pythonText } from "../ground/python";
+import type { VolumeState } from "../volume3d/state";
 import type { PaneState, Window } from "./state";
+
+/** Write the Python that brings a view of an array in memory to the same. */
+export function pythonOfArray(state: Readonly<PaneState>, window: Window | null): string {
+  return `view.at(${shownBy(state, window).join(", ")})\n`;
+}
 
 /** Write the Python that shows the same; `root` names the archive where it is not the usual one, `plane` is a plane's call. */
 export function pythonOfView(state: Readonly<PaneState>, window: Window | null, StudyInstanceUID: string | null, root: string | null, plane: string | null = null): string {
-  const shown = [
+  const shown = shownBy(state, window);
+  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
+}
+
+function shownBy(state: Readonly<PaneState>, window: Window | null): string[] {
+  return [
     `index=${state.index ?? 0}`, ...(window ? [`window=${pythonWindow(window)}`] : []), ...(window && state.voi_lut !== null ? [`voi_lut=${state.voi_lut}`] : []),
     ...(state.inverted ? ["inverted=True"] : []), ...(state.colormap === null ? [] : [`colormap=${pythonText(state.colormap)}`]),
   ];
-  return `${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}${plane === null ? `s.view().at(${shown.join(", ")})` : `s.load().dicom.${plane}`}\n`;
+}
+
+/** Write the Python that shows a volume from outside as it is seen. */
+export function pythonOfVolume(state: Readonly<PaneState>, volume: VolumeState, layout: string, StudyInstanceUID: string | null, root: string | null): string {
+  const tuple = (values: readonly number[]): string => `(${values.map((value) => Number(value.toPrecision(8)) + 0).join(", ")})`;
+  const { mode, preset, shift, level, right, down, zoom, pan_mm, clip_mm, surface } = volume;
+  const said = [
+    `mode=${pythonText(mode)}`, ...(preset === null ? [] : [`preset=${pythonText(preset)}`]), ...(shift === 0 ? [] : [`shift=${shift}`]), ...(level === null ? [] : [`level=${level}`]),
+    `right=${tuple(right)}`, `down=${tuple(down)}`, ...(zoom === 1 ? [] : [`zoom=${zoom}`]), ...(pan_mm.some((part) => part !== 0) ? [`pan_mm=${tuple(pan_mm)}`] : []),
+    ...(clip_mm === null ? [] : [`clip_mm=(${clip_mm.map(tuple).join(", ")})`]), ...(surface === null ? [] : [`surface=${pythonText(surface)}`]),
+  ];
+  return `from noctis_lab.views.volume3d_state import VolumeState\n${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}`
+    + `view = s.view(layout=${pythonText(layout)})\nview.state.volume = VolumeState(${said.join(", ")})\nview\n`;
 }
 
 /** Write the Python that gives a series' measurements as a table. */

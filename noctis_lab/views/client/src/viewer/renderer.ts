@@ -3,7 +3,7 @@ import type { FrameDescription, FrameDtype } from "../ground/transport";
 import { axesOf, type Placement, type Turn } from "./geometry";
 import { greyOf, greyOfTable, type GreyTable, type Ramp, storedRamp } from "./windowing";
 
-export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
+export type Stored = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /** A frame in memory: stored values row by row, `channels` of them a voxel. */
 export interface Frame extends Pick<FrameDescription, "rows" | "columns" | "slope" | "intercept"> {
@@ -31,7 +31,7 @@ export function previewOf(description: FrameDescription, bytes: ArrayBuffer): Fr
 
 const VIEWS: Record<FrameDtype, [new (buffer: ArrayBuffer) => Stored, number]> = {
   uint8: [Uint8Array, 1], int8: [Int8Array, 1], uint16: [Uint16Array, 2], int16: [Int16Array, 2],
-  uint32: [Uint32Array, 4], int32: [Int32Array, 4], float32: [Float32Array, 4], rgb8: [Uint8Array, 3],
+  uint32: [Uint32Array, 4], int32: [Int32Array, 4], float32: [Float32Array, 4], float64: [Float64Array, 8], rgb8: [Uint8Array, 3],
 };
 
 /** Return how many bytes a frame takes. */
@@ -59,11 +59,19 @@ export function transpose(frame: Frame): Frame {
   return { ...frame, rows: columns, columns: rows, stored: out };
 }
 
+type Reals = Float32Array | Float64Array;
+
+/** Return room for numbers between stored ones: single precision, unless these have more digits than it. */
+function realsFor(stored: Stored, count: number): Reals {
+  const isWide = stored.BYTES_PER_ELEMENT >= 4 && !(stored instanceof Float32Array);
+  return isWide ? new Float64Array(count) : new Float32Array(count);
+}
+
 /** Return the frame at half its size: means of 2 × 2 voxels, the border repeated. */
 export function halve(frame: Frame): Frame {
   const { rows, columns, channels, stored } = frame;
   const [halfRows, halfColumns] = [Math.ceil(rows / 2), Math.ceil(columns / 2)];
-  const out = new Float32Array(halfRows * halfColumns * channels);
+  const out = realsFor(stored, halfRows * halfColumns * channels);
   for (let row = 0; row < halfRows; row += 1) {
     const upper = 2 * row * columns * channels;
     const lower = Math.min(2 * row + 1, rows - 1) * columns * channels;
@@ -106,17 +114,18 @@ function axisTable(pixels: number, edge: number, scale: number, count: number, r
 }
 
 /** Interpolate one row of voxels at every pixel across it. */
-function resampleRow(stored: Stored, start: number, across: AxisTable, next: number, line: Float32Array): void {
+function resampleRow(stored: Stored, start: number, across: AxisTable, next: number, line: Reals): void {
   const { index, share, first, last } = across;
   for (let x = first, to = 0; x < last; x += 1, to += 1) {
     const from = start + (index[x] as number);
-    const before = stored[from] as number;
-    line[to] = before + ((stored[from + next] as number) - before) * (share[x] as number);
+    const [before, part] = [stored[from] as number, share[x] as number];
+    // A voxel's own place has its own value, whatever its neighbour is: NaN is not zero times.
+    line[to] = part === 0 ? before : part === 1 ? (stored[from + next] as number) : before + ((stored[from + next] as number) - before) * part;
   }
 }
 
 /** The same for three channels a voxel. */
-function resampleColourRow(stored: Stored, start: number, across: AxisTable, next: number, line: Float32Array): void {
+function resampleColourRow(stored: Stored, start: number, across: AxisTable, next: number, line: Reals): void {
   for (let x = across.first, to = 0; x < across.last; x += 1) {
     const from = start + (across.index[x] as number) * 3;
     const share = across.share[x] as number;
@@ -128,7 +137,11 @@ function resampleColourRow(stored: Stored, start: number, across: AxisTable, nex
 }
 
 /** Mix two rows. */
-function mixRows(above: Float32Array, below: Float32Array, share: number, out: Float32Array, start: number): void {
+function mixRows(above: Reals, below: Reals, share: number, out: Reals, start: number): void {
+  if (share === 0 || share === 1) {
+    out.set(share === 0 ? above : below, start);
+    return;
+  }
   const count = above.length;
   for (let i = 0, to = start; i < count; i += 1, to += 1) {
     const value = above[i] as number;
@@ -137,13 +150,13 @@ function mixRows(above: Float32Array, below: Float32Array, share: number, out: F
 }
 
 /** Interpolate between voxels (bilinear) at every pixel that a frame covers; stored units, `channels` a pixel. */
-function resample(frame: Frame, across: AxisTable, along: AxisTable, width: number, out: Float32Array): void {
+function resample(frame: Frame, across: AxisTable, along: AxisTable, width: number, out: Reals): void {
   const { columns, rows, channels, stored } = frame;
   const span = Math.max(across.last - across.first, 0) * channels;
   const next = columns > 1 ? 1 : 0;
   const fill = channels === 3 ? resampleColourRow : resampleRow;
-  let above = new Float32Array(span);
-  let below = new Float32Array(span);
+  let above = realsFor(stored, span);
+  let below = realsFor(stored, span);
   let [aboveRow, belowRow] = [-1, -1];
   for (let y = along.first; y < along.last; y += 1) {
     const row = along.index[y] as number;
@@ -190,7 +203,7 @@ export class Renderer {
   readonly #context: CanvasRenderingContext2D;
   #image: ImageData | null = null;
   #pixels = new Uint32Array(0);
-  #values = new Float32Array(0);
+  #values: Reals = new Float32Array(0);
   #key: unknown[] = [];
   #across: AxisTable | null = null;
   #along: AxisTable | null = null;
@@ -215,8 +228,8 @@ export class Renderer {
     this.#show();
   }
 
-  /** Paint a frame; returns the milliseconds it took. */
-  draw(frame: Frame, placement: Placement, turn: Turn, look: Look): number {
+  /** Paint a frame, and what `tint` lays over its pixels; returns the milliseconds it took. */
+  draw(frame: Frame, placement: Placement, turn: Turn, look: Look, tint: ((pixels: Uint32Array) => void) | null = null): number {
     const start = performance.now();
     this.#resize(placement.width, placement.height);
     if (isOneToOne(placement, turn) && !frame.whole && !(frame.stored instanceof Float32Array) && frame.stored.BYTES_PER_ELEMENT <= 2 && frame.channels === 1) {
@@ -226,6 +239,7 @@ export class Renderer {
       if (frame.channels === 3) this.#paintColour(look.inverted);
       else this.#paintGrey(frame, look);
     }
+    tint?.(this.#pixels);
     this.#show();
     return performance.now() - start;
   }
@@ -312,7 +326,8 @@ export class Renderer {
     const across = axisTable(width, x0, sx, columns, reduced, right[0] + right[1] < 0);
     const along = axisTable(height, y0, sy, rows, reduced, down[0] + down[1] < 0);
     const size = width * height * frame.channels;
-    if (this.#values.length < size) this.#values = new Float32Array(size);
+    const room = realsFor(source.stored, 0);
+    if (this.#values.length < size || this.#values.constructor !== room.constructor) this.#values = realsFor(source.stored, size);
     resample(frame, across, along, width, this.#values);
     const covered = { left: across.first, top: along.first, right: across.last, bottom: along.last };
     const isSame = this.#key.length > 1 && this.#key[0] !== "exact"

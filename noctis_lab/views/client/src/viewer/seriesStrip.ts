@@ -63,12 +63,17 @@ export class SeriesStrip {
   #shown: readonly SeriesPlace[] = [];
   /** What each study is called, by its UID. */
   readonly #titles = new Map<string, string>();
+  readonly #closing = new AbortController();
 
   /** `compared` is the study that stands below, or empty. */
   constructor(readonly source: SeriesSource, readonly compared: string, readonly events: StripEvents) {
     this.element = el("aside", { class: "panel strip" }, this.#list,
       el("div", { class: "row g2 f12 t3 strip-keys" }, el("span", { class: "kbd" }, "PgUp"), el("span", { class: "kbd" }, "PgDn"), el("span", { class: "wide" }, "series")));
     void this.#load();
+  }
+
+  close(): void {
+    this.#closing.abort();
   }
 
   /** Mark the active pane's series, and those of the other panes. */
@@ -87,6 +92,11 @@ export class SeriesStrip {
   step(count: 1 | -1): void {
     const next = this.#series[this.#series.findIndex((item) => isSame(item, this.#current)) + count];
     if (next) this.events.onOpen(placeOf(next));
+  }
+
+  /** Return what is listed of a series; null where it is not listed (yet). */
+  summaryOf(place: SeriesPlace): SeriesSummary | null {
+    return this.#series.find((item) => isSame(item, place))?.summary ?? null;
   }
 
   /** Return the first series with images that is in no pane yet; null where there is none. */
@@ -112,6 +122,7 @@ export class SeriesStrip {
     const own = this.#read("", this.source);
     const other = this.compared === "" ? null : this.#read(this.compared, this.source.ofStudy(this.compared));
     const parts = [await own, ...(other === null ? [] : [await other])];
+    if (this.#closing.signal.aborted) return;
     this.#series = parts.flatMap((part) => part.series);
     if (other !== null) this.#name(parts[0]?.study ?? null, parts[1]?.study ?? null);
     this.#list.replaceChildren(...parts.flatMap((part) => {
@@ -129,7 +140,7 @@ export class SeriesStrip {
   /** Ask for one study's series; what goes wrong is said in its place. */
   async #read(StudyInstanceUID: string, source: SeriesSource): Promise<Part> {
     try {
-      const [series, study] = await Promise.all([source.series(), this.compared === "" ? null : source.study()]);
+      const [series, study] = await Promise.all([source.series(this.#closing.signal), this.compared === "" ? null : source.study(this.#closing.signal)]);
       return { StudyInstanceUID, study, series: series.map((summary) => this.#listed(summary, StudyInstanceUID, source)), problem: null };
     } catch (error) {
       return { StudyInstanceUID, study: null, series: [], problem: messageOf(error) };

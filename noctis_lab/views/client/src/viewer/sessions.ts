@@ -2,6 +2,7 @@
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { messageOf, request } from "../ground/transport";
+import { actAndSay, REMOVE, sent } from "../ground/writing";
 import { Menu } from "./menu";
 import type { ViewState } from "./state";
 
@@ -22,12 +23,11 @@ export class SessionStore {
   }
 
   async save(session: Pick<SavedSession, "name" | "StudyInstanceUID" | "state">): Promise<SavedSession> {
-    const init = { method: "POST", headers: { "Content-Type": "application/json", "X-Noctis": "1" }, body: JSON.stringify(session) };
-    return (await (await request(this.base, init)).json()) as SavedSession;
+    return (await (await request(this.base, sent("POST", session))).json()) as SavedSession;
   }
 
   async forget(item_id: string): Promise<void> {
-    await request(`${this.base}/${encodeURIComponent(item_id)}`, { method: "DELETE", headers: { "X-Noctis": "1" } });
+    await request(`${this.base}/${encodeURIComponent(item_id)}`, REMOVE);
   }
 }
 
@@ -42,6 +42,7 @@ const LONGEST_NAME = 100;
 export class SessionMenu {
   readonly button = el("button", { class: "ib", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Sessions" }, icon("save"));
   readonly menu: Menu;
+  readonly words = { name: "Sessions", hint: "save what is in view, open what was saved" };
   readonly #list = el("div", { class: "saved" });
   readonly #name = el("input", { "aria-label": "Name of the session", placeholder: "Name what is in view", maxlength: LONGEST_NAME });
 
@@ -87,7 +88,7 @@ export class SessionMenu {
       this.#name.focus();
       return;
     }
-    await this.#say(() => this.store.save({ name, StudyInstanceUID: this.StudyInstanceUID, state: this.host.state }), `Saved as ${name}`);
+    if (!(await this.#say(() => this.store.save({ name, StudyInstanceUID: this.StudyInstanceUID, state: this.host.state }), `Saved as ${name}`))) return;
     this.#name.value = "";
     this.menu.close();
   }
@@ -98,12 +99,7 @@ export class SessionMenu {
     await this.#read();
   }
 
-  async #say(act: () => Promise<unknown>, done: string): Promise<void> {
-    try {
-      await act();
-      this.host.onSay(done);
-    } catch (error) {
-      this.host.onSay(messageOf(error));
-    }
+  #say(act: () => Promise<unknown>, done: string): Promise<boolean> {
+    return actAndSay((words) => this.host.onSay(words), act, done);
   }
 }

@@ -1,8 +1,39 @@
 /** The plane of a stack's frame as it lies on the canvas. Pure. */
 import { type ImagePlane, type PlaneGeometry, positionOn, type Vector, voxelOn } from "../ground/plane";
 import type { FrameDescription, StackDescription } from "../ground/transport";
+import { Made } from "../ground/made";
+import { indexAfter } from "./frames";
 import { type Placement, pointOf, type Turn, voxelAt } from "./geometry";
 import type { Frame } from "./renderer";
+
+/** A frame on a canvas. */
+export interface ShownFrame {
+  index: number;
+  frame: Frame;
+}
+
+/** Return what is on a canvas by its place in a later description; null where it is gone. */
+export function shownAfter(shown: ShownFrame | null, before: StackDescription, after: StackDescription): ShownFrame | null {
+  const index = indexAfter(shown?.index ?? null, before, after);
+  return shown && index !== null ? { ...shown, index } : null;
+}
+
+/** The plane on a canvas: one object as long as nothing of it changes. */
+export class ShownPlane {
+  readonly #made = new Made();
+  #plane: ImagePlane | null = null;
+
+  /** null where nothing is shown, or a preview: its numbers are none. */
+  of(stack: StackDescription | null, shown: ShownFrame | null, placement: Placement | null, turn: Turn, pixelRatio: number): ImagePlane | null {
+    const description = shown && stack?.frames[shown.index];
+    if (!shown || shown.frame.whole || !stack || !placement || !description) return null;
+    const { rotation_deg, flipped } = turn;
+    if (this.#made.isNew(stack, shown.frame, shown.index, placement, rotation_deg, flipped, pixelRatio)) {
+      this.#plane = planeOfStack(stack, description, shown.frame, placement, { rotation_deg, flipped }, pixelRatio);
+    }
+    return this.#plane;
+  }
+}
 
 type Placed = Pick<StackDescription, "orientation" | "pixel_spacing_mm">;
 
@@ -16,7 +47,7 @@ export function geometryOf({ orientation, pixel_spacing_mm: spacing }: Placed, f
 }
 
 /** Return the plane on a canvas. */
-export function planeOfStack(
+function planeOfStack(
   stack: StackDescription, description: FrameDescription, pixels: Frame, placement: Placement, turn: Turn, pixelRatio: number,
 ): ImagePlane {
   const geometry = geometryOf(stack, description);

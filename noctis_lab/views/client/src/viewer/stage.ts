@@ -2,6 +2,7 @@
 import { BadgeNotes } from "../ground/badgeNotes";
 import { el, svg } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { Made } from "../ground/made";
 import { formatAtScale, formatNumber } from "../ground/numbers";
 import type { FrameDescription, StackDescription } from "../ground/transport";
 import { acrossOf, axesOf, duplicatesOf, edgeLetters, type Placement, type Turn } from "./geometry";
@@ -69,7 +70,9 @@ export class Stage {
   readonly #apart = el("div", { class: "apart", role: "note", hidden: true });
   readonly #title = el("div", { class: "title m" });
   readonly #notice = el("div", { class: "notice", hidden: true });
-  readonly #notes = new BadgeNotes();
+  readonly notes = new BadgeNotes();
+  readonly #made = { place: new Made(), zoom: new Made(), letters: new Made(), scale: new Made(), links: new Made() };
+  #hasDarkInk = false;
   #railKey = "";
   #ticks: number[] = [];
   /** The frame of the first tick. */
@@ -106,16 +109,17 @@ export class Stage {
   describe(stack: StackDescription): void {
     const [first, ...rest] = stack.corner.top_left;
     this.#corners.topLeft.replaceChildren(this.#title, ...(first === undefined ? [] : [el("b", {}, first)]), ...rest.map(line));
-    this.#notes.show(stack.badges.filter((badge) => badge.kind !== "pass"));
-    this.#corners.topLeft.append(this.#notes.element);
+    this.notes.set("series", stack.badges);
+    this.#corners.topLeft.append(this.notes.element);
     this.#corners.topRight.replaceChildren(...stack.corner.top_right.map(line));
   }
 
   /** Take away everything that was said of the last series. */
   clear(): void {
     for (const part of [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale, this.rail]) part.replaceChildren();
-    this.#notes.show([]);
+    this.notes.clear();
     this.#colours.element.hidden = true;
+    for (const made of Object.values(this.#made)) made.forget();
     this.#railKey = "";
     this.#position = null;
     this.#ticks = [];
@@ -125,7 +129,7 @@ export class Stage {
 
   /** Close a badge's sentence; false if none is open. */
   closeNote(): boolean {
-    return this.#notes.close();
+    return this.notes.close();
   }
 
   /** Say which study this is, where there are several. */
@@ -136,6 +140,7 @@ export class Stage {
 
   /** Draw where other panes' images cross this one, and say why it does not go with them. */
   drawLinks(why: string | null, lines: readonly ReferenceLine[]): void {
+    if (!this.#made.links.isNew(why, ...lines.flatMap(({ from, to, plane, label }) => [...from, ...to, plane, label]))) return;
     this.#apart.hidden = why === null;
     this.#apart.textContent = why ?? "";
     this.#lines.replaceChildren(...lines.flatMap(({ from: [x1, y1], to: [x2, y2], plane, label }) => {
@@ -151,21 +156,29 @@ export class Stage {
   caption({ stack, index, window, look, placement, turn, dpr }: Caption): void {
     const frame = stack.frames[index];
     if (frame === undefined) return;
+    if (this.#made.place.isNew(stack, index, window?.center, window?.width, look?.tableName)) this.#sayPlace(stack, index, frame, window, look?.tableName ?? null);
+    const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
+    if (this.#made.zoom.isNew(stack, zoom)) {
+      this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
+        el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));
+    }
+    if (this.#made.letters.isNew(stack, turn.rotation_deg, turn.flipped)) {
+      const names = edgeLetters(stack.orientation, turn);
+      for (const [edge, element] of Object.entries(this.#letters)) {
+        element.textContent = names?.[edge as keyof typeof names] ?? "";
+      }
+    }
+    if (this.#made.scale.isNew(stack, turn.rotation_deg, placement.sx, placement.width, dpr)) this.#drawScale(stack, placement, turn, dpr);
+    this.#colours.show(look?.colormap ?? null, look?.isReversed ?? false, look?.tableName ? null : window, stack.units);
+  }
+
+  #sayPlace(stack: StackDescription, index: number, frame: FrameDescription, window: Window | null, tableName: string | null): void {
     const isVolume = (extraPlaceOf(stack, index)?.planes ?? 1) > 1;
     const [first, last] = isVolume ? reachOf(stack, index) : [0, stack.frames.length - 1];
     const along = extraWords(stack, index);
     this.#corners.bottomLeft.replaceChildren(
       el("div", {}, "Image ", el("b", {}, index - first + 1), ` of ${last - first + 1}`), ...(along === null ? [] : [line(along)]), ...placeLine(stack, index, frame),
-      ...(look?.tableName ? [el("div", {}, "VOI LUT ", el("b", {}, look.tableName))] : window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
-    const zoom = (axesOf(turn).right[0] === 0 ? placement.sy : placement.sx) / dpr;
-    this.#corners.bottomRight.replaceChildren(...stack.corner.bottom_right.map(line),
-      el("div", {}, "Zoom ", el("b", {}, formatNumber(zoom, zoom < 1 ? 2 : 1)), " ×"));
-    const names = edgeLetters(stack.orientation, turn);
-    for (const [edge, element] of Object.entries(this.#letters)) {
-      element.textContent = names?.[edge as keyof typeof names] ?? "";
-    }
-    this.#drawScale(stack, placement, turn, dpr);
-    this.#colours.show(look?.colormap ?? null, look?.isReversed ?? false, look?.tableName ? null : window, stack.units);
+      ...(tableName ? [el("div", {}, "VOI LUT ", el("b", {}, tableName))] : window === null ? [] : [el("div", {}, "Window ", el("b", {}, formatAtScale(window.width, window.width)), " Level ", el("b", {}, formatAtScale(window.center, window.width)))]));
   }
 
   #drawScale(stack: StackDescription, placement: Placement, turn: Turn, dpr: number): void {
@@ -230,6 +243,7 @@ export class Stage {
 
   /** Say in words why there is no image, with a way out where there is one; null takes it back. */
   notice(title: string | null, words = "", retry: (() => void) | null = null): void {
+    if (title === null && this.#notice.hidden) return;
     this.#notice.hidden = title === null;
     this.#notice.replaceChildren();
     if (title === null) return;
@@ -240,6 +254,8 @@ export class Stage {
 
   /** Ink that lies on a white image is dark; around the image it stays light, since black stays black; on the edge it gets a dark ground. */
   inkFor(inverted: boolean, covered: { left: number; top: number; right: number; bottom: number }): void {
+    if (!inverted && !this.#hasDarkInk) return;
+    this.#hasDarkInk = inverted;
     const inks = [...Object.values(this.#corners), ...Object.values(this.#letters), this.#scale];
     const stage = inverted ? this.element.getBoundingClientRect() : null;
     const places = inks.map((ink): "" | "on-white" | "on-plate" => {
@@ -258,9 +274,10 @@ export class Stage {
 const line = (text: string): HTMLElement => el("div", {}, text);
 
 function placeLine(stack: StackDescription, index: number, frame: FrameDescription): HTMLElement[] {
-  if (frame.z_mm === null) return [];
+  const [name, place] = typeof frame.z === "number" ? ["z", frame.z] : ["along normal", frame.z_mm];
+  if (place === null) return [];
   const distance = stack.kind === "volume" ? null : neighbourIn(stack, index);
-  return [el("div", {}, "z ", el("b", {}, `${formatNumber(frame.z_mm, 1, { fixed: true })} mm`),
+  return [el("div", {}, `${name} `, el("b", {}, `${formatNumber(place, 1, { fixed: true })} mm`),
     distance === null ? "" : distance < 1e-3 ? ", another at the same place" : `, neighbours ${formatNumber(distance, 1)} mm away`)];
 }
 

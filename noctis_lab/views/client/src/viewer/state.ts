@@ -1,6 +1,9 @@
 /** What a view shows: the JSON twin of Python's `ViewerState`. It holds no pixels. */
 import type { WindowFunction } from "../ground/transport";
+import { type OverlayState, sameOverlay } from "../overlay/state";
 import type { MprState } from "../mpr/model";
+import type { PlotName } from "../plots/names";
+import type { VolumeState } from "../volume3d/state";
 import type { Colormap } from "./colormaps";
 
 /** A VOI window in modality units, centre first as in DICOM. */
@@ -52,6 +55,12 @@ export interface ViewState extends PaneState {
   link: Link;
   /** Three planes through a volume, where the layout has them. */
   mpr?: MprState | null;
+  /** What lies over the images; null: nothing was chosen. */
+  overlay?: OverlayState | null;
+  /** The plot below a page's images; empty: none. */
+  plot?: PlotName | "";
+  /** A volume seen from outside, where the layout has one. */
+  volume?: VolumeState | null;
 }
 
 export const MIN_ZOOM = 0.1;
@@ -65,7 +74,7 @@ export function defaultState(SeriesInstanceUID: string): PaneState {
 
 /** Return a pane's part of what a view says of itself; what it does not say is left out. */
 export function paneStateOf(state: Partial<ViewState>): Partial<PaneState> {
-  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, ...pane } = state;
+  const { layout: _, panes: _panes, active: _active, link: _link, mpr: _mpr, volume: _volume, overlay: _overlay, plot: _plot, ...pane } = state;
   return pane;
 }
 
@@ -80,11 +89,12 @@ export function sameState(a: PaneState, b: PaneState): boolean {
 }
 
 export function sameView(a: ViewState, b: ViewState): boolean {
-  return sameState(a, b) && a.layout === b.layout && a.active === b.active && sameLink(a.link, b.link) && JSON.stringify(a.mpr ?? null) === JSON.stringify(b.mpr ?? null)
+  return sameState(a, b) && a.layout === b.layout && a.active === b.active && (a.plot ?? "") === (b.plot ?? "") && sameLink(a.link, b.link)
+    && JSON.stringify([a.mpr ?? null, a.volume ?? null]) === JSON.stringify([b.mpr ?? null, b.volume ?? null]) && sameOverlay(a.overlay ?? null, b.overlay ?? null)
     && a.panes.length === b.panes.length && a.panes.every((pane, i) => sameState(pane, b.panes[i] as PaneState));
 }
 
-export const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;
+const sameLink = (a: Link, b: Link): boolean => a.position === b.position && a.window === b.window && a.zoom === b.zoom;
 
 /** Return what the panes show, where the active one's part stands at the top level. */
 export function withActive(panes: readonly PaneState[], active: number, state: Partial<ViewState>): Partial<PaneState>[] {

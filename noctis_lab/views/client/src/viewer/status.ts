@@ -1,14 +1,17 @@
 /** The status line: value, voxel and place under the cursor; what is in memory; keys. */
 import { el } from "../ground/dom";
+import { Made } from "../ground/made";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import type { Probe } from "../ground/plane";
 
 const bold = (text: string): HTMLElement => el("b", {}, text);
 
-/** Write a value as precisely as its unit deserves: HU whole when it is whole. */
+/** Write a value as precisely as its unit deserves: HU whole when it is whole, four digits of what is small. */
 export function formatValue(value: number): string {
   if (Number.isInteger(value)) return formatNumber(value, 0);
-  return formatNumber(value, Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 4);
+  const size = Math.abs(value);
+  if (size < 1e-6) return value.toExponential(3).replaceAll("-", "\u2212");
+  return formatNumber(value, size >= 100 ? 1 : size >= 1 ? 2 : Math.max(4, 3 - Math.floor(Math.log10(size))));
 }
 
 /** Write a place as the patient's letters with unsigned millimetres: "L 39.1 A 47.8 I 382.5". */
@@ -26,6 +29,7 @@ export class StatusLine {
   readonly #bytes = el("span", { class: "wide" });
   readonly #said = el("span", { role: "status", class: "t1" });
   readonly element: HTMLElement;
+  readonly #made = new Made();
   #timer = 0;
 
   constructor(onHelp: () => void) {
@@ -35,6 +39,7 @@ export class StatusLine {
   }
 
   probe(probe: Probe | null, resting: string): void {
+    if (!this.#made.isNew(probe === null ? resting : JSON.stringify(probe))) return;
     if (probe === null) {
       this.#left.replaceChildren(el("span", {}, resting));
       return;
@@ -59,6 +64,11 @@ export class StatusLine {
     this.#memory.textContent = "";
     this.#bytes.textContent = "";
     this.#left.replaceChildren();
+    this.#made.forget();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Say one short thing for four seconds. */

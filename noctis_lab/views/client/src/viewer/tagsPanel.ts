@@ -35,9 +35,14 @@ export class TagsPanel {
     this.#timer = window.setTimeout(() => void this.#load(), REST_MS);
   }
 
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#loading?.abort();
+  }
+
   /** Another series comes: nothing is known of it yet. */
   clear(): void {
-    this.#loading?.abort();
+    this.close();
     this.#shownUID = "";
     this.#elements = [];
     this.#count.textContent = "";
@@ -51,7 +56,9 @@ export class TagsPanel {
     const loading = new AbortController();
     this.#loading = loading;
     try {
-      this.#elements = await transport.elements(SOPInstanceUID, loading.signal);
+      const elements = await transport.elements(SOPInstanceUID, loading.signal);
+      if (loading.signal.aborted) return; // another instance's are asked for by now
+      this.#elements = elements;
       this.#shownUID = SOPInstanceUID;
       this.#draw();
     } catch (error) {

@@ -3,19 +3,26 @@ import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
 import { formatAtScale } from "../ground/numbers";
 import { type GroupHost, MeasureGroup } from "../measure/group";
-import { type Grid, labelOf, LAYOUTS, MPR } from "./grid";
+import type { OverlayTools } from "../overlay/tools";
+import { type Grid, labelOf, LAYOUTS, MPR, MPR_3D, VOLUME } from "./grid";
 import type { Tool } from "./input";
 import { LinkMenu, type LinkHost } from "./linkMenu";
 import { Menu } from "./menu";
 import type { OwnPresets } from "./ownPresets";
 import type { Pane } from "./pane";
-import type { SessionMenu } from "./sessions";
 import { sameWindow } from "./state";
 import { choicesFor, type WindowChoice } from "./windowing";
 
+/** A button with a menu that a part of the app brings along. */
+export interface ToolbarPart {
+  readonly button: HTMLButtonElement;
+  readonly menu: Menu;
+  readonly words: { name: string; key?: string; hint?: string };
+}
+
 export interface ToolbarHost extends LinkHost {
-  /** Where views are saved; null where they are not. */
-  readonly sessions: SessionMenu | null;
+  /** They stand at the right, in this order. */
+  readonly parts: readonly ToolbarPart[];
   /** The pane that the tools act on. */
   readonly viewer: Pane;
   readonly grid: Grid;
@@ -23,9 +30,12 @@ export interface ToolbarHost extends LinkHost {
   tool: Tool;
   readonly presets: OwnPresets;
   readonly measured: GroupHost;
+  readonly overlays: { readonly tools: OverlayTools };
   /** Another tool was taken. */
   onTools(): void;
+  readonly plots: { readonly plot: string; toggle(): void };
   onMpr(): void;
+  onVolume(layout: "3d" | "mpr3d"): void;
   onHelp(): void;
   onCopy(): void;
   onExpand(): void;
@@ -70,6 +80,10 @@ class Tooltip {
     button.addEventListener("focus", () => { if (button.matches(":focus-visible")) show(); });
     for (const event of ["pointerleave", "blur", "pointerdown"]) button.addEventListener(event, hide);
   }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** Return where a box stands free of others: as near to its place as there is room to the right, else below them. */
@@ -104,12 +118,15 @@ export class Toolbar {
       { icon: "play", name: "Play", key: "c", hint: "along time or through the slices; { and } set the rate", run: () => host.viewer.toggleCine(), isOn: () => host.viewer.isPlaying },
       { icon: "reset", name: "Reset", key: "Space", hint: "window, zoom, place and turn", run: () => host.viewer.reset() },
     ]);
-    this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR }]);
+    this.#group([{ icon: "mpr", name: "MPR", key: "⇧ M", hint: "three planes through the volume", run: () => host.onMpr(), isOn: () => host.grid.layout === MPR },
+      { icon: "cube", name: "3D", key: "⇧ D", hint: "the volume from outside; ⇧ B beside three planes", run: () => host.onVolume("3d"), isOn: () => host.grid.layout.volume === true }]);
+    this.#overlay();
+    this.#group([{ icon: "plot", name: "Plots", key: "⇧ G", hint: "histogram, profile, curve over time", run: () => host.plots.toggle(), isOn: () => host.plots.plot !== "" }]);
     this.element.append(el("span", { class: "vr" }), this.#picker(), this.#layouts(), this.#links(), el("span", { class: "grow" }));
-    if (host.sessions !== null) {
-      this.#menus.push(host.sessions.menu);
-      this.tooltip.attach(host.sessions.button, { name: "Sessions", hint: "save what is in view, open what was saved" });
-      this.element.append(host.sessions.button);
+    for (const { button, menu, words } of host.parts) {
+      this.#menus.push(menu);
+      this.tooltip.attach(button, words);
+      this.element.append(button);
     }
     if (host.mode === "page") {
       this.element.append(el("button", { class: "btn s", click: () => host.onCopy() }, icon("code", "s"), "Copy as Python"));
@@ -124,6 +141,10 @@ export class Toolbar {
 
   refresh(): void {
     for (const update of this.#refresh) update();
+  }
+
+  close(): void {
+    this.tooltip.close();
   }
 
   /** Close the open menu; false if none is open. */
@@ -167,6 +188,13 @@ export class Toolbar {
     this.#menus.push(menu);
     this.#refresh.push(() => group.refresh());
     return [group.button, group.more, group.undo, group.redo];
+  }
+
+  #overlay(): void {
+    const { elements, menu, button } = this.host.overlays.tools;
+    if (menu !== null) this.#menus.push(menu);
+    this.tooltip.attach(button, { name: "Overlay", key: "⇧ O", hint: "shows and hides segments over the image" });
+    this.element.append(...elements);
   }
 
   #picker(): HTMLElement {
@@ -221,7 +249,7 @@ export class Toolbar {
     const { grid } = this.host;
     const name = el("span", { class: "m" });
     const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Layout" }, icon("layout", "s"), name, icon("down", "s"));
-    const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR];
+    const inPlace = [...[...LAYOUTS].sort((a, b) => a.rows - b.rows || a.columns - b.columns), MPR, MPR_3D, VOLUME];
     const menu = new Menu(pick, () => inPlace.map((layout) => el("button", {
       role: "menuitemradio", "aria-checked": String(layout === grid.layout), class: layout === grid.layout ? "item on" : "item",
       click: () => { menu.close(); grid.arrange(layout.name); grid.pane.focus(); },

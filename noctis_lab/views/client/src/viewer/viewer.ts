@@ -1,18 +1,19 @@
 /** One view of one series: its state, its frames, and the painting of what is in view. */
-import { centreOf, type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
+import { type ImagePlane, type PlaneGeometry, positionOn, type Probe, valuesAt, type Vector, voxelOn } from "../ground/plane";
+import type { BadgeNotes } from "../ground/badgeNotes";
 import { messageOf, type StackDescription, type Transport, TransportError } from "../ground/transport";
 import { CanvasSize } from "./canvasSize";
 import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
 import { Describing } from "./describing";
 import { alongExtra, nextOfCine, reachOf } from "./extra";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
-import { acrossOf, coveredBox, mirrored, panTo, placementOf, type Placement, proportionsOf, turned, voxelAt, zoomForScale } from "./geometry";
+import { acrossOf, coveredBox, mirrored, panAround, panBeside, panTo, placementOf, type Placement, proportionsOf, turned, zoomForScale } from "./geometry";
 import { nearestFrame, type ReferenceLine } from "./linking";
 import { colormapOf, lookOf, type StackLook } from "./look";
 import type { Memory, Pane, PaneEvents, Telling } from "./pane";
 import { OwnWindows } from "./ownWindows";
-import { extentOf, type Frame, Renderer } from "./renderer";
-import { geometryOf, planeOfStack } from "./stackPlane";
+import { extentOf, Renderer } from "./renderer";
+import { geometryOf, type ShownFrame, ShownPlane, shownAfter } from "./stackPlane";
 import { Stage } from "./stage";
 import { defaultState, MAX_ZOOM, MIN_ZOOM, type PaneState, sameState, type Window } from "./state";
 import { Teller } from "./teller";
@@ -26,8 +27,9 @@ export class Viewer implements Pane {
   #stack: StackDescription | null = null;
   #store: FrameStore | null = null;
   #placement: Placement | null = null;
+  readonly #plane = new ShownPlane();
   /** The frame on the canvas. */
-  #shown: { index: number; frame: Frame } | null = null;
+  #shown: ShownFrame | null = null;
   #repaint = 0;
   readonly #own = new OwnWindows();
   #paintMs = 0;
@@ -55,8 +57,17 @@ export class Viewer implements Pane {
     this.#load();
   }
 
+  fitMemory(): void {
+    this.#store?.fit();
+    this.events.onMemory();
+  }
+
   get element(): HTMLElement {
     return this.stage.element;
+  }
+
+  get badges(): BadgeNotes {
+    return this.stage.notes;
   }
 
   get transport(): Transport {
@@ -128,10 +139,7 @@ export class Viewer implements Pane {
 
   /** The frame on the canvas; it lags behind `state.index` while pixels arrive. */
   plane(): ImagePlane | null {
-    const [shown, stack, placement] = [this.#shown, this.#stack, this.#placement];
-    const description = shown && stack?.frames[shown.index];
-    if (!shown || shown.frame.whole || !stack || !placement || !description) return null; // a preview's numbers are none
-    return planeOfStack(stack, description, shown.frame, placement, this.#state, this.pixelRatio);
+    return this.#plane.of(this.#stack, this.#shown, this.#placement, this.#state, this.pixelRatio);
   }
 
   /** Milliseconds of script that the last painting took. */
@@ -267,10 +275,10 @@ export class Viewer implements Pane {
       this.set({ zoom: bounded }, telling);
       return;
     }
-    const before = voxelAt(...point, this.#placement, this.#state, shape);
-    const after = voxelAt(...point, this.#place({ ...this.#state, zoom: bounded }, shape), this.#state, shape);
-    const [row, column] = this.#state.pan;
-    this.set({ zoom: bounded, pan: [row + before[1] - after[1], column + before[0] - after[0]] }, telling);
+    // As the state has it: what is painted may lag behind, and a pan between would be taken back.
+    const before = this.#place(this.#state, shape);
+    const after = this.#place({ ...this.#state, zoom: bounded }, shape);
+    this.set({ zoom: bounded, pan: panAround(point, before, after, this.#state, shape) }, telling);
   }
 
   /** Show one voxel column on so many device pixels: 1 is the values themselves. */
@@ -279,8 +287,8 @@ export class Viewer implements Pane {
     if (shape !== null && this.#stack) this.set({ zoom: zoomForScale(pixels, this.#state, shape, proportionsOf(this.#stack), width, height) });
   }
 
-  goTo(plane: PlaneGeometry): void {
-    const index = this.#stack && nearestFrame(this.#stack, centreOf(plane), this.#state.index ?? 0);
+  goTo(_plane: PlaneGeometry, target: Vector): void {
+    const index = this.#stack && nearestFrame(this.#stack, target, this.#state.index ?? 0);
     if (index !== null) this.set({ index }, "not yet");
   }
 
@@ -303,10 +311,7 @@ export class Viewer implements Pane {
   panBy(dx: number, dy: number, telling: Telling): void {
     const shape = this.#shape();
     if (shape === null || this.#placement === null) return;
-    const from = voxelAt(0, 0, this.#placement, this.#state, shape);
-    const to = voxelAt(dx * this.pixelRatio, dy * this.pixelRatio, this.#placement, this.#state, shape);
-    const [row, column] = this.#state.pan;
-    this.set({ pan: [row - to[1] + from[1], column - to[0] + from[0]] }, telling);
+    this.set({ pan: panBeside([dx * this.pixelRatio, dy * this.pixelRatio], this.#placement, this.#state, shape) }, telling);
   }
 
   toggleCine(): void {
@@ -394,7 +399,9 @@ export class Viewer implements Pane {
       this.#own.begin(stack.windows);
       this.#cine.rate_hz = stack.rate_hz ?? USUAL_RATE_HZ;
     } else {
-      this.#follow(before, stack);
+      this.#shown = shownAfter(this.#shown, before, stack);
+      const { index } = this.#state; // stay with the image in view: frames that came before it have moved it on
+      this.#state = { ...this.#state, index: indexAfter(index, before, stack) ?? index };
     }
     this.events.onStack(stack);
     this.stage.describe(stack);
@@ -406,8 +413,8 @@ export class Viewer implements Pane {
       return;
     }
     this.#store = new FrameStore(stack, this.transport, {
-      onLanded: (from, count) => this.#onLanded(from, count),
-      onFailed: (index) => this.#onFailed(index),
+      onLanded: (from, count) => this.#onNews(from, count),
+      onFailed: (index) => this.#onNews(index, 1),
       onStale: () => this.#describing.later(() => this.#describe()),
     }, this.limits);
     if (store !== null) {
@@ -422,22 +429,9 @@ export class Viewer implements Pane {
     if (before !== null) this.#teller.tell("rest");
   }
 
-  /** Stay with the image in view: frames that came before it have moved it on. */
-  #follow(before: StackDescription, stack: StackDescription): void {
-    const { index } = this.#state;
-    this.#state = { ...this.#state, index: indexAfter(index, before, stack) ?? index };
-    const shownIndex = indexAfter(this.#shown?.index ?? null, before, stack);
-    this.#shown = this.#shown && shownIndex !== null ? { ...this.#shown, index: shownIndex } : null;
-  }
-
-  #onLanded(first: number, count: number): void {
+  #onNews(first: number, count: number): void {
     const index = this.#state.index ?? 0;
     if (index >= first && index < first + count) this.invalidate();
-    this.events.onMemory();
-  }
-
-  #onFailed(index: number): void {
-    if (index === this.#state.index) this.invalidate();
     this.events.onMemory();
   }
 
@@ -485,12 +479,16 @@ export class Viewer implements Pane {
     if (!isPreview) this.#own.see(this.#shown.frame);
     this.#placement = this.#place(this.#state, extentOf(this.#shown.frame));
     const look = lookOf(stack, this.told);
-    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look);
+    this.#paintMs = this.#renderer.draw(this.#shown.frame, this.#placement, this.#state, look, this.#tint(this.#shown.index, extentOf(this.#shown.frame), this.#placement));
     this.stage.element.dataset[isPreview ? "preview" : "shown"] = String(this.#shown.index);
     this.#caption(stack, look);
     this.stage.inkFor(look.isWhite, coveredBox(this.#placement, this.#state, extentOf(this.#shown.frame), this.pixelRatio));
     if (!this.#teller.hasTold && frame !== null && !isPreview) this.#teller.tell("now");
     this.events.onPainted();
+  }
+
+  #tint(index: number, { rows, columns }: { rows: number; columns: number }, placement: Placement): (pixels: Uint32Array) => void {
+    return (pixels) => this.events.tint?.frame(this, pixels, { index, rows, columns, placement, turn: this.#state });
   }
 
   #noticeFailure(): void {

@@ -25,12 +25,13 @@ export class WindowPanel {
   readonly #colormap = el("select", { "aria-label": "Colours" }, ...COLORMAPS.map(({ name, label }) => el("option", { value: name }, label)));
   /** The chart's range: it rests while a handle is dragged. */
   #range: [number, number] = [0, 1];
-  #counts: Uint32Array = new Uint32Array(BINS);
+  /** Of the slice that was counted last, as points. */
+  #outline = outlineOf(new Uint32Array(BINS));
   #asLimits = false;
   #dragged: "low" | "high" | null = null;
   #timer = 0;
 
-  constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onPresets(): void; onSay(words: string): void }) {
+  constructor(readonly host: { readonly viewer: Pane; readonly presets: OwnPresets; onSay(words: string): void }) {
     const swap = el("button", { class: "ib s", "aria-label": "Minimum and maximum instead of width and level", title: "Minimum and maximum", click: () => this.#swap() }, icon("swap", "s"));
     const reset = el("button", { class: "ib s", "aria-label": "The image's own window", title: "The image's own window", click: () => this.viewer.setWindow(null) }, icon("reset", "s"));
     const field = (name: HTMLElement, input: HTMLInputElement): HTMLElement => el("label", { class: "num grow" }, name, input);
@@ -56,6 +57,10 @@ export class WindowPanel {
     }
     this.#chart.addEventListener("pointermove", (event) => this.#onDrag(event));
     this.#chart.addEventListener("pointerup", () => this.#onDrop());
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
   }
 
   /** The pane whose window this is. */
@@ -98,11 +103,11 @@ export class WindowPanel {
     const name = el("input", { "aria-label": "Name of a new preset", placeholder: "Keep as preset", maxlength: LONGEST_NAME });
     const save = (): void => {
       const { stack, window: window_ } = this.viewer;
-      const refusal = stack === null || window_ === null ? "There is no window to keep" : this.host.presets.save(name.value, stack.modality, window_);
-      this.host.onSay(refusal ?? `Preset ${name.value.trim()} kept in this browser`);
-      if (refusal !== null) return;
-      this.host.onPresets();
-      this.viewer.focus();
+      const saving = stack === null || window_ === null ? Promise.resolve("There is no window to keep") : this.host.presets.save(name.value, stack.modality, window_);
+      void saving.then((refusal) => {
+        this.host.onSay(refusal ?? `Preset ${name.value.trim()} kept`);
+        if (refusal === null) this.viewer.focus();
+      });
     };
     name.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -113,8 +118,7 @@ export class WindowPanel {
   }
 
   #forget(name: string): void {
-    this.host.presets.remove(name, this.viewer.stack?.modality ?? null);
-    this.host.onPresets();
+    void this.host.presets.remove(name, this.viewer.stack?.modality ?? null).then((refusal) => { if (refusal !== null) this.host.onSay(refusal); });
     this.viewer.focus();
   }
 
@@ -135,7 +139,7 @@ export class WindowPanel {
       const [values, window_] = [this.viewer.plane()?.values(), this.viewer.window];
       if (values === undefined || window_ === null || values.channels !== 1 || this.element.offsetParent === null) return;
       this.#range = [window_.center - 0.85 * window_.width, window_.center + 1.15 * window_.width];
-      this.#counts = histogramOf(values, ...this.#range, BINS);
+      this.#outline = outlineOf(histogramOf(values, ...this.#range, BINS));
       this.#drawChart(window_);
     }, 120);
   }
@@ -173,13 +177,7 @@ export class WindowPanel {
 
   #drawChart({ center, width }: Window): void {
     const [low, high] = [this.#x(center - width / 2), this.#x(center + width / 2)];
-    const top = Math.max(...this.#counts.subarray(1, BINS - 1), 1);
-    const bin = WIDTH / BINS;
-    const points = [...this.#counts].map((count, i) => {
-      const y = (HEIGHT - Math.min(count / top, 1) * (HEIGHT - 4)).toFixed(1);
-      return `${(i * bin).toFixed(1)},${y} ${((i + 1) * bin).toFixed(1)},${y}`;
-    }).join(" ");
-    const outline = `0,${HEIGHT} ${points} ${WIDTH},${HEIGHT}`;
+    const outline = this.#outline;
     const handle = (x: number, which: "low" | "high"): SVGElement => svg("g", { class: "handle", pointerdown: ((event: PointerEvent) => {
       this.#dragged = which;
       this.#chart.setPointerCapture(event.pointerId);
@@ -234,4 +232,14 @@ export class WindowPanel {
     this.viewer.tell();
     this.recount();
   }
+}
+
+function outlineOf(counts: Uint32Array): string {
+  const top = Math.max(...counts.subarray(1, BINS - 1), 1);
+  const bin = WIDTH / BINS;
+  const points = Array.from(counts, (count, i) => {
+    const y = (HEIGHT - Math.min(count / top, 1) * (HEIGHT - 4)).toFixed(1);
+    return `${(i * bin).toFixed(1)},${y} ${((i + 1) * bin).toFixed(1)},${y}`;
+  }).join(" ");
+  return `0,${HEIGHT} ${points} ${WIDTH},${HEIGHT}`;
 }

@@ -1,10 +1,12 @@
 /** The column at the right: what arrives now, what arrived last; the admin's corner stands above. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { formatPersonName } from "../ground/personName";
 import type { Happening, Source, Study } from "./api";
 import { thumbnailOf } from "./parts";
 import { formatArrival, formatCount } from "./words";
 
+export const NOTHING_YET = "Nothing has arrived yet.";
 const SHOWN = 14;
 const RATE_OVER_MS = 3000;
 
@@ -48,7 +50,7 @@ export class Arrivals {
     if (text === this.shown) return;
     this.shown = text;
     this.list.replaceChildren(...rows.map((study) => this.row(study, now, quiet_s)));
-    if (rows.length === 0) this.list.append(el("p", { class: "f12 t3 none" }, "Nothing has arrived yet."));
+    if (rows.length === 0) this.list.append(el("p", { class: "f12 t3 none" }, NOTHING_YET));
   }
 
   drawRate(): void {
@@ -79,7 +81,7 @@ export class Arrivals {
       type: "button", class: `ev ${isArriving ? "on" : ""}`, click: () => this.options.open(study.StudyInstanceUID),
     },
       thumbnailOf(this.source, study.StudyInstanceUID, study.thumbnail_series, 40),
-      el("span", { class: "who" }, el("span", { class: "m ell" }, study.PatientName || "no name"), el("span", { class: "f12 t2 ell" }, words)),
+      el("span", { class: "who" }, el("span", { class: "m ell" }, formatPersonName(study.PatientName ?? "") || "no name"), el("span", { class: "f12 t2 ell" }, words)),
       el("span", { class: `f12 when ${isArriving ? "live" : "t3"}` }, isArriving ? String(study.instance_count) : formatArrival(arrived, now)),
       isArriving ? el("span", { class: "bar moving" }, el("i")) : null);
   }

@@ -56,7 +56,7 @@ export class ChannelSource implements Source {
     this.ask<unknown>("thumbnail", { StudyInstanceUID, SeriesInstanceUID }).then(
       (body) => {
         const address = URL.createObjectURL(new Blob([bytesOf(body)], { type: "image/png" }));
-        image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+        for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(address), { once: true });
         image.src = address;
       },
       () => image.dispatchEvent(new Event("error")),

@@ -21,6 +21,11 @@ export class AdminCorner {
     void this.quarantine.load();
   }
 
+  /** Look again at what waits for a decision: it may have been taken elsewhere. */
+  look(): void {
+    this.senders.look();
+  }
+
   happened(what: Happening): void {
     if (what.kind === "sender-refused" || what.kind === "missed") void this.senders.load();
     // A push of a thousand conflicts asks once, not a thousand times.

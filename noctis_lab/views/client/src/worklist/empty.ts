@@ -4,6 +4,7 @@ import { icon } from "../ground/icons";
 import { formatBytes } from "../ground/numbers";
 import { type Choosing, dropZoneOf } from "../upload/drop";
 import type { Finding, FindingState, Source, Status } from "./api";
+import { NOTHING_YET } from "./arrivals";
 import { demoCard } from "./demo";
 import { cardOf, copyButton, lineOf } from "./parts";
 import { rootOptionOf } from "./query";
@@ -98,11 +99,18 @@ export function firstRunOf(run: FirstRun): HTMLElement {
       upload ? dropZoneOf(upload) : null,
       el("div", { class: "more" }, indexCard(status), modalityCard(status), demoCard(source, isAdmin && run.isServed))),
     el("aside", { class: "panel health", "aria-label": "This installation" },
+      ...(run.corner ? [arrivalsOf(run.corner), el("div", { class: "hr" })] : []),
       el("div", { class: "ph" }, el("span", { class: "ttl f14" }, "This installation"), el("span", { class: "grow" }), again),
-      run.corner, facts,
+      facts,
       el("div", { class: "hr" }),
       el("div", { class: "ph" }, el("span", { class: "ttl" }, "In a notebook")),
       notebookCode(status)));
+}
+
+/** The admin's corner under the name that it has beside a list of studies. */
+function arrivalsOf(corner: HTMLElement): HTMLElement {
+  return el("section", { "aria-label": "Arrivals" },
+    el("div", { class: "ph" }, el("span", { class: "ttl f14" }, "Arrivals")), corner, el("p", { class: "f12 t3 none" }, NOTHING_YET));
 }
 
 async function lookAgain(source: Source, isAdmin: boolean): Promise<HTMLElement[]> {

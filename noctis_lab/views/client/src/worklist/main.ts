@@ -369,6 +369,7 @@ class Worklist {
   private tick(): void {
     if (document.hidden) return;
     this.table.tick();
+    this.corner?.look();
     void this.loadArrivals();
   }
 }

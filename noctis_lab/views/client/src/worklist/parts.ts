@@ -75,9 +75,10 @@ export function key(text: string): HTMLElement {
   return el("span", { class: "kbd" }, text);
 }
 
-/** A command to copy. */
+/** A command to copy; its lines break between words alone: a part of an option is none. */
 export function lineOf(code: string): HTMLElement {
-  return el("div", { class: "cmd" }, el("code", {}, code), copyButton("Copy", () => code, { class: "ib s" }));
+  const words = code.split(" ").flatMap((word, i) => [i === 0 ? "" : " ", el("span", { class: "word" }, word)]);
+  return el("div", { class: "cmd" }, el("code", {}, ...words), copyButton("Copy", () => code, { class: "ib s" }));
 }
 
 /** One way to fill an empty archive. */

@@ -1,16 +1,17 @@
 /** The table of studies: any number of rows, of which only a window is fetched and drawn. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { formatPersonName } from "../ground/personName";
 import { formatDate, formatNumber } from "../ground/numbers";
 import type { Series, Source, Study } from "./api";
 import { modalityTag, tellingBadgeOf } from "./parts";
 import { UNFOLDED_PX, unfoldedOf } from "./unfolded";
 import { formatArrival } from "./words";
 
-export const ROW_PX = 36;
+const ROW_PX = 36;
 export const WINDOW_ROWS = 100;
 /** Browsers stop laying out boxes higher than about 16 million pixels. */
-export const MOST_ROWS = 400_000;
+const MOST_ROWS = 400_000;
 const MARGIN_ROWS = 8;
 
 interface Column {
@@ -272,7 +273,7 @@ export class Table {
       dblclick: () => this.events.open(study.StudyInstanceUID, null),
     },
       el("span", { role: "gridcell" }, unfoldButton),
-      el("span", { role: "gridcell", class: `pn ${study.PatientName ? "" : "t3"}`, title: study.PatientName }, study.PatientName || "no name"),
+      el("span", { role: "gridcell", class: `pn ${study.PatientName ? "" : "t3"}`, title: formatPersonName(study.PatientName ?? "") }, formatPersonName(study.PatientName ?? "") || "no name"),
       el("span", { role: "gridcell", class: "x hide", title: study.PatientID }, study.PatientID),
       el("span", { role: "gridcell", class: "x" }, formatDate(study.StudyDate)),
       el("span", { role: "gridcell", class: "x", title: study.StudyDescription }, study.StudyDescription),

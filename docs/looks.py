@@ -1,0 +1,132 @@
+"""Photograph every page and layout at 1280 and 1920 px: `uv run python docs/looks.py FOLDER`.
+
+Serves the demo as `screenshots.py` does. The pictures are for looking at, beside the drafts of how
+pages should look; those that the documentation shows are made by `screenshots.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from screenshots import PUSHED_MS, serve
+
+SIZES = ((1280, 800), (1920, 1080))
+THEMES = ("dark", "light")
+ARRIVED_MS = 25_000  # all is in, and the worker has its thumbnails and facts
+SETTLED_MS = 4_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One picture: a page, and the keys pressed on it."""
+
+    name: str
+    patient: str = ""  # of the worklist's row whose viewer is opened; empty: the worklist itself
+    keys: Sequence[str] = ()
+    settle_ms: int = SETTLED_MS
+
+
+LOOKS = (
+    Look(name="worklist"),
+    Look(name="worklist-open", keys=("ArrowDown", "ArrowRight")),
+    Look(name="viewer-ct", patient="PHANTOM, CATPHAN"),
+    Look(name="viewer-tilt", patient="PHANTOM, TORSO"),
+    Look(name="viewer-mr-4d", patient="PHANTOM, LIVER"),
+    Look(name="viewer-pet", patient="PHANTOM, TRACER"),
+    Look(name="viewer-us", patient="PHANTOM, HEART"),
+    Look(name="viewer-cr", patient="PHANTOM, HAND"),
+    Look(name="viewer-help", patient="PHANTOM, TORSO", keys=("?",)),
+    Look(name="viewer-hanging", patient="PHANTOM, TORSO", keys=("Shift+H",)),
+    Look(name="viewer-2x2", patient="PHANTOM, TORSO", keys=(".", ".", ".")),
+    Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
+    Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
+    Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
+    Look(name="plots", patient="PHANTOM, CATPHAN", keys=("Shift+G",), settle_ms=8_000),
+)
+
+
+def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
+    """Open a page, press the keys, and write the picture."""
+    page.goto(origin)
+    page.locator("[data-study]").first.wait_for()
+    if look.patient:
+        row = page.locator("[data-study]", has_text=look.patient).first
+        page.goto(f"{origin}/viewer/{row.get_attribute('data-study')}")
+        page.locator(".stage").first.wait_for()
+        page.wait_for_timeout(SETTLED_MS)
+        page.locator(".stage").first.focus()
+    for key in look.keys:
+        page.keyboard.press(key)
+    page.wait_for_timeout(look.settle_ms)
+    size = page.viewport_size
+    assert size is not None
+    page.screenshot(path=folder / f"{look.name}-{size['width']}-{theme_of(page)}.png")
+
+
+def theme_of(page: Page) -> str:
+    """Return the theme that a page was opened with."""
+    is_dark: bool = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    return "dark" if is_dark else "light"
+
+
+def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Look]) -> list[str]:
+    """Write all pictures; returns what a console complained of."""
+    origin = url.split("/login")[0]
+    signed_in = browser.new_context()
+    page = signed_in.new_page()
+    page.goto(url)
+    page.locator("[data-study]", has_text="PHANTOM, TORSO").first.wait_for(timeout=PUSHED_MS)
+    page.wait_for_timeout(ARRIVED_MS)
+    session = signed_in.storage_state()
+    complaints: list[str] = []
+    for width, height in SIZES:
+        for theme in THEMES:
+            context = browser.new_context(
+                storage_state=session,
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if theme == "dark" else "light",
+            )
+            for look in looks:
+                page = context.new_page()
+
+                def hear(message: ConsoleMessage, name: str = look.name) -> None:
+                    if message.type in ("error", "warning"):
+                        complaints.append(f"{name}: {message.text}")
+
+                page.on("console", hear)
+                photograph(page, folder, look, origin)
+                page.close()
+            context.close()
+    return complaints
+
+
+def main() -> None:
+    """Make all pictures, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the pictures are written")
+    parser.add_argument("--only", nargs="*", default=[], help="names of pictures; by default all")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    looks = [look for look in LOOKS if not asked.only or look.name in asked.only]
+    chromium = shutil.which("chromium") or "/usr/bin/chromium"
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        process, url = serve(Path(scratch, "noctis-demo"), "demo", "--no-browser")
+        try:
+            complaints = photograph_all(browser, url, asked.folder, looks)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    if complaints:
+        raise SystemExit("the console complained:\n" + "\n".join(complaints))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,361 @@
+/** Rays through a volume on the CPU: highest value, colours and opacities, or the first place at a level. Pure. */
+import { dot, scaled, plus, unit, type Vector } from "../mpr/vectors";
+import { BRICK, type Bricks } from "./bricks";
+import { along, type Field, placeOn } from "./field";
+import { isClear, TABLE_SIZE, type Transfer } from "./presets";
+import { type ClipBox, forwardOf } from "./state";
+
+/**
+ * What a picture is of, in kept units of the voxels (before slope and intercept).
+ *
+ * `isRising`: the values rise with what is kept; else the highest value is the lowest that is kept.
+ */
+export type Matter =
+  | { mode: "mip"; isRising: boolean }
+  | { mode: "volume"; transfer: Transfer; slope: number; intercept: number }
+  | { mode: "surface"; level: number; isRising: boolean };
+
+/** Where a picture's pixels lie: parallel rays along right × down. */
+export interface Lens {
+  right: Vector;
+  down: Vector;
+  /** What lies in the middle of the picture. */
+  centre: Vector;
+  mmPerPixel: number;
+  width: number;
+  height: number;
+  clip: ClipBox | null;
+  /** Samples to a voxel along the ray. */
+  fineness: number;
+}
+
+const SNAP = 1e-6;
+/** What is behind so much light stopped is not seen. */
+const ENOUGH = 0.985;
+const FAINT = 0.004;
+/** What is faint is as bright as most of what is lit. */
+const FAINT_BRIGHTNESS = 0.7;
+const AMBIENT = 0.28;
+const DIFFUSE = 0.72;
+const GLOSS = 0.22;
+const SHARPNESS = 20;
+/** A surface's colour, 0 … 255, where nothing says another. */
+export const SURFACE_COLOUR: readonly [number, number, number] = [222, 210, 184];
+
+/** Light comes over the left shoulder of whoever looks. */
+export function lightOf(right: Vector, down: Vector): { light: Vector; half: Vector; eye: Vector } {
+  const eye = scaled(forwardOf({ right, down }), -1);
+  const light = unit(plus(eye, plus(scaled(right, -0.45), scaled(down, -0.55)))) as Vector;
+  return { light, half: unit(plus(light, eye)) as Vector, eye };
+}
+
+/** How bright a place with this unit normal is, and its gloss, both 0 … 1. */
+export function shade(normal: Vector, light: Vector, half: Vector): [number, number] {
+  const facing = dot(normal, light);
+  const gloss = facing > 0 ? GLOSS * Math.max(dot(normal, half), 0) ** SHARPNESS : 0;
+  return [AMBIENT + DIFFUSE * Math.max(facing, 0), gloss];
+}
+
+const dominant = (step: Vector): 0 | 1 | 2 => {
+  const [a, b, c] = step.map(Math.abs) as [number, number, number];
+  return a >= b && a >= c ? 0 : b >= c ? 1 : 2;
+};
+
+/** Casts the rays of one picture, row by row. */
+export class Caster {
+  /** Of MIP: the highest value in kept units, NaN where there is none. */
+  readonly values: Float32Array;
+  /** Of the others: pixels as a canvas has them. */
+  readonly pixels: Uint32Array;
+  readonly #field: Field;
+  readonly #bricks: Bricks | null;
+  readonly #lens: Lens;
+  readonly #matter: Matter;
+  readonly #start: Vector;
+  readonly #across: Vector;
+  readonly #along: Vector;
+  /** Along the ray, a millimetre. */
+  readonly #into: Vector;
+  readonly #axis: 0 | 1 | 2;
+  /** mm from a sample to the next. */
+  readonly #step: number;
+  readonly #light: ReturnType<typeof lightOf>;
+  readonly #opacity: Float32Array;
+  readonly #isSeen: Uint8Array | null;
+  /** Which way along values is outward: where they fall, of stored values that fall as values rise the other way. */
+  readonly #sign: 1 | -1;
+  /** Brightness and gloss of the sample at hand. */
+  readonly #lit = new Float64Array(2);
+  /** (first mm, last mm) of the ray at hand. */
+  readonly #reach: [number, number] = [0, 0];
+
+  constructor(field: Field, bricks: Bricks, lens: Lens, matter: Matter) {
+    [this.#field, this.#lens, this.#matter] = [field, lens, matter];
+    this.#bricks = field.lattice.isStraight ? bricks : null;
+    const { right, down, mmPerPixel, width, height } = lens;
+    const first = plus(plus(lens.centre, scaled(right, (0.5 - width / 2) * mmPerPixel)), scaled(down, (0.5 - height / 2) * mmPerPixel));
+    const forward = forwardOf(lens);
+    this.#start = placeOn(field.lattice, first);
+    this.#across = along(field.lattice, scaled(right, mmPerPixel));
+    this.#along = along(field.lattice, scaled(down, mmPerPixel));
+    this.#into = along(field.lattice, forward);
+    this.#axis = dominant(this.#into);
+    this.#step = 1 / (Math.abs(this.#into[this.#axis]) * lens.fineness);
+    this.#light = lightOf(right, down);
+    const isRising = matter.mode === "volume" ? matter.slope > 0 : matter.isRising;
+    this.#sign = isRising ? -1 : 1;
+    const size = width * height;
+    this.values = new Float32Array(matter.mode === "mip" ? size : 0).fill(NaN);
+    this.pixels = new Uint32Array(matter.mode === "mip" ? 0 : size).fill(0xff000000);
+    this.#opacity = matter.mode === "volume" ? matter.transfer.opacity.map((opacity) => 1 - (1 - opacity) ** this.#step) : new Float32Array(0);
+    this.#isSeen = this.#bricks === null || matter.mode === "mip" ? null : seenOf(this.#bricks, matter);
+  }
+
+  /** Cast the rays of rows first … end − 1. */
+  cast(first: number, end: number): void {
+    const { width } = this.#lens;
+    const { mode } = this.#matter;
+    for (let y = first; y < end; y += 1) {
+      for (let x = 0; x < width; x += 1) {
+        const u = this.#start[0] + x * this.#across[0] + y * this.#along[0];
+        const v = this.#start[1] + x * this.#across[1] + y * this.#along[1];
+        const w = this.#start[2] + x * this.#across[2] + y * this.#along[2];
+        if (!this.#enter(x, y, u, v, w)) continue;
+        const at = y * width + x;
+        if (mode === "mip") this.values[at] = this.#highest(u, v, w);
+        else this.pixels[at] = mode === "volume" ? this.#blend(u, v, w) : this.#hit(u, v, w);
+      }
+    }
+  }
+
+  /** Find where a ray is in the volume and the box; false where it misses them. */
+  #enter(x: number, y: number, u: number, v: number, w: number): boolean {
+    const { least, most } = this.#field;
+    const reach = this.#reach;
+    reach[0] = -Infinity;
+    reach[1] = Infinity;
+    const into = this.#into;
+    if (!narrow(reach, u, into[0], least[0], most[0]) || !narrow(reach, v, into[1], least[1], most[1]) || !narrow(reach, w, into[2], least[2], most[2])) return false;
+    const { clip, centre, right, down, mmPerPixel, width, height } = this.#lens;
+    if (clip !== null) {
+      const forward = this.#light.eye;
+      const dx = (x + 0.5 - width / 2) * mmPerPixel;
+      const dy = (y + 0.5 - height / 2) * mmPerPixel;
+      for (let axis = 0 as 0 | 1 | 2; axis < 3; axis += 1) {
+        const place = centre[axis] + right[axis] * dx + down[axis] * dy;
+        if (!narrow(reach, place, -forward[axis], clip[axis][0], clip[axis][1])) return false;
+      }
+    }
+    return reach[1] >= reach[0];
+  }
+
+  /** mm of the first sample: on a voxel's plane, so that rays along an axis meet the voxels themselves. */
+  #first(u: number, v: number, w: number): number {
+    const axis = this.#axis;
+    const at = axis === 0 ? u : axis === 1 ? v : w;
+    const step = this.#into[axis];
+    const { fineness } = this.#lens;
+    const place = (at + this.#reach[0] * step) * fineness;
+    const whole = step > 0 ? Math.ceil(place - SNAP) : Math.floor(place + SNAP);
+    return (whole / fineness - at) / step;
+  }
+
+  #highest(u: number, v: number, w: number): number {
+    const du = this.#into[0];
+    const dv = this.#into[1];
+    const dw = this.#into[2];
+    const step = this.#step;
+    const end = this.#reach[1] + SNAP;
+    const field = this.#field;
+    const bricks = this.#bricks;
+    const sign = (this.#matter as Matter & { mode: "mip" }).isRising ? 1 : -1;
+    const bounds = sign === 1 ? bricks?.highest : bricks?.lowest;
+    let most = NaN;
+    for (let t = this.#first(u, v, w); t <= end; t += step) {
+      const a = u + t * du;
+      const b = v + t * dv;
+      const c = w + t * dw;
+      if (bricks !== null && bounds !== undefined && sign * (bounds[brickAt(bricks, a, b, c)] as number) <= most) {
+        t += step * (this.#leap(a, b, c) - 1);
+        continue;
+      }
+      const value = sign * field.sample(a, b, c);
+      if (value > most || Number.isNaN(most)) most = value;
+    }
+    return sign * most;
+  }
+
+  /** How many samples on the ray leaves the brick that it is in: at least 1. */
+  #leap(a: number, b: number, c: number): number {
+    const into = this.#into;
+    const bricks = this.#bricks as Bricks;
+    const mm = Math.min(exit(a, into[0], bricks.across), exit(b, into[1], bricks.along), exit(c, into[2], bricks.up));
+    return Math.max(1, Math.ceil(mm / this.#step - SNAP));
+  }
+
+  #blend(u: number, v: number, w: number): number {
+    const matter = this.#matter as Matter & { mode: "volume" };
+    const { transfer: { low, high, colour, isShaded }, slope, intercept } = matter;
+    const gain = ((TABLE_SIZE - 1) / (high - low)) * slope;
+    const offset = ((TABLE_SIZE - 1) / (high - low)) * (intercept - low);
+    const du = this.#into[0];
+    const dv = this.#into[1];
+    const dw = this.#into[2];
+    const end = this.#reach[1] + SNAP;
+    const step = this.#step;
+    const field = this.#field;
+    const bricks = this.#bricks;
+    const isSeen = this.#isSeen;
+    const opacity = this.#opacity;
+    const lit = this.#lit;
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    let stopped = 0;
+    for (let t = this.#first(u, v, w); t <= end; t += step) {
+      const a = u + t * du;
+      const b = v + t * dv;
+      const c = w + t * dw;
+      if (bricks !== null && isSeen !== null && isSeen[brickAt(bricks, a, b, c)] === 0) {
+        t += step * (this.#leap(a, b, c) - 1);
+        continue;
+      }
+      const value = field.sample(a, b, c);
+      const entry = value * gain + offset;
+      if (!(entry > 0)) continue;
+      const i = entry >= TABLE_SIZE - 1 ? TABLE_SIZE - 1 : Math.floor(entry);
+      const stops = opacity[i] as number;
+      if (stops < 1e-4) continue;
+      const part = (1 - stopped) * stops;
+      // What adds less than a grey level is not worth a slope.
+      if (isShaded && part > FAINT) this.#shade(a, b, c, value);
+      else {
+        lit[0] = isShaded ? FAINT_BRIGHTNESS : 1;
+        lit[1] = 0;
+      }
+      const bright = lit[0] as number;
+      const gloss = 255 * (lit[1] as number);
+      red += part * ((colour[3 * i] as number) * bright + gloss);
+      green += part * ((colour[3 * i + 1] as number) * bright + gloss);
+      blue += part * ((colour[3 * i + 2] as number) * bright + gloss);
+      stopped += part;
+      if (stopped > ENOUGH) break;
+    }
+    return pixelOf(red, green, blue);
+  }
+
+  /** How bright a place with a value is, and its gloss, into `#lit`: lit where values fall towards the light. */
+  #shade(a: number, b: number, c: number, value: number): void {
+    const field = this.#field;
+    const du = slope(field.sample(a - 1, b, c), value, field.sample(a + 1, b, c));
+    const dv = slope(field.sample(a, b - 1, c), value, field.sample(a, b + 1, c));
+    const dw = slope(field.sample(a, b, c - 1), value, field.sample(a, b, c + 1));
+    const rows = field.lattice.rows;
+    const sign = this.#sign;
+    const x = sign * (du * rows[0][0] + dv * rows[1][0] + dw * rows[2][0]);
+    const y = sign * (du * rows[0][1] + dv * rows[1][1] + dw * rows[2][1]);
+    const z = sign * (du * rows[0][2] + dv * rows[1][2] + dw * rows[2][2]);
+    const size = Math.sqrt(x * x + y * y + z * z);
+    const lit = this.#lit;
+    lit[0] = 1;
+    lit[1] = 0;
+    if (!(size > 0)) return;
+    const light = this.#light.light;
+    const half = this.#light.half;
+    const facing = (x * light[0] + y * light[1] + z * light[2]) / size;
+    lit[0] = AMBIENT + DIFFUSE * (facing > 0 ? facing : 0);
+    const mirrored = (x * half[0] + y * half[1] + z * half[2]) / size;
+    if (facing > 0 && mirrored > 0.5) lit[1] = GLOSS * mirrored ** SHARPNESS;
+  }
+
+  #hit(u: number, v: number, w: number): number {
+    const { level, isRising } = this.#matter as Matter & { mode: "surface" };
+    const du = this.#into[0];
+    const dv = this.#into[1];
+    const dw = this.#into[2];
+    const end = this.#reach[1] + SNAP;
+    const step = this.#step;
+    const field = this.#field;
+    const bricks = this.#bricks;
+    const isSeen = this.#isSeen;
+    for (let t = this.#first(u, v, w); t <= end; t += step) {
+      const a = u + t * du;
+      const b = v + t * dv;
+      const c = w + t * dw;
+      if (bricks !== null && isSeen !== null && isSeen[brickAt(bricks, a, b, c)] === 0) {
+        t += step * (this.#leap(a, b, c) - 1);
+        continue;
+      }
+      const value = field.sample(a, b, c);
+      if (!(isRising ? value >= level : value <= level)) continue;
+      const before = t - step < this.#reach[0] ? NaN : field.sample(a - step * du, b - step * dv, c - step * dw);
+      // Cut open by the box or the volume's end: the cut faces the eye.
+      const lit = this.#lit;
+      if (Number.isNaN(before)) {
+        const [bright, gloss] = shade(this.#light.eye, this.#light.light, this.#light.half);
+        lit[0] = bright;
+        lit[1] = gloss;
+      } else {
+        const back = before === value ? 0 : ((value - level) / (value - before)) * step;
+        this.#shade(a - back * du, b - back * dv, c - back * dw, level);
+      }
+      const gloss = 255 * (lit[1] as number);
+      return pixelOf(SURFACE_COLOUR[0] * (lit[0] as number) + gloss, SURFACE_COLOUR[1] * (lit[0] as number) + gloss, SURFACE_COLOUR[2] * (lit[0] as number) + gloss);
+    }
+    return 0xff000000;
+  }
+}
+
+/** How much a value changes across two voxels; beside the volume there is only the way to here. */
+const slope = (before: number, here: number, after: number): number => {
+  const low = before === before ? before : here;
+  const high = after === after ? after : here;
+  return high - low;
+};
+
+const byte = (value: number): number => (value >= 255 ? 255 : (value + 0.5) | 0);
+/** A pixel as a canvas has it, little endian. */
+export const pixelOf = (red: number, green: number, blue: number): number => ((0xff << 24) | (byte(blue) << 16) | (byte(green) << 8) | byte(red)) >>> 0;
+
+/** Narrow a ray's reach to where place + t · step lies from low to high; false where it never does. */
+function narrow(reach: [number, number], place: number, step: number, low: number, high: number): boolean {
+  if (Math.abs(step) < 1e-12) return place >= low - SNAP && place <= high + SNAP;
+  const a = (low - place) / step;
+  const b = (high - place) / step;
+  reach[0] = Math.max(reach[0], Math.min(a, b));
+  reach[1] = Math.min(reach[1], Math.max(a, b));
+  return reach[1] >= reach[0] - SNAP;
+}
+
+const cell = (place: number, count: number): number => {
+  const found = Math.floor(place / BRICK);
+  return found < 0 ? 0 : found >= count ? count - 1 : found;
+};
+
+const brickAt = (bricks: Bricks, a: number, b: number, c: number): number =>
+  (cell(c, bricks.up) * bricks.along + cell(b, bricks.along)) * bricks.across + cell(a, bricks.across);
+
+/** mm until a place leaves its brick along one axis. */
+function exit(place: number, step: number, count: number): number {
+  if (Math.abs(step) < 1e-12) return Infinity;
+  const at = cell(place, count);
+  const edge = step > 0 ? (at + 1) * BRICK : at * BRICK;
+  // Beyond the first and the last brick there is nothing more to leave.
+  if ((step > 0 && at === count - 1) || (step < 0 && at === 0)) return Infinity;
+  return Math.max((edge - place) / step, 0);
+}
+
+/** Return which bricks can show anything. */
+function seenOf(bricks: Bricks, matter: Matter): Uint8Array {
+  const { lowest, highest } = bricks;
+  const seen = new Uint8Array(lowest.length);
+  for (let i = 0; i < seen.length; i += 1) {
+    const [low, high] = [lowest[i] as number, highest[i] as number];
+    if (matter.mode === "surface") seen[i] = (matter.isRising ? high >= matter.level : low <= matter.level) ? 1 : 0;
+    else if (matter.mode === "volume") {
+      const [a, b] = [low * matter.slope + matter.intercept, high * matter.slope + matter.intercept];
+      seen[i] = low <= high && !isClear(matter.transfer, Math.min(a, b), Math.max(a, b)) ? 1 : 0;
+    }
+  }
+  return seen;
+}

@@ -1,0 +1,1 @@
+"""Plots that are linked to a view: histogram, profile, curve along time, echoes or b-values."""

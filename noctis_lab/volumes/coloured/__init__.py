@@ -1,0 +1,1 @@
+"""What lies over images in colours, for a viewer: segmentations, masks, overlay planes."""
