@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,12 +14,13 @@ from sqlalchemy import func, insert, select
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.events import add_events
 from noctis_lab.catalog.instants import from_instant, to_instant
+from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.catalog.rows import clean_text
 from noctis_lab.catalog.snapshot import in_pieces
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.events import HuRecorded
 
-__all__ = ["HuKind", "HuRecord", "find_latest", "to_record", "write_record"]
+__all__ = ["HuKind", "HuRecord", "find_checks", "find_latest", "to_record", "write_record"]
 
 
 class HuKind(StrEnum):
@@ -125,6 +126,12 @@ def find_latest(catalog: Catalog, kind: HuKind, references: Collection[str]) -> 
             for row in connection.execute(statement):
                 found[row.reference] = to_record(row)
     return found
+
+
+def find_checks(catalog: Catalog, series: Iterable[SeriesRow]) -> dict[str, HuRecord]:
+    """Return the newest checks of the scale of those series that are CT, by reference."""
+    references = [row.reference for row in series if row.Modality == "CT"]
+    return find_latest(catalog, HuKind.SERIES_CHECK, references)
 
 
 def to_record(row: Any) -> HuRecord:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
@@ -168,13 +169,14 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
     lossy = find_lossy(header, {row.transfer_syntax_uid for row in view.rows})
+    check = find_checks(handle.catalog, [series]).get(series.reference)
     units = find_units(series, view.frames, luts, find_pet_units(handle, view.rows))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
         note=stack_note(view.frames, luts, None if is_plain else facts.geometry_note),
-        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy),
+        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy, check),
         units=None if units == "unspecified" else units,
         modality=series.Modality,
         FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.columns import tag_text
+from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.lab.cards.deadline import Deadline
@@ -97,7 +98,8 @@ def _geometry_within(lab: Lab, series: SeriesRow, deadline: Deadline) -> Geometr
 def series_badges(lab: Lab, series: SeriesRow, geometry: Geometry | None) -> tuple[Badge, ...]:
     """Return the worklist's badges, of facts that no worker has found out yet too."""
     lossy = find_lossy_series(lab, [series]).get(series.reference)
-    return badges_of_series(_with_facts(series, geometry), lossy)
+    check = find_checks(lab.catalog, [series]).get(series.reference)
+    return badges_of_series(_with_facts(series, geometry), lossy, check)
 
 
 def patient_words(study: StudyRow | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.geometry import Geometry, find_geometry
@@ -87,7 +88,7 @@ def studies_table(
             else (str(place), *named, *counts)
         )
         its = lab.catalog.series_of(study.StudyInstanceUID)
-        badges = badges_of_study(its, find_lossy_series(lab, its))
+        badges = badges_of_study(its, find_lossy_series(lab, its), find_checks(lab.catalog, its))
         told = badges if deadline.rest_s else ()
         rows.append(TableRow(cells=cells, badges=told, uid=study.StudyInstanceUID))
     return Table(columns=columns, rows=tuple(rows), more=more)
