@@ -15,8 +15,7 @@ from noctis_lab.analysis.calibration.fit import fit_line
 from noctis_lab.analysis.calibration.nominals import find_nominals, load_nominals, parse_nominals
 from noctis_lab.analysis.calibration.phantoms import load_phantoms, parse_phantom
 from noctis_lab.errors import CannotCalibrate
-from noctis_lab.synthetic import catphan504, ct_series
-from noctis_lab.synthetic.catphan import CATPHAN504_INSERTS
+from noctis_lab.synthetic import CATPHAN504_INSERTS, catphan504, ct_series
 from tests.lab.filling import fill
 
 SMALL: dict[str, Any] = {

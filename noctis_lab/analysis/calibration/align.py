@@ -25,11 +25,11 @@ class Alignment:
 
     Attributes
     ----------
-    shift_mm
-        (x, y) of its centre from the body's axis.
+    shift_mm, shift_se_mm
+        (x, y) of its centre from the body's axis; the error of either.
     roll_deg, roll_se_deg
         By how much it is turned, and the standard error.
-    scale
+    scale, scale_se
         Measured distance of the inserts from the centre over that of the model.
     residual_mm
         Root mean square of what is left.
@@ -38,9 +38,11 @@ class Alignment:
     """
 
     shift_mm: tuple[float, float]
+    shift_se_mm: float
     roll_deg: float
     roll_se_deg: float
     scale: float
+    scale_se: float
     residual_mm: float
     inserts: int
 
@@ -68,9 +70,11 @@ def align(scene: Scene, body: Body, found: Recognition, planes: NDArray[np.intp]
             measured.append(place + sound.mean(axis=0))
     rest = Alignment(
         shift_mm=(0.0, 0.0),
+        shift_se_mm=float("nan"),
         roll_deg=found.roll_deg,
         roll_se_deg=float("nan"),
         scale=1.0,
+        scale_se=float("nan"),
         residual_mm=float("nan"),
         inserts=len(nominal),
     )
@@ -95,9 +99,11 @@ def _fit(nominal: NDArray[np.float64], measured: NDArray[np.float64], rest: Alig
     return replace(
         rest,
         shift_mm=(x, y),
+        shift_se_mm=float(np.sqrt(covariance[2, 2])),
         roll_deg=rest.roll_deg + float(np.degrees(np.arctan2(b, a))),
         roll_se_deg=float(np.degrees(np.sqrt(covariance[1, 1]))),
         scale=float(np.hypot(a, b)),
+        scale_se=float(np.sqrt(covariance[0, 0])),
         residual_mm=float(np.sqrt(np.mean(residual**2))),
     )
 

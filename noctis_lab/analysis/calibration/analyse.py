@@ -2,98 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from noctis_lab.analysis.calibration.align import Alignment, align
+from noctis_lab.analysis.calibration.align import align
 from noctis_lab.analysis.calibration.body import Body, find_body
 from noctis_lab.analysis.calibration.fit import LinearFit, fit_line
 from noctis_lab.analysis.calibration.nominals import Nominal, find_nominals, load_nominals
 from noctis_lab.analysis.calibration.phantoms import Phantom, load_phantoms
-from noctis_lab.analysis.calibration.ramps import Ramps, read_ramps
+from noctis_lab.analysis.calibration.ramps import read_ramps
 from noctis_lab.analysis.calibration.recognise import Recognition, recognise
+from noctis_lab.analysis.calibration.resolution import measure_body_edge, measure_resolution
+from noctis_lab.analysis.calibration.result import HuAnalysis, MeasuredRoi, Verdict
 from noctis_lab.analysis.calibration.scene import Scene, to_scene
 from noctis_lab.analysis.calibration.sensitometry import (
-    Placement,
     RoiFigures,
+    measure_disc,
     measure_inserts,
     module_planes,
 )
+from noctis_lab.analysis.calibration.spectrum import NoiseSpectrum, measure_spectrum
+from noctis_lab.analysis.calibration.tolerances import ToleranceSet, check_figures
 from noctis_lab.analysis.calibration.uniformity import Uniformity, measure_uniformity
 from noctis_lab.errors import CannotCalibrate
 
 __all__ = ["ENGINE_VERSION", "HuAnalysis", "MeasuredRoi", "Verdict", "analyse"]
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 _WATER_DISTANCE_SHARE, _WATER_RADIUS_SHARE = 0.6, 0.1
 _WATER_ROI_SHARE = 0.4  # radius of the region in a water phantom's middle, of the phantom's
-
-type Verdict = str  # "pass", "fail", "no nominal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredRoi:
-    """An insert's figures beside what it should measure; `verdict` is "no nominal" without."""
-
-    figures: RoiFigures
-    nominal: Nominal | None
-    verdict: Verdict
-
-    @property
-    def deviation_hu(self) -> float | None:
-        """Measured less the middle of the accepted range."""
-        return None if self.nominal is None else self.figures.value - self.nominal.nominal_hu
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HuAnalysis:
-    """A phantom analysis.
-
-    Attributes
-    ----------
-    found
-        Model, score, roll and direction.
-    lie
-        Centre, roll and scale from the inserts; None for a water phantom.
-    rois
-        Inserts, or water's one region.
-    fit
-        None where fewer than four inserts have nominal values at this kVp: trend only.
-    water_hu, water_se
-        Of a water insert or phantom, None without.
-    uniformity
-        None where the module is not in the series; `uniformity_refusal` says why.
-    status
-        "pass", "fail", or "trend only" where no nominal value holds at this kVp.
-    """
-
-    engine_version: str
-    kvp: float | None
-    found: Recognition
-    body: Body
-    lie: Alignment | None
-    z_mm: float
-    z_se_mm: float
-    ramps: Ramps | None
-    rois: tuple[MeasuredRoi, ...]
-    fit: LinearFit | None
-    water_hu: float | None
-    water_se: float | None
-    uniformity: Uniformity | None
-    uniformity_refusal: str | None
-    status: str
+_PLAIN_PLANES = _EDGE_PLANES = 9
 
 
 def analyse(
     volume: xr.DataArray,
     *,
     kvp: float | None,
+    serial: str | None = None,
+    slice_thickness_mm: float | None = None,
     phantoms: Sequence[Phantom] | None = None,
     nominals: Sequence[Nominal] | None = None,
+    tolerances: ToleranceSet | None = None,
 ) -> HuAnalysis:
     """Recognise a phantom in a CT volume and measure it.
 
@@ -103,21 +56,46 @@ def analyse(
         DataArray with dims (z, y, x), HU, axial, as `Series.load` gives it.
     kvp
         KVP (0018,0060); None where it is not stated or differs between images: no verdict then.
+    serial
+        The phantom's serial number: nominal values of its own go before its model's.
+    slice_thickness_mm
+        SliceThickness (0018,0050), where it is stated: planes that may hold two modules are left
+        out. By default planes are taken to be as thick as they are far apart.
     phantoms, nominals
         What may be found, and what its materials should measure; by default what ships here.
+    tolerances
+        Limits for the other figures, such as one of `load_tolerances()`; none by default.
 
     Raises
     ------
     CannotCalibrate
         Nothing is recognised, or the volume is not one to be analysed; `refusal` names why.
     """
-    scene = to_scene(volume)
+    scene = to_scene(volume, slice_thickness_mm=slice_thickness_mm)
     body = find_body(scene)
     found = recognise(scene, body, load_phantoms() if phantoms is None else phantoms)
-    accepted = find_nominals(load_nominals() if nominals is None else nominals, found.model, kvp)
+    accepted = find_nominals(
+        load_nominals() if nominals is None else nominals, found.model, kvp, serial=serial
+    )
+    measure = _measure_water if found.phantom is None else _measure_phantom
+    analysis = replace(measure(scene, body, found, accepted), kvp=kvp, serial=serial)
+    if tolerances is None:
+        return analysis
+    checks = check_figures(analysis.figures, tolerances)
+    failed = analysis.status == "pass" and any(check.verdict == "fail" for check in checks)
+    return replace(
+        analysis,
+        tolerance_set=tolerances.name,
+        checks=checks,
+        status="fail" if failed else analysis.status,
+    )
+
+
+def _measure_phantom(
+    scene: Scene, body: Body, found: Recognition, accepted: dict[str, Nominal]
+) -> HuAnalysis:
     phantom = found.phantom
-    if phantom is None:
-        return _analyse_water(scene, body, found, accepted, kvp)
+    assert phantom is not None
     ramps = read_ramps(scene, body, found)
     if ramps is not None:
         found = replace(found, z_mm=ramps.z_mm)
@@ -127,15 +105,20 @@ def analyse(
         _judge(figures, accepted) for figures in measure_inserts(scene, body, found, lie, planes)
     )
     water = next((roi.figures for roi in rois if roi.figures.material == "water"), None)
-    uniformity, refusal = _uniformity_of(scene, body, found)
+    whole = module_planes(scene, found, phantom.modules["sensitometry"], count=_EDGE_PLANES)
+    mtf, mtf_refusal = _or_refusal(lambda: measure_resolution(scene, body, found, lie, whole))
+    uniformity, refusal = _or_refusal(lambda: _uniformity_of(scene, body, found))
+    noise, noise_refusal = _or_refusal(lambda: _spectrum_of(scene, body, found))
     return HuAnalysis(
         engine_version=ENGINE_VERSION,
-        kvp=kvp,
+        kvp=None,
+        serial=None,
         found=found,
         body=body,
         lie=lie,
         z_mm=found.z_mm,
-        z_se_mm=float("nan") if ramps is None else ramps.z_se_mm,
+        # Without wires a module's ends tell its middle, each to a plane: a box of that width.
+        z_se_mm=scene.plane_spacing_mm / np.sqrt(24) if ramps is None else ramps.z_se_mm,
         ramps=ramps,
         rois=rois,
         fit=_fit_of(rois),
@@ -143,8 +126,19 @@ def analyse(
         water_se=None if water is None else water.se,
         uniformity=uniformity,
         uniformity_refusal=refusal,
+        mtf=mtf,
+        mtf_refusal=mtf_refusal,
+        noise_spectrum=noise,
+        noise_spectrum_refusal=noise_refusal,
         status=_status_of(rois),
     )
+
+
+def _or_refusal[T](measure: Callable[[], T]) -> tuple[T | None, str | None]:
+    try:
+        return measure(), None
+    except CannotCalibrate as refusal:
+        return None, str(refusal)
 
 
 def _middle_of(phantom: Phantom, scene: Scene) -> tuple[float, float]:
@@ -172,87 +166,92 @@ def _status_of(rois: Sequence[MeasuredRoi]) -> str:
 
 
 def _fit_of(rois: Sequence[MeasuredRoi]) -> LinearFit | None:
-    pairs = [(roi.nominal.nominal_hu, roi.figures.value) for roi in rois if roi.nominal is not None]
+    # A bound is no measurement: most of a clipped insert may lie anywhere lower.
+    pairs = [
+        (roi.nominal.nominal_hu, roi.figures.value)
+        for roi in rois
+        if roi.nominal is not None and not roi.figures.is_bound
+    ]
     if len({nominal for nominal, _ in pairs}) < 4:
         return None
     nominal, measured = np.array(pairs).T
     return fit_line(nominal, measured)
 
 
-def _uniformity_of(
-    scene: Scene, body: Body, found: Recognition
-) -> tuple[Uniformity | None, str | None]:
+def _plain_planes(scene: Scene, body: Body, found: Recognition) -> NDArray[np.intp]:
     phantom = found.phantom
     assert phantom is not None
     low, high = phantom.modules["uniformity"]
     margin = min(5.0, (high - low) / 4)
-    try:
-        planes = module_planes(scene, found, (low + margin, high - margin), count=9)
-        planes = planes[np.isin(planes, body.planes)]
-        if planes.size == 0:
-            raise CannotCalibrate("partial", "the uniformity module is not wholly in the series")
-        measured = measure_uniformity(
-            scene,
-            body,
-            planes,
-            distance_mm=phantom.uniformity_distance_mm,
-            radius_mm=phantom.uniformity_radius_mm,
-        )
-    except CannotCalibrate as refusal:
-        return None, str(refusal)
-    return measured, None
+    planes = module_planes(scene, found, (low + margin, high - margin), count=_PLAIN_PLANES)
+    planes = planes[np.isin(planes, body.planes)]
+    if planes.size == 0:
+        raise CannotCalibrate("partial", "the uniformity module is not wholly in the series")
+    return planes
 
 
-def _analyse_water(
-    scene: Scene,
-    body: Body,
-    found: Recognition,
-    accepted: dict[str, Nominal],
-    kvp: float | None,
-) -> HuAnalysis:
-    planes = found.planes
-    radius = _WATER_ROI_SHARE * body.radius_mm
-    parts = [scene.disc(int(plane), tuple(body.center_mm[plane]), radius) for plane in planes]
-    means = np.array([part.mean(dtype=np.float64) for part in parts])
-    values: NDArray[np.float64] = np.concatenate(parts).astype(np.float64)
-    middle = int(planes[len(planes) // 2])
-    figures = RoiFigures(
-        material="water",
-        placement=Placement(
-            center_mm=tuple(body.center_mm[middle].tolist()),
-            z_mm=float(scene.z_mm[middle]),
-            radius_mm=radius,
-        ),
-        n=values.size,
-        plane_count=len(planes),
-        mean=float(values.mean()),
-        median=float(np.median(values)),
-        sd=float(values.std()),
-        se=float(means.std(ddof=1) / np.sqrt(means.size)),
-        clipped_fraction=0.0,
-        value=float(values.mean()),
+def _uniformity_of(scene: Scene, body: Body, found: Recognition) -> Uniformity:
+    phantom = found.phantom
+    assert phantom is not None
+    return measure_uniformity(
+        scene,
+        body,
+        _plain_planes(scene, body, found),
+        distance_mm=phantom.uniformity_distance_mm,
+        radius_mm=phantom.uniformity_radius_mm,
     )
-    rois = (_judge(figures, accepted),)
-    return HuAnalysis(
-        engine_version=ENGINE_VERSION,
-        kvp=kvp,
-        found=found,
-        body=body,
-        lie=None,
-        z_mm=found.z_mm,
-        z_se_mm=float("nan"),
-        ramps=None,
-        rois=rois,
-        fit=None,
-        water_hu=figures.value,
-        water_se=figures.se,
-        uniformity=measure_uniformity(
+
+
+def _spectrum_of(scene: Scene, body: Body, found: Recognition) -> NoiseSpectrum:
+    planes = _plain_planes(scene, body, found)
+    return measure_spectrum(scene, body, planes, source="uniformity module")
+
+
+def _measure_water(
+    scene: Scene, body: Body, found: Recognition, accepted: dict[str, Nominal]
+) -> HuAnalysis:
+    order = np.argsort(np.abs(scene.z_mm[found.planes] - found.z_mm), kind="stable")
+    planes = np.sort(found.planes[order[:_PLAIN_PLANES]])
+    figures = measure_disc(
+        scene,
+        planes,
+        [(float(x), float(y)) for x, y in body.center_mm[planes]],
+        _WATER_ROI_SHARE * body.radius_mm,
+        material="water",
+    )
+    uniformity, refusal = _or_refusal(
+        lambda: measure_uniformity(
             scene,
             body,
             planes,
             distance_mm=_WATER_DISTANCE_SHARE * body.radius_mm,
             radius_mm=_WATER_RADIUS_SHARE * body.radius_mm,
-        ),
-        uniformity_refusal=None,
+        )
+    )
+    mtf, mtf_refusal = _or_refusal(lambda: measure_body_edge(scene, body, planes))
+    noise, noise_refusal = _or_refusal(
+        lambda: measure_spectrum(scene, body, planes, source="water")
+    )
+    rois = (_judge(figures, accepted),)
+    return HuAnalysis(
+        engine_version=ENGINE_VERSION,
+        kvp=None,
+        serial=None,
+        found=found,
+        body=body,
+        lie=None,
+        z_mm=found.z_mm,
+        z_se_mm=scene.plane_spacing_mm / np.sqrt(24),
+        ramps=None,
+        rois=rois,
+        fit=None,
+        water_hu=figures.value,
+        water_se=figures.se,
+        uniformity=uniformity,
+        uniformity_refusal=refusal,
+        mtf=mtf,
+        mtf_refusal=mtf_refusal,
+        noise_spectrum=noise,
+        noise_spectrum_refusal=noise_refusal,
         status=_status_of(rois),
     )

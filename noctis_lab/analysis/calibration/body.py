@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from noctis_lab.analysis.calibration.scene import Scene
+from noctis_lab.analysis.calibration.scene import LOWEST_HU, Scene
 from noctis_lab.errors import CannotCalibrate
 
 __all__ = ["Body", "find_body"]
@@ -16,8 +16,11 @@ __all__ = ["Body", "find_body"]
 _GRID_MM = 2.0  # coarse planes are told apart from tables at this step
 _TABLE_MM = 8.0  # what is thinner than twice this is no phantom
 _LEAST_RADIUS_MM, _MOST_RADIUS_MM = 45.0, 180.0
-_LEAST_ROUNDNESS = 0.94  # of the mask's area, within its own circle
+#: Of the mask's area, within its own circle: after opening, and to need none.
+_LEAST_ROUNDNESS, _SURE_ROUNDNESS = 0.94, 0.975
 _RAYS = 120
+_MOST_FOREIGN = 0.2  # of planes
+_MOST_AIR_APART_HU = 150.0
 _LEAST_AIR_TO_BODY_HU = 400.0
 
 
@@ -31,9 +34,9 @@ class Body:
         ndarray of int, shape (n,): indices of the planes that show a circle, ascending.
     center_mm
         ndarray of float64, shape (planes of the scene, 2): (x, y) of the axis in each plane.
-    radius_mm, radius_sd_mm
-        Median of the planes, and how much they differ.
-    tilt_deg
+    radius_mm, radius_sd_mm, radius_se_mm
+        Median of the planes, how much they differ, and the median's standard error.
+    tilt_deg, tilt_se_deg
         (about x, about y): how the axis leaves z towards the back, and towards the left.
     edge_sigma_mm
         Blur of the outer edge as the sigma of a Gaussian.
@@ -43,7 +46,9 @@ class Body:
     center_mm: NDArray[np.float64]
     radius_mm: float
     radius_sd_mm: float
+    radius_se_mm: float
     tilt_deg: tuple[float, float]
+    tilt_se_deg: tuple[float, float]
     edge_sigma_mm: float
 
 
@@ -53,7 +58,8 @@ def find_body(scene: Scene) -> Body:
     Raises
     ------
     CannotCalibrate
-        Nothing round is there (``no_phantom``).
+        Nothing round is there (``no_phantom``), or planes of different things or scales are
+        (``mixed``).
     """
     coarse, step_mm = _coarsen(scene)
     level = _edge_level(coarse)
@@ -63,9 +69,14 @@ def find_body(scene: Scene) -> Body:
     )
     if planes.size < 3:
         raise CannotCalibrate("no_phantom", "no round object is in at least 3 planes")
+    _refuse_scales(coarse)
     rough = np.array([circles[index] for index in planes])
     median_mm = float(np.median(rough[:, 2]))
     kept = np.abs(rough[:, 2] - median_mm) <= max(4.0, 0.06 * median_mm)
+    if float(np.mean(~kept)) > _MOST_FOREIGN:
+        raise CannotCalibrate(
+            "mixed", f"round objects of different sizes are in it, about {median_mm:.0f} mm and not"
+        )
     planes, rough = planes[kept], rough[kept]
     if planes.size < 3:
         raise CannotCalibrate("no_phantom", "what is round is not so in at least 3 planes")
@@ -80,43 +91,61 @@ def find_body(scene: Scene) -> Body:
     if int(sound.sum()) < 3:
         raise CannotCalibrate("no_phantom", "the round object's edge is in too few planes")
     planes, fitted = planes[sound], fitted[sound]
-    axis_x = _line_through(scene.z_mm[planes], fitted[:, 0])
-    axis_y = _line_through(scene.z_mm[planes], fitted[:, 1])
+    axis_x, error_x = _line_through(scene.z_mm[planes], fitted[:, 0])
+    axis_y, error_y = _line_through(scene.z_mm[planes], fitted[:, 1])
     centers = np.stack([np.polyval(axis_x, scene.z_mm), np.polyval(axis_y, scene.z_mm)], axis=1)
+    radius_sd = float(1.4826 * np.median(np.abs(fitted[:, 2] - np.median(fitted[:, 2]))))
     return Body(
         planes=planes,
         center_mm=centers,
         radius_mm=float(np.median(fitted[:, 2])),
-        radius_sd_mm=float(1.4826 * np.median(np.abs(fitted[:, 2] - np.median(fitted[:, 2])))),
+        radius_sd_mm=radius_sd,
+        radius_se_mm=float(1.2533 * radius_sd / np.sqrt(len(planes))),
         tilt_deg=(
             float(np.degrees(np.arctan(axis_y[0]))),
             float(np.degrees(np.arctan(axis_x[0]))),
         ),
+        # Angles are small: the slope's error is the angle's.
+        tilt_se_deg=(float(np.degrees(error_y)), float(np.degrees(error_x))),
         edge_sigma_mm=float(np.nanmedian(fitted[:, 3])),
     )
+
+
+def _refuse_scales(coarse: NDArray[np.float32]) -> None:
+    """Refuse planes that differ in their scale, by the air in each of them."""
+    some = coarse[:, ::3, ::3].reshape(len(coarse), -1)
+    air = np.percentile(np.where(some > LOWEST_HU, some, np.inf), 5, axis=1, method="lower")
+    off = np.abs(air - np.median(air)) > _MOST_AIR_APART_HU
+    if float(np.mean(off)) > _MOST_FOREIGN:
+        raise CannotCalibrate(
+            "mixed", "planes differ in their scale: air is not the same in all of them"
+        )
 
 
 def _coarsen(scene: Scene) -> tuple[NDArray[np.float32], float]:
     row_mm, column_mm = scene.pixel_spacing_mm
     by = max(1, round(_GRID_MM / row_mm)), max(1, round(_GRID_MM / column_mm))
-    planes, rows, columns = scene.values.shape
-    rows, columns = rows // by[0] * by[0], columns // by[1] * by[1]
-    # One pixel of each block is enough to find an edge by, but noise moves it less in a mean.
-    blocks = scene.values[:, :rows, :columns].reshape(
-        planes, rows // by[0], by[0], columns // by[1], by[1]
+    rows, columns = (
+        size // step * step for size, step in zip(scene.values.shape[1:], by, strict=True)
     )
-    coarse = blocks[:, :, 0, :, 0].copy()
-    for row in range(by[0]):
-        for column in range(by[1]):
-            if row or column:
-                coarse += blocks[:, :, row, :, column]
-    coarse /= by[0] * by[1]
-    return np.where(np.isfinite(coarse), coarse, np.nanmin(coarse)), by[1] * column_mm
+    values = scene.values[:, :rows, :columns]
+    # Two of a block's rows and columns: fewer would leave the edge to noise, all cost twice.
+    of_row, of_column = ({0, step // 2} for step in by)
+    lines = np.sum([values[:, row :: by[0]] for row in of_row], axis=0, dtype=np.float32)
+    coarse: NDArray[np.float32] = np.sum(
+        [lines[..., column :: by[1]] for column in of_column], axis=0, dtype=np.float32
+    )
+    coarse /= np.float32(len(of_row) * len(of_column))
+    return np.maximum(coarse, np.float32(LOWEST_HU)), by[1] * column_mm
 
 
 def _edge_level(coarse: NDArray[np.float32]) -> float:
     """Return the value halfway from air to the body, whatever the scale's offset is."""
-    air, body = np.percentile(coarse[:: max(1, len(coarse) // 12)], [2, 90])
+    some = coarse[:: max(1, len(coarse) // 12)]
+    some = some[some > LOWEST_HU]
+    if some.size == 0:
+        raise CannotCalibrate("no_phantom", "the volume holds nothing but padding")
+    air, body = np.percentile(some, [2, 90])
     planes = coarse[len(coarse) // 4 : max(len(coarse) // 4 + 1, 3 * len(coarse) // 4)]
     middle = planes[:, planes.shape[1] // 3 : -(planes.shape[1] // 3) or None]
     body = max(float(body), float(np.median(middle)))
@@ -130,9 +159,19 @@ def _circle_of(
 ) -> tuple[float, float, float] | None:
     """Return (x, y, radius) in mm from the first pixel, of the largest thing if it is round."""
     mask = ndimage.binary_fill_holes(plane > level)
+    circle = _largest_circle(mask, step_mm, _SURE_ROUNDNESS)
+    if circle is not None:
+        return circle
+    # A table that touches is opened away, which costs more than all else.
     reach = max(1, round(_TABLE_MM / step_mm))
     y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    mask = ndimage.binary_opening(mask, structure=np.hypot(x, y) <= reach)
+    opened = ndimage.binary_opening(mask, structure=np.hypot(x, y) <= reach)
+    return _largest_circle(opened, step_mm, _LEAST_ROUNDNESS)
+
+
+def _largest_circle(
+    mask: NDArray[np.bool_], step_mm: float, least: float
+) -> tuple[float, float, float] | None:
     labels, count = ndimage.label(mask)
     if count == 0:
         return None
@@ -141,7 +180,7 @@ def _circle_of(
     radius = float(np.sqrt(rows.size / np.pi))
     center = float(columns.mean()), float(rows.mean())
     within = np.hypot(columns - center[0], rows - center[1]) <= radius
-    if float(within.mean()) < _LEAST_ROUNDNESS:
+    if float(within.mean()) < least:
         return None
     if not _LEAST_RADIUS_MM <= radius * step_mm <= _MOST_RADIUS_MM:
         return None
@@ -224,8 +263,10 @@ def _circle_through(points: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(center[0]), float(center[1]), radius
 
 
-def _line_through(z_mm: NDArray[np.float64], at_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (slope, intercept) of a line, outliers left out."""
+def _line_through(
+    z_mm: NDArray[np.float64], at_mm: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Return (slope, intercept) of a line, outliers left out, and the slope's standard error."""
     kept = np.ones(z_mm.size, bool)
     line = np.array([0.0, float(np.median(at_mm))])
     for _ in range(4):
@@ -234,4 +275,9 @@ def _line_through(z_mm: NDArray[np.float64], at_mm: NDArray[np.float64]) -> NDAr
         line = np.polyfit(z_mm[kept], at_mm[kept], 1)
         off = np.abs(at_mm - np.polyval(line, z_mm))
         kept = off <= max(0.1, 3 * 1.4826 * float(np.median(off)))
-    return line
+    spread = z_mm[kept] - z_mm[kept].mean()
+    if int(kept.sum()) < 4 or not bool(spread.any()):
+        return line, float("nan")
+    residual = (at_mm - np.polyval(line, z_mm))[kept]
+    variance = float(residual @ residual) / (residual.size - 2)
+    return line, float(np.sqrt(variance / (spread @ spread)))

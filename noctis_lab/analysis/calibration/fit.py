@@ -26,6 +26,8 @@ class LinearFit:
     ----------
     slope, intercept
         Least squares.
+    slope_se, intercept_se
+        Their standard errors.
     slope_ci, intercept_ci
         95 % intervals (low, high), Student's t with n − 2 degrees of freedom.
     robust_slope, robust_intercept
@@ -45,6 +47,8 @@ class LinearFit:
 
     slope: float
     intercept: float
+    slope_se: float
+    intercept_se: float
     slope_ci: tuple[float, float]
     intercept_ci: tuple[float, float]
     robust_slope: float
@@ -89,6 +93,8 @@ def fit_line(nominal: NDArray[np.float64], measured: NDArray[np.float64]) -> Lin
     return LinearFit(
         slope=float(line[0]),
         intercept=float(line[1]),
+        slope_se=float(errors[0]),
+        intercept_se=float(errors[1]),
         slope_ci=(float(line[0] - reach[0]), float(line[0] + reach[0])),
         intercept_ci=(float(line[1] - reach[1]), float(line[1] + reach[1])),
         robust_slope=float(robust[0]),

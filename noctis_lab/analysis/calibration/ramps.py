@@ -17,8 +17,9 @@ _SIDES_DEG = (0.0, 90.0, 180.0, 270.0)
 _REACH_MM, _STEP_MM, _HALF_WIDTH_MM = 26.0, 0.25, 1.75
 _MOST_ALONG_MM = 18.0  # beyond it the module may end within the wire
 _CLEAR_SD = 6.0
-_LEAST_CROSSINGS = 5
+_LEAST_CROSSINGS = 4
 _AGREES_MM = 1.5
+_OF_MEDIAN = 1.2533  # a median's standard error over a mean's, of normal figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +30,9 @@ class Ramps:
     ----------
     z_mm, z_se_mm
         Where they cross the middle: the sensitometry module's, LPS, with its standard error.
-    slice_thickness_mm, slice_thickness_sd_mm
-        Full width at half maximum of the wires times the tangent of their angle: median, and how
-        much the crossings differ.
+    slice_thickness_mm, slice_thickness_sd_mm, slice_thickness_se_mm
+        Full width at half maximum of the wires times the tangent of their angle: median, how much
+        the crossings differ, and the median's standard error.
     crossings
         How many were read.
     """
@@ -40,6 +41,7 @@ class Ramps:
     z_se_mm: float
     slice_thickness_mm: float
     slice_thickness_sd_mm: float
+    slice_thickness_se_mm: float
     crossings: int
 
 
@@ -71,6 +73,7 @@ def read_ramps(scene: Scene, body: Body, found: Recognition) -> Ramps | None:
         z_se_mm=float(middles[kept].std(ddof=1) / np.sqrt(kept.sum())),
         slice_thickness_mm=float(np.median(thick)),
         slice_thickness_sd_mm=float(thick.std(ddof=1)),
+        slice_thickness_se_mm=float(_OF_MEDIAN * thick.std(ddof=1) / np.sqrt(thick.size)),
         crossings=int(kept.sum()),
     )
 

@@ -21,7 +21,7 @@ _ANGLES = 720
 _RADIUS_TOLERANCE_MM = 5.0
 _WATER_HU = 200.0  # how far a plain phantom's value may be off and still be taken for water
 _PLAIN_HU = 12.0  # how much rings of a plain phantom may differ
-_GAUGE_DISTANCE_MM = 47.0
+_MIDDLE_MM = 47.0  # between a plain phantom's inner and outer ring
 _CONTRADICTED = 0.2  # taken from a score where the modules lie otherwise
 
 
@@ -78,21 +78,29 @@ def recognise(scene: Scene, body: Body, phantoms: Sequence[Phantom]) -> Recognit
         what tells them apart is not in the series.
     """
     rings: dict[float, NDArray[np.float32]] = {}
-    gauge = _rings_at(scene, body, _GAUGE_DISTANCE_MM)
     matches = []
     for phantom in phantoms:
         if abs(body.radius_mm - phantom.radius_mm) > _RADIUS_TOLERANCE_MM:
             continue
         distance = phantom.inserts[0].distance_mm
-        if distance not in rings:
-            rings[distance] = _rings_at(scene, body, distance)
+        gauge = phantom.gauge_distance_mm
+        for wanted in (distance, gauge):
+            if wanted is not None and wanted not in rings:
+                rings[wanted] = _rings_at(scene, body, wanted)
         matches += [
-            _match(scene, phantom, rings[distance], gauge, direction) for direction in (1, -1)
+            _match(
+                scene,
+                phantom,
+                rings[distance],
+                None if gauge is None else rings[gauge],
+                direction,
+            )
+            for direction in (1, -1)
         ]
     matches.sort(key=lambda match: -match.score)
     if matches and matches[0].score >= LEAST_SCORE:
         return _best_of(matches)
-    plain = _find_plain(scene, body, gauge)
+    plain = _find_plain(scene, body)
     if plain is not None:
         return plain
     best = (
@@ -163,7 +171,7 @@ def _match(
     scene: Scene,
     phantom: Phantom,
     rings: NDArray[np.float32],
-    gauge: NDArray[np.float32],
+    gauge: NDArray[np.float32] | None,
     direction: int,
 ) -> _Match:
     sound = np.flatnonzero(np.isfinite(rings).all(axis=1))
@@ -185,7 +193,7 @@ def _match(
     together = _correlate(rings[planes].mean(axis=0, dtype=float)[None], template)[0]
     score = float(together.max())
     z_mm = float(scene.z_mm[planes[[0, -1]]].mean())
-    if not _modules_fit(scene, phantom, gauge, z_mm, direction):
+    if gauge is not None and not _modules_fit(scene, phantom, gauge, z_mm, direction):
         score -= _CONTRADICTED
     return _Match(phantom, score, _peak_deg(together), direction, z_mm, planes)
 
@@ -222,8 +230,9 @@ def _modules_fit(
     return not is_covered and not bool(has_pairs.any())
 
 
-def _find_plain(scene: Scene, body: Body, middle: NDArray[np.float32]) -> Recognition | None:
+def _find_plain(scene: Scene, body: Body) -> Recognition | None:
     """Return a phantom of one material near water in all planes, or None."""
+    middle = _rings_at(scene, body, _MIDDLE_MM)
     outer = _rings_at(scene, body, 0.75 * body.radius_mm)
     inner = _rings_at(scene, body, 0.35 * body.radius_mm)
     rings = np.concatenate([outer, middle, inner], axis=1)

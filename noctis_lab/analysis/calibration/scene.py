@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,10 +12,12 @@ from scipy import ndimage
 
 from noctis_lab.errors import CannotCalibrate
 
-__all__ = ["Scene", "to_scene"]
+__all__ = ["LOWEST_HU", "Scene", "to_scene"]
 
 _LEAST_PLANES = 3
-_LOWEST_HU = -1500.0  # nothing physical is lower; an image's corners outside of its circle may be
+LOWEST_HU = -1500.0  # nothing physical is lower; an image's corners outside of its circle may be
+_ROUNDING_HU = 1e-3
+_MOST_THICKNESS_MM = 50.0
 _STRAIGHT = 1e-3  # how far rows and columns may be from the patient's axes, as a sine
 
 
@@ -25,17 +28,25 @@ class Scene:
     Attributes
     ----------
     values
-        ndarray of float32, shape (planes, rows, columns), HU; outside of the image NaN.
+        ndarray of the volume's own type, shape (planes, rows, columns), HU; not copied. Read it by
+        `sample`, `part` and `disc`, which give NaN where there is no image.
     z_mm
         ndarray of float64, shape (planes,), ascending.
     y_mm, x_mm
         ndarray of float64, of the rows and columns, ascending.
+    slice_thickness_mm
+        What was stated, or the planes' distance.
+    floor_hu
+        ndarray of float64, shape (planes,): what a stored 0 means, each plane's intercept, below
+        which unsigned pixels cannot go; -inf where pixels do, or where it is not known.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[Any]
     z_mm: NDArray[np.float64]
     y_mm: NDArray[np.float64]
     x_mm: NDArray[np.float64]
+    slice_thickness_mm: float
+    floor_hu: NDArray[np.float64]
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float]:
@@ -55,9 +66,18 @@ class Scene:
         rows = (y_mm - self.y_mm[0]) / row_mm
         columns = (x_mm - self.x_mm[0]) / column_mm
         sampled: NDArray[np.float32] = ndimage.map_coordinates(
-            self.values[plane], [rows, columns], order=1, mode="constant", cval=np.nan
+            self.values[plane],
+            [rows, columns],
+            output=np.float32,
+            order=1,
+            mode="constant",
+            cval=np.nan,
         )
-        return sampled
+        return _without_padding(sampled)
+
+    def part(self, plane: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return some rows and columns of one plane; NaN where there is no image."""
+        return _without_padding(self.values[plane, rows, columns].astype(np.float32))
 
     def disc(
         self, plane: int, center_mm: tuple[float, float], radius_mm: float
@@ -68,20 +88,27 @@ class Scene:
         columns = np.flatnonzero(np.abs(self.x_mm - x0) <= radius_mm)
         if rows.size == 0 or columns.size == 0:
             return np.empty(0, np.float32)
-        part = self.values[plane, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        part = self.part(plane, slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
         y = self.y_mm[rows, None] - y0
         x = self.x_mm[None, columns] - x0
         inside = part[np.hypot(x, y) <= radius_mm]
         return inside[np.isfinite(inside)]
 
 
-def to_scene(volume: xr.DataArray) -> Scene:
+def _without_padding(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    values[values < LOWEST_HU] = np.nan
+    return values
+
+
+def to_scene(volume: xr.DataArray, *, slice_thickness_mm: float | None = None) -> Scene:
     """Return a volume of `Series.load` as the engine measures it.
 
     Parameters
     ----------
     volume
         DataArray with dims (z, y, x), HU, of an axial series.
+    slice_thickness_mm
+        None, or what is not within 0 to 50 mm, is the planes' distance.
 
     Raises
     ------
@@ -109,11 +136,26 @@ def to_scene(volume: xr.DataArray) -> Scene:
         volume = volume.assign_coords({name: along})
         if along[0] > along[-1]:
             volume = volume.isel({name: slice(None, None, -1)})
-    values = volume.to_numpy().astype(np.float32, copy=True)
-    values[values < _LOWEST_HU] = np.nan
+    z_mm = volume.coords["z"].to_numpy().astype(float)
+    if slice_thickness_mm is None or not 0 < slice_thickness_mm <= _MOST_THICKNESS_MM:
+        slice_thickness_mm = float(np.median(np.diff(z_mm)))
     return Scene(
-        values=values,
-        z_mm=volume.coords["z"].to_numpy().astype(float),
+        values=volume.to_numpy(),
+        z_mm=z_mm,
+        slice_thickness_mm=slice_thickness_mm,
         y_mm=volume.coords["y"].to_numpy().astype(float),
         x_mm=volume.coords["x"].to_numpy().astype(float),
+        floor_hu=_floors(volume),
     )
+
+
+def _floors(volume: xr.DataArray) -> NDArray[np.float64]:
+    if "intercept" not in volume.coords:
+        return np.full(volume.sizes["z"], -np.inf)
+    intercept = volume.coords["intercept"]
+    if intercept.dims not in ((), ("z",)):
+        return np.full(volume.sizes["z"], -np.inf)
+    floors = np.broadcast_to(intercept.to_numpy().astype(float), volume.sizes["z"])
+    lowest = volume.to_numpy().reshape(volume.sizes["z"], -1)[:, ::7].min(axis=1)
+    # Signed pixels do go below: the intercept ends nothing there.
+    return np.where(lowest >= floors - _ROUNDING_HU, floors, -np.inf)

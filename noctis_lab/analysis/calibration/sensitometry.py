@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,19 +10,17 @@ from numpy.typing import NDArray
 
 from noctis_lab.analysis.calibration.align import Alignment
 from noctis_lab.analysis.calibration.body import Body
-from noctis_lab.analysis.calibration.phantoms import Insert
 from noctis_lab.analysis.calibration.recognise import Recognition
 from noctis_lab.analysis.calibration.scene import Scene
 from noctis_lab.errors import CannotCalibrate
 
-__all__ = ["Placement", "RoiFigures", "measure_inserts", "module_planes"]
+__all__ = ["Placement", "RoiFigures", "measure_disc", "measure_inserts", "module_planes"]
 
-_PLANES = 3
+_PLANES = 9
 _LEAST_RADIUS_MM = 2.0
-_LOWEST_STORED_HU = -1000.0
-_AIR_BELOW_HU = -900.0
-#: An air insert with more of its pixels at the scale's end is measured by its median.
-_MOST_CLIPPED = 0.02
+#: An insert with more of its pixels at the scale's end is measured by its median.
+_MOST_CLIPPED, _HALF = 0.02, 0.5
+_ROUNDING_HU = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +44,9 @@ class RoiFigures:
         Standard error of the mean from how the planes' means differ; noise of neighbouring pixels
         is correlated, so that `sd` divided by the root of `n` would be too small.
     clipped_fraction
-        Of pixels at the lowest value that the scale can say.
+        Of pixels at the lowest value that can be stored, the intercept of unsigned pixels.
     value
-        What counts: the mean, or the median where pixels are clipped.
+        What counts: the mean, or the median where more than 2 % are clipped.
     """
 
     material: str
@@ -60,6 +59,11 @@ class RoiFigures:
     se: float
     clipped_fraction: float
     value: float
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether half of the pixels are clipped: the true value may be anything lower."""
+        return self.clipped_fraction >= _HALF
 
 
 def module_planes(
@@ -74,8 +78,8 @@ def module_planes(
     """
     low, high = module
     own_z = (scene.z_mm - found.z_mm) * found.direction
-    half = scene.plane_spacing_mm / 2
-    # A plane is as thick as its step, at least: none that may hold a neighbour is taken.
+    half = scene.slice_thickness_mm / 2
+    # No plane is taken that may hold something of a neighbouring module.
     inside = np.flatnonzero((own_z - half >= low - 1e-6) & (own_z + half <= high + 1e-6))
     if inside.size == 0:
         nearest = int(np.abs(own_z - (low + high) / 2).argmin())
@@ -100,7 +104,22 @@ def measure_inserts(
     """
     phantom = found.phantom
     assert phantom is not None
-    measured = [_measure(scene, body, found, lie, planes, insert) for insert in phantom.inserts]
+    measured = []
+    for insert in phantom.inserts:
+        angle = np.radians(found.direction * insert.angle_deg + lie.roll_deg)
+        outward = np.array([np.cos(angle), np.sin(angle)])
+        offset = np.array(lie.shift_mm) + outward * insert.distance_mm * lie.scale
+        radius = max(_LEAST_RADIUS_MM, insert.radius_mm - 2.5 * body.edge_sigma_mm)
+        centers = [(float(x), float(y)) for x, y in body.center_mm[planes] + offset]
+        measured.append(
+            _measure(
+                scene,
+                planes,
+                centers,
+                min(radius, insert.radius_mm - 1.0),
+                material=insert.material,
+            )
+        )
     spread = [means.std(ddof=1) for _, means in measured if means.size > 1]
     # The noise is about alike in all of them: together they tell it better than three means can.
     pooled = float(np.sqrt(np.mean(np.square(spread)))) if spread else float("nan")
@@ -109,49 +128,61 @@ def measure_inserts(
     )
 
 
+def measure_disc(
+    scene: Scene,
+    planes: NDArray[np.intp],
+    centers_mm: Sequence[tuple[float, float]],
+    radius_mm: float,
+    *,
+    material: str,
+) -> RoiFigures:
+    """Measure a disc, whose centre (x, y) is given for each plane.
+
+    Raises
+    ------
+    CannotCalibrate
+        ``partial``: it is not wholly in the image.
+    """
+    return _measure(scene, planes, centers_mm, radius_mm, material=material)[0]
+
+
 def _measure(
     scene: Scene,
-    body: Body,
-    found: Recognition,
-    lie: Alignment,
     planes: NDArray[np.intp],
-    insert: Insert,
+    centers_mm: Sequence[tuple[float, float]],
+    radius_mm: float,
+    *,
+    material: str,
 ) -> tuple[RoiFigures, NDArray[np.float64]]:
-    angle = np.radians(found.direction * insert.angle_deg + lie.roll_deg)
-    outward = np.array([np.cos(angle), np.sin(angle)])
-    offset = np.array(lie.shift_mm) + outward * insert.distance_mm * lie.scale
-    radius = max(_LEAST_RADIUS_MM, insert.radius_mm - 2.5 * body.edge_sigma_mm)
-    radius = min(radius, insert.radius_mm - 1.0)
+    """Return the figures, and the planes' means."""
     parts = [
-        scene.disc(int(plane), tuple(body.center_mm[plane] + offset), radius) for plane in planes
+        scene.disc(int(plane), center, radius_mm)
+        for plane, center in zip(planes, centers_mm, strict=True)
     ]
     row_mm, column_mm = scene.pixel_spacing_mm
-    expected = np.pi * radius**2 / (row_mm * column_mm)
+    expected = np.pi * radius_mm**2 / (row_mm * column_mm)
     if min(part.size for part in parts) < 0.8 * expected:
-        raise CannotCalibrate("partial", f"the insert of {insert.material} is not in the image")
+        raise CannotCalibrate("partial", f"the insert of {material} is not in the image")
     values = np.concatenate(parts).astype(np.float64)
-    lowest = float(values.min())
-    clipped = 0.0
-    if insert.typical_hu <= _AIR_BELOW_HU:
-        clipped = float(np.mean(values <= lowest + 1e-3)) if values.size > 1 else 0.0
-        # One value in many is a noise's tail; a pile at the end is the scale's.
-        clipped = clipped if clipped > _MOST_CLIPPED and lowest >= _LOWEST_STORED_HU - 50 else 0.0
-    middle = int(planes[len(planes) // 2])
+    floors = np.repeat(scene.floor_hu[planes], [part.size for part in parts])
+    clipped = float(np.mean(values <= floors + _ROUNDING_HU))
+    middle = len(planes) // 2
     mean, median = float(values.mean()), float(np.median(values))
+    means: NDArray[np.float64] = np.array([part.mean(dtype=np.float64) for part in parts])
     figures = RoiFigures(
-        material=insert.material,
+        material=material,
         placement=Placement(
-            center_mm=tuple((body.center_mm[middle] + offset).tolist()),
-            z_mm=float(scene.z_mm[middle]),
-            radius_mm=radius,
+            center_mm=centers_mm[middle],
+            z_mm=float(scene.z_mm[planes[middle]]),
+            radius_mm=radius_mm,
         ),
         n=values.size,
         plane_count=len(planes),
         mean=mean,
         median=median,
         sd=float(values.std()),
-        se=float("nan"),
+        se=float(means.std(ddof=1) / np.sqrt(means.size)) if means.size > 1 else float("nan"),
         clipped_fraction=clipped,
         value=median if clipped > _MOST_CLIPPED else mean,
     )
-    return figures, np.array([part.mean(dtype=np.float64) for part in parts])
+    return figures, means

@@ -25,11 +25,12 @@ class Uniformity:
 
     Attributes
     ----------
-    means
-        Place ("center", "right", …, as images are shown) → mean.
+    means, means_se
+        Place ("center", "right", …, as images are shown) → mean, and its standard error, from
+        how planes differ.
     periphery_minus_center, periphery_minus_center_se
         The outer places' mean less the middle's; its standard error is from how planes differ.
-    largest_difference
+    largest_difference, largest_difference_se
         Of an outer place from the middle, in size.
     noise, noise_se
         Standard deviation in the middle, a plane's tilt taken out, and its standard error.
@@ -40,9 +41,11 @@ class Uniformity:
     """
 
     means: dict[str, float]
+    means_se: dict[str, float]
     periphery_minus_center: float
     periphery_minus_center_se: float
     largest_difference: float
+    largest_difference_se: float
     noise: float
     noise_se: float
     map_hu: NDArray[np.float32]
@@ -75,13 +78,16 @@ def measure_uniformity(
             means[row, column] = part.mean(dtype=np.float64)
     differences = means[:, 1:].mean(axis=1) - means[:, 0]
     of_place = means.mean(axis=0)
+    worst = 1 + int(np.abs(of_place[1:] - of_place[0]).argmax())
     noises = np.array([_noise(scene, body, int(plane)) for plane in planes])
     values, edges = _map(scene, body, planes)
     return Uniformity(
         means=dict(zip(_PLACES, of_place.tolist(), strict=True)),
+        means_se={place: _error_of(column) for place, column in zip(_PLACES, means.T, strict=True)},
         periphery_minus_center=float(differences.mean()),
         periphery_minus_center_se=_error_of(differences),
         largest_difference=float(np.abs(of_place[1:] - of_place[0]).max()),
+        largest_difference_se=_error_of(means[:, worst] - means[:, 0]),
         noise=float(np.sqrt(np.mean(noises**2))),
         noise_se=_error_of(noises),
         map_hu=(values - np.float32(of_place[0])).astype(np.float32),
@@ -100,7 +106,7 @@ def _noise(scene: Scene, body: Body, plane: int) -> float:
     x0, y0 = body.center_mm[plane]
     rows = np.flatnonzero(np.abs(scene.y_mm - y0) <= radius)
     columns = np.flatnonzero(np.abs(scene.x_mm - x0) <= radius)
-    part = scene.values[plane, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part = scene.part(plane, slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     y, x = np.meshgrid(scene.y_mm[rows] - y0, scene.x_mm[columns] - x0, indexing="ij")
     inside = np.hypot(x, y) <= radius
     values = part[inside].astype(np.float64)
