@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-__all__ = ["HU_VIEWS"]
+__all__ = ["FIGURES", "HU_VIEWS"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _AT, _DAY = pa.timestamp("us"), pa.date32()
@@ -12,6 +12,13 @@ _SERIES = {"StudyInstanceUID": _TEXT, "SeriesInstanceUID": _TEXT}
 #: Who wrote the record, and when; of every kind.
 _WRITTEN = {"author": _TEXT, "recorded_at": _AT}
 
+#: Figures of an analysis by name; a column of its standard error stands beside each.
+FIGURES = (
+    *("water_hu", "slope", "intercept_hu", "max_deviation_hu", "noise_hu"),
+    *("periphery_minus_center_hu", "largest_difference_hu", "slice_thickness_mm"),
+    *("scale", "radius_mm", "roll_deg", "tilt_back_deg", "tilt_left_deg", "z_mm"),
+    *("f50_per_mm", "f10_per_mm", "noise_peak_per_mm", "noise_mean_per_mm"),
+)
 _ANALYSIS: dict[str, pa.DataType] = {
     "analysis_id": _TEXT,
     **_SERIES,
@@ -34,20 +41,15 @@ _ANALYSIS: dict[str, pa.DataType] = {
     "ConvolutionKernel": _TEXT,
     **dict.fromkeys(("SliceThickness", "Exposure", "XRayTubeCurrent"), _NUMBER),
     "ReconstructionDiameter": _NUMBER,
-    **dict.fromkeys(("score", "margin"), _NUMBER),
+    **dict.fromkeys(("score", "margin", "x_mm", "y_mm"), _NUMBER),
     "is_reversed": _FLAG,  # the phantom's own z descends to the head
-    **dict.fromkeys(("roll_deg", "roll_se_deg", "tilt_x_deg", "tilt_y_deg"), _NUMBER),
-    **dict.fromkeys(("scale", "radius_mm", "x_mm", "y_mm", "z_mm", "z_se_mm"), _NUMBER),
-    **dict.fromkeys(("measured_thickness_mm", "measured_thickness_sd_mm"), _NUMBER),
-    **dict.fromkeys(("slope", "slope_low", "slope_high"), _NUMBER),
-    **dict.fromkeys(("intercept_hu", "intercept_low_hu", "intercept_high_hu"), _NUMBER),
-    **dict.fromkeys(("robust_slope", "robust_intercept_hu"), _NUMBER),
+    **{column: _NUMBER for name in FIGURES for column in (name, f"{name}_se")},
+    **dict.fromkeys(("slope_low", "slope_high"), _NUMBER),  # 95 % intervals
+    **dict.fromkeys(("intercept_low_hu", "intercept_high_hu"), _NUMBER),
+    **dict.fromkeys(("robust_slope", "robust_intercept_hu", "max_residual_hu"), _NUMBER),
     "fits_agree": _FLAG,
-    "max_residual_hu": _NUMBER,
-    **dict.fromkeys(("water_hu", "water_se_hu"), _NUMBER),
-    **dict.fromkeys(("periphery_minus_center_hu", "periphery_minus_center_se_hu"), _NUMBER),
-    **dict.fromkeys(("largest_difference_hu", "noise_hu", "noise_se_hu"), _NUMBER),
-    "uniformity_refusal": _TEXT,
+    **dict.fromkeys(("uniformity_refusal", "mtf_refusal", "noise_spectrum_refusal"), _TEXT),
+    **dict.fromkeys(("tolerance_set", "checks"), _TEXT),  # checks: JSON
     **_WRITTEN,
 }
 _ROI: dict[str, pa.DataType] = {
