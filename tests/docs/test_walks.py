@@ -17,6 +17,7 @@ WALKS = (
     "how-to/reslice.md",
     "how-to/doses-segments-contours.md",
     "how-to/suv.md",
+    "how-to/calibrate.md",
     "how-to/measure.md",
     "how-to/plot.md",
     "how-to/see-volumes.md",

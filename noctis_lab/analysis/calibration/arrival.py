@@ -33,9 +33,11 @@ _LEAST_VALUES: Final = 4_000
 _AIR_HU: Final = -1000.0
 _APART_HU: Final = (980.0, 1090.0)
 _WARN_HU, _FAIL_HU = 30.0, 100.0
+_UNSURE_HU: Final = 1.0  # a peak's place is known to about that; what may be 30 HU off is told
 _LOWEST, _HIGHEST = -5000, 7000  # of the histogram, HU: what two wrong rescales may make of 12 bits
 _SMOOTH_HU: Final = 8.0
 _REACH_HU: Final = 30  # what belongs to a peak on either side
+_NEAR_HU, _ROUNDS = 12, 3
 _LEAST_AIR, _LEAST_TISSUE = 0.01, 0.02  # shares of the values
 _SPIKE_SHARE, _SPIKE_TIMES, _SPIKE_REACH = 0.01, 5.0, 20
 _ONE_VALUE: Final = 0.9
@@ -186,7 +188,7 @@ def _unknown(reason: str) -> ArrivalCheck:
 
 def _by_offset(air: _Peak, tissue: _Peak) -> ArrivalCheck:
     offset = air.at_hu - _AIR_HU
-    size = round(abs(offset))
+    size = abs(offset) + _UNSURE_HU
     status = "fail" if size >= _FAIL_HU else "warn" if size >= _WARN_HU else "pass"
     where = f"Air lies at {air.at_hu:.0f} HU and soft tissue at {tissue.at_hu:.0f} HU"
     if status == "pass":
@@ -315,7 +317,7 @@ def _find_peaks(shares: NDArray[np.float64]) -> list[_Peak]:
         share = float(around.sum())
         found.append(
             _Peak(
-                at_hu=_top_of(smooth, int(at)) + _LOWEST,
+                at_hu=_top_of(shares, int(at)) + _LOWEST,
                 share=share,
                 is_one_value=bool(around.max() >= _ONE_VALUE * share),
             )
@@ -323,10 +325,11 @@ def _find_peaks(shares: NDArray[np.float64]) -> list[_Peak]:
     return found
 
 
-def _top_of(smooth: NDArray[np.float64], at: int) -> float:
-    """Return where a parabola through a peak's three highest bins is highest."""
-    if not 0 < at < smooth.size - 1:
-        return float(at)
-    before, top, after = smooth[at - 1 : at + 2]
-    bend = before - 2 * top + after
-    return at + (0.5 * float((before - after) / bend) if bend < 0 else 0.0)
+def _top_of(shares: NDArray[np.float64], at: int) -> float:
+    """Return the mean of what is near a peak: surer than its highest place."""
+    top = float(at)
+    for _ in range(_ROUNDS):
+        first = max(0, round(top) - _NEAR_HU)
+        near = shares[first : round(top) + _NEAR_HU + 1]
+        top = first + float(np.average(np.arange(near.size), weights=near))
+    return top

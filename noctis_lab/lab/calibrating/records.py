@@ -10,11 +10,10 @@ from uuid import uuid4
 
 from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.curves import DensityCurve
-from noctis_lab.catalog.hu_columns import FIGURES
+from noctis_lab.catalog.hu_columns import FIGURES, HU_VIEWS
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
-from noctis_lab.errors import AccessDenied, CannotCalibrate
+from noctis_lab.errors import AccessDenied, CannotCalibrate, QueryError
 from noctis_lab.lab.measuring.keeping import own_principal
-from noctis_lab.lab.selection import Selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +64,18 @@ class CalibrationRecords:
     # ------------------------------------------------------------ reading
 
     def analyses(self, **where: Condition) -> pd.DataFrame:
-        """Return the analyses whose columns have these values: `hu_analysis`, a row each."""
+        """Return the analyses whose columns have these values: `hu_analysis`, oldest record first.
+
+        Parameters
+        ----------
+        **where
+            A value, or several of which one must hold, for a column of the view.
+
+        Raises
+        ------
+        QueryError
+            The view has no such column.
+        """
         return self._table("hu_analysis", where)
 
     def rois(self, **where: Condition) -> pd.DataFrame:
@@ -283,8 +293,24 @@ class CalibrationRecords:
     # ------------------------------------------------------------ within
 
     def _table(self, view: str, where: Mapping[str, Condition]) -> pd.DataFrame:
-        key = "analysis_id" if view == "hu_roi" else f"{view.removeprefix('hu_')}_id"
-        return Selection(self._lab, view, (key,), where, _id).df("all")
+        terms: list[str] = []
+        values: list[Any] = []
+        for name, condition in where.items():
+            if name not in HU_VIEWS[view]:
+                raise QueryError(
+                    f"the view {view} has no column {name[:64]!r}: it has "
+                    f"{', '.join(HU_VIEWS[view])}"
+                )
+            several = condition if isinstance(condition, list | tuple | set | frozenset) else None
+            values.append([condition] if several is None else list(several))
+            terms.append(f'list_contains(${len(values)}, "{name}")')
+        filtered = f" WHERE {' AND '.join(terms)}" if terms else ""
+        order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at"
+        found: pd.DataFrame = self._lab.sql(
+            f"SELECT * FROM {view}{filtered} ORDER BY {order}",  # noqa: S608 - names checked above
+            values,
+        ).df()
+        return found
 
     def _require(self, principal: Principal | None, scanner: str) -> Principal:
         """Return who acts; a principal of some facilities acts on scanners with studies there."""
@@ -321,10 +347,6 @@ class CalibrationRecords:
         )
         self._lab.ledger.record_hu(record)
         return record.record_id
-
-
-def _id(_lab: Lab, key: str) -> str:
-    return key
 
 
 def _words(text: str, name: str) -> str:
