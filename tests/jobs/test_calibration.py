@@ -13,8 +13,10 @@ from pydicom.dataset import Dataset
 
 import noctis_lab as nl
 from noctis_lab.catalog.hu_records import HuKind, find_latest
+from noctis_lab.catalog.queue import enqueue
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
+from noctis_lab.ingest.rebuild import rebuild
 from noctis_lab.jobs.calibration.arrival import check_arrival
 from noctis_lab.jobs.calibration.documents import Asked
 from noctis_lab.jobs.calibration.report import Became
@@ -77,13 +79,24 @@ def test_the_same_check_is_recorded_once_and_no_other_modality_at_all(
     uid = admit(settings, chest(), tmp_path / "ct")
     admit(settings, dynamic_mr()[:8], tmp_path / "mr")
     for _ in range(2):
-        with nl.open_lab(settings=settings) as lab:
-            from noctis_lab.catalog.queue import enqueue
-
-            enqueue(lab.catalog, "summarise-series", uid)
         with open_catalog(settings.root) as catalog, working(settings):
+            enqueue(catalog, "summarise-series", uid)
             wait_until(lambda: not waiting(catalog))
     assert len(checks(settings)) == 1
+
+
+def test_a_rebuild_brings_checks_back_and_the_next_look_adds_none(
+    settings: Settings, tmp_path: Path
+) -> None:
+    admit(settings, chest(4), tmp_path / "in")
+    before = []
+    for _ in range(2):
+        with open_catalog(settings.root) as catalog, working(settings):
+            wait_until(lambda: not waiting(catalog))  # noqa: B023
+        before.append(checks(settings))
+        assert rebuild(settings.root).skipped == ()
+    assert len(before[0]) == 1
+    assert before[0] == before[1] == checks(settings)
 
 
 def test_pixels_that_cannot_be_read_are_unknown(settings: Settings, tmp_path: Path) -> None:
