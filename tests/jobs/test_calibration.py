@@ -92,7 +92,7 @@ def test_a_rebuild_brings_checks_back_and_the_next_look_adds_none(
     before = []
     for _ in range(2):
         with open_catalog(settings.root) as catalog, working(settings):
-            wait_until(lambda: not waiting(catalog))  # noqa: B023
+            wait_until(lambda: not waiting(catalog))
         before.append(checks(settings))
         assert rebuild(settings.root).skipped == ()
     assert len(before[0]) == 1
