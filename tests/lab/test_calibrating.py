@@ -258,6 +258,26 @@ def test_only_who_may_calibrate_and_sees_the_study_does(lab: Lab, series: Series
     assert lab.calibration.events()["author"].tolist() == ["eve"]
 
 
+def test_records_are_read_within_facilities(lab: Lab, series: Series) -> None:
+    found = series.calibrate()
+    scanner, protocol, _ = trend = trend_of(lab)
+    lab.calibration.set_baseline(trend, reason="first", center=990, sigma=2)
+    lab.calibration.note_event(scanner, "service")
+    curve = lab.calibration.add_curve(found.density_curve(), scanner)
+    here = lab.calibration.seen_by(principal(Role.VIEWER, RECEIPT.facility))
+    there = lab.calibration.seen_by(principal(Role.VIEWER, "elsewhere"))
+    for records, count in ((here, 1), (there, 0)):
+        tables = (records.analyses(), records.baselines(), records.events(), records.curves())
+        assert [len(table) for table in tables] == [count] * 4
+        assert len(records.rois(material=["Teflon", "Delrin"])) == 2 * count
+        assert len(records.trend(scanner, protocol, "slope")) == count
+    assert here.curve(str(curve.curve_id)) == curve
+    with pytest.raises(CannotCalibrate):
+        there.curve(str(curve.curve_id))
+    with pytest.raises(nl.errors.QueryError, match="has no column"):
+        here.analyses(patient="x")
+
+
 def test_words_and_times_are_bounded(lab: Lab) -> None:
     records = lab.calibration
     for refusal, act in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -30,10 +30,17 @@ EVENT_KINDS: Final = (
 _LEAST_SCANS: Final = 2
 _MOST_TEXT: Final = 500
 _ROI: Final = "roi:"
-_SEEN: Final = (
-    "SELECT 1 FROM hu_analysis a JOIN study_access s USING (StudyInstanceUID) "
-    "WHERE a.scanner = $1 AND list_contains($2, s.facility) LIMIT 1"
+_STUDIES: Final = (
+    "SELECT StudyInstanceUID FROM study_access WHERE list_contains($facilities, facility)"
 )
+#: Column of a view → which of its rows are of some facilities.
+_IN_SIGHT: Final = {
+    "StudyInstanceUID": f"StudyInstanceUID IN ({_STUDIES})",
+    "scanner": (
+        "scanner IN (SELECT scanner FROM hu_analysis "  # noqa: S608 - constants
+        f"WHERE StudyInstanceUID IN ({_STUDIES}))"
+    ),
+}
 
 
 class CalibrationRecords:
@@ -45,20 +52,24 @@ class CalibrationRecords:
     ----------
     lab
         The open archive.
+    facilities
+        Only what is of their studies, and of scanners with an analysis there, is read; None: all.
     """
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, facilities: Collection[str] | None = None) -> None:
         self._lab = lab
+        self._facilities = None if facilities is None else sorted(facilities)
+
+    def seen_by(self, principal: Principal) -> CalibrationRecords:
+        """Return these records as a principal may read them."""
+        require(principal, Action.SEE)
+        return CalibrationRecords(self._lab, principal.facilities)
 
     def __repr__(self) -> str:
-        counts = self._lab.sql(
-            "SELECT (SELECT count(*) FROM hu_analysis), (SELECT count(DISTINCT scanner) "
-            "FROM hu_analysis), (SELECT count(*) FROM hu_baseline)"
-        ).fetchone()
-        analyses, scanners, baselines = counts or (0, 0, 0)
+        analyses = self.analyses()
         return (
-            f"<noctis_lab.CalibrationRecords: {analyses} analyses of {scanners} scanners, "
-            f"{baselines} baselines>"
+            f"<noctis_lab.CalibrationRecords: {len(analyses)} analyses of "
+            f"{analyses['scanner'].nunique()} scanners, {len(self.baselines())} baselines>"
         )
 
     # ------------------------------------------------------------ reading
@@ -124,12 +135,15 @@ class CalibrationRecords:
         CannotCalibrate
             ``no_such_quantity``.
         """
+        seen = "" if self._facilities is None else f"AND {_IN_SIGHT['StudyInstanceUID']} "
         latest = (
-            "SELECT * FROM hu_analysis WHERE scanner = $scanner AND protocol = $protocol QUALIFY "
-            "row_number() OVER (PARTITION BY StudyInstanceUID, SeriesInstanceUID "
+            f"SELECT * FROM hu_analysis WHERE scanner = $scanner AND protocol = $protocol {seen}"  # noqa: S608
+            "QUALIFY row_number() OVER (PARTITION BY StudyInstanceUID, SeriesInstanceUID "
             "ORDER BY recorded_at DESC) = 1"
         )
-        named = {"scanner": scanner, "protocol": protocol}
+        named: dict[str, Any] = {"scanner": scanner, "protocol": protocol}
+        if self._facilities is not None:
+            named["facilities"] = self._facilities
         joined = ""
         if quantity in FIGURES:
             value = f"a.{quantity} AS value, a.{quantity}_se AS se"
@@ -158,13 +172,15 @@ class CalibrationRecords:
         CannotCalibrate
             ``no_such_curve``.
         """
-        row = self._lab.sql(
-            "SELECT hu, density, quantity FROM hu_curve WHERE curve_id = $1", [curve_id]
-        ).fetchone()
-        if row is None:
+        found = self.curves(curve_id=curve_id)
+        if found.empty:
             raise CannotCalibrate("no_such_curve", f"no curve {curve_id[:64]!r} is recorded")
+        row = found.iloc[0]
         return DensityCurve(
-            hu=tuple(row[0]), density=tuple(row[1]), quantity=row[2], curve_id=curve_id
+            hu=tuple(map(float, row["hu"])),
+            density=tuple(map(float, row["density"])),
+            quantity=str(row["quantity"]),
+            curve_id=curve_id,
         )
 
     # ------------------------------------------------------------ making
@@ -207,7 +223,7 @@ class CalibrationRecords:
         """
         scanner, protocol, quantity = trend
         who = self._require(principal, scanner)
-        found = self.trend(scanner, protocol, quantity)
+        found = self.seen_by(who).trend(scanner, protocol, quantity)
         if (center is None) != (sigma is None):
             raise CannotCalibrate("bad_baseline", "expected both center and sigma, or neither")
         if center is None or sigma is None:
@@ -294,7 +310,7 @@ class CalibrationRecords:
 
     def _table(self, view: str, where: Mapping[str, Condition]) -> pd.DataFrame:
         terms: list[str] = []
-        values: list[Any] = []
+        values: dict[str, Any] = {}
         for name, condition in where.items():
             if name not in HU_VIEWS[view]:
                 raise QueryError(
@@ -302,8 +318,12 @@ class CalibrationRecords:
                     f"{', '.join(HU_VIEWS[view])}"
                 )
             several = condition if isinstance(condition, list | tuple | set | frozenset) else None
-            values.append([condition] if several is None else list(several))
-            terms.append(f'list_contains(${len(values)}, "{name}")')
+            values[name] = [condition] if several is None else list(several)
+            terms.append(f'list_contains(${name}, "{name}")')
+        if self._facilities is not None:
+            key = "StudyInstanceUID" if "StudyInstanceUID" in HU_VIEWS[view] else "scanner"
+            terms.append(_IN_SIGHT[key])
+            values["facilities"] = self._facilities
         filtered = f" WHERE {' AND '.join(terms)}" if terms else ""
         order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at"
         found: pd.DataFrame = self._lab.sql(
@@ -317,15 +337,13 @@ class CalibrationRecords:
         who = own_principal() if principal is None else principal
         require(who, Action.CALIBRATE)
         _words(scanner, "scanner")
-        if who.facilities is not None:
-            seen = self._lab.sql(_SEEN, [scanner, sorted(who.facilities)]).fetchone()
-            if seen is None:
-                raise AccessDenied(
-                    f"'{who.name}' sees no analysis of that scanner; ask an administrator of this "
-                    "archive for the facility",
-                    principal=who.name,
-                    action=str(Action.CALIBRATE),
-                )
+        if who.facilities is not None and self.seen_by(who).analyses(scanner=scanner).empty:
+            raise AccessDenied(
+                f"'{who.name}' sees no analysis of that scanner; ask an administrator of this "
+                "archive for the facility",
+                principal=who.name,
+                action=str(Action.CALIBRATE),
+            )
         return who
 
     def _instant(self, at: datetime | None) -> str:
