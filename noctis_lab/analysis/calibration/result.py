@@ -57,6 +57,10 @@ class HuAnalysis:
         Of a water insert or phantom, None without.
     uniformity, mtf, noise_spectrum
         None where it cannot be had; `…_refusal` says why, by name.
+    z_mm, z_se_mm
+        Of the sensitometry module's middle on the phantom's axis, patient LPS.
+    overrides
+        What somebody said instead of what the images say.
     tolerance_set, checks
         The set's name, and each of its limits that has a figure here.
     status
@@ -84,6 +88,7 @@ class HuAnalysis:
     noise_spectrum: NoiseSpectrum | None
     noise_spectrum_refusal: str | None
     status: str
+    overrides: tuple[str, ...] = ()
     tolerance_set: str | None = None
     checks: tuple[Check, ...] = ()
 
