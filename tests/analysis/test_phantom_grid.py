@@ -76,6 +76,8 @@ def test_what_was_drawn_is_measured(tmp_path: Path, model: str, way: str) -> Non
         assert found.lie.scale == pytest.approx(1.0, abs=0.002)
         check_scale(truth_of(model, {}), measured, options)
     if PHANTOM_MODELS[model].ramp_deg is not None:
+        assert found.nodes is not None
+        assert found.nodes.side_mm == pytest.approx(50.0, abs=0.1)
         assert found.ramps is not None
         assert found.ramps.slice_thickness_mm == pytest.approx(step, rel=0.1)
 

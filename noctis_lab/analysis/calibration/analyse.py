@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from noctis_lab.analysis.calibration.align import align
 from noctis_lab.analysis.calibration.body import Body, find_body
 from noctis_lab.analysis.calibration.fit import LinearFit, fit_line
+from noctis_lab.analysis.calibration.nodes import read_nodes
 from noctis_lab.analysis.calibration.nominals import Nominal, find_nominals, load_nominals
 from noctis_lab.analysis.calibration.phantoms import Phantom, load_phantoms
 from noctis_lab.analysis.calibration.ramps import read_ramps
@@ -146,6 +147,7 @@ def _measure_phantom(
         z_mm=_lps_z(scene, body, found.z_mm),
         z_se_mm=z_se,
         ramps=ramps,
+        nodes=read_nodes(scene, body, found, lie, planes),
         rois=rois,
         fit=_fit_of(rois),
         water_hu=None if water is None else water.value,
@@ -186,7 +188,7 @@ def _middle_of(phantom: Phantom, scene: Scene) -> tuple[float, float]:
     low, high = phantom.modules["sensitometry"]
     middle = (low + high) / 2
     # Planes next to the middle are the surest; thick ones get all the room that there is.
-    reach = min((high - low) / 2, max(1.6 * scene.plane_spacing_mm, 3.0))
+    reach = min((high - low) / 2, max(1.6 * scene.plane_spacing_mm, 5.0))
     return middle - reach, middle + reach
 
 
@@ -283,6 +285,7 @@ def _measure_water(
         z_mm=_lps_z(scene, body, found.z_mm),
         z_se_mm=scene.plane_spacing_mm / float(np.sqrt(24)),
         ramps=None,
+        nodes=None,
         rois=rois,
         fit=None,
         water_hu=figures.value,

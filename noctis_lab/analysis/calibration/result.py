@@ -10,6 +10,7 @@ from noctis_lab.analysis.calibration.align import Alignment
 from noctis_lab.analysis.calibration.body import Body
 from noctis_lab.analysis.calibration.edge import Mtf
 from noctis_lab.analysis.calibration.fit import LinearFit
+from noctis_lab.analysis.calibration.nodes import Nodes
 from noctis_lab.analysis.calibration.nominals import Nominal
 from noctis_lab.analysis.calibration.ramps import Ramps
 from noctis_lab.analysis.calibration.recognise import Recognition
@@ -77,6 +78,7 @@ class HuAnalysis:
     z_mm: float
     z_se_mm: float
     ramps: Ramps | None
+    nodes: Nodes | None
     rois: tuple[MeasuredRoi, ...]
     fit: LinearFit | None
     water_hu: float | None
@@ -97,8 +99,8 @@ class HuAnalysis:
         """Every figure that was had, by name, with its standard error (NaN where one plane tells).
 
         Names end in their unit: water_hu, noise_hu, periphery_minus_center_hu,
-        largest_difference_hu, slice_thickness_mm, radius_mm, scale, roll_deg, tilt_back_deg,
-        tilt_left_deg, z_mm, slope, intercept_hu, max_deviation_hu, f50_per_mm, f10_per_mm,
+        largest_difference_hu, slice_thickness_mm, node_side_mm, radius_mm, scale, roll_deg,
+        tilt_back_deg, tilt_left_deg, z_mm, slope, intercept_hu, max_deviation_hu, f50_per_mm, f10_per_mm,
         noise_peak_per_mm, noise_mean_per_mm.
         """
         found = _of_body(self.body) | {"z_mm": Figure(value=self.z_mm, se=self.z_se_mm)}
@@ -109,6 +111,8 @@ class HuAnalysis:
             found["slice_thickness_mm"] = Figure(
                 value=self.ramps.slice_thickness_mm, se=self.ramps.slice_thickness_se_mm
             )
+        if self.nodes is not None:
+            found["node_side_mm"] = Figure(value=self.nodes.side_mm, se=self.nodes.side_se_mm)
         if self.water_hu is not None and self.water_se is not None:
             found["water_hu"] = Figure(value=self.water_hu, se=self.water_se)
         found |= _of_uniformity(self.uniformity) | _of_fit(self.fit) | _of_rois(self.rois)
