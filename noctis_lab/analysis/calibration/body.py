@@ -34,7 +34,8 @@ class Body:
     planes
         ndarray of int, shape (n,): indices of the planes that show a circle, ascending.
     center_mm
-        ndarray of float64, shape (planes of the scene, 2): (x, y) of the axis in each plane.
+        ndarray of float64, shape (planes of the scene, 2): (x, y) of the axis in each plane, along
+        the stack's own axes, as all places here.
     radius_mm, radius_sd_mm, radius_se_mm
         Median of the planes, how much they differ, and the median's standard error.
     tilt_deg, tilt_se_deg
@@ -134,7 +135,8 @@ def _coarsen(scene: Scene) -> tuple[NDArray[np.float32], float]:
     lines = np.add(values[:, :: by[0]], values[:, by[0] // 2 :: by[0]], dtype=np.float32)
     coarse: NDArray[np.float32] = lines[..., :: by[1]] + lines[..., by[1] // 2 :: by[1]]
     coarse *= np.float32(0.25)
-    return np.maximum(coarse, np.float32(LOWEST_HU)), by[1] * column_mm
+    # What is no number is taken to lie outside of the image.
+    return np.fmax(coarse, np.float32(LOWEST_HU)), by[1] * column_mm
 
 
 def _edge_level(coarse: NDArray[np.float32]) -> float:

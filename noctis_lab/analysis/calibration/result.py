@@ -100,8 +100,8 @@ class HuAnalysis:
 
         Names end in their unit: water_hu, noise_hu, periphery_minus_center_hu,
         largest_difference_hu, slice_thickness_mm, node_side_mm, radius_mm, scale, roll_deg,
-        tilt_back_deg, tilt_left_deg, z_mm, slope, intercept_hu, max_deviation_hu, f50_per_mm, f10_per_mm,
-        noise_peak_per_mm, noise_mean_per_mm.
+        tilt_back_deg, tilt_left_deg, z_mm, slope, intercept_hu, max_deviation_hu, f50_per_mm,
+        f10_per_mm, noise_peak_per_mm, noise_mean_per_mm.
         """
         found = _of_body(self.body) | {"z_mm": Figure(value=self.z_mm, se=self.z_se_mm)}
         if self.lie is not None:
