@@ -37,8 +37,9 @@ def measure(kind: str, folder: str) -> dict[str, Any]:
         "z_mm": float(origin.ImagePositionPatient[2]),
     }
     if "ctp404" in results:
-        rois = results["ctp404"]["hu_rois"]
-        found["inserts"] = {name: float(roi["value"]) for name, roi in rois.items()}
+        # Its own figure is the median of whole numbers: a whole number.
+        rois = phantom.ctp404.rois
+        found["inserts"] = {name: float(roi.mean) for name, roi in rois.items()}
         found["slice_thickness_mm"] = float(results["ctp404"]["measured_slice_thickness_mm"])
     else:
         rois = results["ct_module"]["rois"]
