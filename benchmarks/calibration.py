@@ -362,8 +362,9 @@ def _resolution(cases: Sequence[Case]) -> list[str]:
         "",
         (
             "Drawn: a Gaussian blur of 0.5 mm, whose transfer function falls to a half at 0.375 and"
-            " to a tenth at 0.683 mm⁻¹; noise of 9 HU² (or as said) with the power √f·exp(−(f/0.6)²), whose"
-            f" mean frequency is {_mean_frequency():.3f} mm⁻¹ on these pixels."
+            " to a tenth at 0.683 mm⁻¹; noise of 9 HU² (or as said) with the power"
+            " √f·exp(−(f/0.6)²), whose mean frequency is"
+            f" {_mean_frequency():.3f} mm⁻¹ on these pixels."
         ),
         "",
         "| series | edge | f50, mm⁻¹ | f10, mm⁻¹ | variance, HU² | mean frequency, mm⁻¹ |",

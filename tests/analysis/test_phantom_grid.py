@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from noctis_lab.analysis.calibration.analyse import HuAnalysis, analyse
+from noctis_lab.analysis.calibration.tolerances import FIGURES
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.synthetic import (
     PHANTOM_MODELS,
@@ -100,6 +101,7 @@ def test_figures_have_errors_that_their_differences_agree_with(tmp_path: Path, m
     if found.lie is not None:
         assert found.found.direction == -1
         assert found.lie.roll_deg % 360 == pytest.approx(178.0, abs=0.2)
+    assert found.figures.keys() <= FIGURES
     for name, figure in found.figures.items():
         assert np.isfinite(figure.se), name
         assert figure.se >= 0, name
