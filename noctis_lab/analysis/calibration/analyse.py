@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -32,7 +32,15 @@ from noctis_lab.analysis.calibration.tolerances import ToleranceSet, check_figur
 from noctis_lab.analysis.calibration.uniformity import Uniformity, measure_uniformity
 from noctis_lab.errors import CannotCalibrate
 
-__all__ = ["ENGINE_VERSION", "AnalyseOptions", "HuAnalysis", "MeasuredRoi", "Verdict", "analyse"]
+__all__ = [
+    "ENGINE_VERSION",
+    "AnalyseOptions",
+    "AnalyseSettings",
+    "HuAnalysis",
+    "MeasuredRoi",
+    "Verdict",
+    "analyse",
+]
 
 ENGINE_VERSION = "2"
 _WATER_DISTANCE_SHARE, _WATER_RADIUS_SHARE = 0.6, 0.1
@@ -40,8 +48,9 @@ _WATER_ROI_SHARE = 0.4  # radius of the region in a water phantom's middle, of t
 _PLAIN_PLANES = _EDGE_PLANES = 9
 
 
-class AnalyseOptions(TypedDict, total=False):
-    """The keyword arguments of `analyse` beside the tube voltage.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyseSettings:
+    """What can be asked of `analyse` beside the tube voltage.
 
     Attributes
     ----------
@@ -49,15 +58,26 @@ class AnalyseOptions(TypedDict, total=False):
         The phantom's serial number: nominal values of its own go before its model's.
     slice_thickness_mm
         SliceThickness (0018,0050), where it is stated: planes that may hold two modules are left
-        out. By default planes are taken to be as thick as they are far apart.
+        out. None takes planes to be as thick as they are far apart.
     z_mm
-        Where somebody says that the sensitometry module's middle is, patient LPS; by default what
+        Where somebody says that the sensitometry module's middle is, patient LPS; None for what
         the images say. The analysis is marked (`overrides`).
     phantoms, nominals
-        What may be found, and what its materials should measure; by default what ships here.
+        What may be found, and what its materials should measure; None for what ships here.
     tolerances
-        Limits for the other figures, such as one of `load_tolerances()`; none by default.
+        Limits for the other figures, such as one of `load_tolerances()`; None for none.
     """
+
+    serial: str | None = None
+    slice_thickness_mm: float | None = None
+    z_mm: float | None = None
+    phantoms: Sequence[Phantom] | None = None
+    nominals: Sequence[Nominal] | None = None
+    tolerances: ToleranceSet | None = None
+
+
+class AnalyseOptions(TypedDict, total=False):
+    """The keyword arguments of `analyse`; `AnalyseSettings` says what each one means."""
 
     serial: str | None
     slice_thickness_mm: float | None
@@ -79,26 +99,25 @@ def analyse(
     kvp
         KVP (0018,0060); None where it is not stated or differs between images: no verdict then.
     **options
-        See `AnalyseOptions`.
+        See `AnalyseSettings`, whose fields they are.
 
     Raises
     ------
     CannotCalibrate
         Nothing is recognised, or the volume is not one to be analysed; `refusal` names why.
     """
-    phantoms, nominals = options.get("phantoms"), options.get("nominals")
-    serial, tolerances = options.get("serial"), options.get("tolerances")
-    scene = to_scene(volume, slice_thickness_mm=options.get("slice_thickness_mm"))
+    asked = AnalyseSettings(**options)
+    scene = to_scene(volume, slice_thickness_mm=asked.slice_thickness_mm)
     body = find_body(scene)
-    found = recognise(scene, body, load_phantoms() if phantoms is None else phantoms)
-    accepted = find_nominals(
-        load_nominals() if nominals is None else nominals, found.model, kvp, serial=serial
-    )
+    found = recognise(scene, body, load_phantoms() if asked.phantoms is None else asked.phantoms)
+    nominals = load_nominals() if asked.nominals is None else asked.nominals
+    accepted = find_nominals(nominals, found.model, kvp, serial=asked.serial)
     if found.phantom is None:
         analysis = _measure_water(scene, body, found, accepted)
     else:
-        analysis = _measure_phantom(scene, body, found, accepted, options.get("z_mm"))
-    analysis = replace(analysis, kvp=kvp, serial=serial)
+        analysis = _measure_phantom(scene, body, found, accepted, asked.z_mm)
+    analysis = replace(analysis, kvp=kvp, serial=asked.serial)
+    tolerances = asked.tolerances
     if tolerances is None:
         return analysis
     checks = check_figures(analysis.figures, tolerances)

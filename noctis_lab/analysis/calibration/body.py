@@ -19,6 +19,7 @@ _LEAST_RADIUS_MM, _MOST_RADIUS_MM = 45.0, 180.0
 #: Of the mask's area, within its own circle: after opening, and to need none.
 _LEAST_ROUNDNESS, _SURE_ROUNDNESS = 0.94, 0.975
 _RAYS = 120
+_PROBED_PLANES = 24
 _BLUR_PLANES = 16
 _MOST_FOREIGN = 0.2  # of planes
 _MOST_AIR_APART_HU = 150.0
@@ -63,8 +64,12 @@ def find_body(scene: Scene) -> Body:
         Nothing round is there (``no_phantom``), or planes of different things or scales are
         (``mixed``).
     """
+    # A patient's series is hundreds of planes long: some of them tell that nothing is round.
+    few, step_mm = _coarsen(scene, every=max(1, len(scene.values) // _PROBED_PLANES))
+    level = _edge_level(few)
+    if all(_circle_of(plane, level, step_mm) is None for plane in few):
+        raise CannotCalibrate("no_phantom", "nothing in it is round")
     coarse, step_mm = _coarsen(scene)
-    level = _edge_level(coarse)
     circles = [_circle_of(plane, level, step_mm) for plane in coarse]
     planes = np.array(
         [index for index, circle in enumerate(circles) if circle is not None], np.intp
@@ -124,13 +129,13 @@ def _refuse_scales(coarse: NDArray[np.float32]) -> None:
         )
 
 
-def _coarsen(scene: Scene) -> tuple[NDArray[np.float32], float]:
+def _coarsen(scene: Scene, *, every: int = 1) -> tuple[NDArray[np.float32], float]:
     row_mm, column_mm = scene.pixel_spacing_mm
     by = max(1, round(_GRID_MM / row_mm)), max(1, round(_GRID_MM / column_mm))
     rows, columns = (
         size // step * step for size, step in zip(scene.values.shape[1:], by, strict=True)
     )
-    values = scene.values[:, :rows, :columns]
+    values = scene.values[::every, :rows, :columns]
     # Two of a block's rows and columns: fewer would leave the edge to noise, all cost twice.
     lines = np.add(values[:, :: by[0]], values[:, by[0] // 2 :: by[0]], dtype=np.float32)
     coarse: NDArray[np.float32] = lines[..., :: by[1]] + lines[..., by[1] // 2 :: by[1]]
