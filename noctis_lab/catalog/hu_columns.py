@@ -15,7 +15,7 @@ _WRITTEN = {"author": _TEXT, "recorded_at": _AT}
 #: Figures of an analysis by name; a column of its standard error stands beside each.
 FIGURES = (
     *("water_hu", "slope", "intercept_hu", "max_deviation_hu", "noise_hu"),
-    *("periphery_minus_center_hu", "largest_difference_hu", "slice_thickness_mm"),
+    *("periphery_minus_center_hu", "largest_difference_hu", "slice_thickness_mm", "node_side_mm"),
     *("scale", "radius_mm", "roll_deg", "tilt_back_deg", "tilt_left_deg", "z_mm"),
     *("f50_per_mm", "f10_per_mm", "noise_peak_per_mm", "noise_mean_per_mm"),
 )

@@ -381,7 +381,7 @@ class Series(RowAttributes):
         Parameters
         ----------
         **options
-            `model`, `regions`, `serial`, `tolerances`, `note`; recorded with the analysis.
+            `model`, `regions`, `z_mm`, `serial`, `tolerances`, `note`; recorded with the analysis.
         """
         from noctis_lab.lab.calibrating.calibration import calibrate_series
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from noctis_lab.analysis.calibration.analyse import analyse
 from noctis_lab.analysis.calibration.nominals import find_nominals, load_nominals, parse_nominals
@@ -95,6 +98,7 @@ def test_the_sets_that_ship_have_a_source() -> None:
         ("verified = true", "verified = 3", "true or false"),
         ('name = "ours"', "name = ''", "expected name"),
         ("[limits.", "[others.", "a table of 1 to 100 limits"),
+        ("largest_difference_hu", "largest_difference", "a limit of one of f10_per_mm"),
     ],
 )
 def test_tolerances_out_of_bounds_are_refused(old: str, new: str, said: str) -> None:
@@ -127,6 +131,22 @@ def test_files_beyond_their_size_are_refused() -> None:
         parse_phantom("#" * 70_000)
     with pytest.raises(ValueError, match="at most 10000"):
         parse_nominals(f"{HEAD}\n" + "P,m,1,2,0,1,,no,s,\n" * 10_001)
+
+
+@pytest.mark.parametrize("parse", [parse_tolerances, parse_phantom, parse_nominals])
+@given(text=st.one_of(st.text(max_size=300), st.sampled_from(["a=" + "[" * 60_000, "\x00", ""])))
+def test_any_text_is_parsed_or_refused_as_a_value(
+    parse: Callable[[str], object], text: str
+) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (whatever it says: nothing else comes out)
+        parse(text)
+
+
+def test_nominals_of_a_huge_cell_or_without_a_column_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected CSV"):
+        parse_nominals(f'{HEAD}\n"{"x" * 200_000}",m,1,2,0,1,,no,s,\n')
+    with pytest.raises(ValueError, match="a column source"):
+        parse_nominals(HEAD.replace(",source", "") + "\n")
 
 
 def test_a_phantom_out_of_bounds_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from noctis_lab.analysis.calibration.analyse import HuAnalysis, analyse
+from noctis_lab.analysis.calibration.tolerances import FIGURES
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.synthetic import (
     PHANTOM_MODELS,
@@ -76,6 +77,8 @@ def test_what_was_drawn_is_measured(tmp_path: Path, model: str, way: str) -> Non
         assert found.lie.scale == pytest.approx(1.0, abs=0.002)
         check_scale(truth_of(model, {}), measured, options)
     if PHANTOM_MODELS[model].ramp_deg is not None:
+        assert found.nodes is not None
+        assert found.nodes.side_mm == pytest.approx(50.0, abs=0.1)
         assert found.ramps is not None
         assert found.ramps.slice_thickness_mm == pytest.approx(step, rel=0.1)
 
@@ -98,6 +101,7 @@ def test_figures_have_errors_that_their_differences_agree_with(tmp_path: Path, m
     if found.lie is not None:
         assert found.found.direction == -1
         assert found.lie.roll_deg % 360 == pytest.approx(178.0, abs=0.2)
+    assert found.figures.keys() <= FIGURES
     for name, figure in found.figures.items():
         assert np.isfinite(figure.se), name
         assert figure.se >= 0, name

@@ -59,6 +59,7 @@ def test_an_analysis_is_kept_with_its_regions_and_another_adds(lab: Lab, series:
     assert row["analysis_id"] == found.analysis_id
     assert row["slope"] == pytest.approx(found.analysis.figures["slope"].value)
     assert row["slope_low"] < row["slope"] < row["slope_high"]
+    assert (row["x_mm"], row["y_mm"]) == pytest.approx((0, 0), abs=0.5)
     assert (row["note"], row["KVP"], bool(row["is_manual"])) == ("yearly test", 120.0, False)
     assert row["protocol"].startswith("CatPhan 504, 120 kVp")
     rois = lab.calibration.rois(analysis_id=found.analysis_id)
@@ -128,6 +129,14 @@ def test_what_a_person_decides_is_recorded_as_such(lab: Lab, series: Series) -> 
     kept = lab.calibration.rois().set_index("material")["is_manual"]
     assert kept["Teflon"]
     assert not kept["Delrin"]
+
+
+def test_a_module_that_a_person_names_is_measured_there(lab: Lab, series: Series) -> None:
+    found = series.calibrate(z_mm=1.5)
+    assert found.analysis.z_mm == pytest.approx(1.5)
+    row = lab.calibration.analyses().iloc[0]
+    assert row["is_manual"]
+    assert '"z_mm":1.5' in row["overrides"]
 
 
 @pytest.mark.parametrize(

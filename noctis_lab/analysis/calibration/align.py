@@ -11,7 +11,7 @@ from noctis_lab.analysis.calibration.body import Body
 from noctis_lab.analysis.calibration.recognise import Recognition
 from noctis_lab.analysis.calibration.scene import Scene
 
-__all__ = ["Alignment", "align"]
+__all__ = ["Alignment", "align", "find_centroid"]
 
 _GRID_MM, _REACH = 0.25, 1.9  # step; how far about an insert, in its radii
 _LEAST_CONTRAST_HU = 120.0
@@ -61,7 +61,7 @@ def align(scene: Scene, body: Body, found: Recognition, planes: NDArray[np.intp]
         angle = np.radians(found.direction * insert.angle_deg + found.roll_deg)
         place = insert.distance_mm * np.array([np.cos(angle), np.sin(angle)])
         offsets = [
-            _centroid(scene, int(plane), body.center_mm[plane] + place, insert.radius_mm)
+            find_centroid(scene, int(plane), body.center_mm[plane] + place, insert.radius_mm)
             for plane in planes
         ]
         sound = np.array([offset for offset in offsets if offset is not None])
@@ -108,7 +108,7 @@ def _fit(nominal: NDArray[np.float64], measured: NDArray[np.float64], rest: Alig
     )
 
 
-def _centroid(
+def find_centroid(
     scene: Scene, plane: int, place_mm: NDArray[np.float64], radius_mm: float
 ) -> NDArray[np.float64] | None:
     """Return how far the thing about a place lies from it, (x, y) mm; None where there is none."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from noctis_lab.analysis.calibration.align import align
 from noctis_lab.analysis.calibration.body import Body, find_body
 from noctis_lab.analysis.calibration.fit import LinearFit, fit_line
+from noctis_lab.analysis.calibration.nodes import read_nodes
 from noctis_lab.analysis.calibration.nominals import Nominal, find_nominals, load_nominals
 from noctis_lab.analysis.calibration.phantoms import Phantom, load_phantoms
 from noctis_lab.analysis.calibration.ramps import read_ramps
@@ -30,7 +32,15 @@ from noctis_lab.analysis.calibration.tolerances import ToleranceSet, check_figur
 from noctis_lab.analysis.calibration.uniformity import Uniformity, measure_uniformity
 from noctis_lab.errors import CannotCalibrate
 
-__all__ = ["ENGINE_VERSION", "HuAnalysis", "MeasuredRoi", "Verdict", "analyse"]
+__all__ = [
+    "ENGINE_VERSION",
+    "AnalyseOptions",
+    "AnalyseSettings",
+    "HuAnalysis",
+    "MeasuredRoi",
+    "Verdict",
+    "analyse",
+]
 
 ENGINE_VERSION = "2"
 _WATER_DISTANCE_SHARE, _WATER_RADIUS_SHARE = 0.6, 0.1
@@ -38,15 +48,47 @@ _WATER_ROI_SHARE = 0.4  # radius of the region in a water phantom's middle, of t
 _PLAIN_PLANES = _EDGE_PLANES = 9
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyseSettings:
+    """What can be asked of `analyse` beside the tube voltage.
+
+    Attributes
+    ----------
+    serial
+        The phantom's serial number: nominal values of its own go before its model's.
+    slice_thickness_mm
+        SliceThickness (0018,0050), where it is stated: planes that may hold two modules are left
+        out. None takes planes to be as thick as they are far apart.
+    z_mm
+        Where somebody says that the sensitometry module's middle is, patient LPS; None for what
+        the images say. The analysis is marked (`overrides`).
+    phantoms, nominals
+        What may be found, and what its materials should measure; None for what ships here.
+    tolerances
+        Limits for the other figures, such as one of `load_tolerances()`; None for none.
+    """
+
+    serial: str | None = None
+    slice_thickness_mm: float | None = None
+    z_mm: float | None = None
+    phantoms: Sequence[Phantom] | None = None
+    nominals: Sequence[Nominal] | None = None
+    tolerances: ToleranceSet | None = None
+
+
+class AnalyseOptions(TypedDict, total=False):
+    """The keyword arguments of `analyse`; `AnalyseSettings` says what each one means."""
+
+    serial: str | None
+    slice_thickness_mm: float | None
+    z_mm: float | None
+    phantoms: Sequence[Phantom] | None
+    nominals: Sequence[Nominal] | None
+    tolerances: ToleranceSet | None
+
+
 def analyse(
-    volume: xr.DataArray,
-    *,
-    kvp: float | None,
-    serial: str | None = None,
-    slice_thickness_mm: float | None = None,
-    phantoms: Sequence[Phantom] | None = None,
-    nominals: Sequence[Nominal] | None = None,
-    tolerances: ToleranceSet | None = None,
+    volume: xr.DataArray, *, kvp: float | None, **options: Unpack[AnalyseOptions]
 ) -> HuAnalysis:
     """Recognise a phantom in a CT volume and measure it.
 
@@ -56,29 +98,26 @@ def analyse(
         DataArray with dims (z, y, x), HU, axial, as `Series.load` gives it.
     kvp
         KVP (0018,0060); None where it is not stated or differs between images: no verdict then.
-    serial
-        The phantom's serial number: nominal values of its own go before its model's.
-    slice_thickness_mm
-        SliceThickness (0018,0050), where it is stated: planes that may hold two modules are left
-        out. By default planes are taken to be as thick as they are far apart.
-    phantoms, nominals
-        What may be found, and what its materials should measure; by default what ships here.
-    tolerances
-        Limits for the other figures, such as one of `load_tolerances()`; none by default.
+    **options
+        See `AnalyseSettings`, whose fields they are.
 
     Raises
     ------
     CannotCalibrate
         Nothing is recognised, or the volume is not one to be analysed; `refusal` names why.
     """
-    scene = to_scene(volume, slice_thickness_mm=slice_thickness_mm)
+    asked = AnalyseSettings(**options)
+    scene = to_scene(volume, slice_thickness_mm=asked.slice_thickness_mm)
     body = find_body(scene)
-    found = recognise(scene, body, load_phantoms() if phantoms is None else phantoms)
-    accepted = find_nominals(
-        load_nominals() if nominals is None else nominals, found.model, kvp, serial=serial
-    )
-    measure = _measure_water if found.phantom is None else _measure_phantom
-    analysis = replace(measure(scene, body, found, accepted), kvp=kvp, serial=serial)
+    found = recognise(scene, body, load_phantoms() if asked.phantoms is None else asked.phantoms)
+    nominals = load_nominals() if asked.nominals is None else asked.nominals
+    accepted = find_nominals(nominals, found.model, kvp, serial=asked.serial)
+    if found.phantom is None:
+        analysis = _measure_water(scene, body, found, accepted)
+    else:
+        analysis = _measure_phantom(scene, body, found, accepted, asked.z_mm)
+    analysis = replace(analysis, kvp=kvp, serial=asked.serial)
+    tolerances = asked.tolerances
     if tolerances is None:
         return analysis
     checks = check_figures(analysis.figures, tolerances)
@@ -92,13 +131,21 @@ def analyse(
 
 
 def _measure_phantom(
-    scene: Scene, body: Body, found: Recognition, accepted: dict[str, Nominal]
+    scene: Scene,
+    body: Body,
+    found: Recognition,
+    accepted: dict[str, Nominal],
+    z_mm: float | None,
 ) -> HuAnalysis:
     phantom = found.phantom
     assert phantom is not None
     ramps = read_ramps(scene, body, found)
-    if ramps is not None:
-        found = replace(found, z_mm=ramps.z_mm)
+    # Without wires a module's ends tell its middle, each to a plane: a box of that width.
+    z_se = scene.plane_spacing_mm / float(np.sqrt(24))
+    if z_mm is not None:
+        found, z_se = replace(found, z_mm=_along_axis(scene, body, z_mm)), float("nan")
+    elif ramps is not None:
+        found, z_se = replace(found, z_mm=ramps.z_mm), ramps.z_se_mm
     planes = module_planes(scene, found, _middle_of(phantom, scene))
     lie = align(scene, body, found, planes)
     rois = tuple(
@@ -116,10 +163,10 @@ def _measure_phantom(
         found=found,
         body=body,
         lie=lie,
-        z_mm=found.z_mm,
-        # Without wires a module's ends tell its middle, each to a plane: a box of that width.
-        z_se_mm=scene.plane_spacing_mm / np.sqrt(24) if ramps is None else ramps.z_se_mm,
+        z_mm=_lps_z(scene, body, found.z_mm),
+        z_se_mm=z_se,
         ramps=ramps,
+        nodes=read_nodes(scene, body, found, lie, planes),
         rois=rois,
         fit=_fit_of(rois),
         water_hu=None if water is None else water.value,
@@ -131,7 +178,21 @@ def _measure_phantom(
         noise_spectrum=noise,
         noise_spectrum_refusal=noise_refusal,
         status=_status_of(rois),
+        overrides=() if z_mm is None else ("z_mm",),
     )
+
+
+def _lps_z(scene: Scene, body: Body, z_mm: float) -> float:
+    """Return the patient's z of the point of the phantom's axis at a z of the stack."""
+    x, y = (float(np.interp(z_mm, scene.z_mm, along)) for along in body.center_mm.T)
+    return scene.to_lps(x, y, z_mm)[2]
+
+
+def _along_axis(scene: Scene, body: Body, z_mm: float) -> float:
+    """Return the stack's z of the point of the phantom's axis at a z of the patient."""
+    ends = [_lps_z(scene, body, float(scene.z_mm[end])) for end in (0, -1)]
+    share = (z_mm - ends[0]) / (ends[1] - ends[0])
+    return float(scene.z_mm[0] + share * (scene.z_mm[-1] - scene.z_mm[0]))
 
 
 def _or_refusal[T](measure: Callable[[], T]) -> tuple[T | None, str | None]:
@@ -146,7 +207,7 @@ def _middle_of(phantom: Phantom, scene: Scene) -> tuple[float, float]:
     low, high = phantom.modules["sensitometry"]
     middle = (low + high) / 2
     # Planes next to the middle are the surest; thick ones get all the room that there is.
-    reach = min((high - low) / 2, max(1.6 * scene.plane_spacing_mm, 3.0))
+    reach = min((high - low) / 2, max(1.6 * scene.plane_spacing_mm, 5.0))
     return middle - reach, middle + reach
 
 
@@ -240,9 +301,10 @@ def _measure_water(
         found=found,
         body=body,
         lie=None,
-        z_mm=found.z_mm,
-        z_se_mm=scene.plane_spacing_mm / np.sqrt(24),
+        z_mm=_lps_z(scene, body, found.z_mm),
+        z_se_mm=scene.plane_spacing_mm / float(np.sqrt(24)),
         ramps=None,
+        nodes=None,
         rois=rois,
         fit=None,
         water_hu=figures.value,

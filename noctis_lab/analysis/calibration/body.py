@@ -19,6 +19,8 @@ _LEAST_RADIUS_MM, _MOST_RADIUS_MM = 45.0, 180.0
 #: Of the mask's area, within its own circle: after opening, and to need none.
 _LEAST_ROUNDNESS, _SURE_ROUNDNESS = 0.94, 0.975
 _RAYS = 120
+_PROBED_PLANES = 24
+_BLUR_PLANES = 16
 _MOST_FOREIGN = 0.2  # of planes
 _MOST_AIR_APART_HU = 150.0
 _LEAST_AIR_TO_BODY_HU = 400.0
@@ -33,7 +35,8 @@ class Body:
     planes
         ndarray of int, shape (n,): indices of the planes that show a circle, ascending.
     center_mm
-        ndarray of float64, shape (planes of the scene, 2): (x, y) of the axis in each plane.
+        ndarray of float64, shape (planes of the scene, 2): (x, y) of the axis in each plane, along
+        the stack's own axes, as all places here.
     radius_mm, radius_sd_mm, radius_se_mm
         Median of the planes, how much they differ, and the median's standard error.
     tilt_deg, tilt_se_deg
@@ -61,8 +64,12 @@ def find_body(scene: Scene) -> Body:
         Nothing round is there (``no_phantom``), or planes of different things or scales are
         (``mixed``).
     """
+    # A patient's series is hundreds of planes long: some of them tell that nothing is round.
+    few, step_mm = _coarsen(scene, every=max(1, len(scene.values) // _PROBED_PLANES))
+    level = _edge_level(few)
+    if all(_circle_of(plane, level, step_mm) is None for plane in few):
+        raise CannotCalibrate("no_phantom", "nothing in it is round")
     coarse, step_mm = _coarsen(scene)
-    level = _edge_level(coarse)
     circles = [_circle_of(plane, level, step_mm) for plane in coarse]
     planes = np.array(
         [index for index, circle in enumerate(circles) if circle is not None], np.intp
@@ -107,7 +114,7 @@ def find_body(scene: Scene) -> Body:
         ),
         # Angles are small: the slope's error is the angle's.
         tilt_se_deg=(float(np.degrees(error_y)), float(np.degrees(error_x))),
-        edge_sigma_mm=float(np.nanmedian(fitted[:, 3])),
+        edge_sigma_mm=_usual_blur(scene, planes, fitted),
     )
 
 
@@ -122,21 +129,19 @@ def _refuse_scales(coarse: NDArray[np.float32]) -> None:
         )
 
 
-def _coarsen(scene: Scene) -> tuple[NDArray[np.float32], float]:
+def _coarsen(scene: Scene, *, every: int = 1) -> tuple[NDArray[np.float32], float]:
     row_mm, column_mm = scene.pixel_spacing_mm
     by = max(1, round(_GRID_MM / row_mm)), max(1, round(_GRID_MM / column_mm))
     rows, columns = (
         size // step * step for size, step in zip(scene.values.shape[1:], by, strict=True)
     )
-    values = scene.values[:, :rows, :columns]
+    values = scene.values[::every, :rows, :columns]
     # Two of a block's rows and columns: fewer would leave the edge to noise, all cost twice.
-    of_row, of_column = ({0, step // 2} for step in by)
-    lines = np.sum([values[:, row :: by[0]] for row in of_row], axis=0, dtype=np.float32)
-    coarse: NDArray[np.float32] = np.sum(
-        [lines[..., column :: by[1]] for column in of_column], axis=0, dtype=np.float32
-    )
-    coarse /= np.float32(len(of_row) * len(of_column))
-    return np.maximum(coarse, np.float32(LOWEST_HU)), by[1] * column_mm
+    lines = np.add(values[:, :: by[0]], values[:, by[0] // 2 :: by[0]], dtype=np.float32)
+    coarse: NDArray[np.float32] = lines[..., :: by[1]] + lines[..., by[1] // 2 :: by[1]]
+    coarse *= np.float32(0.25)
+    # What is no number is taken to lie outside of the image.
+    return np.fmax(coarse, np.float32(LOWEST_HU)), by[1] * column_mm
 
 
 def _edge_level(coarse: NDArray[np.float32]) -> float:
@@ -191,8 +196,8 @@ def _largest_circle(
 
 def _fit_edge(
     scene: Scene, plane: int, center: NDArray[np.float64], radius_mm: float, level: float
-) -> tuple[float, float, float, float]:
-    """Return (x, y, radius, sigma) in mm by the edge along rays; NaN where there is none."""
+) -> tuple[float, float, float]:
+    """Return (x, y, radius) in mm by the edge along rays; NaN where there is none."""
     angles = np.arange(_RAYS) * (2 * np.pi / _RAYS)
     steps = np.arange(radius_mm - 8.0, radius_mm + 8.0, 0.25)
     x = center[0] + np.cos(angles)[:, None] * steps
@@ -205,7 +210,7 @@ def _fit_edge(
     half = (high + low) / 2
     clear = np.isfinite(rays).all(axis=1) & (high > level) & (low < level)
     if int(clear.sum()) < _RAYS // 3:
-        return (np.nan,) * 4
+        return (np.nan,) * 3
     rays, half, angles = rays[clear], half[clear], angles[clear]
     below = rays < half[:, None]
     first = below.argmax(axis=1)
@@ -215,8 +220,19 @@ def _fit_edge(
     before, after = rays[lines, first - 1], rays[lines, first]
     at = steps[first - 1] + 0.25 * (before - half) / np.maximum(before - after, 1e-6)
     points = np.stack([center[0] + at * np.cos(angles), center[1] + at * np.sin(angles)], axis=1)
-    circle = _circle_through(points)
-    return (*circle, _blur_of(scene, plane, circle))
+    return _circle_through(points)
+
+
+def _usual_blur(scene: Scene, planes: NDArray[np.intp], fitted: NDArray[np.float64]) -> float:
+    some = slice(None, None, max(1, len(planes) // _BLUR_PLANES))
+    blurs = [
+        _blur_of(scene, int(plane), (float(x), float(y), float(radius)))
+        for plane, (x, y, radius) in zip(planes[some], fitted[some], strict=True)
+    ]
+    sound = [blur for blur in blurs if np.isfinite(blur)]
+    if not sound:
+        raise CannotCalibrate("no_phantom", "the round object has no clear edge to the air")
+    return float(np.median(sound))
 
 
 def _blur_of(scene: Scene, plane: int, circle: tuple[float, float, float]) -> float:

@@ -1,14 +1,31 @@
-"""Numbers and words of data files, each within stated bounds."""
+"""Documents, numbers and words of data files, each within stated bounds."""
 
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["number_of", "word_of"]
+__all__ = ["number_of", "toml_of", "word_of"]
 
 _LONGEST = 500
+
+
+def toml_of(text: str, largest_bytes: int) -> dict[str, Any]:
+    """Return a TOML document.
+
+    Raises
+    ------
+    ValueError
+        It is longer, no TOML, or nested too deep.
+    """
+    if len(text.encode()) > largest_bytes:
+        raise ValueError(f"expected a file of at most {largest_bytes} bytes")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("expected TOML of a few levels, came many") from None
 
 
 def number_of(document: Mapping[str, Any], key: str, low: float, high: float) -> float:

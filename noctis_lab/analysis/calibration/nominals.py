@@ -14,6 +14,10 @@ __all__ = ["Nominal", "find_nominals", "load_nominals", "parse_nominals"]
 
 _LARGEST_BYTES = 1_000_000
 _MOST_ROWS = 10_000
+_COLUMNS = {
+    *("phantom", "material", "kvp_from", "kvp_to", "low_hu", "high_hu"),
+    *("relative_electron_density", "verified", "source"),
+}
 _LOWEST_HU, _HIGHEST_HU, _HIGHEST_KVP, _HIGHEST_DENSITY = -1100.0, 30_000.0, 1000.0, 30.0
 
 
@@ -58,15 +62,26 @@ def parse_nominals(text: str) -> tuple[Nominal, ...]:
     """
     if len(text.encode()) > _LARGEST_BYTES:
         raise ValueError(f"expected a table of at most {_LARGEST_BYTES} bytes")
+    reader = csv.DictReader(text.splitlines())
+    missing = _COLUMNS - set(reader.fieldnames or ())
+    if missing:
+        raise ValueError(f"expected a column {min(missing)} of nominal values")
     rows: list[Nominal] = []
-    for line, row in enumerate(csv.DictReader(text.splitlines()), start=2):
-        if len(rows) == _MOST_ROWS:
-            raise ValueError(f"expected at most {_MOST_ROWS} nominal values")
-        try:
-            rows.append(_from_row(row))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"line {line} of the nominal values: {error}") from None
+    try:
+        for line, row in enumerate(reader, start=2):
+            rows.append(_from_line(line, row))
+            if len(rows) > _MOST_ROWS:
+                raise ValueError(f"expected at most {_MOST_ROWS} nominal values")
+    except csv.Error as error:
+        raise ValueError(f"expected CSV of nominal values: {error}") from None
     return tuple(rows)
+
+
+def _from_line(line: int, row: Mapping[str, str]) -> Nominal:
+    try:
+        return _from_row(row)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"line {line} of the nominal values: {error}") from None
 
 
 def _from_row(row: Mapping[str, str]) -> Nominal:

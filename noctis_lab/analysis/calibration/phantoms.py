@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from noctis_lab.analysis.calibration.bounds import number_of, word_of
+from noctis_lab.analysis.calibration.bounds import number_of, toml_of, word_of
 
 __all__ = ["Insert", "Phantom", "load_phantoms", "parse_phantom"]
 
@@ -76,9 +75,7 @@ def parse_phantom(text: str) -> Phantom:
     ValueError
         It is no TOML, or something of it is missing, of the wrong kind or out of bounds.
     """
-    if len(text.encode()) > _LARGEST_BYTES:
-        raise ValueError(f"expected a phantom's file of at most {_LARGEST_BYTES} bytes")
-    document = tomllib.loads(text)
+    document = toml_of(text, _LARGEST_BYTES)
     try:
         return _from_document(document)
     except (KeyError, TypeError, AttributeError) as error:

@@ -43,7 +43,7 @@ class Recognition:
         1 where the phantom's own z ascends to the head, -1 where it lies the other way round; its
         angles are mirrored then.
     z_mm
-        Of the sensitometry module's middle; of the middle of a plain phantom.
+        Of the sensitometry module's middle, or a plain phantom's, along the stack's own z.
     planes
         Indices of the planes whose ring is that of the module, or of a plain phantom.
     """

@@ -78,9 +78,10 @@ def _measured(scene: Scene, roi: MeasuredRoi, region: PlacedRegion) -> MeasuredR
             "bad_region",
             f"expected places in mm and a radius of {_LEAST_RADIUS_MM:g} to {_MOST_RADIUS_MM:g} mm",
         )
-    order = np.argsort(np.abs(scene.z_mm - region.z_mm), kind="stable")
+    z_mm, y_mm, x_mm = (scene.axes.T @ (region.x_mm, region.y_mm, region.z_mm)).tolist()
+    order = np.argsort(np.abs(scene.z_mm - z_mm), kind="stable")
     planes = np.sort(order[: max(1, min(region.plane_count, order.size))])
-    centers = [(region.x_mm, region.y_mm)] * planes.size
+    centers = [(x_mm, y_mm)] * planes.size
     material = roi.figures.material
     figures = measure_disc(scene, planes, centers, region.radius_mm, material=material)
     if roi.nominal is None:

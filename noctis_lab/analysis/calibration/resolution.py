@@ -35,7 +35,7 @@ def measure_resolution(
     Raises
     ------
     CannotCalibrate
-        No insert's edge can be read; the refusal of the one that stands out most.
+        No insert's edge can be read; by the name of the refusal of the one that stands out most.
     """
     phantom = found.phantom
     assert phantom is not None
@@ -59,7 +59,7 @@ def measure_resolution(
         raise CannotCalibrate(
             "low_contrast", f"no insert differs by {_LEAST_CONTRAST_HU:.0f} HU from the body"
         )
-    raise refusals[0]
+    raise CannotCalibrate(refusals[0].refusal, "; ".join(refusal.reason for refusal in refusals))
 
 
 def measure_body_edge(scene: Scene, body: Body, planes: NDArray[np.intp]) -> Mtf:

@@ -10,6 +10,7 @@ from noctis_lab.analysis.calibration.align import Alignment
 from noctis_lab.analysis.calibration.body import Body
 from noctis_lab.analysis.calibration.edge import Mtf
 from noctis_lab.analysis.calibration.fit import LinearFit
+from noctis_lab.analysis.calibration.nodes import Nodes
 from noctis_lab.analysis.calibration.nominals import Nominal
 from noctis_lab.analysis.calibration.ramps import Ramps
 from noctis_lab.analysis.calibration.recognise import Recognition
@@ -57,6 +58,10 @@ class HuAnalysis:
         Of a water insert or phantom, None without.
     uniformity, mtf, noise_spectrum
         None where it cannot be had; `…_refusal` says why, by name.
+    z_mm, z_se_mm
+        Of the sensitometry module's middle on the phantom's axis, patient LPS.
+    overrides
+        What somebody said instead of what the images say.
     tolerance_set, checks
         The set's name, and each of its limits that has a figure here.
     status
@@ -73,6 +78,7 @@ class HuAnalysis:
     z_mm: float
     z_se_mm: float
     ramps: Ramps | None
+    nodes: Nodes | None
     rois: tuple[MeasuredRoi, ...]
     fit: LinearFit | None
     water_hu: float | None
@@ -84,6 +90,7 @@ class HuAnalysis:
     noise_spectrum: NoiseSpectrum | None
     noise_spectrum_refusal: str | None
     status: str
+    overrides: tuple[str, ...] = ()
     tolerance_set: str | None = None
     checks: tuple[Check, ...] = ()
 
@@ -92,9 +99,9 @@ class HuAnalysis:
         """Every figure that was had, by name, with its standard error (NaN where one plane tells).
 
         Names end in their unit: water_hu, noise_hu, periphery_minus_center_hu,
-        largest_difference_hu, slice_thickness_mm, radius_mm, scale, roll_deg, tilt_back_deg,
-        tilt_left_deg, z_mm, slope, intercept_hu, max_deviation_hu, f50_per_mm, f10_per_mm,
-        noise_peak_per_mm, noise_mean_per_mm.
+        largest_difference_hu, slice_thickness_mm, node_side_mm, radius_mm, scale, roll_deg,
+        tilt_back_deg, tilt_left_deg, z_mm, slope, intercept_hu, max_deviation_hu, f50_per_mm,
+        f10_per_mm, noise_peak_per_mm, noise_mean_per_mm.
         """
         found = _of_body(self.body) | {"z_mm": Figure(value=self.z_mm, se=self.z_se_mm)}
         if self.lie is not None:
@@ -104,6 +111,8 @@ class HuAnalysis:
             found["slice_thickness_mm"] = Figure(
                 value=self.ramps.slice_thickness_mm, se=self.ramps.slice_thickness_se_mm
             )
+        if self.nodes is not None:
+            found["node_side_mm"] = Figure(value=self.nodes.side_mm, se=self.nodes.side_se_mm)
         if self.water_hu is not None and self.water_se is not None:
             found["water_hu"] = Figure(value=self.water_hu, se=self.water_se)
         found |= _of_uniformity(self.uniformity) | _of_fit(self.fit) | _of_rois(self.rois)

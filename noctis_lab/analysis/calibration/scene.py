@@ -25,6 +25,9 @@ _STRAIGHT = 1e-3  # how far rows and columns may be from the patient's axes, as 
 class Scene:
     """An axial stack: z ascends to the head, y with the rows to the back, x to the left.
 
+    Its axes are the stack's own, which lean from the patient's by at most a few degrees;
+    `to_lps` gives the patient's.
+
     Attributes
     ----------
     values
@@ -34,6 +37,10 @@ class Scene:
         ndarray of float64, shape (planes,), ascending.
     y_mm, x_mm
         ndarray of float64, of the rows and columns, ascending.
+    axes
+        ndarray of float64, shape (3, 3): columns are the directions of z, y and x, patient LPS.
+    SOPInstanceUIDs
+        Of the planes; None where the volume does not say.
     slice_thickness_mm
         What was stated, or the planes' distance.
     floor_hu
@@ -45,6 +52,8 @@ class Scene:
     z_mm: NDArray[np.float64]
     y_mm: NDArray[np.float64]
     x_mm: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    SOPInstanceUIDs: tuple[str, ...] | None
     slice_thickness_mm: float
     floor_hu: NDArray[np.float64]
 
@@ -57,6 +66,11 @@ class Scene:
     def plane_spacing_mm(self) -> float:
         """The usual distance of neighbouring planes."""
         return float(np.median(np.diff(self.z_mm)))
+
+    def to_lps(self, x_mm: float, y_mm: float, z_mm: float) -> tuple[float, float, float]:
+        """Return a place of the stack in patient LPS, (x, y, z) mm."""
+        x, y, z = (self.axes @ (z_mm, y_mm, x_mm)).tolist()
+        return x, y, z
 
     def sample(
         self, plane: int, x_mm: NDArray[np.float64], y_mm: NDArray[np.float64]
@@ -132,7 +146,9 @@ def to_scene(volume: xr.DataArray, *, slice_thickness_mm: float | None = None) -
             "not_axial", "expected axial planes without a tilt of the gantry; these are turned"
         )
     for name, row, column in (("z", 2, 0), ("y", 1, 1), ("x", 0, 2)):
-        along = volume.coords[name].to_numpy() * direction[row, column]
+        sign = np.sign(direction[row, column])
+        direction[:, column] *= sign
+        along = volume.coords[name].to_numpy() * sign
         volume = volume.assign_coords({name: along})
         if along[0] > along[-1]:
             volume = volume.isel({name: slice(None, None, -1)})
@@ -142,11 +158,20 @@ def to_scene(volume: xr.DataArray, *, slice_thickness_mm: float | None = None) -
     return Scene(
         values=volume.to_numpy(),
         z_mm=z_mm,
+        axes=direction,
+        SOPInstanceUIDs=_uids(volume),
         slice_thickness_mm=slice_thickness_mm,
         y_mm=volume.coords["y"].to_numpy().astype(float),
         x_mm=volume.coords["x"].to_numpy().astype(float),
         floor_hu=_floors(volume),
     )
+
+
+def _uids(volume: xr.DataArray) -> tuple[str, ...] | None:
+    uids = volume.coords.get("SOPInstanceUID")
+    if uids is None or uids.dims != ("z",):
+        return None
+    return tuple(str(uid) for uid in uids.to_numpy())
 
 
 def _floors(volume: xr.DataArray) -> NDArray[np.float64]:

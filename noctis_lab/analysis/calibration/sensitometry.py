@@ -25,11 +25,20 @@ _ROUNDING_HU = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a region was measured: mm, patient LPS."""
+    """Where a region was measured: its middle plane.
 
-    center_mm: tuple[float, float]  # (x, y), of the middle plane
+    Attributes
+    ----------
+    center_mm, z_mm
+        (x, y) and z, patient LPS.
+    SOPInstanceUID
+        Of that plane's image; None where the volume does not say.
+    """
+
+    center_mm: tuple[float, float]
     z_mm: float
     radius_mm: float
+    SOPInstanceUID: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +137,18 @@ def measure_inserts(
     )
 
 
+def _placement(
+    scene: Scene, plane: int, center_mm: tuple[float, float], radius_mm: float
+) -> Placement:
+    x, y, z = scene.to_lps(*center_mm, float(scene.z_mm[plane]))
+    return Placement(
+        center_mm=(x, y),
+        z_mm=z,
+        radius_mm=radius_mm,
+        SOPInstanceUID=None if scene.SOPInstanceUIDs is None else scene.SOPInstanceUIDs[plane],
+    )
+
+
 def measure_disc(
     scene: Scene,
     planes: NDArray[np.intp],
@@ -171,11 +192,7 @@ def _measure(
     means: NDArray[np.float64] = np.array([part.mean(dtype=np.float64) for part in parts])
     figures = RoiFigures(
         material=material,
-        placement=Placement(
-            center_mm=centers_mm[middle],
-            z_mm=float(scene.z_mm[planes[middle]]),
-            radius_mm=radius_mm,
-        ),
+        placement=_placement(scene, int(planes[middle]), centers_mm[middle], radius_mm),
         n=values.size,
         plane_count=len(planes),
         mean=mean,

@@ -82,7 +82,7 @@ def measure_spectrum(
 
     References
     ----------
-    AAPM TG-233 (2019) 3.4; IEC 61223-3-5:2019; Boedeker et al., Phys. Med. Biol. 52 (2007) 4027.
+    AAPM TG-233 (2019); IEC 61223-3-5:2019; Boedeker et al., Phys. Med. Biol. 52 (2007) 4027.
     """
     if len(planes) < _LEAST_PLANES:
         raise CannotCalibrate(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from noctis_lab.analysis.calibration.bounds import number_of, word_of
+from noctis_lab.analysis.calibration.bounds import number_of, toml_of, word_of
 
 __all__ = [
+    "FIGURES",
     "Check",
     "Figure",
     "Limit",
@@ -20,6 +20,16 @@ __all__ = [
     "parse_tolerances",
 ]
 
+#: What `HuAnalysis.figures` may hold: no limit is for anything else.
+FIGURES = frozenset(
+    {
+        *("water_hu", "noise_hu", "periphery_minus_center_hu", "largest_difference_hu"),
+        *("slice_thickness_mm", "node_side_mm", "radius_mm", "scale", "z_mm"),
+        *("roll_deg", "tilt_back_deg", "tilt_left_deg"),
+        *("slope", "intercept_hu", "max_deviation_hu"),
+        *("f50_per_mm", "f10_per_mm", "noise_peak_per_mm", "noise_mean_per_mm"),
+    }
+)
 _LARGEST_BYTES = 65_536
 _MOST_LIMITS = 100
 _MOST = 1e5
@@ -86,11 +96,9 @@ def parse_tolerances(text: str) -> ToleranceSet:
     Raises
     ------
     ValueError
-        It is no TOML, too long, lacks something, or a limit is upside down.
+        It is no TOML, too long, lacks something, or a limit is upside down or of no figure.
     """
-    if len(text.encode()) > _LARGEST_BYTES:
-        raise ValueError(f"expected a set of tolerances of at most {_LARGEST_BYTES} bytes")
-    document = tomllib.loads(text)
+    document = toml_of(text, _LARGEST_BYTES)
     limits = document.get("limits")
     if not isinstance(limits, dict) or not 1 <= len(limits) <= _MOST_LIMITS:
         raise ValueError(f"expected a table of 1 to {_MOST_LIMITS} limits")
@@ -106,6 +114,8 @@ def parse_tolerances(text: str) -> ToleranceSet:
 
 
 def _limit_of(figure: str, given: object) -> Limit:
+    if figure not in FIGURES:
+        raise ValueError(f"expected a limit of one of {', '.join(sorted(FIGURES))}")
     limit = given if isinstance(given, dict) else {}
     low, high = number_of(limit, "low", -_MOST, _MOST), number_of(limit, "high", -_MOST, _MOST)
     if low > high:

@@ -47,6 +47,8 @@ class Asked:
         The phantom's, where a person says so: nothing else is looked for.
     regions
         Material → where to measure it instead.
+    z_mm
+        Where the sensitometry module's middle is, patient LPS.
     serial
         The phantom's serial number.
     tolerances
@@ -57,6 +59,7 @@ class Asked:
     again: bool = False
     model: str | None = None
     regions: Mapping[str, PlacedRegion] = field(default_factory=dict)
+    z_mm: float | None = None
     serial: str | None = None
     tolerances: str | None = None
     note: str | None = None
@@ -64,14 +67,15 @@ class Asked:
     @property
     def is_manual(self) -> bool:
         """Whether a person has decided what the engine decides else."""
-        return self.model is not None or bool(self.regions)
+        return self.model is not None or self.z_mm is not None or bool(self.regions)
 
     def to_overrides(self) -> str | None:
         """Return what was decided as JSON, None where nothing was."""
         if not self.is_manual:
             return None
         regions = {name: asdict(region) for name, region in self.regions.items()}
-        return json.dumps({"model": self.model, "regions": regions}, separators=(",", ":"))
+        told = {"model": self.model, "z_mm": self.z_mm, "regions": regions}
+        return json.dumps(told, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +162,7 @@ def document_of(
     figures = {}
     for name, figure in analysis.figures.items():
         figures[name], figures[f"{name}_se"] = figure.value, figure.se
-    middle = int(np.abs(volume.coords["z"].to_numpy() - analysis.z_mm).argmin())
+    x_mm, y_mm = _axis_mm(analysis, volume)
     sources = sorted({roi.nominal.source for roi in analysis.rois if roi.nominal is not None})
     told: dict[str, Any] = {
         "instance_count": instance_count,
@@ -182,8 +186,8 @@ def document_of(
         "AcquisitionTime": words.AcquisitionTime,
         "score": found.score,
         "margin": found.margin,
-        "x_mm": float(analysis.body.center_mm[middle][0]),
-        "y_mm": float(analysis.body.center_mm[middle][1]),
+        "x_mm": x_mm,
+        "y_mm": y_mm,
         "is_reversed": found.direction < 0,
         **figures,
         "uniformity_refusal": analysis.uniformity_refusal,
@@ -191,7 +195,7 @@ def document_of(
         "noise_spectrum_refusal": analysis.noise_spectrum_refusal,
         "tolerance_set": analysis.tolerance_set,
         "checks": None if not analysis.checks else json.dumps(_checks(analysis)),
-        "rois": [_region(roi, asked, volume) for roi in analysis.rois],
+        "rois": [_region(roi, asked) for roi in analysis.rois],
     }
     if fit is not None:
         told |= {
@@ -207,10 +211,10 @@ def document_of(
     return {name: _json(value) for name, value in told.items()}
 
 
-def _region(roi: MeasuredRoi, asked: Asked, volume: xr.DataArray) -> dict[str, Any]:
+def _region(roi: MeasuredRoi, asked: Asked) -> dict[str, Any]:
     figures, nominal, place = roi.figures, roi.nominal, roi.figures.placement
     told: dict[str, Any] = {
-        "SOPInstanceUID": _plane_at(volume, place.z_mm),
+        "SOPInstanceUID": place.SOPInstanceUID,
         "material": figures.material,
         "verdict": roi.verdict,
         "is_manual": figures.material in asked.regions,
@@ -240,13 +244,15 @@ def _region(roi: MeasuredRoi, asked: Asked, volume: xr.DataArray) -> dict[str, A
     return {name: _json(value) for name, value in told.items()}
 
 
-def _plane_at(volume: xr.DataArray, z_mm: float) -> str | None:
-    """Return which image a place along the patient's z is in; None for an array of no series."""
-    if "SOPInstanceUID" not in volume.coords:
-        return None
-    direction = np.asarray(volume.coords["patient_lps"].attrs["direction"], float).reshape(3, 3)
-    along = volume.coords["z"].to_numpy() * direction[2, 0]
-    return str(volume.coords["SOPInstanceUID"].to_numpy()[int(np.abs(along - z_mm).argmin())])
+def _axis_mm(analysis: HuAnalysis, volume: xr.DataArray) -> tuple[float, float]:
+    """Return (x, y) of the phantom's axis amid its planes, mm, patient LPS."""
+    axes = np.asarray(volume.coords["patient_lps"].attrs["direction"], float).reshape(3, 3)
+    signs = np.sign(axes[[2, 1, 0], [0, 1, 2]])  # the engine's axes ascend with the patient's
+    z_mm = np.sort(volume.coords["z"].to_numpy() * signs[0])
+    planes = analysis.body.planes
+    x, y = analysis.body.center_mm[planes].mean(axis=0)
+    place = (axes * signs) @ (float(z_mm[planes].mean()), float(y), float(x))
+    return float(place[0]), float(place[1])
 
 
 def _checks(analysis: HuAnalysis) -> list[dict[str, Any]]:

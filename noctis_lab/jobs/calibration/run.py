@@ -59,6 +59,7 @@ def analyse_asked(
         kvp=kvp,
         serial=asked.serial,
         slice_thickness_mm=thickness_mm,
+        z_mm=asked.z_mm,
         phantoms=None if asked.model is None else _phantoms_of(asked.model),
         tolerances=None if asked.tolerances is None else _tolerances_of(asked.tolerances),
     )

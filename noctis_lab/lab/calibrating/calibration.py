@@ -29,6 +29,7 @@ class CalibrateOptions(TypedDict, total=False):
 
     model: str
     regions: Mapping[str, PlacedRegion]
+    z_mm: float
     serial: str
     tolerances: str
     note: str
@@ -137,8 +138,8 @@ def calibrate(
         Of the images; by default they are as thick as they are far apart.
     **options
         `model`: the phantom's, instead of the one that is recognised. `regions`: material → where
-        to measure it instead. `serial`: the phantom's, whose own nominal values go first.
-        `tolerances`: name of a set.
+        to measure it instead. `z_mm`: where the sensitometry module's middle is, patient LPS.
+        `serial`: the phantom's, whose own nominal values go first. `tolerances`: name of a set.
 
     Raises
     ------
