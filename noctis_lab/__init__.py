@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Series as Series
     from noctis_lab.lab import Study as Study
     from noctis_lab.lab import open_lab as open_lab
+    from noctis_lab.lab.calibrating.calibration import calibrate as calibrate
     from noctis_lab.lab.demo import demo as demo
     from noctis_lab.views.viewing import view as view
 
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "Study",
     "__version__",
+    "calibrate",
     "demo",
     "errors",
     "open_lab",
@@ -51,6 +53,7 @@ _HOMES = {
     "Series": "noctis_lab.lab",
     "Settings": "noctis_lab.config",
     "Study": "noctis_lab.lab",
+    "calibrate": "noctis_lab.lab.calibrating.calibration",
     "demo": "noctis_lab.lab.demo",
     "open_lab": "noctis_lab.lab",
     "view": "noctis_lab.views.viewing",

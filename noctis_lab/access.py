@@ -26,12 +26,15 @@ class Action(StrEnum):
     ANNOTATE = "annotate"  # measurements, annotations, presets of one's own
     QUERY = "query"  # SQL over the catalogue
     UPLOAD = "upload"
+    CALIBRATE = "calibrate"  # analyses of phantoms, baselines, curves, events of scanners
     ADMINISTER = "administer"  # senders, facilities, people, quarantine, deletion
 
 
 _ALLOWED: dict[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset({Action.SEE, Action.ANNOTATE}),
-    Role.RESEARCHER: frozenset({Action.SEE, Action.ANNOTATE, Action.QUERY, Action.UPLOAD}),
+    Role.RESEARCHER: frozenset(
+        {Action.SEE, Action.ANNOTATE, Action.QUERY, Action.UPLOAD, Action.CALIBRATE}
+    ),
     Role.ADMIN: frozenset(Action),
 }
 

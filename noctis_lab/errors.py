@@ -35,6 +35,7 @@ name or identifier: UIDs only.
     ├── CannotExport (ValueError)               what was asked cannot be written so, and why
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
+    ├── CannotCalibrate (ValueError)            no phantom analysis of a series, and its refusal
     ├── CannotView (ValueError)                 what a viewer was given cannot be shown, and why
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotOverlay (ValueError)              a mask or segmentation cannot lie over images
@@ -72,6 +73,7 @@ __all__ = [
     "ArchiveNotFound",
     "ArchiveRefused",
     "CannotAccept",
+    "CannotCalibrate",
     "CannotExport",
     "CannotInterpret",
     "CannotMeasure",
@@ -406,6 +408,23 @@ class ExtraNotInstalled(NoctisError, ImportError):
             f"{module} is not installed here: python3 -m pip install 'noctis-lab[{extra}]'"
         )
         self.extra = extra
+
+
+class CannotCalibrate(NoctisError, ValueError):
+    """A series cannot be analysed as a phantom of known materials.
+
+    Parameters
+    ----------
+    refusal
+        Its name: ``no_phantom``, ``unrecognised``, ``ambiguous``, ``partial`` …
+    reason
+        What was expected and what came.
+    """
+
+    def __init__(self, refusal: str, reason: str) -> None:
+        super().__init__(f"{refusal}: {reason}")
+        self.refusal = refusal
+        self.reason = reason
 
 
 class CannotView(NoctisError, ValueError):

@@ -10,6 +10,7 @@ __all__ = [
     "EVENTS",
     "ChildRestarted",
     "Event",
+    "HuRecorded",
     "InstanceConflict",
     "InstanceRejected",
     "InstanceStored",
@@ -119,6 +120,19 @@ class MeasurementChanged(Event):
     StudyInstanceUID: str
     SeriesInstanceUID: str
     MeasurementUID: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuRecorded(Event):
+    """Something of calibration was recorded; `record_kind` is a `HuKind`.
+
+    StudyInstanceUID is None where it is of a scanner, not of a series.
+    """
+
+    kind: ClassVar[str] = "hu-recorded"
+    record_kind: str
+    record_id: str
+    StudyInstanceUID: str | None
 
 
 EVENTS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}

@@ -13,7 +13,7 @@ from noctis_lab.errors import SchemaMismatch
 __all__ = ["REVISIONS", "ensure_schema", "find_revision", "upgrade"]
 
 #: Every revision there has been, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 
 def find_revision(connection: Connection) -> str | None:

@@ -2,8 +2,9 @@
 
 Each refresh reads one snapshot of the commit tier and closes it, then changes DuckDB in one
 transaction. It costs one PRAGMA where nothing was committed, and else goes with what changed:
-events name the studies, `wide_key` the new wide rows, the register the new files, and counts say
-whether grants, collisions and the quarantine, which are read as a whole, have grown.
+events name the studies, `wide_key` the new wide rows, `record_number` the new records of
+calibration, the register the new files, and counts say whether grants, collisions and the
+quarantine, which are read as a whole, have grown.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sqlalchemy import Connection, func, select
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.columnar import BATCH_INSTANCES
 from noctis_lab.catalog.columnar_files import columnar_folder
+from noctis_lab.catalog.hu_rows import read_new
 from noctis_lab.catalog.relations import ROLLUPS, columnar_views, rollup_views
 from noctis_lab.catalog.rollup_rows import (
     WholeTable,
@@ -65,6 +67,7 @@ class _State:
     wide_key: int = 0
     receipt_count: int = 0
     receipt_at: int = 0
+    hu_record: int = 0
     whole: dict[str, WholeTable] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)  # stem → rows, those not replaced
     held: dict[int, tuple[str, int]] = field(default_factory=dict)  # series → stem, instances
@@ -82,6 +85,7 @@ class _News:
     series: Rows
     receipts: Rows
     receipts_are_all: bool
+    hu: dict[str, Rows]
     wide: list[WideInstance]
     gone: set[int]  # series to take out: at rest in Parquet, or to be put in anew
     arrived: set[int]  # series to be put in with their Parquet rows
@@ -148,6 +152,7 @@ class Mirror:
             wide = [entry for entry in wide if entry.facts["series_key"] not in again]
             wide += read_wide(connection, series_keys=sorted(again))
         receipts, count, at = read_receipts(connection, old.receipt_count, old.receipt_at)
+        hu, hu_record = read_new(connection, old.hu_record)
         known = {
             name: table
             for name, table in old.whole.items()
@@ -158,6 +163,7 @@ class Mirror:
             wide_key=max([old.wide_key, *(entry.wide_key for entry in wide)]),
             receipt_count=count,
             receipt_at=at,
+            hu_record=hu_record,
             whole=read_whole_tables(connection, known),
             files=files,
             held=held,
@@ -171,6 +177,7 @@ class Mirror:
             series=read_series(connection, study_keys),
             receipts=receipts,
             receipts_are_all=len(receipts) == count,
+            hu=hu,
             wide=wide,
             gone=(set(old.live) - live) | again,
             arrived=(live - set(old.live)) | again,
@@ -195,6 +202,8 @@ class Mirror:
         if news.receipts_are_all:
             self._con.execute("DELETE FROM base.receipt")
         self._insert("receipt", news.receipts)
+        for name, rows in news.hu.items():
+            self._insert(name, rows)
         for name, table in new.whole.items():
             before = old.whole.get(name)
             if before is None or (table is not before and table.rows != before.rows):

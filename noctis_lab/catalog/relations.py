@@ -12,6 +12,11 @@ elements                an element of a series (SOPInstanceUID NULL: alike in al
 instance_elements       an element of an instance, the constant ones repeated for each
 receipts                an arrival: the first of each instance, and each of the same content again
 measurements            a measurement that is not deleted, with its figures
+hu_series_check         a look at the scale of a CT series; the newest `recorded_at` of one holds
+hu_analysis, hu_roi     an analysis of a phantom; a region of one
+hu_refusal              a series that was no phantom to be analysed, and why
+hu_baseline, hu_scanner_event, hu_curve
+                        what people set and noted of scanners
 facilities, senders, unknown_senders, study_access, collisions, quarantine
                         as the commit tier has them
 ======================= ======================================================================
@@ -27,6 +32,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from noctis_lab.catalog.columns import ELEMENTS, INSTANCES, KEYWORDS, SERIES
+from noctis_lab.catalog.hu_columns import HU_VIEWS
 from noctis_lab.catalog.workspace import quote
 
 __all__ = ["MEASUREMENT_COLUMNS", "ROLLUPS", "columnar_views", "rollup_views"]
@@ -180,9 +186,11 @@ ROLLUPS: dict[str, pa.Schema] = {
             ("received_at", _AT),
         ]
     ),
+    **{name: pa.schema(columns.items()) for name, columns in HU_VIEWS.items()},
 }
 
 _AS_THEY_ARE = (
+    *HU_VIEWS,
     "measurements",
     "facilities",
     "senders",

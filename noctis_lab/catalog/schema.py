@@ -31,6 +31,7 @@ __all__ = [
     "columnar_series",
     "event",
     "facility",
+    "hu_record",
     "in_place",
     "instance",
     "instance_format",
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 #: The newest migration; a test holds it to `migrations/versions/`.
-REVISION = "0005"
+REVISION = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -423,6 +424,27 @@ measurement_version = Table(
     Column("updated_at", Int64, primary_key=True, nullable=False, autoincrement=False),
     _text("document"),
     _text("principal"),  # who made it so
+)
+
+# ---------------------------------------------------------------- what is recorded of calibration
+
+#: Only ever appended to, so that a reader that knows the largest number finds what is new. Series
+#: and scanners are named, for a rebuild may meet them later.
+hu_record = Table(
+    "hu_record",
+    metadata,
+    Column("record_number", Int64, primary_key=True, autoincrement=True),
+    _text("record_id"),
+    _text("kind"),  # hu_records.HuKind
+    Column("reference", Text),  # the series', of a check, an analysis or a refusal
+    Column("StudyInstanceUID", Text),
+    Column("scanner", Text),
+    _text("author"),
+    _at("recorded_at"),
+    _text("document"),  # JSON: columns of the kind's view
+    UniqueConstraint("record_id"),
+    Index(None, "reference", "kind"),
+    Index(None, "scanner", "kind"),
 )
 
 # ---------------------------------------------------------------- what people keep for themselves

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from noctis_lab.cli import (
+    calibrate,
     demo,
     doctor,
     export,
@@ -38,6 +39,7 @@ upkeep.register(app)
 doctor.register(app)
 export.register(app)
 hanging.register(app)
+calibrate.register(app)
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ def export(
         from noctis_lab.catalog.store import require_catalog
         from noctis_lab.ingest.interrupt import stopping_on_signals
         from noctis_lab.volumes.cache import open_handle
-        from noctis_lab.volumes.export.bar import export_bar
+        from noctis_lab.volumes.export.bar import series_bar
         from noctis_lab.volumes.export.options import ExportOptions
         from noctis_lab.volumes.export.report import ExportReport
         from noctis_lab.volumes.export.run import export_series
@@ -104,7 +104,7 @@ def export(
             with (
                 open_handle(settings) as handle,
                 stopping_on_signals() as stop,
-                export_bar(disable=None) as show,
+                series_bar("exporting", disable=None) as show,
             ):
                 export_series(handle, series_uids, options, progress=show, stop=stop, report=report)
         finally:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from noctis_lab.access import Role
 from noctis_lab.catalog import people, senders, user_items
+from noctis_lab.catalog.hu_records import HuKind, HuRecord, write_record
 from noctis_lab.catalog.measurements import MeasurementRow, write_measurement
 from noctis_lab.catalog.records import InstanceEntry
 from noctis_lab.catalog.store import Catalog
@@ -29,6 +30,13 @@ from noctis_lab.storage.files import Storage
 from noctis_lab.storage.journal import JournalRecord, JsonValue
 
 __all__ = ["Applier"]
+
+#: Records of calibration that are acts of people, and what they are called in the audit.
+_AUDITED = {
+    HuKind.BASELINE: "set-baseline",
+    HuKind.SCANNER_EVENT: "note-scanner-event",
+    HuKind.CURVE: "add-density-curve",
+}
 
 
 class Applier:
@@ -69,6 +77,7 @@ class Applier:
             "correction": self._apply_correction,
             "quarantine-settled": self._apply_settlement,
             "measurement": self._apply_measurement,
+            "hu-record": self._apply_hu_record,
             "user-item-saved": self._apply_user_item,
             "user-item-removed": self._apply_user_item_removal,
         }
@@ -206,6 +215,19 @@ class Applier:
     def _apply_measurement(self, record: JournalRecord) -> None:
         row = MeasurementRow.from_json(cast("dict[str, Any]", record.fields["measurement"]))
         write_measurement(self._catalog, row, principal=str(record.fields["principal"]))
+
+    def _apply_hu_record(self, record: JournalRecord) -> None:
+        written = HuRecord.from_json(cast("dict[str, Any]", record.fields))
+        write_record(self._catalog, written)
+        action = _AUDITED.get(written.kind)
+        if action is not None:
+            self._catalog.record_audit(
+                record.record_id,
+                principal=written.author,
+                action=action,
+                subject=written.scanner or written.record_id,
+                at=record.at,
+            )
 
     def _audit_settled(self, record: JournalRecord, action: str, subject: str) -> None:
         self._catalog.record_audit(

@@ -15,6 +15,7 @@ from typing import Final
 from noctis_lab.access import ADMIN, Principal, Role
 from noctis_lab.catalog import people, senders, user_items
 from noctis_lab.catalog.connection import database_path
+from noctis_lab.catalog.hu_records import HuRecord
 from noctis_lab.catalog.measurements import MeasurementRow, find_measurement
 from noctis_lab.catalog.records import InstanceEntry, QuarantineRow, Receipt
 from noctis_lab.catalog.store import Catalog
@@ -337,6 +338,12 @@ class Ledger:
         record = JournalRecord(kind="measurement", fields=fields)
         append(record)
         self._kinds[record.kind](record)
+
+    # What is recorded of calibration
+
+    def record_hu(self, record: HuRecord) -> None:
+        """Append a record of calibration; what a person set or noted is audited with it."""
+        self._act("hu-record", record.to_json())
 
     # What people keep for themselves
 

@@ -19,9 +19,13 @@ from noctis_lab.config import Settings
 from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSyntax
 from noctis_lab.events import SeriesSummarised
+from noctis_lab.ingest.ledger import Ledger
+from noctis_lab.jobs.calibration.arrival import keep_check
 from noctis_lab.jobs.demo import LOAD_DEMO, load_demo
 from noctis_lab.jobs.surfaces import MAKE_SURFACE, make_surface_of_job
 from noctis_lab.storage.files import THUMBNAILS, Storage
+from noctis_lab.storage.journal import Journal
+from noctis_lab.storage.layout import JOURNAL
 from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.series_plan import read_frames
@@ -49,6 +53,11 @@ class Workshop:
     catalog: Catalog
     stop: threading.Event
 
+    @property
+    def ledger(self) -> Ledger:
+        """What keeps records that are not in the files."""
+        return Ledger(Journal(self.settings.root / JOURNAL), self.catalog)
+
 
 type Handler = Callable[[Workshop, Job], None]
 
@@ -64,7 +73,7 @@ def _flush_series(workshop: Workshop, job: Job) -> None:
 
 
 def _summarise_series(workshop: Workshop, job: Job) -> None:
-    """Write a series' geometry facts and its picture, then tell so."""
+    """Write a series' geometry facts and its picture, check a CT's scale, then tell so."""
     catalog = workshop.catalog
     series = catalog.find_series(job.key)
     if series is None:
@@ -78,6 +87,7 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
     if not catalog.set_series_facts(job.key, facts, instance_count=len(rows)):
         return  # it grew meanwhile, and got a job for that
     try:
+        keep_check(workshop.storage, catalog, workshop.ledger, series, rows)
         _write_thumbnail(workshop, series.reference, rows)
     finally:
         append_event(

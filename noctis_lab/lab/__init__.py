@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from noctis_lab.ingest.archive import OpenArchive
     from noctis_lab.ingest.index_report import IndexReport
     from noctis_lab.ingest.ledger import Ledger
+    from noctis_lab.lab.calibrating.records import CalibrationRecords
     from noctis_lab.lab.hanging import HangingProtocol, Shelf
     from noctis_lab.lab.sessions import ViewerSession
     from noctis_lab.lab.window_presets import WindowPreset
@@ -310,6 +311,13 @@ class Lab:
         from noctis_lab.lab.window_presets import list_window_presets
 
         return list_window_presets(self)
+
+    @property
+    def calibration(self) -> CalibrationRecords:
+        """What is recorded of calibration: analyses, checks, baselines, curves, events."""
+        from noctis_lab.lab.calibrating.records import CalibrationRecords
+
+        return CalibrationRecords(self)
 
     def measurements(self, **where: Condition) -> pd.DataFrame:
         """Return the measurements whose columns have these values, oldest first; as `studies`.

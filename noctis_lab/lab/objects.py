@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from noctis_lab.catalog.records import InstanceRow, SeriesFacts, SeriesRow, StudyRow
     from noctis_lab.lab import Lab
+    from noctis_lab.lab.calibrating.calibration import CalibrateOptions, Calibration
     from noctis_lab.lab.load_options import LoadOptions, OpenOptions
     from noctis_lab.lab.measuring.measured import Measured, WhereDrawn
     from noctis_lab.lab.selection import Selection
@@ -392,6 +393,18 @@ class Series(RowAttributes):
         return self._lab.measurements(
             SeriesInstanceUID=self.SeriesInstanceUID, StudyInstanceUID=self.StudyInstanceUID
         )
+
+    def calibrate(self, **options: Unpack[CalibrateOptions]) -> Calibration:
+        """Analyse it as a phantom and keep the record: `nl.calibrate` says how, and what it raises.
+
+        Parameters
+        ----------
+        **options
+            `model`, `regions`, `z_mm`, `serial`, `tolerances`, `note`; recorded with the analysis.
+        """
+        from noctis_lab.lab.calibrating.calibration import calibrate_series
+
+        return calibrate_series(self._lab, self.row, **options)
 
     def view(self, *, layout: str = "1x1", overlay: Any = None) -> Any:
         """Return the interactive viewer of it: shows itself in a notebook's cell.

@@ -7,13 +7,7 @@ from noctis_lab.synthetic.anatomy import (
     NODULE_RADIUS_MM,
     torso,
 )
-from noctis_lab.synthetic.catphan import (
-    CATPHAN504_INSERTS,
-    Catphan504,
-    CatphanOptions,
-    Insert,
-    catphan504,
-)
+from noctis_lab.synthetic.catphan import CtPhantom, CtPhantomOptions, catphan504, ct_phantom
 from noctis_lab.synthetic.constancy import (
     CONSTANCY_SCANS,
     ScannerState,
@@ -26,6 +20,12 @@ from noctis_lab.synthetic.enhanced import EnhancedFrame, enhanced_frames, enhanc
 from noctis_lab.synthetic.mosaic import csa_header, mosaic_series, mosaic_stored
 from noctis_lab.synthetic.options import CtOptions, CtSeriesOptions
 from noctis_lab.synthetic.pet import TORSO_SUV, pet_series
+from noctis_lab.synthetic.phantom_models import (
+    CATPHAN504_INSERTS,
+    PHANTOM_MODELS,
+    Insert,
+    PhantomModel,
+)
 from noctis_lab.synthetic.plane_stack import PlaneStack
 from noctis_lab.synthetic.radiograph import hand_radiograph
 from noctis_lab.synthetic.seg import SegOptions, segmentation
@@ -44,16 +44,18 @@ __all__ = [
     "LESION_RADIUS_MM",
     "NODULE_MM",
     "NODULE_RADIUS_MM",
+    "PHANTOM_MODELS",
     "TORSO_HU",
     "TORSO_SUV",
-    "Catphan504",
-    "CatphanOptions",
     "CtOptions",
+    "CtPhantom",
+    "CtPhantomOptions",
     "CtSeriesOptions",
     "DoseOptions",
     "EnhancedFrame",
     "Insert",
     "Outline",
+    "PhantomModel",
     "PlaneStack",
     "ScannerState",
     "SegOptions",
@@ -61,6 +63,7 @@ __all__ = [
     "circle_mm",
     "constancy_scan",
     "csa_header",
+    "ct_phantom",
     "ct_series",
     "dose_stored",
     "dynamic_mr",

@@ -1,11 +1,9 @@
-"""A CT series of a CatPhan 504, drawn from its drawing: for the demo, tests and docs."""
+"""CT series of CatPhans, the ACR 464 and plain water, drawn from their drawings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from types import MappingProxyType
+from dataclasses import dataclass, fields, replace
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -13,157 +11,147 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from noctis_lab.synthetic.options import CtOptions, CtSeriesOptions
+from noctis_lab.synthetic.phantom_models import PHANTOM_MODELS, Module, PhantomModel
 from noctis_lab.synthetic.series import ct_series
-from noctis_lab.synthetic.shapes import Canvas, filtered_noise
+from noctis_lab.synthetic.shapes import Canvas, NoisePower, ct_noise_power, filtered_noise
 
-__all__ = ["CATPHAN504_INSERTS", "Catphan504", "CatphanOptions", "Insert", "catphan504"]
+__all__ = ["CtPhantom", "CtPhantomOptions", "catphan504", "ct_phantom"]
 
 type Plane = NDArray[np.float32]
 
-RADIUS_MM = 100.0
-INSERT_RADIUS_MM = 6.1
-INSERT_DISTANCE_MM = 58.7
-_INTERCEPT_HU = -1024
 _AIR_HU = -1000.0
-_RAMP_DISTANCE_MM, _RAMP_DEG, _RAMP_HU = 38.0, 23.0, 800.0
-_NODE_MM, _NODE_RADIUS_MM = 25.0, 1.5
-#: Line pairs per cm → bars, of aluminium, on a circle.
-_GAUGE = ((1, 2), (2, 3), (3, 4), (4, 4), (5, 4), (6, 5), (7, 5), (8, 5))
-_GAUGE_DISTANCE_MM, _GAUGE_LENGTH_MM, _GAUGE_HU = 47.0, 5.0, 1600.0
+_INTERCEPT_HU = -1024
+_WIDTH_MM = 250.0
+#: A ramp's wire: how broad it looks, and its contrast in a slice of 1 mm; thick ones dilute it.
+_WIRE_MM, _WIRE_HU_MM = 0.6, 1000.0
+_MOST_WIRE_HU = 1500.0
+_NODE_RADIUS_MM = 1.5
 _TARGETS_DISTANCE_MM = 50.0
 _TARGET_DIAMETERS_MM = (15.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0)
 _TARGET_ANGLES_DEG = (0.0, 18.3, 34.7, 48.9, 62.3, 74.5, 84.5, 93.0, 99.7)
 _TARGET_CONTRASTS_HU = (10.0, 5.0, 3.0)
-#: Background of each module, HU.
-_BACKGROUND_HU = {
-    "resolution": 95.0,
-    "sensitometry": 95.0,
-    "low_contrast": 50.0,
-    "uniformity": 12.0,
-}
-#: Module ↔ from which to which z it reaches, mm from the sensitometry module's middle.
-_REACH_MM = {
-    "resolution": (15.0, 50.0),
-    "sensitometry": (-15.0, 15.0),
-    "low_contrast": (-47.5, -15.0),
-    "uniformity": (-85.0, -47.5),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Insert:
-    """A rod of the sensitometry module: where it is, and its value per tube voltage."""
-
-    material: str
-    angle_deg: float  # from the right, clockwise as the image is shown
-    hu_by_kvp: Mapping[int, float]
-
-
-def _insert(material: str, angle_deg: float, *hu: float) -> Insert:
-    values = dict(zip((80, 100, 120, 140), hu, strict=True))
-    return Insert(material=material, angle_deg=angle_deg, hu_by_kvp=MappingProxyType(values))
-
-
-#: Values computed for each kVp behind 20 cm of water; they are no verdict on any scanner.
-CATPHAN504_INSERTS: tuple[Insert, ...] = (
-    _insert("air", -90, _AIR_HU, _AIR_HU, _AIR_HU, _AIR_HU),
-    _insert("PMP", -120, -219, -201, -190, -183),
-    _insert("LDPE", 180, -134, -114, -102, -94),
-    _insert("polystyrene", 120, -78, -59, -47, -40),
-    _insert("air", 90, _AIR_HU, _AIR_HU, _AIR_HU, _AIR_HU),
-    _insert("acrylic", 60, 94, 108, 116, 121),
-    _insert("Delrin", 0, 331, 340, 345, 349),
-    _insert("Teflon", -60, 1002, 970, 951, 938),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catphan504:
+class CtPhantom:
     """How the phantom lies and how the scanner errs."""
 
     kvp: int = 120  # 80, 100, 120 or 140
     #: Standard deviation of the noise, HU; 0 for none.
     noise_hu: float = 5.0
     noise_seed: int = 504
+    #: Frequency in mm⁻¹ → the noise's power, in any unit: `noise_hu` sets the scale.
+    noise_power: NoisePower = ct_noise_power
     blur_sigma_mm: float = 0.5
     #: z of the sensitometry module's middle, LPS.
     module_z_mm: float = 0.0
-    #: Of the phantom's centre, LPS (x, y).
+    #: Of the phantom's axis at `module_z_mm`, LPS (x, y).
     center_mm: tuple[float, float] = (0.0, 0.0)
     roll_deg: float = 0.0
+    #: How the axis leaves z: towards the back (+y), and towards the patient's left (+x). Small: a
+    #: circle's cut is drawn as a circle.
+    tilt_deg: tuple[float, float] = (0.0, 0.0)
     table: bool = True
     #: By how much the middle is too low, falling off with the square of the radius.
     cupping_hu: float = 0.0
     #: Measured = true · hu_scale + hu_offset.
     hu_scale: float = 1.0
     hu_offset: float = 0.0
+    #: What is written outside of the circle of reconstruction; None for the image's own values.
+    padding_hu: float | None = None
+    #: The planes are those between two z, from the sensitometry module's middle; None for all of
+    #: the phantom and a little air. Not used where planes or an origin are asked for.
+    coverage_mm: tuple[float, float] | None = None
 
 
-class CatphanOptions(CtOptions, total=False):
-    """The keyword arguments of `catphan504`: a series's, and those of `Catphan504`."""
+class CtPhantomOptions(CtOptions, total=False):
+    """The keyword arguments of `ct_phantom`: a series's, and those of `CtPhantom`."""
 
     kvp: int
     noise_hu: float
     noise_seed: int
+    noise_power: NoisePower
     blur_sigma_mm: float
     module_z_mm: float
     center_mm: tuple[float, float]
     roll_deg: float
+    tilt_deg: tuple[float, float]
     table: bool
     cupping_hu: float
     hu_scale: float
     hu_offset: float
+    padding_hu: float | None
+    coverage_mm: tuple[float, float] | None
 
 
-def catphan504(**options: Unpack[CatphanOptions]) -> list[Dataset]:
-    """Return a CT series of a CatPhan 504 under the invented identity PHANTOM^CATPHAN 504.
+def catphan504(**options: Unpack[CtPhantomOptions]) -> list[Dataset]:
+    """Return a CT series of a CatPhan 504; see `ct_phantom`."""
+    return ct_phantom("CatPhan 504", **options)
+
+
+def ct_phantom(model: str, **options: Unpack[CtPhantomOptions]) -> list[Dataset]:
+    """Return a CT series of a phantom under an invented identity, PHANTOM^CATPHAN 504 for one.
 
     Parameters
     ----------
+    model
+        "CatPhan 503", "CatPhan 504", "CatPhan 600", "CatPhan 604", "ACR 464" or "water phantom".
     **options
-        Fields of `Catphan504` say how it lies, all others are `ct_series`'s. Unless asked
-        otherwise: 80 planes of 512² at 0.49 mm, every 2 mm, 12 bits with an intercept of -1024.
+        Fields of `CtPhantom` say how it lies, all others are `ct_series`'s. Unless asked
+        otherwise: planes of 512² at 0.49 mm, every 2 mm, over the whole phantom (80 of a CatPhan
+        504), 12 bits with an intercept of -1024.
 
     Returns
     -------
     list of pydicom.Dataset
         In the order of z, ascending.
 
+    Raises
+    ------
+    ValueError
+        There is no such model.
+
     Notes
     -----
-    Drawn: body, air around it, table, inserts, nodes, ramps, line pairs, low-contrast targets.
-    Not drawn: streaks, beads and the phantom's tilt. The planes are axial.
+    Drawn: body, air around it, table, inserts, nodes, ramps, line pairs, low-contrast targets; a
+    plane is the mean of what is within the slice's thickness. Not drawn: streaks and beads. The
+    planes are axial.
     """
-    own = {field.name for field in fields(Catphan504)}
-    phantom = Catphan504(**{key: value for key, value in options.items() if key in own})  # type: ignore[arg-type]
+    drawing = PHANTOM_MODELS.get(model)
+    if drawing is None:
+        raise ValueError(f"expected one of {', '.join(PHANTOM_MODELS)}, came {model}")
+    own = {field.name for field in fields(CtPhantom)}
+    phantom = CtPhantom(**{key: value for key, value in options.items() if key in own})  # type: ignore[arg-type]
     asked = {key: value for key, value in options.items() if key not in own}
-    series = _series_options(phantom, asked)
+    series = _series_options(drawing, phantom, asked)
     spec = CtSeriesOptions(**series)
-    canvas = _canvas(phantom, spec)
-    first_z = spec.origin_mm[2] - phantom.module_z_mm
-    heights_mm = [first_z + index * spec.slice_spacing_mm for index in range(spec.planes)]
-    modules = _draw_modules(phantom, spec, canvas, {_module_at(z) for z in heights_mm})
+    painter = _Painter(drawing, phantom, spec)
 
     def stored(index: int) -> NDArray[np.int32]:
-        return _to_stored(_draw_plane(phantom, canvas, modules, heights_mm[index], index))
+        return _to_stored(painter.plane(index), spec, index)
 
     series["stored"] = stored
     return ct_series(**series)
 
 
-def _series_options(phantom: Catphan504, asked: dict[str, Any]) -> CtOptions:
+def _series_options(drawing: PhantomModel, phantom: CtPhantom, asked: dict[str, Any]) -> CtOptions:
     rows, columns = asked.get("rows", 512), asked.get("columns", 512)
-    planes, step = asked.get("planes", 80), asked.get("slice_spacing_mm", 2.0)
-    spacing = asked.get("pixel_spacing_mm", (250 / 512, 250 / 512))
-    middle_z = phantom.module_z_mm - 17.5  # the middle of the modules' reach
+    spacing = asked.get("pixel_spacing_mm", (_WIDTH_MM / 512, _WIDTH_MM / 512))
+    step = asked.get("slice_spacing_mm", 2.0)
+    low, high = drawing.reach_mm
+    planes, middle = math.ceil((high - low + 25) / step), (low + high) / 2
+    if phantom.coverage_mm is not None:
+        low, high = phantom.coverage_mm
+        planes, middle = math.floor((high - low) / step + 1e-6) + 1, (low + high) / 2
+    planes = asked.get("planes", planes)
     origin = (
         -(columns - 1) / 2 * spacing[1],
         -(rows - 1) / 2 * spacing[0],
-        middle_z - (planes - 1) / 2 * step,
+        phantom.module_z_mm + middle - (planes - 1) / 2 * step,
     )
     elements = {
-        "SeriesDescription": "CatPhan 504",
-        "ProtocolName": "CatPhan 504",
+        "SeriesDescription": drawing.model,
+        "ProtocolName": drawing.model,
         "KVP": phantom.kvp,
         "ConvolutionKernel": "STANDARD",
     }
@@ -178,109 +166,199 @@ def _series_options(phantom: Catphan504, asked: dict[str, Any]) -> CtOptions:
         "bits_stored": 12,
         "rescale_intercept": float(_INTERCEPT_HU),
         "windows": ((50.0, 400.0),),
-        "seed": "catphan504",
-        "PatientName": "PHANTOM^CATPHAN 504",
-        "PatientID": "NOCTIS-CATPHAN-504",
+        "seed": drawing.model.lower().replace(" ", ""),
+        "PatientName": f"PHANTOM^{drawing.model.upper()}",
+        "PatientID": f"NOCTIS-{drawing.model.upper().replace(' ', '-')}",
         **asked,
         "elements": elements | dict(asked.get("elements", {})),
     }
     return cast("CtOptions", series)
 
 
-def _canvas(phantom: Catphan504, spec: CtSeriesOptions) -> Canvas:
-    return Canvas(
-        rows=spec.rows,
-        columns=spec.columns,
-        pixel_spacing_mm=spec.pixel_spacing_mm,
-        center_mm=(
-            phantom.center_mm[0] - spec.origin_mm[0],
-            phantom.center_mm[1] - spec.origin_mm[1],
-        ),
-        roll_deg=phantom.roll_deg,
-        blur_sigma_mm=phantom.blur_sigma_mm,
-    )
+class _Painter:
+    """Draws a phantom's planes in measured HU; what planes have in common is kept."""
+
+    def __init__(self, drawing: PhantomModel, phantom: CtPhantom, spec: CtSeriesOptions) -> None:
+        self._drawing, self._phantom, self._spec = drawing, phantom, spec
+        self._thickness_mm = (
+            spec.slice_spacing_mm if spec.slice_thickness_mm is None else spec.slice_thickness_mm
+        )
+        self._leaning = tuple(math.tan(math.radians(angle)) for angle in reversed(phantom.tilt_deg))
+        self._canvas = Canvas(
+            rows=spec.rows,
+            columns=spec.columns,
+            pixel_spacing_mm=spec.pixel_spacing_mm,
+            center_mm=(
+                phantom.center_mm[0] - spec.origin_mm[0],
+                phantom.center_mm[1] - spec.origin_mm[1],
+            ),
+            roll_deg=phantom.roll_deg,
+            blur_sigma_mm=phantom.blur_sigma_mm,
+        )
+        self._shared: dict[str, Plane] = {}
+
+    def plane(self, index: int) -> Plane:
+        """Return one plane, float32 of shape (rows, columns)."""
+        spec, phantom = self._spec, self._phantom
+        positions = spec.positions_mm
+        z_mm = (
+            spec.origin_mm[2] + index * spec.slice_spacing_mm
+            if positions is None
+            else positions[index][2]
+        ) - phantom.module_z_mm
+        x, y = self._canvas.center_mm
+        lean_x, lean_y = self._leaning
+        canvas = replace(self._canvas, center_mm=(x + lean_x * z_mm, y + lean_y * z_mm))
+        plane = self._cut(canvas, z_mm)
+        if phantom.noise_hu > 0:
+            rng = np.random.default_rng((phantom.noise_seed, index))
+            noise = filtered_noise(
+                rng, (spec.rows, spec.columns), spec.pixel_spacing_mm, power=phantom.noise_power
+            )
+            plane += np.float32(phantom.noise_hu) * noise
+        plane = plane * np.float32(phantom.hu_scale) + np.float32(phantom.hu_offset)
+        if phantom.padding_hu is not None:
+            y_mm, x_mm = (
+                (np.arange(count) - (count - 1) / 2) * step
+                for count, step in zip(
+                    (spec.rows, spec.columns), spec.pixel_spacing_mm, strict=True
+                )
+            )
+            radius = min(y_mm[-1], x_mm[-1])
+            plane[np.hypot(y_mm[:, None], x_mm[None]) > radius] = phantom.padding_hu
+        return plane
+
+    def _cut(self, canvas: Canvas, z_mm: float) -> Plane:
+        """Return the plane without noise: each module by the share of the slice that it fills."""
+        is_tilted = self._phantom.tilt_deg != (0.0, 0.0)
+        own_z: float | Plane = z_mm
+        if is_tilted:
+            x, y = canvas.positions_mm()
+            lean_x, lean_y = self._leaning
+            x, y = x + np.float32(lean_x * z_mm), y + np.float32(lean_y * z_mm)
+            length = math.sqrt(1 + lean_x**2 + lean_y**2)
+            leant: Plane = x * np.float32(lean_x) + y * np.float32(lean_y) + np.float32(z_mm)
+            own_z = leant / np.float32(length)
+        shares = {
+            module.name: share
+            for module in self._drawing.modules
+            if float(np.max(share := self._share(module, own_z))) > 0
+        }
+        drawn = {module.name: module for module in self._drawing.modules}
+        base = self._shared_plane(None, canvas, keep=not is_tilted)
+        plane = base.copy()
+        for name, share in shares.items():
+            module_plane = self._shared_plane(drawn[name], canvas, keep=not is_tilted)
+            if np.ndim(share) == 0 and share == 1:
+                plane = module_plane.copy()
+            else:
+                plane += np.float32(1) * share * (module_plane - base)
+        if self._drawing.ramp_deg is not None:
+            self._draw_wires(plane, canvas, z_mm)
+        return plane
+
+    def _share(self, module: Module, own_z: float | Plane) -> Any:
+        """Return how much of a slice about some z lies in a module, 0 to 1."""
+        half = self._thickness_mm / 2
+        low, high = module.reach_mm
+        within = np.minimum(own_z + half, high) - np.maximum(own_z - half, low)
+        return np.clip(within / self._thickness_mm, 0.0, 1.0)
+
+    def _shared_plane(self, module: Module | None, canvas: Canvas, *, keep: bool) -> Plane:
+        name = "air" if module is None else module.name
+        if keep and name in self._shared:
+            return self._shared[name]
+        if module is None:
+            plane = np.full((canvas.rows, canvas.columns), _AIR_HU, np.float32)
+            if self._phantom.table:
+                self._draw_table(plane)
+        else:
+            plane = self._shared_plane(None, canvas, keep=keep).copy()
+            self._draw_module(plane, canvas, module)
+        if keep:
+            self._shared[name] = plane
+        return plane
+
+    def _draw_table(self, plane: Plane) -> None:
+        # 5 mm of carbon fibre under the phantom, its foam ignored; it does not lean.
+        canvas = self._canvas
+        place = (0.0, self._drawing.radius_mm + 8)
+        canvas.set_bar(plane, place, (220.0, 5.0), -self._phantom.roll_deg, -150.0)
+
+    def _draw_module(self, plane: Plane, canvas: Canvas, module: Module) -> None:
+        radius = self._drawing.radius_mm
+        canvas.set_disc(plane, (0.0, 0.0), radius, module.background_hu)
+        if module.shows == "inserts":
+            self._draw_inserts(plane, canvas)
+        elif module.shows == "gauge":
+            self._draw_gauge(plane, canvas)
+        elif module.shows == "targets":
+            _draw_targets(plane, canvas, module.background_hu)
+        if self._phantom.cupping_hu != 0:
+            x, y = canvas.positions_mm()
+            bowl = 1 - (x * x + y * y) / np.float32(radius**2)
+            plane -= np.float32(self._phantom.cupping_hu) * np.maximum(bowl, 0)
+
+    def _draw_inserts(self, plane: Plane, canvas: Canvas) -> None:
+        kvp = self._phantom.kvp
+        for insert in self._drawing.inserts:
+            place = canvas.place(insert.distance_mm, insert.angle_deg)
+            canvas.set_disc(plane, place, insert.radius_mm, insert.hu_by_kvp[kvp])
+        if self._drawing.node_mm is None:
+            return
+        values = {insert.material: insert.hu_by_kvp[kvp] for insert in self._drawing.inserts}
+        for corner, angle in enumerate((45, 135, 225, 315)):
+            place = canvas.place(self._drawing.node_mm * math.sqrt(2), angle)
+            value = values["Teflon"] if corner == 0 else _AIR_HU
+            canvas.set_disc(plane, place, _NODE_RADIUS_MM, value)
+
+    def _draw_gauge(self, plane: Plane, canvas: Canvas) -> None:
+        gauge = self._drawing.gauge
+        assert gauge is not None
+        for group, (pairs_per_cm, bars) in enumerate(gauge.groups):
+            width = 5.0 / pairs_per_cm
+            angle = -90 + gauge.step_deg * group
+            for bar in range(bars):
+                offset = (bar - (bars - 1) / 2) * 2 * width
+                radius = math.hypot(gauge.distance_mm, offset)
+                turn = math.degrees(math.atan2(offset, gauge.distance_mm))
+                place = canvas.place(radius, angle + turn)
+                canvas.set_bar(plane, place, (gauge.length_mm, width), angle, gauge.hu)
+
+    def _draw_wires(self, plane: Plane, canvas: Canvas, z_mm: float) -> None:
+        """Draw the wires, which rise: where they cross the plane tells z."""
+        ramp_deg, distance = self._drawing.ramp_deg, self._drawing.ramp_distance_mm
+        assert ramp_deg is not None
+        assert distance is not None
+        sensitometry = self._drawing.modules[0]
+        rise = math.tan(math.radians(ramp_deg))
+        contrast = min(_WIRE_HU_MM / self._thickness_mm, _MOST_WIRE_HU)
+        for side in (0, 90, 180, 270):
+            # Own z where the wire crosses: other than the plane's where the phantom leans.
+            x, y = canvas.place(distance, side)
+            own_z = z_mm + self._leaning[0] * x + self._leaning[1] * y
+            if self._share(sensitometry, own_z) < 0.5:
+                continue
+            along = own_z / rise
+            radius = math.hypot(distance, along)
+            turn = math.degrees(math.atan2(along, distance))
+            place = canvas.place(radius, side + turn)
+            size = (self._thickness_mm / rise, _WIRE_MM)
+            canvas.set_bar(plane, place, size, side + 90, sensitometry.background_hu + contrast)
 
 
-def _module_at(z_mm: float) -> str:
-    """Return which module is cut so far from the sensitometry module's middle, or "air"."""
-    return next((name for name, (low, high) in _REACH_MM.items() if low <= z_mm < high), "air")
-
-
-def _draw_modules(
-    phantom: Catphan504, spec: CtSeriesOptions, canvas: Canvas, wanted: set[str]
-) -> dict[str, Plane]:
-    """Draw what every plane of a module has in common, HU, once."""
-    air = np.full((spec.rows, spec.columns), _AIR_HU, np.float32)
-    if phantom.table:
-        # 5 mm of carbon fibre under the phantom, its foam ignored.
-        canvas.set_bar(air, (0.0, RADIUS_MM + 8), (220.0, 5.0), -phantom.roll_deg, -150.0)
-    modules = {"air": air}
-    for name in sorted(wanted - {"air"}):
-        plane = modules[name] = air.copy()
-        canvas.set_disc(plane, (0.0, 0.0), RADIUS_MM, _BACKGROUND_HU[name])
-        if name == "sensitometry":
-            _draw_inserts(plane, canvas, phantom.kvp)
-        elif name == "resolution":
-            _draw_gauge(plane, canvas)
-        elif name == "low_contrast":
-            _draw_targets(plane, canvas)
-        if phantom.cupping_hu != 0:
-            bowl = 1 - canvas.squared_radius_mm2() / np.float32(RADIUS_MM**2)
-            plane -= np.float32(phantom.cupping_hu) * np.maximum(bowl, 0)
-    return modules
-
-
-def _draw_inserts(plane: Plane, canvas: Canvas, kvp: int) -> None:
-    for insert in CATPHAN504_INSERTS:
-        place = canvas.place(INSERT_DISTANCE_MM, insert.angle_deg)
-        canvas.set_disc(plane, place, INSERT_RADIUS_MM, insert.hu_by_kvp[kvp])
-    teflon = next(insert for insert in CATPHAN504_INSERTS if insert.material == "Teflon")
-    for corner, angle in enumerate((45, 135, 225, 315)):
-        place = canvas.place(_NODE_MM * math.sqrt(2), angle)
-        value = teflon.hu_by_kvp[kvp] if corner == 0 else _AIR_HU
-        canvas.set_disc(plane, place, _NODE_RADIUS_MM, value)
-
-
-def _draw_gauge(plane: Plane, canvas: Canvas) -> None:
-    for group, (pairs_per_cm, bars) in enumerate(_GAUGE):
-        width = 5.0 / pairs_per_cm
-        angle = -90 + 40.0 * group
-        for bar in range(bars):
-            offset = (bar - (bars - 1) / 2) * 2 * width
-            radius = math.hypot(_GAUGE_DISTANCE_MM, offset)
-            turn = math.degrees(math.atan2(offset, _GAUGE_DISTANCE_MM))
-            place = canvas.place(radius, angle + turn)
-            canvas.set_bar(plane, place, (_GAUGE_LENGTH_MM, width), angle, _GAUGE_HU)
-
-
-def _draw_targets(plane: Plane, canvas: Canvas) -> None:
+def _draw_targets(plane: Plane, canvas: Canvas, background_hu: float) -> None:
     for group, contrast in enumerate(_TARGET_CONTRASTS_HU):
         for diameter, turn in zip(_TARGET_DIAMETERS_MM, _TARGET_ANGLES_DEG, strict=True):
             place = canvas.place(_TARGETS_DISTANCE_MM, -87.4 + 120 * group + turn)
-            canvas.set_disc(plane, place, diameter / 2, _BACKGROUND_HU["low_contrast"] + contrast)
+            canvas.set_disc(plane, place, diameter / 2, background_hu + contrast)
 
 
-def _draw_plane(
-    phantom: Catphan504, canvas: Canvas, modules: dict[str, Plane], z_mm: float, index: int
-) -> Plane:
-    """Return one plane in measured HU; z is from the sensitometry module's middle."""
-    name = _module_at(z_mm)
-    plane = modules[name].copy()
-    if name == "sensitometry":
-        # Wires rise by 23 degrees: where they cross the plane tells z.
-        along = z_mm / math.tan(math.radians(_RAMP_DEG))
-        for side in (0, 90, 180, 270):
-            radius = math.hypot(_RAMP_DISTANCE_MM, along)
-            turn = math.degrees(math.atan2(along, _RAMP_DISTANCE_MM))
-            place = canvas.place(radius, side + turn)
-            canvas.set_bar(plane, place, (2.5, 0.6), side + 90, _RAMP_HU)
-    if phantom.noise_hu > 0:
-        rng = np.random.default_rng((phantom.noise_seed, index))
-        noise = filtered_noise(rng, (canvas.rows, canvas.columns), canvas.pixel_spacing_mm)
-        plane += np.float32(phantom.noise_hu) * noise
-    return plane * np.float32(phantom.hu_scale) + np.float32(phantom.hu_offset)
-
-
-def _to_stored(plane: Plane) -> NDArray[np.int32]:
-    stored = np.rint(plane - _INTERCEPT_HU).astype(np.int32)
-    return np.clip(stored, 0, 4095)
+def _to_stored(plane: Plane, spec: CtSeriesOptions, index: int) -> NDArray[np.int32]:
+    slope, intercept = (
+        float(number) if isinstance(number, (int, float)) else float(number[index])
+        for number in (spec.rescale_slope, spec.rescale_intercept)
+    )
+    stored = np.rint((plane - intercept) / slope).astype(np.int32)
+    low = -(1 << (spec.bits_stored - 1)) if spec.signed else 0
+    return np.clip(stored, low, low + (1 << spec.bits_stored) - 1)

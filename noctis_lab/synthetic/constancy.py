@@ -88,9 +88,9 @@ def constancy_scan(scan: int, *, rows: int = 256, columns: int = 256) -> list[Da
     Returns
     -------
     list of pydicom.Dataset
-        7 planes of 5 mm, every 12 mm from z = -50 to 22: through the uniformity module (-50), the
-        low-contrast module (-38, -26), the sensitometry module (-14, -2, 10) and the resolution
-        module (22).
+        7 planes of 2 mm, every 12 mm from z = -71 to 1: through the uniformity module (-71, -59),
+        the low-contrast module (-47, which cuts both, -35, -23) and the sensitometry module (-11,
+        1).
         The inserts' true values are `CATPHAN504_INSERTS` at 120 kVp.
     """
     state = scanner_state(scan)
@@ -102,8 +102,8 @@ def constancy_scan(scan: int, *, rows: int = 256, columns: int = 256) -> list[Da
         columns=columns,
         pixel_spacing_mm=spacing,
         slice_spacing_mm=12.0,
-        slice_thickness_mm=5.0,
-        origin_mm=(-(columns - 1) / 2 * spacing[1], -(rows - 1) / 2 * spacing[0], -50.0),
+        slice_thickness_mm=2.0,
+        origin_mm=(-(columns - 1) / 2 * spacing[1], -(rows - 1) / 2 * spacing[0], -71.0),
         hu_offset=state.hu_offset,
         hu_scale=state.hu_scale,
         noise_hu=state.noise_hu,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,11 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.special import erf
 
-__all__ = ["Canvas", "filtered_noise"]
+__all__ = ["Canvas", "NoisePower", "ct_noise_power", "filtered_noise"]
 
 type Plane = NDArray[np.float32]
+#: Frequency in mm⁻¹ → power, in any unit.
+type NoisePower = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +65,10 @@ class Canvas:
         inside = self._band(along, length / 2) * self._band(across, width / 2)
         plane[window] += inside * (np.float32(value) - plane[window])
 
-    def squared_radius_mm2(self) -> Plane:
-        """Return each pixel's squared distance from the phantom's centre."""
+    def positions_mm(self) -> tuple[Plane, Plane]:
+        """Return x and y of the pixels from the phantom's centre, to be broadcast together."""
         _, x, y = self._around((0.0, 0.0), math.inf)
-        return x * x + y * y
+        return x, y
 
     def _around(
         self, place_mm: tuple[float, float], reach_mm: float
@@ -95,29 +98,41 @@ class Canvas:
         return band
 
 
+def ct_noise_power(frequency: NDArray[Any]) -> NDArray[Any]:
+    """Return the power of a CT's noise, sqrt(f)·exp(-(f/0.6)²), of frequencies in mm⁻¹."""
+    power: NDArray[Any] = np.sqrt(frequency) * np.exp(-((frequency / 0.6) ** 2))
+    return power
+
+
 def filtered_noise(
-    rng: np.random.Generator, shape: tuple[int, int], pixel_spacing_mm: tuple[float, float]
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    pixel_spacing_mm: tuple[float, float],
+    *,
+    power: NoisePower = ct_noise_power,
 ) -> Plane:
-    """Return noise of unit variance with a CT's power spectrum, sqrt(f)·exp(-(f/0.6)²).
+    """Return noise of unit variance with a power spectrum, by default a CT's.
 
     Parameters
     ----------
     shape
         (rows, columns).
     pixel_spacing_mm
-        (row, column); f is in cycles per mm.
+        (row, column).
+    power
+        Of frequencies in mm⁻¹; only its shape counts.
     """
     rows, columns = shape
     vertical = scipy.fft.fftfreq(rows, pixel_spacing_mm[0])[:, None]
     horizontal = scipy.fft.rfftfreq(columns, pixel_spacing_mm[1])[None, :]
     frequency = np.hypot(vertical, horizontal)
-    power = np.sqrt(frequency) * np.exp(-((frequency / 0.6) ** 2))
+    shares = power(frequency)
     # Columns of a half spectrum stand for two, but the first and, of an even count, the last.
     weight = np.full(frequency.shape[1], 2.0)
     weight[0] = 1
     if columns % 2 == 0:
         weight[-1] = 1
-    amplitude = np.sqrt(power * (rows * columns) / (power * weight).sum()).astype(np.float32)
+    amplitude = np.sqrt(shares * (rows * columns) / (shares * weight).sum()).astype(np.float32)
     halves = rng.standard_normal((2, *frequency.shape), np.float32)
     spectrum = np.empty(frequency.shape, np.complex64)
     spectrum.real, spectrum.imag = halves * (amplitude * np.float32(math.sqrt(0.5)))

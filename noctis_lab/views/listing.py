@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from noctis_lab.access import Action, Principal, may
+from noctis_lab.catalog.hu_records import HuRecord, find_checks
 from noctis_lab.catalog.records import SeriesRow, StudyRow
 from noctis_lab.catalog.worklist import Facets, StudyFilters, count_facets, find_studies
 from noctis_lab.dicom.lossy import Lossy
@@ -99,8 +100,8 @@ def find_page(lab: Lab, principal: Principal, query: StudyQuery) -> StudyPage:
         facilities=principal.facilities,
     )
     series = [lab.catalog.series_of(row.StudyInstanceUID) for row in page.rows]
-    lossy = find_lossy_series(lab.handle, list(chain.from_iterable(series)))
-    studies = tuple(_listed(row, of, lossy) for row, of in zip(page.rows, series, strict=True))
+    said = _said_of(lab, list(chain.from_iterable(series)))
+    studies = tuple(_listed(row, of, said) for row, of in zip(page.rows, series, strict=True))
     return StudyPage(
         total=page.total,
         offset=query.offset,
@@ -128,28 +129,41 @@ def may_see_study(lab: Lab, principal: Principal, StudyInstanceUID: str) -> bool
 def list_study(lab: Lab, row: StudyRow) -> ListedStudy:
     """Return a study with what its series say."""
     series = lab.catalog.series_of(row.StudyInstanceUID)
-    return _listed(row, series, find_lossy_series(lab.handle, series))
+    return _listed(row, series, _said_of(lab, series))
 
 
-def _listed(row: StudyRow, series: Sequence[SeriesRow], lossy: Mapping[str, Lossy]) -> ListedStudy:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What is known of series beside their rows, by `SeriesRow.reference`."""
+
+    lossy: Mapping[str, Lossy]
+    checks: Mapping[str, HuRecord]
+
+
+def _said_of(lab: Lab, rows: Sequence[SeriesRow]) -> _Said:
+    return _Said(lossy=find_lossy_series(lab.handle, rows), checks=find_checks(lab.catalog, rows))
+
+
+def _listed(row: StudyRow, series: Sequence[SeriesRow], said: _Said) -> ListedStudy:
     return ListedStudy(
         **{each.name: getattr(row, each.name) for each in fields(StudyRow)},
         is_dirty=any(each.is_dirty for each in series),
-        badges=badges_of_study(series, lossy),
+        badges=badges_of_study(series, said.lossy, said.checks),
         thumbnail_series=next((s.SeriesInstanceUID for s in series if s.image_count), None),
     )
 
 
 def list_series(lab: Lab, rows: Sequence[SeriesRow]) -> list[ListedSeries]:
     """Return series with their badges."""
-    lossy = find_lossy_series(lab.handle, rows)
-    return [_listed_series(row, lossy.get(row.reference)) for row in rows]
+    said = _said_of(lab, rows)
+    return [_listed_series(row, said) for row in rows]
 
 
-def _listed_series(row: SeriesRow, lossy: Lossy | None) -> ListedSeries:
+def _listed_series(row: SeriesRow, said: _Said) -> ListedSeries:
+    key = row.reference
     return ListedSeries(
         **{each.name: getattr(row, each.name) for each in fields(SeriesRow)},
-        badges=badges_of_series(row, lossy),
+        badges=badges_of_series(row, said.lossy.get(key), said.checks.get(key)),
     )
 
 

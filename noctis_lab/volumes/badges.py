@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from noctis_lab.catalog.hu_records import HuRecord
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.lossy import Lossy
 
@@ -25,7 +26,9 @@ class Badge:
     sentence: str
 
 
-def badges_of_series(row: SeriesRow, lossy: Lossy | None = None) -> tuple[Badge, ...]:
+def badges_of_series(
+    row: SeriesRow, lossy: Lossy | None = None, check: HuRecord | None = None
+) -> tuple[Badge, ...]:
     """Return what there is to say of one series; nothing while its facts are not known.
 
     Parameters
@@ -34,14 +37,18 @@ def badges_of_series(row: SeriesRow, lossy: Lossy | None = None) -> tuple[Badge,
         The series.
     lossy
         How its images were compressed with loss, where they were.
+    check
+        The newest check of its scale, of a CT.
     """
     if row.image_count == 0:
         text = f"{row.Modality or 'Series'}, no pixels"
         return (Badge(kind="none", icon="unknown", text=text, sentence=_NO_PIXELS),)
-    exceptions = (*_exceptions(row), *_lossy(lossy))
+    scale = tuple(_scale(check))
+    is_sound = [badge for badge in scale if badge.kind == "pass"]
+    exceptions = (*_exceptions(row), *_lossy(lossy), *(() if is_sound else scale))
     if exceptions or not (row.facts.is_volume and row.facts.is_regular):
         return exceptions
-    return (Badge(kind="pass", icon="pass", text="Geometry", sentence=_REGULAR),)
+    return (Badge(kind="pass", icon="pass", text="Geometry", sentence=_REGULAR), *is_sound)
 
 
 def badges_of_array(*, tilt_deg: float, is_even: bool) -> tuple[Badge, ...]:
@@ -64,11 +71,13 @@ def badges_of_array(*, tilt_deg: float, is_even: bool) -> tuple[Badge, ...]:
 
 
 def badges_of_study(
-    rows: Iterable[SeriesRow], lossy: Mapping[str, Lossy] | None = None
+    rows: Iterable[SeriesRow],
+    lossy: Mapping[str, Lossy] | None = None,
+    checks: Mapping[str, HuRecord] | None = None,
 ) -> tuple[Badge, ...]:
     """Return what there is to say of a study: its series' exceptions, or that there are none.
 
-    Of several tilts the largest is named, of equal words one.
+    Of several tilts the largest is named, and so of scales that are off; of equal words one.
 
     Parameters
     ----------
@@ -76,19 +85,25 @@ def badges_of_study(
         Its series.
     lossy
         How they were compressed with loss, by `SeriesRow.reference`.
+    checks
+        The newest checks of their scales, by the same.
     """
-    how = lossy or {}
+    how, scales = lossy or {}, checks or {}
     found: dict[str, tuple[float, Badge]] = {}
     passes: list[Badge] = []
     for row in rows:
+        check = scales.get(row.reference)
         tilt_deg = abs(row.facts.tilt_deg or 0.0)
-        for badge in badges_of_series(row, how.get(row.reference)):
+        offset_hu = abs((check and check.document.get("offset_hu")) or 0.0)
+        for badge in badges_of_series(row, how.get(row.reference), check):
             if badge.kind == "pass":
                 passes.append(badge)
             elif badge.kind != "none":
-                key = badge.icon if badge.icon == "tilt" else badge.text
-                if key not in found or tilt_deg > found[key][0]:
-                    found[key] = (tilt_deg, badge)
+                is_scale = badge.text.startswith(_SCALE)
+                key = "tilt" if badge.icon == "tilt" else _SCALE if is_scale else badge.text
+                size = offset_hu if is_scale else tilt_deg
+                if key not in found or size > found[key][0]:
+                    found[key] = (size, badge)
     return tuple(badge for _, badge in found.values()) or tuple(passes[:1])
 
 
@@ -98,6 +113,23 @@ def _lossy(lossy: Lossy | None) -> Iterator[Badge]:
     ratio = f" {lossy.ratios[-1]:.3g} : 1" if lossy.ratios else ""
     how = f" ({lossy.words})" if lossy.words else ""
     yield Badge(kind="warn", icon="lossy", text=f"Lossy{ratio}", sentence=_LOSSY.format(how=how))
+
+
+def _scale(check: HuRecord | None) -> Iterator[Badge]:
+    """Yield what there is to say of a CT's scale; nothing where it cannot be told or is no HU."""
+    if check is None:
+        return
+    told = check.document
+    status, offset_hu = told["status"], told["offset_hu"]
+    text = _SCALE if offset_hu is None or status == "pass" else f"{_SCALE} {offset_hu:+.0f}"
+    if status == "fail":
+        yield Badge(kind="fail", icon="warn", text=text, sentence=f"{told['reasons']} {_OFF}")
+    elif status == "warn":
+        yield Badge(kind="warn", icon="warn", text=text, sentence=f"{told['reasons']} {_DOUBTFUL}")
+    elif status == "pass":
+        yield Badge(kind="pass", icon="pass", text=text, sentence=f"{told['reasons']} {_SOUND}")
+    elif told["for_information"] and offset_hu is not None:
+        yield Badge(kind="info", icon="info", text=text, sentence=f"{told['reasons']} {_DOUBTFUL}")
 
 
 def _exceptions(row: SeriesRow) -> Iterator[Badge]:
@@ -135,6 +167,10 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+_SCALE = "HU scale"
+_OFF = "What is measured on it is wrong by as much; nothing was changed."
+_DOUBTFUL = "What is measured on it may be off by as much."
+_SOUND = "Values can be taken as Hounsfield units."
 _LOSSY = (
     "The pixels were compressed with loss{how}: values are near those that were acquired, "
     "not equal to them, and what is measured on them is as near."

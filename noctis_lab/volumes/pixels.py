@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.color import to_rgb
@@ -169,12 +170,13 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     luts = find_luts(handle, view.rows)
     syntaxes = {row.transfer_syntax_uid for row in view.rows}
     lossy = find_lossy_now(handle, series, header, syntaxes)
+    check = find_checks(handle.catalog, [series]).get(series.reference)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
         note=stack_note(view.frames, luts, None if is_plain else facts.geometry_note),
-        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy),
+        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy, check),
         units=find_shown_units(handle, series, view.frames, luts),
         modality=series.Modality,
         FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),

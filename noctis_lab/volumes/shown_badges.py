@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noctis_lab.catalog.hu_records import HuRecord
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.lossy import Lossy
 from noctis_lab.dicom.modality_lut import ModalityLut
@@ -16,11 +17,18 @@ type Luts = dict[bytes, ModalityLut]  # by the instance's hash
 
 
 def stack_badges(
-    series: SeriesRow, frames: tuple[Frame, ...], luts: Luts, lossy: Lossy | None
+    series: SeriesRow,
+    frames: tuple[Frame, ...],
+    luts: Luts,
+    lossy: Lossy | None,
+    check: HuRecord | None,
 ) -> tuple[Badge, ...]:
     """Return the series' badges, and whether its numbers are stored values."""
     stored = Badge(kind="warn", icon="warn", text="Stored values", sentence=_STORED_VALUES)
-    return (*badges_of_series(series, lossy), *([stored] if _is_stored(frames, luts) else []))
+    return (
+        *badges_of_series(series, lossy, check),
+        *([stored] if _is_stored(frames, luts) else []),
+    )
 
 
 def stack_note(frames: tuple[Frame, ...], luts: Luts, geometry_note: str | None) -> str | None:

@@ -169,3 +169,28 @@ def test_the_schema_and_the_hot_statements_are_postgresqls_too() -> None:
     assert all(isinstance(statement, Statement) for statement in hot.values())
     assert "ON CONFLICT (kind, key) DO UPDATE" in hot["add_jobs"].text
     assert "%(SOPInstanceUID)s" in hot["add_instance"].text
+
+
+def test_ct_series_of_an_older_schema_are_checked_when_nothing_else_is_due(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    connections = Connections(tmp_path / "catalog", lock_timeout_s=5)
+    with connections.write() as connection:
+        upgrade(connection, "0005")
+    connections.close()
+    values = dict.fromkeys(("study_key", "instance_count", "frame_count"), 1)
+    values |= dict.fromkeys(("image_count", "stored_bytes", "first_received_at"), 1)
+    values |= {"last_received_at": 1, "is_dirty": 0, "is_withheld": 0}
+    with sqlite3.connect(tmp_path / "catalog" / "catalog.sqlite") as raw:
+        for key, modality in enumerate(("CT", "MR")):
+            row = {**values, "series_key": key, "SeriesInstanceUID": f"1.{key}"}
+            row |= {"reference": f"1.{key}", "Modality": modality}
+            places = ", ".join(f":{name}" for name in row)
+            raw.execute(f"insert into series ({', '.join(row)}) values ({places})", row)
+    raw.close()
+
+    with (
+        open_catalog(tmp_path, may_migrate=True) as catalog,
+        catalog.connections.read() as connection,
+    ):
+        jobs = connection.exec_driver_sql("select kind, key, run_after from job").all()
+    assert [tuple(job) for job in jobs] == [("summarise-series", "1.0", 0)]

@@ -18,6 +18,7 @@ WALKS = (
     "how-to/doses-segments-contours.md",
     "how-to/suv.md",
     "how-to/real-world-values.md",
+    "how-to/calibrate.md",
     "how-to/measure.md",
     "how-to/plot.md",
     "how-to/see-volumes.md",

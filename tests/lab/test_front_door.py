@@ -45,8 +45,8 @@ def test_the_viewers_pixels_need_no_xarray() -> None:
 
 def test_what_is_public_is_what_is_documented() -> None:
     assert set(noctis_lab.__all__) == {
-        "Instance", "Lab", "Selection", "Series", "Settings", "Study", "__version__", "demo",
-        "errors", "open_lab", "view",
+        "Instance", "Lab", "Selection", "Series", "Settings", "Study", "__version__", "calibrate",
+        "demo", "errors", "open_lab", "view",
     }  # fmt: skip
     assert set(noctis_lab.__all__) <= set(dir(noctis_lab))
     for name in noctis_lab.__all__:

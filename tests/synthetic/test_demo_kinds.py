@@ -194,12 +194,12 @@ def test_a_constancy_scan_measures_what_the_scanner_errs_by(scan: int) -> None:
     state = scanner_state(scan)
     planes = constancy_scan(scan)
     through = [plane for plane in planes if abs(float(plane.ImagePositionPatient[2])) < 15]
-    assert len(through) == 3
+    assert len(through) == 2
     for insert in CATPHAN504_INSERTS:
         angle = math.radians(insert.angle_deg + state.roll_deg)
         x = state.center_mm[0] + 58.7 * math.cos(angle)
         y = state.center_mm[1] + 58.7 * math.sin(angle)
-        values = np.concatenate([_disc(plane, x, y, 3.5) for plane in through])
+        values = np.concatenate([_disc(plane, x, y, 4.0) for plane in through])
         expected = insert.hu_by_kvp[120] * state.hu_scale + state.hu_offset
         assert values.size > 100
         assert abs(values.mean() - expected) < 1.0, insert.material

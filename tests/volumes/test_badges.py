@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from noctis_lab.catalog.hu_records import HuKind, HuRecord
 from noctis_lab.catalog.records import SeriesFacts, SeriesRow
 from noctis_lab.dicom.lossy import Lossy
 from noctis_lab.volumes.badges import badges_of_series, badges_of_study
@@ -107,3 +109,53 @@ def test_what_was_compressed_with_loss_says_by_how_much_and_how() -> None:
     assert "(" not in badge.sentence
     study = badges_of_study([series(REGULAR), series(TILTED)], {"1.2.1": lossy})
     assert [each.text for each in study] == ["Lossy 12.5 : 1", "Tilt 16.5°"]
+
+
+def check(status: str, offset_hu: float | None, *, for_information: bool = False) -> HuRecord:
+    document = {
+        "status": status,
+        "offset_hu": offset_hu,
+        "for_information": for_information,
+        "reasons": "It is so.",
+    }
+    return HuRecord(
+        record_id="1",
+        kind=HuKind.SERIES_CHECK,
+        author="worker",
+        recorded_at=AT,
+        document=document,
+        reference="1.2.1",
+    )
+
+
+def test_a_scale_that_is_off_says_by_how_much_and_what_that_does() -> None:
+    (badge,) = badges_of_series(series(REGULAR), None, check("fail", 1024.2))
+    assert (badge.kind, badge.text) == ("fail", "HU scale +1024")
+    assert badge.sentence.startswith("It is so. What is measured on it is wrong")
+    (badge,) = badges_of_series(series(REGULAR), None, check("warn", -45.0))
+    assert (badge.kind, badge.text) == ("warn", "HU scale -45")
+    (badge,) = badges_of_series(series(SeriesFacts()), None, check("warn", None))
+    assert badge.text == "HU scale"
+    (badge,) = badges_of_series(
+        series(SeriesFacts()), None, check("unknown", 150.0, for_information=True)
+    )
+    assert (badge.kind, badge.text) == ("info", "HU scale +150")
+
+
+def test_a_sound_scale_is_told_where_nothing_stands_out() -> None:
+    sound = check("pass", 3.0)
+    assert [badge.text for badge in badges_of_series(series(REGULAR), None, sound)] == [
+        *("Geometry", "HU scale")
+    ]
+    assert [badge.text for badge in badges_of_series(series(TILTED), None, sound)] == ["Tilt 16.5°"]
+    for status in ("unknown", "not_applicable"):
+        (badge,) = badges_of_series(series(REGULAR), None, check(status, None))
+        assert badge.text == "Geometry"
+
+
+def test_of_a_studys_scales_the_farthest_off_is_named() -> None:
+    first, second = series(REGULAR), replace(series(REGULAR), reference="1.2.2")
+    checks = {"1.2.1": check("warn", 45.0), "1.2.2": check("fail", -130.0)}
+    assert [badge.text for badge in badges_of_study([first, second], None, checks)] == [
+        "HU scale -130"
+    ]

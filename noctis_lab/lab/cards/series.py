@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.columns import tag_text
+from noctis_lab.catalog.hu_records import HuRecord, find_checks
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
 from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.lossy import Lossy
@@ -61,7 +62,8 @@ def series_card(
     if pictures and geometry is not None:
         main, strip, header = _read_pictures(lab, series, geometry, deadline)
     lossy = find_lossy_series(lab.handle, [series], wait_s=deadline.rest_s)
-    badges = series_badges(series, geometry, lossy.get(series.reference))
+    check = find_checks(lab.catalog, [series]).get(series.reference)
+    badges = series_badges(series, geometry, lossy.get(series.reference), check)
     elements = () if header is None else header.elements
     is_late = pictures and series.instance_count <= MOST_INSTANCES and not deadline.rest_s
     count = count_words(series.instance_count, "instance")
@@ -100,10 +102,10 @@ def _geometry_within(lab: Lab, series: SeriesRow, deadline: Deadline) -> Geometr
 
 
 def series_badges(
-    series: SeriesRow, geometry: Geometry | None, lossy: Lossy | None
+    series: SeriesRow, geometry: Geometry | None, lossy: Lossy | None, check: HuRecord | None
 ) -> tuple[Badge, ...]:
     """Return the worklist's badges, of facts that no worker has found out yet too."""
-    return badges_of_series(_with_facts(series, geometry), lossy)
+    return badges_of_series(_with_facts(series, geometry), lossy, check)
 
 
 def patient_words(study: StudyRow | None) -> str:

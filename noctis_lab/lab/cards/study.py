@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.records import StudyRow
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import Field, StudyCard
@@ -64,6 +65,6 @@ def study_card(lab: Lab, study: StudyRow, *, pictures: bool, limit_s: float) -> 
         line=" · ".join(part for part in line if part),
         modalities=tuple(cut(modality, 16) for modality in study.modalities[:8]),
         fields=tuple(field for field in fields if field.text),
-        badges=badges_of_study(series, lossy),
+        badges=badges_of_study(series, lossy, find_checks(lab.catalog, series)),
         series=table,
     )

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.records import InstanceRow, SeriesRow, StudyRow
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.geometry import Geometry, find_geometry
@@ -74,6 +75,7 @@ def studies_table(
     series = [lab.catalog.series_of(study.StudyInstanceUID) for study in studies]
     every = list(chain.from_iterable(series))
     lossy = find_lossy_series(lab.handle, every, wait_s=deadline.rest_s)
+    checks = find_checks(lab.catalog, every)
     rows = []
     for place, (study, its) in enumerate(zip(studies, series, strict=True)):
         named = (
@@ -89,7 +91,7 @@ def studies_table(
             if arrived
             else (str(place), *named, *counts)
         )
-        badges = badges_of_study(its, lossy)
+        badges = badges_of_study(its, lossy, checks)
         rows.append(TableRow(cells=cells, badges=badges, uid=study.StudyInstanceUID))
     return Table(columns=columns, rows=tuple(rows), more=more)
 
@@ -110,6 +112,7 @@ def series_table(
     made = _make_pictures(lab, asked, deadline) if pictures else {}
     shown = within(("Middle image", made.get(row.reference)) for row in asked)
     lossy = find_lossy_series(lab.handle, asked, wait_s=deadline.rest_s)
+    checks = find_checks(lab.catalog, asked)
     rows = []
     for place, (row, study) in enumerate(series):
         own = (
@@ -126,7 +129,12 @@ def series_table(
         rows.append(
             TableRow(
                 cells=own if of_one_study else (own[0], *whose, *own[1:]),
-                badges=series_badges(row, geometries.get(row.reference), lossy.get(row.reference)),
+                badges=series_badges(
+                    row,
+                    geometries.get(row.reference),
+                    lossy.get(row.reference),
+                    checks.get(row.reference),
+                ),
                 picture=shown[place],
                 awaits_picture=shown[place] is None and row.reference in made,
                 uid=row.SeriesInstanceUID,

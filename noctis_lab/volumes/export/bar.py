@@ -1,4 +1,4 @@
-"""One progress bar of an export: in a terminal, and in a notebook as a widget."""
+"""One progress bar over series: in a terminal, and in a notebook as a widget."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
-__all__ = ["export_bar"]
+__all__ = ["series_bar"]
 
 
 @contextmanager
-def export_bar(*, disable: bool | None) -> Iterator[Callable[[int, int], None]]:
+def series_bar(words: str, *, disable: bool | None) -> Iterator[Callable[[int, int], None]]:
     """Hold a bar; gives the function that shows on it how many instances are done, and in all.
 
     Parameters
     ----------
+    words
+        What is being done.
     disable
         Show nothing; None shows it only on a terminal.
     """
-    with tqdm(desc="exporting", unit=" instances", disable=disable) as bar:
+    with tqdm(desc=words, unit=" instances", disable=disable) as bar:
 
         def show(done: int, total: int) -> None:
             if bar.disable:

@@ -1,0 +1,1 @@
+"""HU calibration of CT: recognising phantoms, measuring them, checks of arrivals, charts."""

@@ -1,0 +1,127 @@
+"""The columns of the views `hu_*`: what is recorded of calibration, each figure with its unit."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = ["FIGURES", "HU_VIEWS"]
+
+_TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+_AT, _DAY = pa.timestamp("us"), pa.date32()
+_SERIES = {"StudyInstanceUID": _TEXT, "SeriesInstanceUID": _TEXT}
+#: Who wrote the record, and when; of every kind.
+_WRITTEN = {"author": _TEXT, "recorded_at": _AT}
+
+#: Figures of an analysis by name; a column of its standard error stands beside each.
+FIGURES = (
+    *("water_hu", "slope", "intercept_hu", "max_deviation_hu", "noise_hu"),
+    *("periphery_minus_center_hu", "largest_difference_hu", "slice_thickness_mm", "node_side_mm"),
+    *("scale", "radius_mm", "roll_deg", "tilt_back_deg", "tilt_left_deg", "z_mm"),
+    *("f50_per_mm", "f10_per_mm", "noise_peak_per_mm", "noise_mean_per_mm"),
+)
+_ANALYSIS: dict[str, pa.DataType] = {
+    "analysis_id": _TEXT,
+    **_SERIES,
+    "instance_count": _WHOLE,
+    "status": _TEXT,
+    "phantom_model": _TEXT,
+    "phantom_serial": _TEXT,
+    "is_manual": _FLAG,  # the model or regions were given by a person
+    "overrides": _TEXT,  # JSON: which
+    "note": _TEXT,
+    "engine_version": _TEXT,
+    "settings": _TEXT,  # JSON: sources of nominal values, phantom file
+    "scanner": _TEXT,
+    "protocol": _TEXT,
+    **dict.fromkeys(("Manufacturer", "ManufacturerModelName", "StationName"), _TEXT),
+    **dict.fromkeys(("DeviceSerialNumber", "SoftwareVersions", "ProtocolName"), _TEXT),
+    "AcquisitionDate": _DAY,
+    "AcquisitionTime": _TEXT,
+    "KVP": _NUMBER,
+    "ConvolutionKernel": _TEXT,
+    **dict.fromkeys(("SliceThickness", "Exposure", "XRayTubeCurrent"), _NUMBER),
+    "ReconstructionDiameter": _NUMBER,
+    **dict.fromkeys(("score", "margin", "x_mm", "y_mm"), _NUMBER),
+    "is_reversed": _FLAG,  # the phantom's own z descends to the head
+    **{column: _NUMBER for name in FIGURES for column in (name, f"{name}_se")},
+    **dict.fromkeys(("slope_low", "slope_high"), _NUMBER),  # 95 % intervals
+    **dict.fromkeys(("intercept_low_hu", "intercept_high_hu"), _NUMBER),
+    **dict.fromkeys(("robust_slope", "robust_intercept_hu", "max_residual_hu"), _NUMBER),
+    "fits_agree": _FLAG,
+    **dict.fromkeys(("uniformity_refusal", "mtf_refusal", "noise_spectrum_refusal"), _TEXT),
+    **dict.fromkeys(("tolerance_set", "checks"), _TEXT),  # checks: JSON
+    **_WRITTEN,
+}
+_ROI: dict[str, pa.DataType] = {
+    "analysis_id": _TEXT,
+    "roi_number": _WHOLE,
+    **_SERIES,
+    "SOPInstanceUID": _TEXT,  # of the middle plane
+    "material": _TEXT,
+    "verdict": _TEXT,
+    "is_manual": _FLAG,
+    **dict.fromkeys(("value_hu", "deviation_hu", "mean_hu", "median_hu"), _NUMBER),
+    **dict.fromkeys(("sd_hu", "se_hu"), _NUMBER),
+    **dict.fromkeys(("pixel_count", "plane_count"), _WHOLE),
+    "clipped_fraction": _NUMBER,
+    **dict.fromkeys(("nominal_hu", "nominal_low_hu", "nominal_high_hu"), _NUMBER),
+    "nominal_source": _TEXT,
+    "nominal_is_verified": _FLAG,
+    "relative_electron_density": _NUMBER,
+    **dict.fromkeys(("x_mm", "y_mm", "z_mm", "radius_mm"), _NUMBER),
+}
+
+#: View → its columns. A record's document holds those of its kind, but for the first and last.
+HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
+    "hu_analysis": _ANALYSIS,
+    "hu_roi": _ROI,
+    "hu_refusal": {
+        "refusal_id": _TEXT,
+        **_SERIES,
+        "instance_count": _WHOLE,
+        "engine_version": _TEXT,
+        "refusal": _TEXT,
+        "reason": _TEXT,
+        **_WRITTEN,
+    },
+    "hu_series_check": {
+        "check_id": _TEXT,
+        **_SERIES,
+        "instance_count": _WHOLE,
+        "check_version": _TEXT,
+        "status": _TEXT,
+        "reasons": _TEXT,
+        **dict.fromkeys(("offset_hu", "air_hu", "tissue_hu"), _NUMBER),
+        "plane_count": _WHOLE,
+        "for_information": _FLAG,
+        **_WRITTEN,
+    },
+    "hu_baseline": {
+        "baseline_id": _TEXT,
+        **dict.fromkeys(("scanner", "protocol", "quantity"), _TEXT),
+        "valid_from": _AT,
+        "scan_count": _WHOLE,
+        **dict.fromkeys(("center", "sigma"), _NUMBER),
+        "reason": _TEXT,
+        **_WRITTEN,
+    },
+    "hu_scanner_event": {
+        "event_id": _TEXT,
+        **dict.fromkeys(("scanner", "event_kind"), _TEXT),
+        "happened_at": _AT,
+        "note": _TEXT,
+        **_WRITTEN,
+    },
+    "hu_curve": {
+        "curve_id": _TEXT,
+        "scanner": _TEXT,
+        "KVP": _NUMBER,
+        "quantity": _TEXT,
+        **dict.fromkeys(("hu", "density"), pa.list_(_NUMBER)),
+        "valid_from": _AT,
+        "sha256": _TEXT,
+        "analysis_id": _TEXT,
+        "note": _TEXT,
+        **_WRITTEN,
+    },
+}

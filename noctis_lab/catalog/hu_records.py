@@ -1,0 +1,150 @@
+"""Records of calibration: appended, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from sqlalchemy import func, insert, select
+
+from noctis_lab.catalog import schema
+from noctis_lab.catalog.events import add_events
+from noctis_lab.catalog.instants import from_instant, to_instant
+from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.catalog.rows import clean_text
+from noctis_lab.catalog.snapshot import in_pieces
+from noctis_lab.catalog.store import Catalog
+from noctis_lab.events import HuRecorded
+
+__all__ = ["HuKind", "HuRecord", "find_checks", "find_latest", "to_record", "write_record"]
+
+
+class HuKind(StrEnum):
+    """What a record is of; each has a view of its name, after ``hu_``."""
+
+    ANALYSIS = "analysis"  # its regions are the view `hu_roi`
+    REFUSAL = "refusal"  # a series that is no phantom to be analysed, and why; recomputed at will
+    SERIES_CHECK = "series_check"
+    BASELINE = "baseline"
+    SCANNER_EVENT = "scanner_event"
+    CURVE = "curve"
+
+    @property
+    def view(self) -> str:
+        """The view's name."""
+        return f"hu_{self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuRecord:
+    """One record; `document` holds the columns of its view, an analysis' ``rois`` too.
+
+    Attributes
+    ----------
+    reference
+        `SeriesRow.reference`; None where the record is of no series. So are the two UIDs.
+    scanner
+        As `hu_analysis.scanner` names one; None where the record is of none.
+    """
+
+    record_id: str  # a uuid4's 32 hexadecimal digits
+    kind: HuKind
+    author: str
+    recorded_at: datetime  # aware
+    document: Mapping[str, Any]  # JSON values; times as ISO 8601, UTC
+    reference: str | None = None
+    StudyInstanceUID: str | None = None
+    SeriesInstanceUID: str | None = None
+    scanner: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "record_id": self.record_id,
+            "kind": self.kind.value,
+            "author": self.author,
+            "recorded_at": self.recorded_at.isoformat(timespec="microseconds"),
+            "reference": self.reference,
+            "StudyInstanceUID": self.StudyInstanceUID,
+            "SeriesInstanceUID": self.SeriesInstanceUID,
+            "scanner": self.scanner,
+            "document": dict(self.document),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what `to_json` wrote."""
+        given = dict(fields)
+        given["kind"] = HuKind(given["kind"])
+        given["recorded_at"] = datetime.fromisoformat(given["recorded_at"])
+        return cls(**given)
+
+
+def write_record(catalog: Catalog, record: HuRecord) -> None:
+    """Append a record; one of a known `record_id` changes nothing."""
+    table = schema.hu_record
+    document = {**record.document, "SeriesInstanceUID": record.SeriesInstanceUID}
+    values = {
+        "record_id": record.record_id,
+        "kind": record.kind.value,
+        "reference": record.reference,
+        "StudyInstanceUID": record.StudyInstanceUID,
+        "scanner": record.scanner,
+        "author": clean_text(record.author),
+        "recorded_at": to_instant(record.recorded_at),
+        "document": json.dumps(document, separators=(",", ":"), allow_nan=False),
+    }
+    event = HuRecorded(
+        record_kind=record.kind.value,
+        record_id=record.record_id,
+        StudyInstanceUID=record.StudyInstanceUID,
+    )
+    with catalog.connections.write() as connection:
+        known = select(table.c.record_number).where(table.c.record_id == record.record_id)
+        if connection.execute(known).first() is not None:
+            return
+        connection.execute(insert(table).values(values))
+        add_events(connection, [event], to_instant(catalog.clock()))
+
+
+def find_latest(catalog: Catalog, kind: HuKind, references: Collection[str]) -> dict[str, HuRecord]:
+    """Return each series' newest record of a kind, by reference; those without are left out."""
+    table = schema.hu_record
+    found: dict[str, HuRecord] = {}
+    with catalog.connections.read() as connection:
+        for piece in in_pieces(sorted(set(references))):
+            newest = (
+                select(func.max(table.c.record_number))
+                .where(table.c.kind == kind.value, table.c.reference.in_(piece))
+                .group_by(table.c.reference)
+            )
+            statement = select(table).where(table.c.record_number.in_(newest))
+            for row in connection.execute(statement):
+                found[row.reference] = to_record(row)
+    return found
+
+
+def find_checks(catalog: Catalog, series: Iterable[SeriesRow]) -> dict[str, HuRecord]:
+    """Return the newest checks of the scale of those series that are CT, by reference."""
+    references = [row.reference for row in series if row.Modality == "CT"]
+    return find_latest(catalog, HuKind.SERIES_CHECK, references)
+
+
+def to_record(row: Any) -> HuRecord:
+    """Return the record that a row of `schema.hu_record` holds."""
+    document = json.loads(row.document)
+    return HuRecord(
+        record_id=row.record_id,
+        kind=HuKind(row.kind),
+        author=row.author,
+        recorded_at=from_instant(row.recorded_at),
+        document=document,
+        reference=row.reference,
+        StudyInstanceUID=row.StudyInstanceUID,
+        SeriesInstanceUID=document.get("SeriesInstanceUID"),
+        scanner=row.scanner,
+    )

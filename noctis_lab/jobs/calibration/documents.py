@@ -1,0 +1,287 @@
+"""A phantom analysis as the record that is kept of it: JSON values under the columns' names."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from noctis_lab.analysis.calibration.regions import PlacedRegion
+from noctis_lab.analysis.calibration.result import HuAnalysis, MeasuredRoi
+from noctis_lab.errors import CannotCalibrate
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from noctis_lab.catalog.records import SeriesRow
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["Asked", "SeriesWords", "document_of", "protocol_of", "read_words", "scanner_of"]
+
+_TEXTS: Final = (
+    *("Manufacturer", "ManufacturerModelName", "StationName", "DeviceSerialNumber"),
+    *("SoftwareVersions", "ProtocolName", "ConvolutionKernel"),
+)
+_NUMBERS: Final = (
+    *("KVP", "SliceThickness", "Exposure", "XRayTubeCurrent", "ReconstructionDiameter"),
+)
+#: What one analysis must be of one of; others may vary, and stand for nothing then.
+_ALIKE: Final = ("KVP", "ConvolutionKernel", "SliceThickness", "DeviceSerialNumber")
+_MOST_TEXT: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asked for an analysis, and what they gave for it: recorded with it.
+
+    Attributes
+    ----------
+    again
+        Of many series analyse those too that this engine has analysed, or refused, as they are.
+    model
+        The phantom's, where a person says so: nothing else is looked for.
+    regions
+        Material → where to measure it instead.
+    z_mm
+        Where the sensitometry module's middle is, patient LPS.
+    serial
+        The phantom's serial number.
+    tolerances
+        Name of a tolerance set.
+    """
+
+    author: str = ""
+    again: bool = False
+    model: str | None = None
+    regions: Mapping[str, PlacedRegion] = field(default_factory=dict)
+    z_mm: float | None = None
+    serial: str | None = None
+    tolerances: str | None = None
+    note: str | None = None
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether a person has decided what the engine decides else."""
+        return self.model is not None or self.z_mm is not None or bool(self.regions)
+
+    def to_overrides(self) -> str | None:
+        """Return what was decided as JSON, None where nothing was."""
+        if not self.is_manual:
+            return None
+        regions = {name: asdict(region) for name, region in self.regions.items()}
+        told = {"model": self.model, "z_mm": self.z_mm, "regions": regions}
+        return json.dumps(told, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesWords:
+    """What the headers of a series say alike, by DICOM keyword; None where they do not."""
+
+    texts: Mapping[str, str | None]
+    numbers: Mapping[str, float | None]
+    acquired_on: str | None  # AcquisitionDate, YYYY-MM-DD
+    AcquisitionTime: str | None  # the first
+
+
+def read_words(handle: Handle, series: SeriesRow) -> SeriesWords:
+    """Ask the catalogue what an analysis is recorded with.
+
+    Raises
+    ------
+    CannotCalibrate
+        ``mixed_series``: the images differ in what must be alike; says in which.
+    """
+    which = [series.SeriesInstanceUID, series.StudyInstanceUID]
+    counted = ", ".join(f"count(DISTINCT {name})" for name in _ALIKE)
+    alike = ", ".join(f"any_value({name}) AS {name}" for name in (*_TEXTS, *_NUMBERS))
+    query = (
+        f"SELECT {counted}, {alike}, "  # noqa: S608 - names of columns from constants
+        "min(AcquisitionDate) AS AcquisitionDate, min(AcquisitionTime) AS AcquisitionTime "
+        "FROM instances WHERE SeriesInstanceUID = $1 AND StudyInstanceUID = $2"
+    )
+    row = handle.query.sql(query, which).fetchone()
+    assert row is not None
+    counts, values = row[: len(_ALIKE)], row[len(_ALIKE) :]
+    mixed = [name for name, count in zip(_ALIKE, counts, strict=True) if count > 1]
+    if mixed:
+        raise CannotCalibrate(
+            "mixed_series", f"its images differ in {', '.join(mixed)}: analyse each kind by itself"
+        )
+    found = dict(zip((*_TEXTS, *_NUMBERS, "date", "time"), values, strict=True))
+    return SeriesWords(
+        texts={name: _text(found[name]) for name in _TEXTS},
+        numbers={name: _number(found[name]) for name in _NUMBERS},
+        acquired_on=None if found["date"] is None else found["date"].isoformat(),
+        AcquisitionTime=_text(found["time"]),
+    )
+
+
+def scanner_of(words: SeriesWords) -> str:
+    """Return by what a scanner is known: maker, model, and serial number or else station name.
+
+    Examples
+    --------
+    >>> texts = {"Manufacturer": "ACME", "ManufacturerModelName": "CT 1", "StationName": "CT-A",
+    ...          "DeviceSerialNumber": None}
+    >>> scanner_of(SeriesWords(texts=texts, numbers={}, acquired_on=None, AcquisitionTime=None))
+    'ACME CT 1 CT-A'
+    """
+    own = words.texts["DeviceSerialNumber"] or words.texts["StationName"]
+    parts = (words.texts["Manufacturer"], words.texts["ManufacturerModelName"], own)
+    return " ".join(part for part in parts if part) or "unknown"
+
+
+def protocol_of(words: SeriesWords, phantom_model: str) -> str:
+    """Return what one chart is of, beside its scanner: phantom, kVp, kernel and slice thickness."""
+    kvp, thickness_mm = words.numbers["KVP"], words.numbers["SliceThickness"]
+    return ", ".join(
+        (
+            phantom_model,
+            "? kVp" if kvp is None else f"{kvp:g} kVp",
+            words.texts["ConvolutionKernel"] or "? kernel",
+            "? mm" if thickness_mm is None else f"{thickness_mm:g} mm",
+        )
+    )
+
+
+def document_of(
+    analysis: HuAnalysis,
+    words: SeriesWords,
+    asked: Asked,
+    volume: xr.DataArray,
+    *,
+    instance_count: int,
+) -> dict[str, Any]:
+    """Return the document of an analysis' record."""
+    fit, found = analysis.fit, analysis.found
+    figures = {}
+    for name, figure in analysis.figures.items():
+        figures[name], figures[f"{name}_se"] = figure.value, figure.se
+    x_mm, y_mm = _axis_mm(analysis, volume)
+    sources = sorted({roi.nominal.source for roi in analysis.rois if roi.nominal is not None})
+    told: dict[str, Any] = {
+        "instance_count": instance_count,
+        "status": analysis.status,
+        "phantom_model": found.model,
+        "phantom_serial": analysis.serial,
+        "is_manual": asked.is_manual,
+        "overrides": asked.to_overrides(),
+        "note": asked.note,
+        "engine_version": analysis.engine_version,
+        "settings": json.dumps(
+            {
+                "phantom_source": None if found.phantom is None else found.phantom.source,
+                "nominal_sources": sources,
+            }
+        ),
+        "protocol": protocol_of(words, found.model),
+        **words.texts,
+        **words.numbers,
+        "AcquisitionDate": words.acquired_on,
+        "AcquisitionTime": words.AcquisitionTime,
+        "score": found.score,
+        "margin": found.margin,
+        "x_mm": x_mm,
+        "y_mm": y_mm,
+        "is_reversed": found.direction < 0,
+        **figures,
+        "uniformity_refusal": analysis.uniformity_refusal,
+        "mtf_refusal": analysis.mtf_refusal,
+        "noise_spectrum_refusal": analysis.noise_spectrum_refusal,
+        "tolerance_set": analysis.tolerance_set,
+        "checks": None if not analysis.checks else json.dumps(_checks(analysis)),
+        "rois": [_region(roi, asked) for roi in analysis.rois],
+    }
+    if fit is not None:
+        told |= {
+            "slope_low": fit.slope_ci[0],
+            "slope_high": fit.slope_ci[1],
+            "intercept_low_hu": fit.intercept_ci[0],
+            "intercept_high_hu": fit.intercept_ci[1],
+            "robust_slope": fit.robust_slope,
+            "robust_intercept_hu": fit.robust_intercept,
+            "max_residual_hu": fit.max_residual,
+            "fits_agree": fit.agrees,
+        }
+    return {name: _json(value) for name, value in told.items()}
+
+
+def _region(roi: MeasuredRoi, asked: Asked) -> dict[str, Any]:
+    figures, nominal, place = roi.figures, roi.nominal, roi.figures.placement
+    told: dict[str, Any] = {
+        "SOPInstanceUID": place.SOPInstanceUID,
+        "material": figures.material,
+        "verdict": roi.verdict,
+        "is_manual": figures.material in asked.regions,
+        "value_hu": figures.value,
+        "deviation_hu": roi.deviation_hu,
+        "mean_hu": figures.mean,
+        "median_hu": figures.median,
+        "sd_hu": figures.sd,
+        "se_hu": figures.se,
+        "pixel_count": figures.n,
+        "plane_count": figures.plane_count,
+        "clipped_fraction": figures.clipped_fraction,
+        "x_mm": place.center_mm[0],
+        "y_mm": place.center_mm[1],
+        "z_mm": place.z_mm,
+        "radius_mm": place.radius_mm,
+    }
+    if nominal is not None:
+        told |= {
+            "nominal_hu": nominal.nominal_hu,
+            "nominal_low_hu": nominal.low_hu,
+            "nominal_high_hu": nominal.high_hu,
+            "nominal_source": nominal.source,
+            "nominal_is_verified": nominal.is_verified,
+            "relative_electron_density": nominal.relative_electron_density,
+        }
+    return {name: _json(value) for name, value in told.items()}
+
+
+def _axis_mm(analysis: HuAnalysis, volume: xr.DataArray) -> tuple[float, float]:
+    """Return (x, y) of the phantom's axis amid its planes, mm, patient LPS."""
+    axes = np.asarray(volume.coords["patient_lps"].attrs["direction"], float).reshape(3, 3)
+    signs = np.sign(axes[[2, 1, 0], [0, 1, 2]])  # the engine's axes ascend with the patient's
+    z_mm = np.sort(volume.coords["z"].to_numpy() * signs[0])
+    planes = analysis.body.planes
+    x, y = analysis.body.center_mm[planes].mean(axis=0)
+    place = (axes * signs) @ (float(z_mm[planes].mean()), float(y), float(x))
+    return float(place[0]), float(place[1])
+
+
+def _checks(analysis: HuAnalysis) -> list[dict[str, Any]]:
+    return [
+        {
+            "figure": check.limit.figure,
+            "low": check.limit.low,
+            "high": check.limit.high,
+            "value": _json(check.figure.value),
+            "verdict": check.verdict,
+        }
+        for check in analysis.checks
+    ]
+
+
+def _json(value: Any) -> Any:
+    """Return a value as JSON has it: a number that is none is None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    words = value.isoformat() if isinstance(value, datetime) else str(value)
+    shown = "".join(char for char in words if char.isprintable()).strip()[:_MOST_TEXT]
+    return shown or None
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else _json(float(str(value)))

@@ -1,0 +1,336 @@
+"""Phantom analyses of archived series, kept as records: one, or many with what became of each."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from noctis_lab.analysis.calibration.analyse import ENGINE_VERSION, analyse
+from noctis_lab.analysis.calibration.body import find_body
+from noctis_lab.analysis.calibration.phantoms import Phantom, load_phantoms
+from noctis_lab.analysis.calibration.regions import with_regions
+from noctis_lab.analysis.calibration.result import HuAnalysis
+from noctis_lab.analysis.calibration.scene import to_scene
+from noctis_lab.analysis.calibration.tolerances import ToleranceSet, load_tolerances
+from noctis_lab.catalog.hu_records import HuKind, HuRecord, find_latest, write_record
+from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.errors import CannotCalibrate, CannotStack, NoctisError, SeriesNotFound
+from noctis_lab.jobs.calibration.documents import Asked, document_of, read_words, scanner_of
+from noctis_lab.jobs.calibration.report import Became, Calibrated, CalibrationReport
+from noctis_lab.volumes.backend import open_lazily
+from noctis_lab.volumes.load import load
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from noctis_lab.ingest.ledger import Ledger
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["analyse_asked", "calibrate_many", "calibrate_one", "named_series"]
+
+#: 1,140 planes of 512 × 512: 1.2 GB as the engine has them.
+MOST_VOXELS: Final = 300_000_000
+_LOOK_EVERY_MM: Final = 12.0  # a module of any phantom is thicker
+_FEW_PLANES: Final = 64  # of which no look is worth its time
+
+type Progress = Callable[[int, int], None]
+
+
+class _Stopped(Exception):
+    """It was asked to stop within a series."""
+
+
+def analyse_asked(
+    volume: xr.DataArray, *, kvp: float | None, thickness_mm: float | None, asked: Asked
+) -> HuAnalysis:
+    """Analyse a volume with what a person gave.
+
+    Raises
+    ------
+    CannotCalibrate
+        As `analyse` and `with_regions`. ``no_such_phantom``, ``no_such_tolerances``: there is none
+        of that name; names those there are.
+    """
+    analysis = analyse(
+        volume,
+        kvp=kvp,
+        serial=asked.serial,
+        slice_thickness_mm=thickness_mm,
+        z_mm=asked.z_mm,
+        phantoms=None if asked.model is None else _phantoms_of(asked.model),
+        tolerances=None if asked.tolerances is None else _tolerances_of(asked.tolerances),
+    )
+    return with_regions(analysis, volume, asked.regions) if asked.regions else analysis
+
+
+def calibrate_one(
+    handle: Handle,
+    ledger: Ledger,
+    series: SeriesRow,
+    asked: Asked,
+    *,
+    progress: Progress | None = None,
+) -> tuple[HuAnalysis, HuRecord]:
+    """Analyse one series and keep the record; an earlier one stays.
+
+    Raises
+    ------
+    CannotCalibrate
+        It is none of a phantom, or cannot be analysed; `refusal` names why. Nothing is recorded.
+    FileChanged, DecodeError, CompressedPixels
+        Its pixels cannot be read.
+    """
+    words = read_words(handle, series)
+    volume = _load(handle, series, progress)
+    analysis = analyse_asked(
+        volume,
+        kvp=words.numbers["KVP"],
+        thickness_mm=words.numbers["SliceThickness"],
+        asked=asked,
+    )
+    record = HuRecord(
+        record_id=uuid4().hex,
+        kind=HuKind.ANALYSIS,
+        author=asked.author,
+        recorded_at=handle.catalog.clock(),
+        document=document_of(analysis, words, asked, volume, instance_count=series.instance_count),
+        reference=series.reference,
+        StudyInstanceUID=series.StudyInstanceUID,
+        SeriesInstanceUID=series.SeriesInstanceUID,
+        scanner=scanner_of(words),
+    )
+    ledger.record_hu(record)
+    return analysis, record
+
+
+def named_series(handle: Handle, SeriesInstanceUID: str) -> SeriesRow:
+    """Return the series of a UID.
+
+    Raises
+    ------
+    SeriesNotFound
+        No such series here.
+    CannotCalibrate
+        ``several_studies``: each of several studies holds one of that UID.
+    """
+    named = handle.catalog.series_named(SeriesInstanceUID)
+    if len(named) > 1:
+        raise CannotCalibrate(
+            "several_studies",
+            f"series {SeriesInstanceUID} is in {len(named)} studies; analyse each by lab.series("
+            "SeriesInstanceUID=…, StudyInstanceUID=…).one().calibrate()",
+        )
+    if not named:
+        raise SeriesNotFound(
+            f"series {SeriesInstanceUID} is not in this archive",
+            SeriesInstanceUID=SeriesInstanceUID,
+        )
+    return named[0]
+
+
+def calibrate_many(
+    handle: Handle,
+    ledger: Ledger,
+    series: Sequence[SeriesRow | str],
+    asked: Asked,
+    *,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    report: CalibrationReport | None = None,
+) -> CalibrationReport:
+    """Analyse series one after the other.
+
+    Parameters
+    ----------
+    series
+        Rows, or SeriesInstanceUIDs.
+    asked
+        Who asked, and for what.
+    progress
+        Called in this thread as ``progress(instances done, instances in all)``.
+    stop
+        Ends it before the next series, or within the reading of one, when set.
+    report
+        Grows while it runs; None makes one.
+
+    Returns
+    -------
+    CalibrationReport
+        What became of each; one that fails does not keep the others from going on.
+    """
+    report = CalibrationReport() if report is None else report
+    found = [each if isinstance(each, SeriesRow) else _find(handle, each) for each in series]
+    total = sum(row.instance_count for row in found if isinstance(row, SeriesRow))
+    done = 0
+    for row in found:
+        if isinstance(row, Calibrated):
+            report.outcomes.append(row)
+            continue
+        if stop is not None and stop.is_set():
+            report.outcomes.append(_outcome(row, Became.NOT_DONE))
+            continue
+
+        def show(planes: int, of: int, row: SeriesRow = row, before: int = done) -> None:
+            if stop is not None and stop.is_set():
+                raise _Stopped
+            if progress is not None:
+                progress(before + planes * row.instance_count // max(of, 1), total)
+
+        kept = None if asked.again else _kept(handle, row)
+        outcome = kept or _run(handle, ledger, row, asked, progress=show)
+        report.outcomes.append(outcome)
+        done += row.instance_count
+        if progress is not None:
+            progress(done, total)
+    return report
+
+
+def _run(
+    handle: Handle, ledger: Ledger, row: SeriesRow, asked: Asked, *, progress: Progress
+) -> Calibrated:
+    try:
+        if not asked.is_manual:
+            _look(handle, row)
+        _, record = calibrate_one(handle, ledger, row, asked, progress=progress)
+    except _Stopped:
+        return _outcome(row, Became.NOT_DONE)
+    except CannotCalibrate as refusal:
+        _keep_refusal(handle, row, refusal, asked.author)
+        return _outcome(row, Became.REFUSED, refusal=refusal.refusal, reason=refusal.reason)
+    except NoctisError as error:
+        return _outcome(row, Became.FAILED, refusal=type(error).__name__, reason=str(error))
+    return _outcome(row, Became.ANALYSED, record=record)
+
+
+def _outcome(
+    row: SeriesRow,
+    became: Became,
+    *,
+    record: HuRecord | None = None,
+    refusal: str | None = None,
+    reason: str | None = None,
+) -> Calibrated:
+    return Calibrated(
+        SeriesInstanceUID=row.SeriesInstanceUID,
+        StudyInstanceUID=row.StudyInstanceUID,
+        became=became,
+        record=record,
+        refusal=refusal,
+        reason=reason,
+    )
+
+
+def _find(handle: Handle, SeriesInstanceUID: str) -> SeriesRow | Calibrated:
+    try:
+        return named_series(handle, SeriesInstanceUID)
+    except CannotCalibrate as refusal:
+        name, reason = refusal.refusal, refusal.reason
+    except SeriesNotFound as error:
+        name, reason = "not_found", str(error)
+    return Calibrated(
+        SeriesInstanceUID=SeriesInstanceUID,
+        StudyInstanceUID=None,
+        became=Became.FAILED,
+        record=None,
+        refusal=name,
+        reason=reason,
+    )
+
+
+def _kept(handle: Handle, row: SeriesRow) -> Calibrated | None:
+    """Return what this engine made of a series as it is, None where it has not seen it so."""
+    for kind in (HuKind.ANALYSIS, HuKind.REFUSAL):
+        record = find_latest(handle.catalog, kind, [row.reference]).get(row.reference)
+        if record is None:
+            continue
+        told = record.document
+        known = (told["engine_version"], told["instance_count"])
+        if known == (ENGINE_VERSION, row.instance_count):
+            refusal, reason = told.get("refusal"), told.get("reason")
+            kept = record if kind is HuKind.ANALYSIS else None
+            return _outcome(row, Became.KEPT, record=kept, refusal=refusal, reason=reason)
+    return None
+
+
+def _keep_refusal(handle: Handle, row: SeriesRow, refusal: CannotCalibrate, author: str) -> None:
+    # Not journalled: the same engine refuses the same series again.
+    write_record(
+        handle.catalog,
+        HuRecord(
+            record_id=uuid4().hex,
+            kind=HuKind.REFUSAL,
+            author=author,
+            recorded_at=handle.catalog.clock(),
+            document={
+                "instance_count": row.instance_count,
+                "engine_version": ENGINE_VERSION,
+                "refusal": refusal.refusal,
+                "reason": refusal.reason,
+            },
+            reference=row.reference,
+            StudyInstanceUID=row.StudyInstanceUID,
+            SeriesInstanceUID=row.SeriesInstanceUID,
+        ),
+    )
+
+
+def _look(handle: Handle, row: SeriesRow) -> None:
+    """Look at some planes of a long series: whether something round is in it at all.
+
+    Raises
+    ------
+    CannotCalibrate
+        As `find_body`.
+    """
+    spacing_mm = row.facts.slice_spacing_mm or 0.0
+    if row.frame_count <= _FEW_PLANES or not row.facts.is_volume or spacing_mm <= 0:
+        return
+    step = int(_LOOK_EVERY_MM // spacing_mm)
+    if step < 2:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lazy = open_lazily(handle.settings, row)
+        if lazy.dims == ("z", "y", "x"):
+            find_body(to_scene(lazy.isel(z=slice(step // 2, None, step)).load()))
+
+
+def _load(handle: Handle, row: SeriesRow, progress: Progress | None) -> xr.DataArray:
+    voxels = sum(
+        image.pixels.frames * image.pixels.rows * image.pixels.columns
+        for image in handle.catalog.instances_of(row.reference)
+        if image.pixels is not None
+    )
+    if voxels > MOST_VOXELS:
+        raise CannotCalibrate(
+            "too_large",
+            f"it has {voxels} voxels, and {MOST_VOXELS} are the most: export the planes with the "
+            "phantom as a series of their own, or analyse a part with nl.calibrate(volume)",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of gaps and contrasts: the engine refuses by name
+            return load(handle, row, progress=progress)
+    except CannotStack as error:
+        raise CannotCalibrate("not_a_stack", error.reason) from error
+
+
+def _phantoms_of(model: str) -> tuple[Phantom, ...]:
+    known = load_phantoms()
+    found = tuple(phantom for phantom in known if phantom.model.casefold() == model.casefold())
+    if not found:
+        names = ", ".join(phantom.model for phantom in known)
+        raise CannotCalibrate("no_such_phantom", f"expected one of {names}, came {model[:64]!r}")
+    return found
+
+
+def _tolerances_of(name: str) -> ToleranceSet:
+    known = load_tolerances()
+    if name not in known:
+        raise CannotCalibrate(
+            "no_such_tolerances", f"expected one of {', '.join(known)}, came {name[:64]!r}"
+        )
+    return known[name]

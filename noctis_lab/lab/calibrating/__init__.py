@@ -1,0 +1,1 @@
+"""Calibration in one's hands: volumes and series analysed, records read and made."""
