@@ -128,7 +128,7 @@ def test_the_value_under_the_cursor_is_the_arrays(opened: Opened, tmp_path: Path
     for across, down in ((0.3, 0.4), (0.55, 0.61), (0.8, 0.2)):
         page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
         text = page.locator(".status").inner_text().replace("\u2212", "-")
-        found = re.search(r"(-?[\d.]+(?:e-?\d+)?)\s*voxel (\d+), (\d+), (\d+)", text)
+        found = re.search(r"(-?[\d.]+(?:e-?\d+)?)\s*voxel x, y, z (\d+), (\d+), (\d+)", text)
         assert found is not None, text
         column, row, plane = (int(found[number]) for number in (2, 3, 4))
         assert plane == INDEX

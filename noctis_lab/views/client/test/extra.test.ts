@@ -38,6 +38,10 @@ describe("a stack with a dim that is none of space", () => {
     expect(indicesOf({ ...echoes, kind: "slices" }, 3, 4, 16)).toEqual({ voxel: [3, 4, 16], axes: "x, y, frame" });
     expect(indicesOf({ ...stack("time", [0, 1], 1), kind: "slices" }, 3, 4, 1)).toEqual({ voxel: [3, 4, 1], axes: "x, y, frame" });
     expect(indicesOf({ frames: echoes.frames, extra: null, kind: "volume" }, 3, 4, 7)).toEqual({ voxel: [3, 4, 7], axes: "x, y, z" });
+    const array = { frames: echoes.frames, extra: null, kind: "slices" as const, is_archived: false };
+    expect(indicesOf(array, 3, 4, 7)).toEqual({ voxel: [3, 4, 7], axes: "x, y, z" });
+    expect(indicesOf({ ...array, frames: array.frames.map((frame) => ({ ...frame, extra_index: 1 })) }, 3, 4, 7).axes).toBe("x, y, frame");
+    expect(indicesOf({ ...array, frames: array.frames.slice(0, 1) }, 3, 4, 0).axes).toBe("x, y, frame");
   });
 
   it("is named in words", () => {
