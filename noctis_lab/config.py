@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "DEMO_ROOT",
     "EVERYWHERE",
     "Settings",
+    "command",
     "environment_names",
     "find_sources",
     "is_loopback",
@@ -257,6 +259,11 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 def is_usual_root(settings: Settings) -> bool:
     """Return whether an archive is the one that is meant where none is named."""
     return settings.root == Path(os.path.abspath(_USUAL_ROOT.expanduser()))
+
+
+def command(words: str, root: Path) -> str:
+    """Return a command of ours for this archive, to be copied."""
+    return f"noctis {words} --root {shlex.quote(str(root))}"
 
 
 def is_loopback(host: str) -> bool:

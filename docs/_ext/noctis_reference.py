@@ -6,6 +6,7 @@ fall behind what the program does.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,7 +62,9 @@ def _settings() -> str:
 
 
 def _views() -> str:
-    # Of an empty archive: the views are there before any instance is.
+    # Of an empty archive: the views are there before any instance is. Its schema's steps are not
+    # news of the site.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as root, open_lab(root) as lab:
         rows = lab.sql(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() "

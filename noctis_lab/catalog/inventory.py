@@ -113,8 +113,8 @@ def database_held(root: Path) -> Iterator[None]:
             database.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             raise CatalogLocked(
-                f"{path} is open in another process: stop `noctis serve`, notebooks and scripts "
-                "that use this archive, then try again",
+                f"{path} is open in another process: stop `noctis serve`, `noctis demo`, "
+                "notebooks and scripts that use this archive, then try again",
                 path=str(path),
             ) from error
         except sqlite3.DatabaseError:

@@ -65,8 +65,8 @@ class OpenLock:
         try:
             if not _take(self._fd, kind, deadline=time.monotonic() + timeout_s):
                 raise CatalogLocked(
-                    f"{root} is open in another process: stop `noctis serve`, notebooks and "
-                    "scripts that use this archive, then try again"
+                    f"{root} is open in another process: stop `noctis serve`, `noctis demo`, "
+                    "notebooks and scripts that use this archive, then try again"
                     if alone
                     else f"the catalogue of {root} is being rebuilt: try again when that is done",
                     path=str(path),

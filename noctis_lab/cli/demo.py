@@ -18,7 +18,7 @@ import typer
 from tqdm import tqdm
 
 from noctis_lab.cli.options import Port, Root, opened_settings, outer_door
-from noctis_lab.cli.services import DicomPort, serve_archive
+from noctis_lab.cli.services import DicomPort, serve_archive, token_command
 from noctis_lab.cli.supervisor import Address
 from noctis_lab.config import DEMO_ROOT, Settings, local_address
 from noctis_lab.errors import SendFailed
@@ -73,7 +73,12 @@ def _fill(
         if not no_browser:
             # In a thread of its own: some browsers end only when they are closed.
             threading.Thread(target=_open_browser, args=(url, Path(name)), daemon=True).start()
-        _push(settings, receiver, drawing, stopping)
+        if _push(settings, receiver, drawing, stopping):
+            count = drawing.instance_count
+            filled = f"Filled: {count} images." if count else "Nothing of the demo was missing."
+            page = url.partition("/login?")[0]
+            print(f"{filled} The page is at {page}; {token_command(settings)} prints another "
+                  "address that signs in.", flush=True)  # fmt: skip
 
 
 def _missing(settings: Settings) -> list[DemoSeries]:
@@ -147,13 +152,13 @@ class _Drawing:
 
 def _push(
     settings: Settings, receiver: Address, drawing: _Drawing, stopping: threading.Event
-) -> None:
-    """Push what is drawn, each series under its modality's AE title."""
+) -> bool:
+    """Push what is drawn, each series under its modality's AE title; False where it was stopped."""
     from noctis_lab.ingest.scu import send
 
     done = drawing.take(stopping)
     if done is None:
-        return
+        return not stopping.is_set()
     failed: list[Sent] = []
     with tqdm(
         total=drawing.instance_count, desc="filling the demo", unit=" images", mininterval=0.1
@@ -162,7 +167,7 @@ def _push(
             series, paths = done
             for batch in itertools.batched(paths, _IMAGES_AN_ASSOCIATION):
                 if stopping.is_set():
-                    return
+                    return False
                 report = send(
                     batch,
                     host=local_address(receiver.host),
@@ -179,6 +184,7 @@ def _push(
             f"{len(failed)} of {drawing.instance_count} demo images were not stored; "
             f"the first: {failed[0].reason}"
         )
+    return not stopping.is_set()
 
 
 def _open_browser(url: str, folder: Path) -> None:
@@ -186,4 +192,5 @@ def _open_browser(url: str, folder: Path) -> None:
     page = folder / "open.html"
     page.touch(mode=0o600)
     page.write_text(f'<meta http-equiv="refresh" content="0; url={url}">', encoding="ascii")
-    webbrowser.open(page.as_uri())
+    if not webbrowser.open(page.as_uri()):
+        tqdm.write("No browser could be opened: open the address of the page above in one.")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from noctis_lab.cli.options import PARTLY_DONE, Root, opened_archive
+from noctis_lab.config import command
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import QuarantineRow
@@ -51,6 +52,7 @@ def list_quarantined(root: Root = None, as_json: AsJson = False) -> None:
     """List what is kept aside, newest first."""
     with opened_archive(root, must_exist=True) as archive:
         rows = list(_iter_rows(archive))
+        look = command("quarantine show ID", archive.storage.root)
     if as_json:
         print(json.dumps([_facts(row) for row in rows], indent=1))
         return
@@ -69,7 +71,7 @@ def list_quarantined(root: Root = None, as_json: AsJson = False) -> None:
             _printable(row.reason),
         )
     Console().print(table, markup=False)
-    print(f"{len(rows)} kept aside.  noctis quarantine show ID tells what can be done.")
+    print(f"{len(rows)} kept aside; what can be done with one is told by\n  {look}")
 
 
 def show(
@@ -84,8 +86,13 @@ def show(
     with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.ingest.quarantine import inspect, read_values
 
-        inspection = inspect(archive, _full_id(archive, quarantine_id))
+        full = _full_id(archive, quarantine_id)
+        inspection = inspect(archive, full)
         differing = read_values(archive, inspection) if values and inspection.differences else []
+        accepting, discarding = (
+            command(f"quarantine {each} {full}", archive.storage.root)
+            for each in ("accept", "discard")
+        )
     if as_json:
         print(json.dumps(_inspected(inspection, differing), indent=1))
         return
@@ -96,7 +103,9 @@ def show(
     for path, standing, coming in differing:
         print(f"\n{path}\n  stands: {_printable(standing)}\n  here:   {_printable(coming)}")
     print(f"\naccept: {'' if inspection.can_accept else 'cannot: '}{inspection.accept_means}")
-    print("discard: its bytes are removed for good.")
+    if inspection.can_accept:
+        print(f"  {accepting}")
+    print(f"discard: its bytes are removed for good.\n  {discarding}")
 
 
 def accept(quarantine_ids: QuarantineIds, root: Root = None, yes: Yes = False) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import shlex
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -25,14 +24,14 @@ from noctis_lab.cli.options import (
     outer_door,
 )
 from noctis_lab.cli.supervisor import Address, Supervisor, end_on_signals, run_supervised
-from noctis_lab.config import EVERYWHERE, Settings, is_usual_root, local_address
+from noctis_lab.config import EVERYWHERE, Settings, command, is_usual_root, local_address
 from noctis_lab.errors import AddressTaken
 from noctis_lab.lab.addresses import reached_at
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
 
-__all__ = ["DicomPort", "register", "serve_archive"]
+__all__ = ["DicomPort", "register", "serve_archive", "token_command"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +48,8 @@ DicomPort = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (serve, receive, web, worker, token, migrate):
-        app.command()(command)
+    for each in (serve, receive, web, worker, token, migrate):
+        app.command()(each)
 
 
 def serve(
@@ -290,10 +289,14 @@ def _sign_in_address(settings: Settings, catalog: Catalog, page: Address) -> tup
     origin = _origin(settings, page)
     catalog.write_note(notes.PAGE, origin)
     if not settings.print_token:
-        option = "" if is_usual_root(settings) else f" --root {shlex.quote(str(settings.root))}"
-        return origin, f"{origin} (noctis token{option} prints an address that signs in)"
+        return origin, f"{origin} ({token_command(settings)} prints an address that signs in)"
     url = f"{origin}/login?token={create_login_token(catalog)}"
     return url, url
+
+
+def token_command(settings: Settings) -> str:
+    """Return the command that prints an address that signs in."""
+    return "noctis token" if is_usual_root(settings) else command("token", settings.root)
 
 
 def _origin(settings: Settings, page: Address) -> str:

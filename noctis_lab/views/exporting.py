@@ -169,8 +169,9 @@ def _part(stack: StackDescription, kept: _Range) -> StackDescription:
     badge = Badge(
         kind="info",
         icon="layers",
-        text=f"{kept.stop - kept.first} of {total}",
-        sentence=f"This file holds images {kept.first + 1} to {kept.stop} of {total}.",
+        text=f"holds {kept.stop - kept.first} of {total}",
+        sentence=f"This file holds images {kept.first + 1} to {kept.stop} of {total}, "
+        "and counts them, and z, from the first that it holds.",
     )
     return replace(
         stack,

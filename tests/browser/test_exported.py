@@ -128,7 +128,7 @@ def test_the_value_under_the_cursor_is_the_arrays(opened: Opened, tmp_path: Path
     for across, down in ((0.3, 0.4), (0.55, 0.61), (0.8, 0.2)):
         page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
         text = page.locator(".status").inner_text().replace("\u2212", "-")
-        found = re.search(r"(-?[\d.]+(?:e-?\d+)?)\s*voxel (\d+), (\d+), (\d+)", text)
+        found = re.search(r"(-?[\d.]+(?:e-?\d+)?)\s*voxel x, y, z (\d+), (\d+), (\d+)", text)
         assert found is not None, text
         column, row, plane = (int(found[number]) for number in (2, 3, 4))
         assert plane == INDEX
@@ -174,10 +174,10 @@ def test_a_file_scrolls_windows_measures_and_links_offline(opened: Opened, tmp_p
 def test_a_file_says_what_of_the_series_it_holds(opened: Opened, tmp_path: Path) -> None:
     view = nl.view(field()).at(index=INDEX)
     opened.open(view.to_html(tmp_path / "view.html", frames=(INDEX, INDEX + 1)), "0")
-    badge = opened.page.locator(".stage .note .badge").get_by_text("2 of 12")
+    badge = opened.page.locator(".stage .note .badge").get_by_text("holds 2 of 12")
     expect(badge).to_be_visible()
     badge.click()
-    expect(opened.page.get_by_text("This file holds images 8 to 9 of 12.")).to_be_visible()
+    expect(opened.page.get_by_text("This file holds images 8 to 9 of 12,")).to_be_visible()
     expect(
         opened.page.locator(".stage .note .badge").get_by_text("No mm, no place")
     ).to_be_visible()

@@ -26,7 +26,8 @@ def test_the_pages_are_as_the_tutorial_says(site: Site, watched: Watched, tmp_pa
     row.wait_for()
     named = set(re.findall(r"\*\*(.+?)\*\*", TUTORIAL.read_text(encoding="utf-8")))
     assert named == {
-        "Arrivals", "Copy as Python", "Drop files anywhere", "MPR", "Sessions", "Upload",
+        "Arrivals", "Copy as Python", "Copy series UID", "Drop files anywhere", "MPR", "Sessions",
+        "Upload",
     }  # fmt: skip
     expect(page.get_by_label("Arrivals")).to_be_visible()
     expect(page.get_by_role("button", name="Copy as Python").first).to_be_visible()
@@ -41,6 +42,7 @@ def test_the_pages_are_as_the_tutorial_says(site: Site, watched: Watched, tmp_pa
     row.click()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("button", name="Open").first).to_be_visible()
+    expect(page.get_by_role("button", name="Copy series UID")).to_be_visible()
 
     files = write_series(named_series("MINE^THREE", planes=2), tmp_path / "mine")
     page.get_by_label("Files to upload").set_input_files([str(path) for path in files])

@@ -61,7 +61,7 @@ def test_chosen_files_are_stored_and_what_is_not_dicom_is_listed(
     expect(page.get_by_role("button", name="Choose files")).to_be_visible()
     choose(page, [*files, other])
     expect(page.locator(".tb .tr .pn")).to_have_text(["UPLOADED, ONE"], timeout=5000)
-    expect(page.locator(".upgoing .f14")).to_have_text("4 / 4")
+    expect(page.locator(".upgoing .f14")).to_have_text("4 / 4 files")
     expect(page.get_by_role("button", name="Report (CSV)")).to_be_visible()
     assert line(page, "stored").startswith("3 stored")
     expect(page.locator(".uprows li").first).to_contain_text(HOSTILE_FILE)
@@ -124,7 +124,8 @@ def test_many_small_files_go_together_and_each_has_its_end(
             zipped.write(path, path.name)
     expect(page.get_by_role("button", name="Choose files")).to_be_visible()
     choose(page, [*files, other, archive])
-    expect(page.locator(".upgoing .f14")).to_have_text("132 / 132", timeout=10_000)
+    expect(page.locator(".upgoing .f14")).to_have_text("132 / 132 files", timeout=10_000)
+    expect(page.locator(".upgoing")).to_contain_text("what was in a zip counts one by one")
     expect(page.get_by_role("button", name="Report (CSV)")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report (CSV)").click()

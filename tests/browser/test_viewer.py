@@ -268,7 +268,7 @@ def test_the_value_voxel_and_place_under_the_cursor_are_told(
     watched.page.mouse.move(left + 4 * column + 2, top + 4 * row + 2)
     status = watched.page.locator(".status")
     expect(status).to_contain_text(f"{values(MIDDLE)[row, column]:.0f} HU".replace("-", "−"))
-    expect(status).to_contain_text(f"voxel {column}, {row}, {MIDDLE}")
+    expect(status).to_contain_text(f"voxel x, y, z {column}, {row}, {MIDDLE}")
     # ct_series: origin (−16, −16, 100), 0.5 mm pixels, 2 mm planes.
     expect(status).to_contain_text("patient L 19.0 A 6.0 H 106.0 mm")
     watched.page.mouse.move(box["x"] + 2, box["y"] + 2)
@@ -287,7 +287,7 @@ def test_the_value_under_the_cursor_is_right_on_a_screen_of_another_density(
     )
     assert soon(lambda: page.evaluate("devicePixelRatio") == 2)
     page.mouse.move(box["x"] + box["width"] / 2 + 1, box["y"] + box["height"] / 2 + 1)
-    centre = f"voxel {COLUMNS // 2}, {ROWS // 2}, {MIDDLE}"
+    centre = f"voxel x, y, z {COLUMNS // 2}, {ROWS // 2}, {MIDDLE}"
     expect(page.locator(".status")).to_contain_text(centre)
 
 

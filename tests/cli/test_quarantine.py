@@ -42,6 +42,14 @@ def only_id(root: Path) -> str:
     return str(row["quarantine_id"])
 
 
+def test_what_to_type_next_names_the_archive(root: Path) -> None:
+    held = only_id(root)
+    assert f"noctis quarantine show ID --root {root}\n" in quarantine(root, "list").output
+    shown = quarantine(root, "show", held[:8]).output
+    for command in ("accept", "discard"):
+        assert f"\n  noctis quarantine {command} {held} --root {root}\n" in shown
+
+
 def test_values_are_shown_only_to_who_asks_for_them(root: Path) -> None:
     held = only_id(root)
     shown = quarantine(root, "show", held[:8]).output

@@ -236,7 +236,7 @@ def test_a_damaged_catalogue_comes_back(settings: Settings, tmp_path: Path) -> N
 def test_what_is_open_elsewhere_is_not_rebuilt(settings: Settings) -> None:
     with open_archive(settings) as archive:
         archive.catalog.counts()
-        with pytest.raises(CatalogLocked, match="noctis serve"):
+        with pytest.raises(CatalogLocked, match="stop `noctis serve`, `noctis demo`"):
             rebuild(settings.root)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.synthetic.demo import DEMO_SERIES
-from tests.journeys.conftest import start, stop
+from tests.journeys.conftest import Served, start, stop
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +26,14 @@ def _held(root: Path) -> int:
         return catalog.counts().instances
 
 
+def _wait_for_last_line(served: Served, begins: str, deadline: float) -> None:
+    """Wait until it says that it ended, where the page is and how to sign in again."""
+    wanted = f"{begins} The page is at {served.origin}; noctis token --root {served.root} prints"
+    while not served.printed[-1].startswith(wanted):
+        assert time.monotonic() < deadline, served.printed[-1]
+        time.sleep(0.1)
+
+
 def test_the_demo_is_filled_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     served = start(*DEMO, "--no-browser", root=tmp_path / "demo")
     try:
@@ -33,6 +41,7 @@ def test_the_demo_is_filled_once(tmp_path: Path, capfd: pytest.CaptureFixture[st
         while _held(served.root) < WHOLE:
             assert time.monotonic() < deadline
             time.sleep(0.2)
+        _wait_for_last_line(served, f"Filled: {WHOLE} images.", deadline)
     finally:
         assert stop(served) == 0
     first = capfd.readouterr().err
@@ -42,7 +51,10 @@ def test_the_demo_is_filled_once(tmp_path: Path, capfd: pytest.CaptureFixture[st
         assert catalog.list_quarantine() == (0, [])
 
     served = start(*DEMO, "--no-browser", root=tmp_path / "demo")
-    assert stop(served) == 0
+    try:
+        _wait_for_last_line(served, "Nothing of the demo was missing.", time.monotonic() + 60)
+    finally:
+        assert stop(served) == 0
     assert "filling the demo" not in capfd.readouterr().err
     assert _held(served.root) == WHOLE
 
@@ -97,6 +109,18 @@ def test_the_demo_opens_the_page_without_showing_its_token(tmp_path: Path) -> No
     assert served.url in page
     assert code == 0
     assert not Path(arguments.removeprefix("file://")).exists()
+
+
+def test_a_demo_without_a_browser_says_so(tmp_path: Path) -> None:
+    none = {"PATH": str(tmp_path), "BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    served = start(*DEMO, root=tmp_path / "demo", **none)
+    try:
+        deadline = time.monotonic() + 60
+        while not any("No browser could be opened" in line for line in served.printed):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        assert stop(served) == 0
 
 
 def test_a_demo_that_is_interrupted_while_it_pushes_ends(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,18 +94,18 @@ def test_cards_wait_no_longer_than_a_repr_may(lab: Lab, monkeypatch: pytest.Monk
     for each in shown:
         repr(each)  # what selections ask for is theirs, and known from now on
     released, sql = threading.Event(), lab.query.sql
+    answered: list[bool] = []
 
     def slow(query: str, *given: Any) -> Any:
         if "transfer_syntax_uid" in query:
-            released.wait(60)
+            answered.append(released.wait(60))
         return sql(query, *given)
 
     monkeypatch.setattr(lab.query, "sql", slow)
     try:
         for each in shown:
             lab.handle.frames.clear()
-            started_s = time.monotonic()
             assert each._repr_html_()
-            assert time.monotonic() - started_s < 0.9, type(each)  # the limit is 0.2
+            assert not answered, type(each)  # shown, and the question still under way
     finally:
         released.set()

@@ -363,7 +363,8 @@ def test_a_file_is_bounded_around_the_image_in_view_and_says_so(tmp_path: Path) 
     (stack,) = document["stacks"].values()
     assert [frame["frame"] for frame in stack["frames"]] == [38, 39, 40, 41, 42]
     assert document["state"]["index"] == 2
-    assert stack["badges"][-1]["sentence"] == "This file holds images 39 to 43 of 50."
+    assert stack["badges"][-1]["text"] == "holds 5 of 50"
+    assert stack["badges"][-1]["sentence"].startswith("This file holds images 39 to 43 of 50,")
     document = held(view.to_html(tmp_path / "a.html", frames=(3, 4)))
     (stack,) = document["stacks"].values()
     assert [frame["frame"] for frame in stack["frames"]] == [3, 4]

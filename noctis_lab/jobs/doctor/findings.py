@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-__all__ = ["Finding", "State", "command", "count_text", "size_text", "some_of", "worst"]
+__all__ = ["Finding", "State", "count_text", "size_text", "some_of", "worst"]
 
 _SHOWN = 3
 
@@ -36,11 +34,6 @@ def worst(findings: Iterable[Finding]) -> State:
     """Return FAIL where one fails, else WARN where one warns, else PASS."""
     states = {finding.state for finding in findings}
     return next((state for state in (State.FAIL, State.WARN) if state in states), State.PASS)
-
-
-def command(words: str, root: Path) -> str:
-    """Return a command of ours for this archive, to be copied."""
-    return f"noctis {words} --root {shlex.quote(str(root))}"
 
 
 def count_text(count: int, noun: str, plural: str = "") -> str:

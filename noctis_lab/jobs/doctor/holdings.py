@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from noctis_lab.catalog import checkup
-from noctis_lab.config import Settings, is_loopback
+from noctis_lab.config import Settings, command, is_loopback
 from noctis_lab.ingest.admission import hash_file
 from noctis_lab.jobs.derived import find_strays
-from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, size_text, some_of
+from noctis_lab.jobs.doctor.findings import Finding, State, count_text, size_text, some_of
 from noctis_lab.storage.layout import INCOMING, INSTANCES, instance_path, series_folder
 
 __all__ = [

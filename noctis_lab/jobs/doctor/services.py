@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from noctis_lab.catalog import notes
 from noctis_lab.catalog.serving import Service, is_serving
-from noctis_lab.config import Settings, is_loopback, local_address
+from noctis_lab.config import Settings, command, is_loopback, local_address
 from noctis_lab.errors import SendFailed
 from noctis_lab.ingest import scu
-from noctis_lab.jobs.doctor.findings import Finding, State, command
+from noctis_lab.jobs.doctor.findings import Finding, State
 
 __all__ = ["check_page", "check_receiver"]
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 from noctis_lab.catalog import checkup
-from noctis_lab.config import Settings
+from noctis_lab.config import Settings, command
 from noctis_lab.ingest.admission import is_unchanged
-from noctis_lab.jobs.doctor.findings import Finding, State, command, count_text, some_of
+from noctis_lab.jobs.doctor.findings import Finding, State, count_text, some_of
 
 __all__ = ["check_sources"]
 

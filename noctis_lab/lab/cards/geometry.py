@@ -38,7 +38,7 @@ class Geometry:
     spacing_mm: tuple[float, ...]  # in the order of `sides`; empty: not stated
     units: str | None
     refusal: tuple[str, str] | None
-    frames: tuple[tuple[InstanceRow, int], ...]  # first, middle, last and between, as viewed
+    frames: tuple[tuple[InstanceRow, int], ...]  # where equal parts of the series meet, as viewed
     places: tuple[int, ...]  # of these, from 1, among all
     middle: InstanceRow | None
 
@@ -81,8 +81,9 @@ def _to_geometry(handle: Handle, series: SeriesRow, rows: list[InstanceRow]) -> 
         for row in images
         for number in range(0 if row.pixels is None else row.pixels.frames)
     ]
-    last = len(frames) - 1
-    chosen = sorted({round(part * last / 4) for part in range(_SHOWN_FRAMES)}) if frames else []
+    # Not near the ends where there are many: a scan often reaches beyond its object, into air.
+    shown = min(_SHOWN_FRAMES, len(frames))
+    chosen = [part * len(frames) // (shown + 1) for part in range(1, shown + 1)]
     return Geometry(
         facts=series.facts
         if series.facts.is_volume is not None

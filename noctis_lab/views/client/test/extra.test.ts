@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { FrameDescription, StackDescription } from "../src/ground/transport";
 import { nextRate, rateOf } from "../src/viewer/cine";
-import { alongExtra, extraPlaceOf, extraWords, nextOfCine, reachOf } from "../src/viewer/extra";
+import { alongExtra, extraPlaceOf, extraWords, indicesOf, nextOfCine, reachOf } from "../src/viewer/extra";
 
 const stack = (dim: string, values: (number | string)[], planes: number, more = 0, units: string | null = null): Pick<StackDescription, "frames" | "extra"> => ({
   extra: { dim, units, values, planes }, frames: new Array(values.length * planes + more).fill({}) as FrameDescription[],
@@ -31,6 +31,17 @@ describe("a stack with a dim that is none of space", () => {
     expect([0, 1].map((index) => nextOfCine(film, index))).toEqual([1, 0]);
     expect(reachOf(film, 1)).toEqual([0, 1]);
     expect(nextOfCine({ extra: null, frames: film.frames }, 1)).toBe(0);
+  });
+
+  it("counts a voxel by x, y and z, or by frame where there is none", () => {
+    expect(indicesOf({ ...echoes, kind: "slices" }, 3, 4, 7)).toEqual({ voxel: [3, 4, 2], axes: "x, y, z" });
+    expect(indicesOf({ ...echoes, kind: "slices" }, 3, 4, 16)).toEqual({ voxel: [3, 4, 16], axes: "x, y, frame" });
+    expect(indicesOf({ ...stack("time", [0, 1], 1), kind: "slices" }, 3, 4, 1)).toEqual({ voxel: [3, 4, 1], axes: "x, y, frame" });
+    expect(indicesOf({ frames: echoes.frames, extra: null, kind: "volume" }, 3, 4, 7)).toEqual({ voxel: [3, 4, 7], axes: "x, y, z" });
+    const array = { frames: echoes.frames, extra: null, kind: "slices" as const, is_archived: false };
+    expect(indicesOf(array, 3, 4, 7)).toEqual({ voxel: [3, 4, 7], axes: "x, y, z" });
+    expect(indicesOf({ ...array, frames: array.frames.map((frame) => ({ ...frame, extra_index: 1 })) }, 3, 4, 7).axes).toBe("x, y, frame");
+    expect(indicesOf({ ...array, frames: array.frames.slice(0, 1) }, 3, 4, 0).axes).toBe("x, y, frame");
   });
 
   it("is named in words", () => {

@@ -76,6 +76,8 @@ export interface Probe {
   units: string | null;
   /** Voxel indices: column, row, frame, from 0; null on a reformat. */
   voxel: [number, number, number] | null;
+  /** What `voxel` counts, as a loaded array names it: its third is a frame where there is no z. */
+  axes?: "x, y, z" | "x, y, frame";
   /** Patient LPS, mm. */
   patient_mm: Vector | null;
   /** How the value came about, where it is no voxel's own: "interpolated". */

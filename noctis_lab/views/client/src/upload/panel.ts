@@ -313,14 +313,14 @@ export class UploadPanel {
     this.progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
     const isBad = counts.failed + counts.rejected + counts.conflict > 0;
     this.progress.className = `bar ${isRunning || halted !== null ? "" : isBad ? "warn" : "ok"}`;
-    this.count.textContent = `${formatNumber(ended, 0)} / ${formatNumber(files, 0)}`;
+    this.count.textContent = `${formatNumber(ended, 0)} / ${filesWord(files)}`;
     const sending = this.queue.items.filter((item) => item.state === "sending");
     const pace = isRunning ? this.queue.pace() : null;
     const words = pace ? [pace.bytesPerS > 0 ? `${formatBytes(pace.bytesPerS)}/s` : "", formatLeft(pace.left_s)] : isRunning ? [] : [formatBytes(allBytes)];
     this.pace.textContent = words.filter(Boolean).join(" · ");
     const facility = this.queue.items.at(-1)?.facility ?? "";
     const current = sending.find((item) => item.sent >= item.file.size) ?? sending[0];
-    this.now.textContent = isRunning && current ? nowWords(current) : `into ${facility}`;
+    this.now.textContent = isRunning && current ? nowWords(current) : `into ${facility}${this.queue.items.some(({ answer }) => answer?.is_zip) ? " · below, what was in a zip counts one by one" : ""}`;
     this.title.textContent = this.body.hidden && files > 0 ? `Upload ${ended} / ${files}` : "Upload";
     this.halt.hidden = halted === null;
     if (halted !== null) {

@@ -1,5 +1,6 @@
 /** Places in a stack of which each plane was acquired several times: over time, echoes, b-values. Pure. */
 import { formatNumber } from "../ground/numbers";
+import type { Probe } from "../ground/plane";
 import type { StackDescription } from "../ground/transport";
 
 type Stack = Pick<StackDescription, "frames" | "extra">;
@@ -34,6 +35,18 @@ export function framesOfStep({ frames, extra }: Stack, step: number): [number, n
 export function reachOf(stack: Stack, index: number): [number, number] {
   const place = extraPlaceOf(stack, index);
   return place === null || place.planes === 1 ? [0, stack.frames.length - 1] : [place.first, place.first + place.planes - 1];
+}
+
+/** Whether a stack without an extra dim is the planes of one array along z. */
+function isAlongZ({ frames, kind, is_archived }: Pick<StackDescription, "frames" | "kind" | "is_archived">, index: number): boolean {
+  return kind === "volume" || (is_archived === false && frames.length > 1 && (frames[index]?.extra_index ?? null) === null);
+}
+
+/** Return what a voxel's indices are, and what they count: x, y and z as `isel` of the loaded array takes them, else the frame. */
+export function indicesOf(stack: Pick<StackDescription, "frames" | "extra" | "kind" | "is_archived"> | null, column: number, row: number, index: number): Pick<Probe, "voxel" | "axes"> {
+  const place = stack && extraPlaceOf(stack, index);
+  const z = place !== null && place.planes > 1 ? place.plane : stack !== null && isAlongZ(stack, index) ? index : null;
+  return z === null ? { voxel: [column, row, index], axes: "x, y, frame" } : { voxel: [column, row, z], axes: "x, y, z" };
 }
 
 /** Return the frame of the same plane so many steps along the extra dim, within it; null without one. */

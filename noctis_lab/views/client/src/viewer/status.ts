@@ -47,7 +47,7 @@ export class StatusLine {
     const value = probe.values.map(formatValue).join(", ");
     this.#left.replaceChildren(
       el("span", {}, bold(probe.units === "HU" ? `${value} HU` : value), probe.units === "HU" || probe.units === null ? "" : ` ${probe.units}`),
-      ...(probe.voxel === null ? [] : [el("span", {}, "voxel ", bold(probe.voxel.join(", ")))]),
+      ...(probe.voxel === null ? [] : [el("span", {}, `voxel ${probe.axes ?? ""} `, bold(probe.voxel.join(", ")))]),
       ...(probe.patient_mm === null ? [] : [el("span", {}, "patient ", bold(formatPlace(probe.patient_mm)), " mm")]),
       ...(probe.note === undefined ? [] : [el("span", {}, probe.note)]));
   }

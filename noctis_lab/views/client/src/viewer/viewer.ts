@@ -5,7 +5,7 @@ import { messageOf, type StackDescription, type Transport, TransportError } from
 import { CanvasSize } from "./canvasSize";
 import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
 import { Describing } from "./describing";
-import { alongExtra, nextOfCine, reachOf } from "./extra";
+import { alongExtra, indicesOf, nextOfCine, reachOf } from "./extra";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
 import { coveredBox, mirrored, panTo, type Placement, turned } from "./geometry";
 import { nearestFrame, type ReferenceLine } from "./linking";
@@ -328,7 +328,7 @@ export class Viewer implements Pane {
     const [column, row] = plane.toVoxel(x, y);
     const values = valuesAt(plane.values(), column, row);
     return values && {
-      values, units: plane.units, voxel: [Math.round(column), Math.round(row), this.#shown?.index ?? 0], patient_mm: plane.toPatient(x, y),
+      values, units: plane.units, ...indicesOf(this.#stack, Math.round(column), Math.round(row), this.#shown?.index ?? 0), patient_mm: plane.toPatient(x, y),
     };
   }
 

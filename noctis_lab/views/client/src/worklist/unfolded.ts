@@ -59,7 +59,7 @@ export function unfoldedOf(source: Source, all: Series[] | Error | null, selecte
         el("div", { class: "row g2 acts" },
           el("button", { type: "button", class: "btn s p", click: () => events.open(series.SeriesInstanceUID) }, icon("open", "s"), "Open"),
           copyButton("Copy as Python", () => pythonOfSeries(series.StudyInstanceUID, series.SeriesInstanceUID, events.root()), { class: "btn s" }, "code"),
-          copyButton("Copy UID", () => series.SeriesInstanceUID, { class: "btn s q" }))));
+          copyButton("Copy series UID", () => series.SeriesInstanceUID, { class: "btn s q" }))));
     }
   }
   return part;
