@@ -17,6 +17,14 @@ from noctis_lab.synthetic.constancy import (
 from noctis_lab.synthetic.dose import DoseOptions, dose_stored, rt_dose
 from noctis_lab.synthetic.dynamic_mr import dynamic_mr, mr_signal
 from noctis_lab.synthetic.enhanced import EnhancedFrame, enhanced_frames, enhanced_image
+from noctis_lab.synthetic.fleet import (
+    FLEET_CHANGES,
+    FLEET_SIGMA_HU,
+    Fleet,
+    FleetChange,
+    FleetScan,
+    simulated_fleet,
+)
 from noctis_lab.synthetic.mosaic import csa_header, mosaic_series, mosaic_stored
 from noctis_lab.synthetic.options import CtOptions, CtSeriesOptions
 from noctis_lab.synthetic.pet import TORSO_SUV, pet_series
@@ -40,6 +48,8 @@ __all__ = [
     "CATPHAN504_INSERTS",
     "CONSTANCY_SCANS",
     "CONVENTIONS",
+    "FLEET_CHANGES",
+    "FLEET_SIGMA_HU",
     "LESION_MM",
     "LESION_RADIUS_MM",
     "NODULE_MM",
@@ -53,6 +63,9 @@ __all__ = [
     "CtSeriesOptions",
     "DoseOptions",
     "EnhancedFrame",
+    "Fleet",
+    "FleetChange",
+    "FleetScan",
     "Insert",
     "Outline",
     "PhantomModel",
@@ -79,6 +92,7 @@ __all__ = [
     "scanner_state",
     "seeded_uid",
     "segmentation",
+    "simulated_fleet",
     "structure_set",
     "torso",
     "torso_ct",

@@ -23,6 +23,7 @@ WALKS = (
     "how-to/plot.md",
     "how-to/see-volumes.md",
     "how-to/upload-by-script.md",
+    "reference/control-charts.md",
     "tutorials/dashboard.md",
     "tutorials/modality.md",
     "tutorials/notebook.md",

@@ -1,0 +1,1 @@
+"""Control charts of phantom scans: baselines, limits, alarms, run lengths, comparisons."""
