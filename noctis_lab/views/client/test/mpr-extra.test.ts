@@ -7,15 +7,7 @@ import { type Change, MprModel } from "../src/mpr/model";
 import { valueAt } from "../src/mpr/plane";
 import { pythonOf } from "../src/mpr/words";
 import { Volume } from "../src/mpr/volume";
-import { stackOf, transportOf } from "./stacks";
-
-const [PLANES, STEPS] = [5, 3];
-
-/** Three echoes of five planes, and an image that has no part in them. */
-function echoes(): StackDescription {
-  const stack = stackOf(PLANES * STEPS + 1, (_, i) => ({ position_mm: [-10, -20, 2 * (i % PLANES)], slope: 1 + Math.floor(i / PLANES) }));
-  return { ...stack, extra: { dim: "echo", units: "ms", values: [2.5, 5, 7.5], planes: PLANES } };
-}
+import { echoes, PLANES, stackOf, STEPS, transportOf } from "./stacks";
 
 function served(asked: number[] = []): Transport {
   return { ...transportOf(asked), stack: () => Promise.resolve(echoes()) };

@@ -6,7 +6,7 @@ import { Describing } from "../viewer/describing";
 import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
 import { statedWindow, windowFromPixels } from "../viewer/windowing";
-import { extraPlaceOf, extraWords, framesOfStep, stepsOf } from "../viewer/extra";
+import { extraPlaceOf, stepsOf, stepWords } from "../viewer/extra";
 import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, placeAt, type Refusal } from "./geometry";
 import { KeptVolumes } from "./kept";
 import { boundedSlab, samplingAlong, type Projection } from "./slab";
@@ -280,8 +280,7 @@ export class MprModel {
 
   /** "echo 2/8, 12.4 ms", or null where there is one volume. */
   get extraWords(): string | null {
-    const { stack } = this;
-    return stack === null ? null : extraWords(stack, framesOfStep(stack, this.extraIndex)[0]);
+    return this.stack === null ? null : stepWords(this.stack, this.extraIndex);
   }
 
   /** That of the image in view, or of the state that is wanted. */

@@ -212,6 +212,7 @@ export class VolumePane extends ModelPane {
 
   protected follow(change: Change): boolean {
     if (change === "missing") this.invalidate();
+    if (change === "extra") this.model.followExtra();
     return change === "volume" || change === "extra" || change === "window";
   }
 
@@ -233,8 +234,9 @@ export class VolumePane extends ModelPane {
       this.clear(width, height);
       return;
     }
-    const { right, down, zoom, mode, surface, clip_mm } = model.state;
-    const mesh = mode === "surface" && surface !== null && model.mesh?.key === surface ? model.mesh.mesh : null;
+    const { right, down, zoom, clip_mm } = model.state;
+    // One that is not known yet is of nobody knows which time.
+    const mesh = model.shown !== null && model.mesh?.key === model.shown.key ? model.mesh.mesh : null;
     this.element.dataset["quality"] = "coarse";
     this.picture.draw({
       volume, right, down, centre: model.centre, mmPerPixel: model.fitting(width, height) / zoom, width, height, clip: clip_mm, matter, mesh, look: lookOf(stack, this.told),
@@ -253,7 +255,7 @@ export class VolumePane extends ModelPane {
   }
 
   #words(): string {
-    return [this.#matterWords(), this.data.extraWords ?? ""].filter((words) => words !== "").join(" · ");
+    return [this.#matterWords(), this.model.extraWords].filter((words) => words !== "").join(" · ");
   }
 
   #matterWords(): string {
