@@ -175,6 +175,29 @@ def test_the_volume_from_outside_goes_along_too(watched: Watched, site: Site, se
     assert watched.complaints == []
 
 
+def test_the_state_and_the_address_keep_which_volume_is_seen_from_outside(
+    watched: Watched, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    open_planes(watched, site, seen)
+    state = python_view(seen.series).state
+    page.keyboard.press("Shift+D")
+    volume = page.locator(".stage.volume3d")
+    expect(volume).to_contain_text("echo 1/3", timeout=30_000)
+    volume.focus()
+    page.keyboard.press("}")
+    expect(volume).to_contain_text("echo 2/3", timeout=30_000)
+    assert soon(lambda: state.layout == "3d" and extra(state) == 1)
+    page.wait_for_url(re.compile(",e1"))
+    assert state.mpr is not None
+    state.mpr = replace(state.mpr, extra_index=2)
+    expect(volume).to_contain_text("echo 3/3", timeout=30_000)
+    page.wait_for_url(re.compile(",e2"))
+    page.reload()
+    expect(volume).to_contain_text("echo 3/3", timeout=30_000)
+    assert watched.complaints == []
+
+
 def test_a_surface_is_of_the_echo_in_view(
     watched: Watched, site: Site, lab: Lab, seen: Seen
 ) -> None:
