@@ -99,7 +99,9 @@ export class VolumePane extends ModelPane {
   remember(): () => void {
     const [{ state }, camera] = [this, this.model.state];
     return () => {
-      this.model.set(camera);
+      const { surface, mode } = this.model.state;
+      // One that was ready meanwhile was not chosen by the drag.
+      this.model.set(surface !== null && surface !== camera.surface ? { ...camera, surface, mode } : camera);
       this.set(state);
     };
   }
@@ -212,7 +214,10 @@ export class VolumePane extends ModelPane {
 
   protected follow(change: Change): boolean {
     if (change === "missing") this.invalidate();
-    if (change === "extra") this.model.followExtra();
+    if (change === "extra") {
+      this.picture.forget();
+      this.model.followExtra();
+    }
     return change === "volume" || change === "extra" || change === "window";
   }
 
