@@ -149,6 +149,17 @@ def test_keys_wheel_and_slider_go_along_and_the_state_and_address_keep_where(
     page.keyboard.press("ArrowLeft")
     expect(axial).to_contain_text("echo 2/3")
     assert soon(lambda: extra(state) == 1)
+    # Every plane says which, and the images beside them are of it; so it is the other way round.
+    for name in ("coronal", "sagittal"):
+        expect(page.locator(f".stage.{name}")).to_contain_text("echo 2/3")
+    images = page.locator(".stage[data-shown]")
+    expect(images).to_have_attribute("data-shown", re.compile(f"^[{PLANES}-{2 * PLANES - 1}]$"))
+    images.focus()
+    page.keyboard.press("[")
+    expect(axial).to_contain_text("echo 1/3")
+    page.keyboard.press("]")
+    expect(axial).to_contain_text("echo 2/3")
+    axial.focus()
     # Python says it too, and a reload keeps it.
     assert state.mpr is not None
     state.mpr = replace(state.mpr, extra_index=2)
