@@ -1,4 +1,5 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
+import { isCommand } from "../ground/keys";
 import type { Kind } from "../measure/shapes";
 import type { Pointing } from "../measure/pointing";
 import { roundWindow } from "./windowing";
@@ -221,7 +222,7 @@ export class Input {
 
   /** Handle a key; true if it was ours. */
   key(event: KeyboardEvent): boolean {
-    if (event.altKey || event.metaKey || event.ctrlKey) return false;
+    if (isCommand(event)) return false;
     const action = this.#actions[event.key];
     if (action === undefined) return false;
     return action() !== false;
