@@ -210,5 +210,8 @@ def test_what_python_says_of_a_volume_before_its_layout_is_kept_for_it(
     state.layout = "3d"
     expect(page.locator(".stage.volume3d")).to_contain_text("MIP", timeout=30_000)
     assert of_app(watched, "return app.state.volume.zoom") == 2
+    page.locator(".stage.volume3d").focus()
+    page.keyboard.press("}")
+    expect(page.get_by_text("This series has no time, echo or b-value")).to_be_visible()
     assert soon(lambda: state.layout == "3d" and state.volume == said)
     assert watched.complaints == []

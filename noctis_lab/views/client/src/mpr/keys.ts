@@ -64,8 +64,6 @@ const actions: Record<string, (pane: KeyedPane) => void> = {
   ">": (pane) => turnBy(pane, 1),
   "[": (pane) => thicken(pane, -1),
   "]": (pane) => thicken(pane, 1),
-  "{": ({ model }) => void model.stepExtra(-1),
-  "}": ({ model }) => void model.stepExtra(1),
   m: nextProjection,
   x: ({ model }) => model.resetPlanes(),
 };

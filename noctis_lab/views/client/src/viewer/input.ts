@@ -236,6 +236,13 @@ export class Input {
     if (!this.host.viewer.stepExtra?.(count)) this.host.onSay("This series has no time, echo or b-value to go along");
   }
 
+  /** Play slower or faster; on a volume, which is not played and whose brackets are others, go along. */
+  #changeRate(direction: 1 | -1): void {
+    const { viewer } = this.host;
+    if (viewer.changeRate) viewer.changeRate(direction);
+    else this.#stepExtra(direction);
+  }
+
   /** Take back the drag in progress. */
   #cancelDrag(): boolean {
     if (this.#drag === null) return false;
@@ -254,8 +261,8 @@ export class Input {
     End: () => this.#toEnd("last"),
     "[": () => this.#stepExtra(-1),
     "]": () => this.#stepExtra(1),
-    "{": () => this.host.viewer.changeRate?.(-1),
-    "}": () => this.host.viewer.changeRate?.(1),
+    "{": () => this.#changeRate(-1),
+    "}": () => this.#changeRate(1),
     ArrowLeft: () => this.host.onPaneStep(-1),
     ArrowRight: () => this.host.onPaneStep(1),
     ",": () => this.host.onLayoutStep(-1),

@@ -74,6 +74,5 @@ const shifted = (direction: 1 | -1) => ({ model }: KeyedVolume): void => model.s
 
 const ACTIONS: Record<string, (pane: KeyedVolume) => void> = {
   "<": turning({ sight: -TURN }), ">": turning({ sight: TURN }), "[": shifted(-1), "]": shifted(1), o: nextSide, m: nextMode,
-  "{": ({ model }) => void model.data.stepExtra(-1), "}": ({ model }) => void model.data.stepExtra(1),
   b: ({ model }) => model.toggleBox(), x: ({ model }) => model.reset(false),
 };
