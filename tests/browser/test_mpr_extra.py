@@ -157,9 +157,11 @@ def test_keys_wheel_and_slider_go_along_and_the_state_and_address_keep_where(
     images.focus()
     page.keyboard.press("[")
     expect(axial).to_contain_text("echo 1/3")
+    assert soon(lambda: extra(state) == 0)
     page.keyboard.press("]")
     expect(axial).to_contain_text("echo 2/3")
     axial.focus()
+    assert soon(lambda: extra(state) == 1 and state.active == 0)
     # Python says it too, and a reload keeps it.
     assert state.mpr is not None
     state.mpr = replace(state.mpr, extra_index=2)
