@@ -92,8 +92,8 @@ class MprState:
     axial, coronal, sagittal
         By default seen from the feet, from the front, from the left.
     extra_index
-        Which time, echo or b-value the planes go through, from 0; 0 where the series has one
-        volume, and the last one there is where it has fewer.
+        Which time, echo or b-value the planes go through or "3d" shows, from 0; 0 where the series
+        has one volume, and the last one there is where it has fewer.
 
     Raises
     ------

@@ -101,11 +101,13 @@ class ViewerState(param.Parameterized):
     )
     mpr = param.ClassSelector(
         class_=MprState, default=None, allow_None=True,
-        doc='Crosshair and planes of "mpr" and "mpr3d"; None puts them through the middle.',
+        doc='Crosshair and planes of "mpr" and "mpr3d", and which of several volumes these and '
+        '"3d" show; None puts them through the middle of the first.',
     )  # fmt: skip
     volume = param.ClassSelector(
         class_=VolumeState, default=None, allow_None=True,
-        doc='How "3d" and "mpr3d" show the volume from outside; None: whole, from the front.',
+        doc='How "3d" and "mpr3d" show the volume from outside, also said before the layout is '
+        "one of them; None: whole, from the front.",
     )  # fmt: skip
     overlay = param.ClassSelector(
         class_=OverlayState, default=None, allow_None=True,

@@ -149,6 +149,19 @@ def test_keys_wheel_and_slider_go_along_and_the_state_and_address_keep_where(
     page.keyboard.press("ArrowLeft")
     expect(axial).to_contain_text("echo 2/3")
     assert soon(lambda: extra(state) == 1)
+    # Every plane says which, and the images beside them are of it; so it is the other way round.
+    for name in ("coronal", "sagittal"):
+        expect(page.locator(f".stage.{name}")).to_contain_text("echo 2/3")
+    images = page.locator(".stage[data-shown]")
+    expect(images).to_have_attribute("data-shown", re.compile(f"^[{PLANES}-{2 * PLANES - 1}]$"))
+    images.focus()
+    page.keyboard.press("[")
+    expect(axial).to_contain_text("echo 1/3")
+    assert soon(lambda: extra(state) == 0)
+    page.keyboard.press("]")
+    expect(axial).to_contain_text("echo 2/3")
+    axial.focus()
+    assert soon(lambda: extra(state) == 1 and state.active == 0)
     # Python says it too, and a reload keeps it.
     assert state.mpr is not None
     state.mpr = replace(state.mpr, extra_index=2)
@@ -172,6 +185,29 @@ def test_the_volume_from_outside_goes_along_too(watched: Watched, site: Site, se
     page.keyboard.press("Shift+D")
     expect(page.locator(".stage")).to_have_count(1)
     expect(volume).to_contain_text("echo 2/3", timeout=30_000)
+    assert watched.complaints == []
+
+
+def test_the_state_and_the_address_keep_which_volume_is_seen_from_outside(
+    watched: Watched, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    open_planes(watched, site, seen)
+    state = python_view(seen.series).state
+    page.keyboard.press("Shift+D")
+    volume = page.locator(".stage.volume3d")
+    expect(volume).to_contain_text("echo 1/3", timeout=30_000)
+    volume.focus()
+    page.keyboard.press("}")
+    expect(volume).to_contain_text("echo 2/3", timeout=30_000)
+    assert soon(lambda: state.layout == "3d" and extra(state) == 1)
+    page.wait_for_url(re.compile(",e1"))
+    assert state.mpr is not None
+    state.mpr = replace(state.mpr, extra_index=2)
+    expect(volume).to_contain_text("echo 3/3", timeout=30_000)
+    page.wait_for_url(re.compile(",e2"))
+    page.reload()
+    expect(volume).to_contain_text("echo 3/3", timeout=30_000)
     assert watched.complaints == []
 
 

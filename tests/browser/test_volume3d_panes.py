@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,8 +11,9 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from noctis_lab.synthetic import ct_series
+from noctis_lab.views.volume3d_state import VolumeState
 from tests.browser.test_mpr_loading import refuse_image, try_again
-from tests.browser.test_viewer import soon
+from tests.browser.test_viewer import python_view, soon
 from tests.browser.test_volume3d import PLANES, SIDE, SPACING_MM, ball, open_volume
 from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
@@ -191,4 +193,25 @@ def test_the_study_to_compare_with_leaves_a_volume_that_was_opened_first(
         route.continue_()
     expect(page.locator(f'.th[data-uid="{prior.series}"]')).to_be_visible()
     assert of_app(watched, "return app.state.layout") == "3d"
+    assert watched.complaints == []
+
+
+def test_what_python_says_of_a_volume_before_its_layout_is_kept_for_it(
+    watched: Watched, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    page.goto(f"{site.base}/viewer/{seen.study}?series={seen.series}")
+    painted(page)
+    state = python_view(seen.series).state
+    said = VolumeState(mode="mip", zoom=2)
+    state.volume = said
+    page.wait_for_url(re.compile("v=m,z2"))
+    assert state.volume == said  # also after the page told what was left to it
+    state.layout = "3d"
+    expect(page.locator(".stage.volume3d")).to_contain_text("MIP", timeout=30_000)
+    assert of_app(watched, "return app.state.volume.zoom") == 2
+    page.locator(".stage.volume3d").focus()
+    page.keyboard.press("}")
+    expect(page.get_by_text("This series has no time, echo or b-value")).to_be_visible()
+    assert soon(lambda: state.layout == "3d" and state.volume == said)
     assert watched.complaints == []

@@ -111,6 +111,7 @@ def test_pixels_that_cannot_be_read_are_unknown(settings: Settings, tmp_path: Pa
     assert "FileChanged" in check.reasons[0]
 
 
+@pytest.mark.filterwarnings("ignore::noctis_lab.errors.PixelWarning")  # J2K_pixelrep_mismatch
 def test_no_other_series_of_the_real_data_fails(real_data: Path, tmp_path: Path) -> None:
     """And a scale that is wrong as scales go wrong is caught in every series that passes."""
     slowest_s = 0.0

@@ -108,6 +108,7 @@ def measure_beside_pydicom(series: Series) -> int:
     return compared
 
 
+@pytest.mark.filterwarnings("ignore::noctis_lab.errors.PixelWarning")  # J2K_pixelrep_mismatch
 def test_figures_are_those_of_pydicoms_values(lab: tuple[Lab, int]) -> None:
     opened, least = lab
     assert sum(opened.series().map(measure_beside_pydicom)) >= least

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { areParallel, crossingOf, heightAbove, normalOf, type PlaneGeometry, positionOn, valuesAt, type Vector, voxelOn } from "../src/ground/plane";
 import type { FrameDescription, StackDescription } from "../src/ground/transport";
-import { clipLine, nearestFrame, planeNameOf, shareGrid, shareWindow, whyApart } from "../src/viewer/linking";
+import { clipLine, Linker, nearestFrame, planeNameOf, type ReferenceLine, shareGrid, shareWindow, showLinks, whyApart } from "../src/viewer/linking";
+import type { Pane } from "../src/viewer/pane";
+import { defaultState } from "../src/viewer/state";
 import { mostAlike } from "../src/viewer/seriesStrip";
 import { freePlace } from "../src/viewer/toolbar";
 
@@ -168,5 +170,106 @@ describe("a tooltip", () => {
     expect(freePlace(20, 100, size, host, [box(10, 150)])).toEqual({ left: 166, top: 100 });
     expect(freePlace(20, 100, size, host, [box(10, 150), box(200, 330)])).toEqual({ left: 346, top: 100 });
     expect(freePlace(900, 100, size, host, [box(10, 150), box(700, 990)])).toEqual({ left: 796, top: 158 });
+  });
+});
+
+/** What linking asks of a pane; what it shows is written down. */
+class Shown {
+  readonly kind: Pane["kind"];
+  extraIndex: number | null = 0;
+  isPlaying = false;
+  readonly state = defaultState("1.2");
+  readonly told = this.state;
+  readonly stack = stackOf([0, 5, 10]);
+  readonly mmPerPixel = null;
+  readonly centre = null;
+  readonly target = null;
+  readonly cssSize = [400, 80] as const;
+  readonly asked: string[] = [];
+  lines: readonly ReferenceLine[] | null = null;
+
+  constructor(kind: Pane["kind"], readonly wanted: PlaneGeometry, readonly SeriesInstanceUID = "1.2") {
+    this.kind = kind;
+    this.state.SeriesInstanceUID = SeriesInstanceUID;
+  }
+
+  get element(): HTMLElement {
+    throw new Error("asking the element lays the page out");
+  }
+
+  plane(): ReturnType<Pane["plane"]> {
+    this.asked.push("plane");
+    return { geometry: this.wanted, toCanvas: (point: Vector) => voxelOn(this.wanted, point) } as unknown as ReturnType<Pane["plane"]>;
+  }
+
+  stepExtra(count: number): boolean {
+    this.extraIndex = (this.extraIndex ?? 0) + count;
+    return true;
+  }
+
+  goTo(): void { this.asked.push("goTo"); }
+  setWindow(): void { this.asked.push("window"); }
+  showLinks(_: string | null, lines: readonly ReferenceLine[]): void { this.lines = lines; }
+
+  get pane(): Pane {
+    return this as unknown as Pane;
+  }
+}
+
+const PLACE = { position: true, window: false, zoom: false };
+
+describe("the time of planes and of the images that they are cut from", () => {
+  it("is one, whichever of them goes on", () => {
+    for (const [kind, other] of [["plane", "stack"], ["stack", "plane"]] as const) {
+      const [leader, pane] = [new Shown(kind, SAGITTAL), new Shown(other, AXIAL)];
+      const linker = new Linker();
+      linker.lead(leader.pane);
+      leader.extraIndex = 2;
+      linker.follow(leader.pane, [leader.pane, pane.pane], PLACE);
+      expect(pane.extraIndex).toBe(2);
+      leader.extraIndex = 1;
+      linker.bring(leader.pane, [pane.pane], PLACE);
+      expect(pane.extraIndex).toBe(1);
+    }
+  });
+
+  it("is each one's own where they are not linked, of another series, of one volume, or two stacks", () => {
+    const followed = (leader: Shown, pane: Shown, link = PLACE): number | null => {
+      const linker = new Linker();
+      linker.lead(leader.pane);
+      leader.extraIndex = 2;
+      linker.follow(leader.pane, [leader.pane, pane.pane], link);
+      return pane.extraIndex;
+    };
+    expect(followed(new Shown("plane", SAGITTAL), new Shown("stack", AXIAL), { ...PLACE, position: false })).toBe(0);
+    expect(followed(new Shown("plane", SAGITTAL), new Shown("stack", AXIAL, "1.3"))).toBe(0);
+    expect(followed(new Shown("stack", SAGITTAL), new Shown("stack", AXIAL))).toBe(0);
+    const single = new Shown("stack", AXIAL);
+    single.extraIndex = null;
+    expect(followed(new Shown("plane", SAGITTAL), single)).toBeNull();
+  });
+
+  it("is handed on when a cine stops, not at each of its images", () => {
+    const [leader, pane] = [new Shown("stack", AXIAL), new Shown("plane", SAGITTAL)];
+    const linker = new Linker();
+    linker.lead(leader.pane);
+    leader.isPlaying = true;
+    for (const step of [1, 2]) {
+      leader.extraIndex = step;
+      linker.follow(leader.pane, [leader.pane, pane.pane], PLACE);
+      expect(pane.extraIndex).toBe(0);
+    }
+    leader.isPlaying = false;
+    linker.follow(leader.pane, [leader.pane, pane.pane], PLACE);
+    expect(pane.extraIndex).toBe(2);
+  });
+});
+
+describe("lines where other panes' images cross", () => {
+  it("are looked for on images as they are stored alone, without laying the page out", () => {
+    const [images, plane] = [new Shown("stack", AXIAL), new Shown("plane", SAGITTAL)];
+    showLinks([images.pane, plane.pane], plane.pane, true);
+    expect(images.lines).toHaveLength(1);
+    expect([plane.lines, images.asked.length]).toEqual([[], 1]);
   });
 });

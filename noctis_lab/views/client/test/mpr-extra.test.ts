@@ -7,15 +7,7 @@ import { type Change, MprModel } from "../src/mpr/model";
 import { valueAt } from "../src/mpr/plane";
 import { pythonOf } from "../src/mpr/words";
 import { Volume } from "../src/mpr/volume";
-import { stackOf, transportOf } from "./stacks";
-
-const [PLANES, STEPS] = [5, 3];
-
-/** Three echoes of five planes, and an image that has no part in them. */
-function echoes(): StackDescription {
-  const stack = stackOf(PLANES * STEPS + 1, (_, i) => ({ position_mm: [-10, -20, 2 * (i % PLANES)], slope: 1 + Math.floor(i / PLANES) }));
-  return { ...stack, extra: { dim: "echo", units: "ms", values: [2.5, 5, 7.5], planes: PLANES } };
-}
+import { echoes, PLANES, stackOf, STEPS, transportOf } from "./stacks";
 
 function served(asked: number[] = []): Transport {
   return { ...transportOf(asked), stack: () => Promise.resolve(echoes()) };
@@ -99,6 +91,43 @@ describe("a series with several volumes at the same places", () => {
     expect(again.extraIndex).toBe(0);
   });
 
+  it("goes with the image in view rather than with the planes before, and fetches its frames alone", async () => {
+    const [asked, stack] = [[] as number[], echoes()];
+    const before = await opened();
+    before.setExtra(1);
+    // Only the loaders that are left open may ask: the frames of one echo, once.
+    const again = await opened(served(asked), before.state, { stack, store: null, index: 12 });
+    await settled();
+    expect(again.extraIndex).toBe(2);
+    expect([...asked].sort((a, b) => a - b)).toEqual([10, 11, 12, 13, 14]);
+    again.close();
+    before.close();
+  });
+
+  it("goes with what is said before there is a volume", async () => {
+    const other = await opened();
+    other.setExtra(1);
+    const model = new MprModel(served(), "1.2", null, { stack: echoes(), store: null, index: 12 });
+    model.listen(() => undefined);
+    model.restore(other.state);
+    await model.load();
+    expect([model.extraIndex, model.crosshair]).toEqual([1, other.crosshair]);
+    model.close();
+    other.close();
+  });
+
+  it("asks again for what could not be had of a step that comes back, and says nothing is missing until then", async () => {
+    const model = await opened();
+    model.setExtra(1);
+    await settled();
+    model.volume?.failed.add(2); // as where one image could not be had
+    expect(model.missing?.frames).toEqual([PLANES + 2]);
+    model.setExtra(0);
+    model.setExtra(1);
+    expect(model.missing).toBeNull();
+    model.close();
+  });
+
   it("is in the address where it is not the first", async () => {
     const model = await opened();
     expect(encodeMpr(model.state)).toBe("-7.55:-17.75:4,,,");
@@ -133,5 +162,21 @@ describe("volumes that are kept", () => {
     expect(kept.take(2)).toBeNull();
     kept.keep(1, volumes[1] as Volume, 0);
     expect(kept.bytes).toBe(0);
+  });
+
+  it("hand over the next one before the last one takes its place", async () => {
+    const model = await opened();
+    await settled();
+    const one = model.volume as Volume;
+    model.setExtra(1);
+    await settled();
+    const other = model.volume as Volume;
+    const kept = new KeptVolumes();
+    kept.keep(0, one, one.bytes);
+    // There is room for one beside that in view: to and fro asks for nothing.
+    expect(kept.exchange(1, other, 0, one.bytes)).toBe(one);
+    expect(kept.exchange(0, one, 1, one.bytes)).toBe(other);
+    expect(kept.bytes).toBe(one.bytes);
+    model.close();
   });
 });

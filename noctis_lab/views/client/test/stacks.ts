@@ -36,3 +36,11 @@ export function transportOf(asked: number[] = []): Transport {
     elements: () => Promise.resolve([]),
   };
 }
+
+export const [PLANES, STEPS] = [5, 3];
+
+/** Three echoes of five planes, and an image that has no part in them. */
+export function echoes(): StackDescription {
+  const stack = stackOf(PLANES * STEPS + 1, (_, i) => ({ position_mm: [-10, -20, 2 * (i % PLANES)], slope: 1 + Math.floor(i / PLANES) }));
+  return { ...stack, extra: { dim: "echo", units: "ms", values: [2.5, 5, 7.5], planes: PLANES } };
+}

@@ -87,6 +87,13 @@ describe("a volume as Python", () => {
     expect(code).toContain("clip_mm=((-100, 90.5), (0, 12), (650, 800))");
     expect(pythonOfVolume(defaultState("1.2.3"), defaultVolume(), "3d", null, null)).toContain('VolumeState(mode="volume", right=(1, 0, 0), down=(0, 0, -1))');
   });
+
+  it("says which of several volumes it is", () => {
+    const at = (extra_index: number): string => pythonOfVolume(defaultState("1.2.3"), defaultVolume(), "3d", "1.2", null, { crosshair_mm: [1, -2.5, 3], planes: {} as never, extra_index });
+    expect(at(2)).toMatch(/^from noctis_lab.views.mpr_state import MprState\n/);
+    expect(at(2)).toContain('s.view(layout="3d")\nview.state.mpr = MprState(crosshair_mm=(1, -2.5, 3), extra_index=2)\nview.state.volume = ');
+    expect(at(0)).toBe(pythonOfVolume(defaultState("1.2.3"), defaultVolume(), "3d", "1.2", null));
+  });
 });
 
 describe("a mesh", () => {

@@ -146,6 +146,12 @@ export class FineSampler {
     return { values: { data, columns, rows, channels: 1, slope: 1, intercept: 0 }, first };
   }
 
+  /** Let go of the volume that was read. */
+  forget(): void {
+    [this.#key, this.#volume, this.#reader] = ["", null, null];
+    this.#tiles.clear();
+  }
+
   #begin(volume: Volume, lie: FineLie): void {
     const key = JSON.stringify([volume.version, lie]);
     if (volume === this.#volume && key === this.#key && this.#tiles.size < MOST_TILES) return;

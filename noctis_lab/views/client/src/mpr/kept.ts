@@ -9,10 +9,18 @@ export class KeptVolumes {
     return [...this.#kept.values()].reduce((sum, volume) => sum + volume.bytes, 0);
   }
 
-  /** Hand over the volume of a step; null where it is not here. */
+  /** Keep the volume that was in view, and hand over that of the next step, which no bound takes before; null where it is not here. */
+  exchange(step: number, volume: Volume, next: number, limit_bytes: number): Volume | null {
+    const taken = this.take(next);
+    this.keep(step, volume, limit_bytes);
+    return taken;
+  }
+
+  /** Hand over the volume of a step; null where it is not here. What could not be had is asked for again. */
   take(step: number): Volume | null {
     const volume = this.#kept.get(step) ?? null;
     this.#kept.delete(step);
+    volume?.failed.clear();
     return volume;
   }
 

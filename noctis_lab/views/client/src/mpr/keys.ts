@@ -1,4 +1,5 @@
 /** Keys of a plane beyond those of every pane: the crosshair, the slab, turning, putting back. */
+import { isCommand } from "../ground/keys";
 import type { MprModel, PlaneName } from "./model";
 import { PROJECTIONS } from "./planeStage";
 import { MOST_SLAB_MM, type Projection } from "./slab";
@@ -25,7 +26,7 @@ export const PLANE_KEYS: [keys: string[], words: string][] = [
 
 /** Handle a key on a plane; what is not ours goes on to the view. */
 export function handleKey(event: KeyboardEvent, pane: KeyedPane): void {
-  if (event.altKey || event.metaKey || event.ctrlKey || event.target !== event.currentTarget || pane.model.volume === null) return;
+  if (isCommand(event) || event.target !== event.currentTarget || pane.model.volume === null) return;
   const act = event.shiftKey && event.key.startsWith("Arrow") ? () => moveBy(pane, event.key) : actions[event.key];
   if (act === undefined) return;
   act(pane);
@@ -63,8 +64,6 @@ const actions: Record<string, (pane: KeyedPane) => void> = {
   ">": (pane) => turnBy(pane, 1),
   "[": (pane) => thicken(pane, -1),
   "]": (pane) => thicken(pane, 1),
-  "{": ({ model }) => void model.stepExtra(-1),
-  "}": ({ model }) => void model.stepExtra(1),
   m: nextProjection,
   x: ({ model }) => model.resetPlanes(),
 };

@@ -6,7 +6,7 @@ import { Describing } from "../viewer/describing";
 import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
 import { statedWindow, windowFromPixels } from "../viewer/windowing";
-import { extraPlaceOf, extraWords, framesOfStep, stepsOf } from "../viewer/extra";
+import { extraPlaceOf, stepsOf, stepWords } from "../viewer/extra";
 import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, placeAt, type Refusal } from "./geometry";
 import { KeptVolumes } from "./kept";
 import { boundedSlab, samplingAlong, type Projection } from "./slab";
@@ -239,7 +239,7 @@ export class MprModel {
     if (this.volume !== null && !isRefusal(geometry)) {
       if (before === null) this.crosshair = placeAt(geometry, (geometry.columns - 1) / 2, (geometry.rows - 1) / 2, Math.floor((geometry.frames.length - 1) / 2));
       else this.volume.adopt(before);
-      if (this.#wanted !== null) this.restore(this.#wanted);
+      if (this.#wanted !== null) this.restore({ ...this.#wanted, extra_index: this.extraIndex }); // said or shown: it was chosen above
       this.#wanted = null;
       if (before === null) this.#beginAt(this.known?.index ?? null);
       this.#loader = this.#fetch(this.volume, loader?.store ?? this.#beside);
@@ -280,8 +280,7 @@ export class MprModel {
 
   /** "echo 2/8, 12.4 ms", or null where there is one volume. */
   get extraWords(): string | null {
-    const { stack } = this;
-    return stack === null ? null : extraWords(stack, framesOfStep(stack, this.extraIndex)[0]);
+    return this.stack === null ? null : stepWords(this.stack, this.extraIndex);
   }
 
   /** That of the image in view, or of the state that is wanted. */
@@ -298,12 +297,12 @@ export class MprModel {
     if (stack === null || volume === null || this.extraSize < 2 || !Number.isFinite(next)) return false;
     const geometry = next === this.extraIndex ? null : geometryOf(stack, next);
     if (geometry === null || isRefusal(geometry)) return true;
-    this.#others.keep(this.extraIndex, volume, VOLUME_BYTES - volume.claimedBytes);
+    const kept = this.#others.exchange(this.extraIndex, volume, next, VOLUME_BYTES - volume.claimedBytes);
     this.#loader?.close();
     this.extraIndex = next;
-    this.volume = this.#others.take(next) ?? new Volume(stack, geometry);
+    this.volume = kept ?? new Volume(stack, geometry);
+    this.crosshair = this.#bounded(this.crosshair); // where it begins to fetch
     this.#loader = this.#fetch(this.volume, this.#beside);
-    this.crosshair = this.#bounded(this.crosshair);
     this.#say("extra");
     return true;
   }
@@ -333,6 +332,7 @@ export class MprModel {
   restore(state: MprState): void {
     if (this.volume === null) {
       this.#wanted = state;
+      if (this.known !== null) this.known = { ...this.known, index: null }; // what is said counts, not what is in view
       return;
     }
     this.crosshair = this.#bounded(state.crosshair_mm);

@@ -113,6 +113,10 @@ export abstract class ModelPane implements Pane {
     return this.data.stack;
   }
 
+  get extraIndex(): number | null {
+    return this.data.extraSize > 1 ? this.data.extraIndex : null;
+  }
+
   get state(): Readonly<PaneState> {
     const { StudyInstanceUID, SeriesInstanceUID, window, inverted, colormap } = this.data;
     return { ...this.own, StudyInstanceUID, SeriesInstanceUID, index: null, window, voi_lut: null, inverted, colormap };

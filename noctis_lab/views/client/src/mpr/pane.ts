@@ -155,8 +155,8 @@ export class PlanePane extends ModelPane implements CrosshairHost {
   remember(): () => void {
     const [{ state }, mpr] = [this, this.model.state];
     return () => {
-      const { crosshair, planes } = this.model;
-      if (crosshair !== mpr.crosshair_mm || planes !== mpr.planes) this.model.restore(mpr);
+      const { crosshair, planes, extraIndex } = this.model;
+      if (crosshair !== mpr.crosshair_mm || planes !== mpr.planes || extraIndex !== mpr.extra_index) this.model.restore(mpr);
       this.set(state);
     };
   }
@@ -268,6 +268,10 @@ export class PlanePane extends ModelPane implements CrosshairHost {
 
   protected follow(change: Change): boolean {
     if (change === "missing" || change === "extra") this.#drawing.forget();
+    if (change === "extra") {
+      this.#fine.forget();
+      this.#shown = null;
+    }
     if (change === "planes") this.#follow();
     return true;
   }
@@ -329,7 +333,7 @@ export class PlanePane extends ModelPane implements CrosshairHost {
   #caption(window_: Window | null): void {
     const { model, name } = this;
     const numbers = window_ === null ? "" : `Window ${formatAtScale(window_.width, window_.width)} Level ${formatAtScale(window_.center, window_.width)}`;
-    const lines = name === "axial" ? [model.extraWords ?? "", numbers].filter((line) => line !== "").join("\n") : "";
+    const lines = [model.extraWords ?? "", name === "axial" ? numbers : ""].filter((line) => line !== "").join("\n");
     this.stage.caption(wordsOf(name, model.planes[name], model.crosshair), model.planes[name], lines);
     const { right, down } = this.axes;
     this.stage.letters(right, down);

@@ -427,7 +427,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     const volume = this.viewer.kind === "volume" ? this.volumes.state : null;
     const isArray = this.viewer.stack?.is_archived === false;
     void copyText(isArray ? pythonOfArray({ ...state, voi_lut }, window_)
-      : volume ? pythonOfVolume(state, volume, this.grid.layout.name, study, root) : pythonOfView({ ...state, voi_lut }, window_, study, root, plane))
+      : volume ? pythonOfVolume(state, volume, this.grid.layout.name, study, root, this.planes.state) : pythonOfView({ ...state, voi_lut }, window_, study, root, plane))
       .then((isDone) => this.onSay(isDone ? "Copied" : "This browser allows no copying here"));
   }
 

@@ -1,7 +1,7 @@
 /** The view's state as Python, an address and a saved session know it: gathered, told, taken over. */
 import type { Overlays } from "../overlay/overlays";
 import type { Volumes } from "../volume3d/panes";
-import type { Grid } from "./grid";
+import type { Grid, Layout } from "./grid";
 import type { Links } from "./links";
 import type { Planes } from "./planes";
 import type { PlotDock } from "./plotDock";
@@ -21,6 +21,9 @@ export interface ExchangeHost {
 
 const REST_MS = 150;
 
+/** Whether a layout shows a volume that planes and the view from outside share: its time is theirs. */
+const hasVolume = ({ planes, volume }: Layout): boolean => planes !== undefined || volume === true;
+
 export class Exchange {
   /** What was said last, by this side or by Python. */
   #said: ViewState | null = null;
@@ -37,7 +40,7 @@ export class Exchange {
     const panes = grid.panes.map((pane) => pane.told);
     return {
       ...grid.pane.told, layout: layout.name, panes: panes.length > 1 ? panes : [], active: grid.active, link: links.now,
-      mpr: layout.planes ? planes.state : null, volume: layout.volume ? volumes.state : null, overlay: overlays.state, plot: plots.plot,
+      mpr: hasVolume(layout) ? planes.state : null, volume: layout.volume ? volumes.state : volumes.said, overlay: overlays.state, plot: plots.plot,
     };
   }
 
@@ -54,9 +57,9 @@ export class Exchange {
       else grid.activate(active);
       panes.forEach((pane, i) => { if (i !== active) grid.panes[i]?.apply(pane); });
       if (panes[active]) grid.pane.apply(panes[active]); // last: what is linked follows it
-      if (state.mpr && grid.layout.planes) planes.restore(state.mpr);
+      if (state.mpr && hasVolume(grid.layout)) planes.restore(state.mpr);
       // The panes have their series by now: one that opens another begins anew.
-      if (state.volume && grid.layout.volume) volumes.restore(state.volume);
+      if (state.volume !== undefined) volumes.restore(state.volume, grid.pane.state);
       if (state.overlay !== undefined) overlays.apply(state.overlay);
       if (state.plot !== undefined) plots.show(state.plot);
     } finally {
@@ -69,7 +72,7 @@ export class Exchange {
 
   /** Take over a state that Python does not know either: an address's, a saved session's. */
   restore(state: ViewState): void {
-    this.apply({ plot: "", ...state });
+    this.apply({ plot: "", volume: null, ...state });
     this.#said = null;
   }
 

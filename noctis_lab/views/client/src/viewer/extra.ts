@@ -23,6 +23,9 @@ export function extraPlaceOf({ extra }: Pick<Stack, "extra">, index: number): Ex
   return { at, size: extra.values.length, plane: index - at * planes, planes, first: at * planes };
 }
 
+/** Return what is said of one volume of several, as `extraWords`; null where there is one. */
+export const stepWords = (stack: Stack, step: number): string | null => extraWords(stack, framesOfStep(stack, step)[0]);
+
 /** Return how many volumes a stack has at the same places; 1 where it has no extra dim. */
 export const stepsOf = ({ extra }: Pick<Stack, "extra">): number => extra?.values.length ?? 1;
 

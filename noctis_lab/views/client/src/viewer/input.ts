@@ -1,4 +1,5 @@
 /** Mouse, touch, wheel and keys on the stage: OHIF's bindings. */
+import { isCommand } from "../ground/keys";
 import type { Kind } from "../measure/shapes";
 import type { Pointing } from "../measure/pointing";
 import { roundWindow } from "./windowing";
@@ -221,7 +222,7 @@ export class Input {
 
   /** Handle a key; true if it was ours. */
   key(event: KeyboardEvent): boolean {
-    if (event.altKey || event.metaKey || event.ctrlKey) return false;
+    if (isCommand(event)) return false;
     const action = this.#actions[event.key];
     if (action === undefined) return false;
     return action() !== false;
@@ -233,6 +234,13 @@ export class Input {
 
   #stepExtra(count: number): void {
     if (!this.host.viewer.stepExtra?.(count)) this.host.onSay("This series has no time, echo or b-value to go along");
+  }
+
+  /** Play slower or faster; on a volume, which is not played and whose brackets are others, go along. */
+  #changeRate(direction: 1 | -1): void {
+    const { viewer } = this.host;
+    if (viewer.changeRate) viewer.changeRate(direction);
+    else this.#stepExtra(direction);
   }
 
   /** Take back the drag in progress. */
@@ -253,8 +261,8 @@ export class Input {
     End: () => this.#toEnd("last"),
     "[": () => this.#stepExtra(-1),
     "]": () => this.#stepExtra(1),
-    "{": () => this.host.viewer.changeRate?.(-1),
-    "}": () => this.host.viewer.changeRate?.(1),
+    "{": () => this.#changeRate(-1),
+    "}": () => this.#changeRate(1),
     ArrowLeft: () => this.host.onPaneStep(-1),
     ArrowRight: () => this.host.onPaneStep(1),
     ",": () => this.host.onLayoutStep(-1),

@@ -65,13 +65,15 @@ interface Shared {
   index: number | null;
   zoom: number;
   pan: readonly [number, number];
+  /** Which time, echo or b-value; null where there is one volume, and while a cine plays: planes have no volume of each at once. */
+  step: number | null;
 }
 
 function sharedOf(pane: Pane): Shared {
   const { wanted: geometry, target, told: { window, voi_lut }, mmPerPixel, centre, state: { index, zoom, pan } } = pane;
   return {
     geometry, target: target === undefined ? geometry && centreOf(geometry) : target,
-    window, voi_lut, mmPerPixel, centre, index, zoom, pan,
+    window, voi_lut, mmPerPixel, centre, index, zoom, pan, step: pane.isPlaying ? null : (pane.extraIndex ?? null),
   };
 }
 
@@ -99,6 +101,7 @@ export class Linker {
   follow(leader: Pane, panes: readonly Pane[], link: Link): void {
     const before = this.#last?.pane === leader ? this.#last.shared : null;
     const now = sharedOf(leader);
+    if (leader.isPlaying) now.step = before?.step ?? null; // until it stops
     this.#last = { pane: leader, shared: now };
     const moved = movedOnGrid(before, now);
     const changed: Link = {
@@ -107,18 +110,34 @@ export class Linker {
       zoom: moved.zoom || before?.mmPerPixel !== now.mmPerPixel || !samePoint(before?.centre ?? null, now.centre),
     };
     const handed = intersection(link, changed);
-    if (!(handed.position || handed.window || handed.zoom)) return;
-    for (const pane of panes) if (pane !== leader) bring(pane, leader, now, handed);
+    const isOtherStep = link.position && before?.step !== now.step;
+    for (const pane of panes) {
+      if (pane === leader) continue;
+      if (isOtherStep) bringToStep(pane, leader, now.step);
+      if (handed.position || handed.window || handed.zoom) bring(pane, leader, now, handed);
+    }
   }
 
   /** Links were switched on, or a pane's series came: bring it where the active one is. */
   bring(leader: Pane, panes: readonly Pane[], link: Link): void {
     const shared = sharedOf(leader);
-    for (const pane of panes) if (pane !== leader) bring(pane, leader, shared, link);
+    for (const pane of panes) {
+      if (pane === leader) continue;
+      if (link.position) bringToStep(pane, leader, shared.step);
+      bring(pane, leader, shared, link);
+    }
   }
 }
 
 const intersection = (a: Link, b: Link): Link => ({ position: a.position && b.position, window: a.window && b.window, zoom: a.zoom && b.zoom });
+
+/** Planes, and the images of their series, show one time; two stacks of a series may stand side by side to compare its times. */
+function bringToStep(pane: Pane, leader: Pane, step: number | null): void {
+  const [own, ours, theirs] = [pane.extraIndex ?? null, pane.state, leader.state];
+  const isOneSeries = ours.SeriesInstanceUID === theirs.SeriesInstanceUID && ours.StudyInstanceUID === theirs.StudyInstanceUID;
+  const areStacks = pane.kind === "stack" && leader.kind === "stack";
+  if (step !== null && own !== null && own !== step && isOneSeries && !areStacks) pane.stepExtra?.(step - own, "not yet");
+}
 
 function bring(pane: Pane, leader: Pane, shared: Shared, link: Link): void {
   const { geometry, target, window: window_, voi_lut, mmPerPixel, centre, index, zoom, pan } = shared;
@@ -176,16 +195,17 @@ export function clipLine(from: Point, to: Point, width: number, height: number):
 
 /** Return the lines of the other panes' images on one pane, as much of them as it shows, CSS px. */
 function referenceLines(pane: Pane, panes: readonly Pane[]): ReferenceLine[] {
-  const [plane, stack] = [pane.plane(), pane.stack];
-  if (!plane?.geometry || stack === null) return [];
+  const { stack, cssSize } = pane;
+  const plane = pane.plane();
+  if (!plane?.geometry || stack === null || cssSize === undefined) return [];
   const { geometry } = plane;
   return panes.flatMap((other, i) => {
+    if (other === pane) return [];
     const [crossed, theirs] = [other.plane()?.geometry, other.stack];
-    if (other === pane || !crossed || theirs === null || whyApart(stack, theirs) !== null) return [];
+    if (!crossed || theirs === null || whyApart(stack, theirs) !== null) return [];
     const ends = crossingOf(crossed, geometry)?.map((point) => plane.toCanvas(point));
     const [start, end] = ends ?? [];
-    const { clientWidth, clientHeight } = pane.element;
-    const [from, to] = (start && end && clipLine(start, end, clientWidth, clientHeight)) ?? [];
+    const [from, to] = (start && end && clipLine(start, end, ...cssSize)) ?? [];
     const name = planeNameOf(crossed);
     return from && to ? [{ from, to, plane: name, label: `${i + 1} ${name}` }] : [];
   });
@@ -196,6 +216,7 @@ export function showLinks(panes: readonly Pane[], leader: Pane, isLinked: boolea
   const isOn = isLinked && panes.length > 1;
   for (const pane of panes) {
     const why = isOn && pane !== leader && pane.stack && leader.stack ? whyApart(pane.stack, leader.stack) : null;
-    pane.showLinks(why, isOn ? referenceLines(pane, panes) : []);
+    // On planes the crosshair says it.
+    pane.showLinks(why, isOn && pane.kind === "stack" ? referenceLines(pane, panes) : []);
   }
 }

@@ -60,6 +60,10 @@ export interface Pane {
   readonly target?: Vector | null;
   /** Pixels of the canvas to a CSS pixel of the element. */
   readonly pixelRatio: number;
+  /** CSS px across and down that the canvas covers, as they were last told: asking the element would lay the page out. */
+  readonly cssSize?: readonly [number, number];
+  /** Which time, echo or b-value is shown, from 0; null, or left out, where the series has one volume. */
+  readonly extraIndex?: number | null;
   readonly isPlaying: boolean;
   /** What it claims of the bytes that all panes share; several panes may have one owner. */
   readonly claim?: { owner: object; bytes: number } | null;

@@ -3,6 +3,7 @@ import { el, svg } from "../ground/dom";
 import type { Vector } from "../ground/plane";
 import { pointsOn, isOn } from "../measure/seen";
 import { factsOf, type Measurement } from "../measure/shapes";
+import { ModelPane } from "../mpr/modelPane";
 import { PlanePane } from "../mpr/pane";
 import { type Asking, hearPlots, type Saying, tellPlots } from "../plots/link";
 import { isPlot, type PlotName } from "../plots/names";
@@ -91,7 +92,7 @@ export class PlotDock {
     const { viewer } = this.app;
     const index = viewer.kind === "stack" ? viewer.state.index : null;
     const place = viewer.stack !== null && index !== null ? extraPlaceOf(viewer.stack, index) : null;
-    const step = viewer instanceof PlanePane ? (viewer.model.volume?.extra_index ?? null) : (place?.at ?? null);
+    const step = viewer instanceof ModelPane ? (viewer.data.volume?.extra_index ?? null) : (place?.at ?? null);
     return {
       plot: this.#plot, window: viewer.window, step, profile: this.#measurement((item) => item.kind === "profile"),
       curve: this.#measurement((item) => factsOf(item.kind).isArea || item.kind === "probe"),
@@ -128,7 +129,7 @@ export class PlotDock {
 
   #toStep(step: number, telling: Telling): void {
     const { viewer } = this.app;
-    if (viewer instanceof PlanePane && viewer.model.setExtra(step)) {
+    if (viewer instanceof ModelPane && viewer.data.setExtra(step)) {
       if (telling !== "not yet") viewer.tell();
       return;
     }

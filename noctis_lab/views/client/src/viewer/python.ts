@@ -1,5 +1,6 @@
 /** What a view shows, as Python. */
 import { beginningOf, pythonText } from "../ground/python";
+import type { MprState } from "../mpr/model";
 import type { VolumeState } from "../volume3d/state";
 import type { PaneState, Window } from "./state";
 
@@ -24,8 +25,10 @@ function looksBy(state: Readonly<PaneState>, window: Window | null): string[] {
   ];
 }
 
-/** Write the Python that shows a volume from outside as it is seen. */
-export function pythonOfVolume(state: Readonly<PaneState>, volume: VolumeState, layout: string, StudyInstanceUID: string | null, root: string | null): string {
+/** Write the Python that shows a volume from outside as it is seen; `mpr` says which of several volumes it is. */
+export function pythonOfVolume(
+  state: Readonly<PaneState>, volume: VolumeState, layout: string, StudyInstanceUID: string | null, root: string | null, mpr: MprState | null = null,
+): string {
   const tuple = (values: readonly number[]): string => `(${values.map((value) => Number(value.toPrecision(8)) + 0).join(", ")})`;
   const { mode, preset, shift, level, right, down, zoom, pan_mm, clip_mm, surface } = volume;
   const said = [
@@ -33,8 +36,11 @@ export function pythonOfVolume(state: Readonly<PaneState>, volume: VolumeState, 
     `right=${tuple(right)}`, `down=${tuple(down)}`, ...(zoom === 1 ? [] : [`zoom=${zoom}`]), ...(pan_mm.some((part) => part !== 0) ? [`pan_mm=${tuple(pan_mm)}`] : []),
     ...(clip_mm === null ? [] : [`clip_mm=(${clip_mm.map(tuple).join(", ")})`]), ...(surface === null ? [] : [`surface=${pythonText(surface)}`]),
   ];
-  return `from noctis_lab.views.volume3d_state import VolumeState\n${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}`
-    + `view = s.view(layout=${pythonText(layout)})\nview.state.volume = VolumeState(${said.join(", ")})\nview\n`;
+  const step = mpr?.extra_index ?? 0;
+  const [taught, put] = mpr === null || step === 0 ? ["", ""]
+    : ["from noctis_lab.views.mpr_state import MprState\n", `view.state.mpr = MprState(crosshair_mm=${tuple(mpr.crosshair_mm)}, extra_index=${step})\n`];
+  return `${taught}from noctis_lab.views.volume3d_state import VolumeState\n${beginningOf(root)}${seriesOf(state, StudyInstanceUID)}`
+    + `view = s.view(layout=${pythonText(layout)})\n${put}view.state.volume = VolumeState(${said.join(", ")})\nview\n`;
 }
 
 /** Write the Python that gives a series' measurements as a table. */

@@ -53,13 +53,13 @@ export interface ViewState extends PaneState {
   /** Which pane keys and toolbar act on. */
   active: number;
   link: Link;
-  /** Three planes through a volume, where the layout has them. */
+  /** Three planes through a volume and which of several it is, where the layout has them or shows it from outside. */
   mpr?: MprState | null;
   /** What lies over the images; null: nothing was chosen. */
   overlay?: OverlayState | null;
   /** The plot below a page's images; empty: none. */
   plot?: PlotName | "";
-  /** A volume seen from outside, where the layout has one. */
+  /** A volume seen from outside, where the layout has one, or as it was said before the layout has. */
   volume?: VolumeState | null;
 }
 

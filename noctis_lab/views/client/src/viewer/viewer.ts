@@ -5,7 +5,7 @@ import { messageOf, type StackDescription, type Transport, TransportError } from
 import { CanvasSize } from "./canvasSize";
 import { Cine, nextRate, USUAL_RATE_HZ } from "./cine";
 import { Describing } from "./describing";
-import { alongExtra, indicesOf, nextOfCine, reachOf } from "./extra";
+import { alongExtra, extraPlaceOf, indicesOf, nextOfCine, reachOf } from "./extra";
 import { FrameStore, type FrameLimits, DEFAULT_LIMITS, indexAfter } from "./frames";
 import { coveredBox, mirrored, panTo, type Placement, turned } from "./geometry";
 import { nearestFrame, type ReferenceLine } from "./linking";
@@ -91,6 +91,14 @@ export class Viewer implements Pane {
   /** Pixels of the canvas to a CSS pixel of the stage, as it was last painted. */
   get pixelRatio(): number {
     return this.#size.pixelRatio;
+  }
+
+  get cssSize(): [number, number] {
+    return [this.#size.width / this.pixelRatio, this.#size.height / this.pixelRatio];
+  }
+
+  get extraIndex(): number | null {
+    return this.#stack && (extraPlaceOf(this.#stack, this.#state.index ?? -1)?.at ?? null);
   }
 
   get state(): Readonly<PaneState> {
@@ -319,6 +327,7 @@ export class Viewer implements Pane {
   stopCine(): void {
     if (!this.isPlaying) return;
     this.#cine.stop();
+    this.events.onChange(); // planes beside it go to where it stopped
     this.#teller.tell("now");
   }
 

@@ -101,6 +101,7 @@ export class GpuCaster {
     for (const value of bricks.lowest) if (value < low) low = value;
     for (const value of bricks.highest) if (value > high) high = value;
     [this.#middle, this.#scale] = [(low + high) / 2, Math.max((high - low) / 2, 1e-12)];
+    this.#of = null; // whatever becomes of it, the texture is that of the last volume no more
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_3D, this.#voxels);
     gl.texImage3D(gl.TEXTURE_3D, 0, gl.R16F, columns, rows, count, 0, gl.RED, gl.FLOAT, null);

@@ -1,4 +1,5 @@
 /** Keys of a volume seen from outside, beyond those of every pane. */
+import { isCommand } from "../ground/keys";
 import { MODES, SIDES, turnedCamera } from "./state";
 import { volumePresetsFor } from "./presets";
 import type { VolumeModel } from "./model";
@@ -22,7 +23,7 @@ export const VOLUME_KEYS: [keys: string[], words: string][] = [
 
 /** Handle a key on a volume; what is not ours goes on to the view. */
 export function handleKey(event: KeyboardEvent, pane: KeyedVolume): void {
-  if (event.altKey || event.metaKey || event.ctrlKey || event.target !== event.currentTarget || pane.model.data.volume === null) return;
+  if (isCommand(event) || event.target !== event.currentTarget || pane.model.data.volume === null) return;
   const act = event.shiftKey && event.key.startsWith("Arrow") ? TURNS[event.key] : (ACTIONS[event.key] ?? presetAction(event.key));
   if (act === undefined) return;
   act(pane);
@@ -73,6 +74,5 @@ const shifted = (direction: 1 | -1) => ({ model }: KeyedVolume): void => model.s
 
 const ACTIONS: Record<string, (pane: KeyedVolume) => void> = {
   "<": turning({ sight: -TURN }), ">": turning({ sight: TURN }), "[": shifted(-1), "]": shifted(1), o: nextSide, m: nextMode,
-  "{": ({ model }) => void model.data.stepExtra(-1), "}": ({ model }) => void model.data.stepExtra(1),
   b: ({ model }) => model.toggleBox(), x: ({ model }) => model.reset(false),
 };

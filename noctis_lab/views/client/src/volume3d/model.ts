@@ -4,6 +4,7 @@ import type { StackDescription } from "../ground/transport";
 import { dot, plus, scaled, type Vector } from "../mpr/vectors";
 import type { MprModel } from "../mpr/model";
 import { formatNumber } from "../ground/numbers";
+import { stepWords } from "../viewer/extra";
 import type { Matter } from "./cast";
 import { type Mesh, parsePly } from "./mesh";
 import { type Transfer, transferOf, usualLevel, volumePresetOf, type VolumePreset } from "./presets";
@@ -70,7 +71,7 @@ export class VolumeModel {
       if (done !== null) {
         this.set({ surface: done.key, mode: "surface" });
         this.onDone();
-      }
+      } else this.#goToSurface();
       this.#say("surfaces");
     });
   }
@@ -86,6 +87,24 @@ export class VolumeModel {
     if (this.data.stack === null) return; // it is on its way
     void this.shelf.refresh();
     this.#fetch();
+  }
+
+  /** Another time is shown: a surface of one that is not it, or not known to be, is of something else. */
+  followExtra(): void {
+    const { surface } = this.state;
+    const kept = this.#kept(surface);
+    const isOfAny = kept !== null && (kept.extra_index ?? null) === null;
+    if (surface !== null && !isOfAny && kept?.extra_index !== this.data.extraIndex) this.set({ surface: null });
+  }
+
+  /** Show the time, echo or b-value that the surface in view is of. */
+  #goToSurface(): void {
+    const step = this.#kept(this.state.surface)?.extra_index ?? null;
+    if (step !== null && step !== this.data.extraIndex) this.data.setExtra(step);
+  }
+
+  #kept(surface: string | null): KeptSurface | null {
+    return this.shelf.kept.find(({ key }) => key === surface) ?? null;
   }
 
   // -- what is seen ------------------------------------------------------------------------------
@@ -160,7 +179,18 @@ export class VolumeModel {
   /** The kept surface that is drawn. */
   get shown(): KeptSurface | null {
     const { mode, surface } = this.state;
-    return mode === "surface" && surface !== null ? (this.shelf.kept.find(({ key }) => key === surface) ?? null) : null;
+    return mode === "surface" ? this.#kept(surface) : null;
+  }
+
+  /** "echo 2/8, 12.4 ms" of a kept surface; empty where it is of no one volume of several. */
+  timeOf({ extra_index = null }: Pick<KeptSurface, "extra_index">): string {
+    return extra_index === null || this.stack === null ? "" : (stepWords(this.stack, extra_index) ?? "");
+  }
+
+  /** Of which time, echo or b-value the picture is, in words; empty where there is one volume. */
+  get extraWords(): string {
+    const { shown } = this;
+    return shown === null ? (this.data.extraWords ?? "") : this.timeOf(shown);
   }
 
   // -- what is changed ---------------------------------------------------------------------------
@@ -171,6 +201,7 @@ export class VolumeModel {
     next.zoom = bounded(next.zoom, LEAST_ZOOM, MOST_ZOOM);
     next.shift = Number.isFinite(next.shift) ? bounded(next.shift, -LARGEST_VALUE, LARGEST_VALUE) : 0;
     this.state = next;
+    this.#goToSurface();
     this.#fetch();
     this.#say("view");
   }

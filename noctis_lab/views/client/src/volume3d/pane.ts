@@ -99,7 +99,9 @@ export class VolumePane extends ModelPane {
   remember(): () => void {
     const [{ state }, camera] = [this, this.model.state];
     return () => {
-      this.model.set(camera);
+      const { surface, mode } = this.model.state;
+      // One that was ready meanwhile was not chosen by the drag.
+      this.model.set(surface !== null && surface !== camera.surface ? { ...camera, surface, mode } : camera);
       this.set(state);
     };
   }
@@ -212,6 +214,10 @@ export class VolumePane extends ModelPane {
 
   protected follow(change: Change): boolean {
     if (change === "missing") this.invalidate();
+    if (change === "extra") {
+      this.picture.forget();
+      this.model.followExtra();
+    }
     return change === "volume" || change === "extra" || change === "window";
   }
 
@@ -233,8 +239,9 @@ export class VolumePane extends ModelPane {
       this.clear(width, height);
       return;
     }
-    const { right, down, zoom, mode, surface, clip_mm } = model.state;
-    const mesh = mode === "surface" && surface !== null && model.mesh?.key === surface ? model.mesh.mesh : null;
+    const { right, down, zoom, clip_mm } = model.state;
+    // One that is not known yet is of nobody knows which time.
+    const mesh = model.shown !== null && model.mesh?.key === model.shown.key ? model.mesh.mesh : null;
     this.element.dataset["quality"] = "coarse";
     this.picture.draw({
       volume, right, down, centre: model.centre, mmPerPixel: model.fitting(width, height) / zoom, width, height, clip: clip_mm, matter, mesh, look: lookOf(stack, this.told),
@@ -253,7 +260,7 @@ export class VolumePane extends ModelPane {
   }
 
   #words(): string {
-    return [this.#matterWords(), this.data.extraWords ?? ""].filter((words) => words !== "").join(" · ");
+    return [this.#matterWords(), this.model.extraWords].filter((words) => words !== "").join(" · ");
   }
 
   #matterWords(): string {

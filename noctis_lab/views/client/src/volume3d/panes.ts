@@ -15,11 +15,20 @@ export interface VolumesHost {
   onSay(words: string): void;
 }
 
-/** How the view was opened. */
-interface Opened {
+/** A series by its study; the view's own study is the empty one. */
+interface SeriesPlace {
   SeriesInstanceUID: string;
   StudyInstanceUID?: string;
+}
+
+/** How the view was opened. */
+interface Opened extends SeriesPlace {
   volume?: VolumeState | null;
+}
+
+function saidOf(place: SeriesPlace, said: unknown): { place: SeriesPlace; state: VolumeState } | null {
+  const state = readVolume(said);
+  return state && { place, state };
 }
 
 export class Volumes {
@@ -29,8 +38,11 @@ export class Volumes {
   #pane: VolumePane | null = null;
   #settings: HTMLElement | null = null;
   #drawing = 0;
+  /** What was said of a series before a pane shows it. */
+  #said: { place: SeriesPlace; state: VolumeState } | null;
 
   constructor(readonly host: VolumesHost, readonly source: SurfaceSource | null, readonly opened: Opened) {
+    this.#said = saidOf(opened, opened.volume);
     this.panel = new VolumePanel(() => host.report(), (words) => host.onSay(words));
   }
 
@@ -39,11 +51,18 @@ export class Volumes {
     return this.#model?.state ?? null;
   }
 
-  /** Return a pane that shows a volume as it was seen last, or as the view was opened with where that was of its series. */
+  /** How a pane will show it that is not there yet; null: nobody said. */
+  get said(): VolumeState | null {
+    return this.#said?.state ?? null;
+  }
+
+  /** Return a pane that shows a volume as was said before it, or as it was seen last, or as the view was opened with where that was of its series. */
   make(data: MprModel, events: Omit<VolumePaneEvents, "onSettings" | "onSay" | "onClosed">): VolumePane {
     const before = this.#model?.isOf(data) ? this.#model.state : null;
     const opened = data.isOf(this.opened) ? readVolume(this.opened.volume ?? null) : null;
-    const model = new VolumeModel(data, before ?? opened, this.source, this.host.homeStudy, () => this.host.report());
+    const said = this.#said !== null && data.isOf(this.#said.place) ? this.#said.state : null;
+    this.#said = null;
+    const model = new VolumeModel(data, said ?? before ?? opened, this.source, this.host.homeStudy, () => this.host.report());
     this.#model = model;
     const pane: VolumePane = new VolumePane(model, {
       ...events, onPainted: () => { events.onPainted(); this.refresh(); }, onSettings: () => this.#toggleSettings(), onSay: (words) => this.host.onSay(words),
@@ -55,10 +74,15 @@ export class Volumes {
     return pane;
   }
 
-  /** Take over a state from outside for the volume that is there; one that is unsound is left, and what is being done here counts. */
-  restore(said: unknown): void {
-    const state = readVolume(said);
-    if (state !== null && this.#pane !== null && !this.#pane.isTurning && this.#model?.isMoving === false) this.#model.set(state);
+  /**
+   * Take over a state from outside; one that is unsound is left, and what is being done here counts.
+   *
+   * Where there is no volume yet, that of `place` begins with it.
+   */
+  restore(said: unknown, place: SeriesPlace): void {
+    const taken = saidOf(place, said);
+    if (this.#pane === null) this.#said = taken;
+    else if (taken !== null && !this.#pane.isTurning && this.#model?.isMoving === false) this.#model.set(taken.state);
   }
 
   /** Show the panel, or hide it where there is no volume; once for each frame of the screen. */

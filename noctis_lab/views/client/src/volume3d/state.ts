@@ -1,5 +1,5 @@
 /** How a volume is seen from outside: camera, what is drawn, the box that is cut out. No pixels. Pure. */
-import { cross, dot, minus, rotated, scaled, unit, type Vector } from "../mpr/vectors";
+import { cross, orthonormal, rotated, type Vector } from "../mpr/vectors";
 
 /** Values as colours and opacities, the highest value on each ray, or the surface at a threshold. */
 export type Mode = "volume" | "mip" | "surface";
@@ -60,14 +60,6 @@ export function defaultVolume(): VolumeState {
 /** Where the eye looks. */
 export const forwardOf = ({ right, down }: Pick<VolumeState, "right" | "down">): Vector => cross(right, down);
 
-/** Return two directions made orthogonal and unit again, or null where they are none. */
-export function orthonormalCamera({ right, down }: Pick<VolumeState, "right" | "down">): Pick<VolumeState, "right" | "down"> | null {
-  const across = unit(right);
-  if (across === null) return null;
-  const along = unit(minus(down, scaled(across, dot(across, down))));
-  return along === null ? null : { right: across, down: along };
-}
-
 /** Turn what is seen: about the screen's vertical, its horizontal, and the line of sight, radians. */
 export function turnedCamera(camera: Pick<VolumeState, "right" | "down">, about: { vertical?: number; horizontal?: number; sight?: number }): Pick<VolumeState, "right" | "down"> {
   let { right, down } = camera;
@@ -75,7 +67,7 @@ export function turnedCamera(camera: Pick<VolumeState, "right" | "down">, about:
   if (about.vertical) turn(down, about.vertical);
   if (about.horizontal) turn(right, about.horizontal);
   if (about.sight) turn(cross(right, down), about.sight);
-  return orthonormalCamera({ right, down }) ?? camera;
+  return orthonormal({ right, down }) ?? camera;
 }
 
 const isNumber = (value: unknown, largest: number): value is number => typeof value === "number" && Number.isFinite(value) && Math.abs(value) <= largest;
@@ -96,7 +88,7 @@ export function readVolume(said: unknown): VolumeState | null {
   if (typeof said !== "object" || said === null) return null;
   const { mode, preset = null, shift = 0, level = null, right, down, zoom = 1, pan_mm = [0, 0], clip_mm = null, surface = null } = said as Record<string, unknown>;
   const [across, along] = [readVector(right), readVector(down)];
-  const camera = across === null || along === null ? null : orthonormalCamera({ right: across, down: along });
+  const camera = across === null || along === null ? null : orthonormal({ right: across, down: along });
   const clip = clip_mm === null ? null : readClip(clip_mm);
   const isSound = MODES.some((item) => item.mode === mode)
     && (preset === null || (typeof preset === "string" && preset.length <= LONGEST_PRESET))

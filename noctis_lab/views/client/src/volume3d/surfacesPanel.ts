@@ -1,6 +1,5 @@
 /** Surfaces that are kept: made from the threshold or a segment, with volume and area, as STL, deleted. */
 import { el } from "../ground/dom";
-import { extraWords, framesOfStep } from "../viewer/extra";
 import { icon } from "../ground/icons";
 import { formatNumber } from "../ground/numbers";
 import type { VolumeModel } from "./model";
@@ -72,7 +71,7 @@ export class SurfacesSection {
     const { key, state, progress } = surface;
     const isShown = state === "done" && model.state.mode === "surface" && model.state.surface === key;
     const isPending = state === "waiting" || state === "running";
-    const along = surface.extra_index == null || model.stack === null ? "" : (extraWords(model.stack, framesOfStep(model.stack, surface.extra_index)[0]) ?? "");
+    const along = model.timeOf(surface);
     const name = [nameOf({ ...surface, units: surface.units ?? model.stack?.units ?? null }), along].filter((part) => part !== "").join(", ");
     const words = state === "failed" ? (surface.error ?? "It could not be made.") : state === "waiting" ? "waiting" : state === "running" ? `${Math.round(100 * progress)} / 100` : figuresOf(surface);
     const act = (shape: "download" | "delete" | "close", label: string, run: () => void): HTMLElement =>
