@@ -28,14 +28,23 @@ class Look:
     """One picture: a page, and the keys pressed on it."""
 
     name: str
+    path: str = ""  # of a page beside the worklist and the viewer
+    is_signed_in: bool = True
+    click: str = ""  # what is clicked before the keys
     patient: str = ""  # of the worklist's row whose viewer is opened; empty: the worklist itself
     keys: Sequence[str] = ()
+    keys_after: Sequence[str] = ()  # that take back what would show in later pictures
     settle_ms: int = SETTLED_MS
 
 
+ELLIPSE = ("e", "Enter", *["Shift+ArrowRight"] * 4, *["Shift+ArrowDown"] * 4, "Enter", "n")
+
 LOOKS = (
+    Look(name="sign-in", path="/login", is_signed_in=False),
+    Look(name="upload", path="/upload"),
     Look(name="worklist"),
     Look(name="worklist-open", keys=("ArrowDown", "ArrowRight")),
+    Look(name="worklist-filters", click="button.filters:visible"),
     Look(name="viewer-ct", patient="PHANTOM, CATPHAN"),
     Look(name="viewer-tilt", patient="PHANTOM, TORSO"),
     Look(name="viewer-mr-4d", patient="PHANTOM, LIVER"),
@@ -44,7 +53,14 @@ LOOKS = (
     Look(name="viewer-cr", patient="PHANTOM, HAND"),
     Look(name="viewer-help", patient="PHANTOM, TORSO", keys=("?",)),
     Look(name="viewer-hanging", patient="PHANTOM, TORSO", keys=("Shift+H",)),
-    Look(name="viewer-2x2", patient="PHANTOM, TORSO", keys=(".", ".", ".")),
+    Look(name="viewer-2x2", patient="PHANTOM, TORSO", keys=(".",) * 4),
+    Look(name="viewer-3x3", patient="PHANTOM, TORSO", keys=(".",) * 7),
+    Look(
+        name="viewer-measured",
+        patient="PHANTOM, CONSTANCY",
+        keys=ELLIPSE,
+        keys_after=("Control+z",),
+    ),
     Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
     Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
     Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
@@ -54,20 +70,25 @@ LOOKS = (
 
 def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
     """Open a page, press the keys, and write the picture."""
-    page.goto(origin)
-    page.locator("[data-study]").first.wait_for()
+    page.goto(origin + look.path)
+    if not look.path:
+        page.locator("[data-study]").first.wait_for()
     if look.patient:
         row = page.locator("[data-study]", has_text=look.patient).first
         page.goto(f"{origin}/viewer/{row.get_attribute('data-study')}")
         page.locator(".stage").first.wait_for()
         page.wait_for_timeout(SETTLED_MS)
         page.locator(".stage").first.focus()
+    if look.click and page.locator(look.click).count():
+        page.locator(look.click).first.click()
     for key in look.keys:
         page.keyboard.press(key)
     page.wait_for_timeout(look.settle_ms)
     size = page.viewport_size
     assert size is not None
     page.screenshot(path=folder / f"{look.name}-{size['width']}-{theme_of(page)}.png")
+    for key in look.keys_after:
+        page.keyboard.press(key)
 
 
 def theme_of(page: Page) -> str:
@@ -88,13 +109,16 @@ def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Loo
     complaints: list[str] = []
     for width, height in SIZES:
         for theme in THEMES:
-            context = browser.new_context(
-                storage_state=session,
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if theme == "dark" else "light",
+            signed_in, signed_out = (
+                browser.new_context(
+                    storage_state=state,
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if theme == "dark" else "light",
+                )
+                for state in (session, None)
             )
             for look in looks:
-                page = context.new_page()
+                page = (signed_in if look.is_signed_in else signed_out).new_page()
 
                 def hear(message: ConsoleMessage, name: str = look.name) -> None:
                     if message.type in ("error", "warning"):
@@ -103,7 +127,8 @@ def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Loo
                 page.on("console", hear)
                 photograph(page, folder, look, origin)
                 page.close()
-            context.close()
+            signed_in.close()
+            signed_out.close()
     return complaints
 
 
