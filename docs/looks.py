@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 from screenshots import PUSHED_MS, serve
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("dark", "light")
 ARRIVED_MS = 25_000  # all is in, and the worker has its thumbnails and facts
 SETTLED_MS = 4_000
+SAVED_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Look:
     name: str
     path: str = ""  # of a page beside the worklist and the viewer
     is_signed_in: bool = True
+    is_empty: bool = False  # of an archive that holds nothing yet
     click: str = ""  # what is clicked before the keys
     patient: str = ""  # of the worklist's row whose viewer is opened; empty: the worklist itself
     keys: Sequence[str] = ()
@@ -41,6 +43,7 @@ ELLIPSE = ("e", "Enter", *["Shift+ArrowRight"] * 4, *["Shift+ArrowDown"] * 4, "E
 
 LOOKS = (
     Look(name="sign-in", path="/login", is_signed_in=False),
+    Look(name="first-run", path="/", is_empty=True),
     Look(name="upload", path="/upload"),
     Look(name="worklist"),
     Look(name="worklist-open", keys=("ArrowDown", "ArrowRight")),
@@ -89,6 +92,7 @@ def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
     page.screenshot(path=folder / f"{look.name}-{size['width']}-{theme_of(page)}.png")
     for key in look.keys_after:
         page.keyboard.press(key)
+        page.wait_for_timeout(SAVED_MS)
 
 
 def theme_of(page: Page) -> str:
@@ -97,15 +101,31 @@ def theme_of(page: Page) -> str:
     return "dark" if is_dark else "light"
 
 
-def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Look]) -> list[str]:
-    """Write all pictures; returns what a console complained of."""
-    origin = url.split("/login")[0]
-    signed_in = browser.new_context()
-    page = signed_in.new_page()
-    page.goto(url)
-    page.locator("[data-study]", has_text="PHANTOM, TORSO").first.wait_for(timeout=PUSHED_MS)
-    page.wait_for_timeout(ARRIVED_MS)
-    session = signed_in.storage_state()
+def photograph_served(
+    browser: Browser, root: Path, command: Sequence[str], folder: Path, looks: Sequence[Look]
+) -> list[str]:
+    """Serve an archive, wait until all is in, and write its pictures; returns the complaints."""
+    process, url = serve(root, *command)
+    try:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(url)
+        if any(not look.is_empty for look in looks):
+            torso = page.locator("[data-study]", has_text="PHANTOM, TORSO")
+            torso.first.wait_for(timeout=PUSHED_MS)
+            page.wait_for_timeout(ARRIVED_MS)
+        session = context.storage_state()
+        context.close()
+        return photograph_all(browser, session, url.split("/login")[0], folder, looks)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def photograph_all(
+    browser: Browser, session: StorageState, origin: str, folder: Path, looks: Sequence[Look]
+) -> list[str]:
+    """Write pictures in both sizes and themes; returns what a console complained of."""
     complaints: list[str] = []
     for width, height in SIZES:
         for theme in THEMES:
@@ -143,12 +163,17 @@ def main() -> None:
     chromium = shutil.which("chromium") or "/usr/bin/chromium"
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        process, url = serve(Path(scratch, "noctis-demo"), "demo", "--no-browser")
-        try:
-            complaints = photograph_all(browser, url, asked.folder, looks)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+        empty = [look for look in looks if look.is_empty]
+        full = [look for look in looks if not look.is_empty]
+        complaints: list[str] = []
+        for name, command, wanted in (
+            ("noctis", ("serve",), empty),
+            ("noctis-demo", ("demo", "--no-browser"), full),
+        ):
+            if wanted:
+                complaints += photograph_served(
+                    browser, Path(scratch, name), command, asked.folder, wanted
+                )
     if complaints:
         raise SystemExit("the console complained:\n" + "\n".join(complaints))
 

@@ -42,7 +42,7 @@ export class VolumePanel {
         el("div", { class: "row g3" }, this.#slider, el("label", { class: "num amount" }, this.#number, this.#unit)),
         el("div", { class: "row g2" }, el("span", { class: "t2 grow" }, "Seen from"), sides)),
       el("div", { class: "hr" }),
-      head("Clipping box, mm", this.#showBox, button("Whole", "Draw all of the volume", "reset", (model) => model.set({ clip_mm: null }))),
+      head("Clipping box", this.#showBox, button("Whole", "Draw all of the volume", "reset", (model) => model.set({ clip_mm: null }))),
       el("div", { class: "sec" }, this.#box.element),
       el("div", { class: "hr" }), this.#surfaces.element, el("div", { class: "hr" }));
     this.#showBox.addEventListener("click", () => this.#model?.toggleBox());
