@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 from screenshots import PUSHED_MS, serve
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("dark", "light")
 ARRIVED_MS = 25_000  # all is in, and the worker has its thumbnails and facts
 SETTLED_MS = 4_000
+SAVED_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +29,25 @@ class Look:
     """One picture: a page, and the keys pressed on it."""
 
     name: str
+    path: str = ""  # of a page beside the worklist and the viewer
+    is_signed_in: bool = True
+    is_empty: bool = False  # of an archive that holds nothing yet
+    click: str = ""  # what is clicked before the keys
     patient: str = ""  # of the worklist's row whose viewer is opened; empty: the worklist itself
     keys: Sequence[str] = ()
+    keys_after: Sequence[str] = ()  # that take back what would show in later pictures
     settle_ms: int = SETTLED_MS
 
 
+ELLIPSE = ("e", "Enter", *["Shift+ArrowRight"] * 4, *["Shift+ArrowDown"] * 4, "Enter", "n")
+
 LOOKS = (
+    Look(name="sign-in", path="/login", is_signed_in=False),
+    Look(name="first-run", path="/", is_empty=True),
+    Look(name="upload", path="/upload"),
     Look(name="worklist"),
     Look(name="worklist-open", keys=("ArrowDown", "ArrowRight")),
+    Look(name="worklist-filters", click="button.filters:visible"),
     Look(name="viewer-ct", patient="PHANTOM, CATPHAN"),
     Look(name="viewer-tilt", patient="PHANTOM, TORSO"),
     Look(name="viewer-mr-4d", patient="PHANTOM, LIVER"),
@@ -44,7 +56,14 @@ LOOKS = (
     Look(name="viewer-cr", patient="PHANTOM, HAND"),
     Look(name="viewer-help", patient="PHANTOM, TORSO", keys=("?",)),
     Look(name="viewer-hanging", patient="PHANTOM, TORSO", keys=("Shift+H",)),
-    Look(name="viewer-2x2", patient="PHANTOM, TORSO", keys=(".", ".", ".")),
+    Look(name="viewer-2x2", patient="PHANTOM, TORSO", keys=(".",) * 4),
+    Look(name="viewer-3x3", patient="PHANTOM, TORSO", keys=(".",) * 7),
+    Look(
+        name="viewer-measured",
+        patient="PHANTOM, CONSTANCY",
+        keys=ELLIPSE,
+        keys_after=("Control+z",),
+    ),
     Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
     Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
     Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
@@ -54,20 +73,26 @@ LOOKS = (
 
 def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
     """Open a page, press the keys, and write the picture."""
-    page.goto(origin)
-    page.locator("[data-study]").first.wait_for()
+    page.goto(origin + look.path)
+    if not look.path:
+        page.locator("[data-study]").first.wait_for()
     if look.patient:
         row = page.locator("[data-study]", has_text=look.patient).first
         page.goto(f"{origin}/viewer/{row.get_attribute('data-study')}")
         page.locator(".stage").first.wait_for()
         page.wait_for_timeout(SETTLED_MS)
         page.locator(".stage").first.focus()
+    if look.click and page.locator(look.click).count():
+        page.locator(look.click).first.click()
     for key in look.keys:
         page.keyboard.press(key)
     page.wait_for_timeout(look.settle_ms)
     size = page.viewport_size
     assert size is not None
     page.screenshot(path=folder / f"{look.name}-{size['width']}-{theme_of(page)}.png")
+    for key in look.keys_after:
+        page.keyboard.press(key)
+        page.wait_for_timeout(SAVED_MS)
 
 
 def theme_of(page: Page) -> str:
@@ -76,25 +101,44 @@ def theme_of(page: Page) -> str:
     return "dark" if is_dark else "light"
 
 
-def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Look]) -> list[str]:
-    """Write all pictures; returns what a console complained of."""
-    origin = url.split("/login")[0]
-    signed_in = browser.new_context()
-    page = signed_in.new_page()
-    page.goto(url)
-    page.locator("[data-study]", has_text="PHANTOM, TORSO").first.wait_for(timeout=PUSHED_MS)
-    page.wait_for_timeout(ARRIVED_MS)
-    session = signed_in.storage_state()
+def photograph_served(
+    browser: Browser, root: Path, command: Sequence[str], folder: Path, looks: Sequence[Look]
+) -> list[str]:
+    """Serve an archive, wait until all is in, and write its pictures; returns the complaints."""
+    process, url = serve(root, *command)
+    try:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(url)
+        if any(not look.is_empty for look in looks):
+            torso = page.locator("[data-study]", has_text="PHANTOM, TORSO")
+            torso.first.wait_for(timeout=PUSHED_MS)
+            page.wait_for_timeout(ARRIVED_MS)
+        session = context.storage_state()
+        context.close()
+        return photograph_all(browser, session, url.split("/login")[0], folder, looks)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def photograph_all(
+    browser: Browser, session: StorageState, origin: str, folder: Path, looks: Sequence[Look]
+) -> list[str]:
+    """Write pictures in both sizes and themes; returns what a console complained of."""
     complaints: list[str] = []
     for width, height in SIZES:
         for theme in THEMES:
-            context = browser.new_context(
-                storage_state=session,
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if theme == "dark" else "light",
+            signed_in, signed_out = (
+                browser.new_context(
+                    storage_state=state,
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if theme == "dark" else "light",
+                )
+                for state in (session, None)
             )
             for look in looks:
-                page = context.new_page()
+                page = (signed_in if look.is_signed_in else signed_out).new_page()
 
                 def hear(message: ConsoleMessage, name: str = look.name) -> None:
                     if message.type in ("error", "warning"):
@@ -103,7 +147,8 @@ def photograph_all(browser: Browser, url: str, folder: Path, looks: Sequence[Loo
                 page.on("console", hear)
                 photograph(page, folder, look, origin)
                 page.close()
-            context.close()
+            signed_in.close()
+            signed_out.close()
     return complaints
 
 
@@ -118,12 +163,17 @@ def main() -> None:
     chromium = shutil.which("chromium") or "/usr/bin/chromium"
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        process, url = serve(Path(scratch, "noctis-demo"), "demo", "--no-browser")
-        try:
-            complaints = photograph_all(browser, url, asked.folder, looks)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+        empty = [look for look in looks if look.is_empty]
+        full = [look for look in looks if not look.is_empty]
+        complaints: list[str] = []
+        for name, command, wanted in (
+            ("noctis", ("serve",), empty),
+            ("noctis-demo", ("demo", "--no-browser"), full),
+        ):
+            if wanted:
+                complaints += photograph_served(
+                    browser, Path(scratch, name), command, asked.folder, wanted
+                )
     if complaints:
         raise SystemExit("the console complained:\n" + "\n".join(complaints))
 

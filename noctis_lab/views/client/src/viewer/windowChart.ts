@@ -6,6 +6,8 @@ import { type Colormap, stopsOf } from "./colormaps";
 import { ticksBetween } from "./histogram";
 
 export const CHART_WIDTH = 312;
+/** What a number of six digits takes below the chart. */
+export const LABEL_WIDTH = 46;
 const HEIGHT = 72;
 export const BINS = 156;
 
@@ -67,7 +69,7 @@ export class WindowChart {
     span(this.#above, to, CHART_WIDTH);
     this.#low.setAttribute("transform", `translate(${from} 0)`);
     this.#high.setAttribute("transform", `translate(${to} 0)`);
-    this.#labels.replaceChildren(...labelsOf(low, high, range));
+    this.#labels.replaceChildren(...labelsOf(low, high, range).map((label) => textOf(label, range[1] - range[0])));
   }
 }
 
@@ -90,15 +92,33 @@ function span(rect: SVGElement, from: number, to: number): void {
   rect.setAttribute("width", String(Math.max(to - from, 0)));
 }
 
-function labelsOf(low: number, high: number, range: readonly [number, number]): SVGElement[] {
+/** A number below the chart: where, at what it ends, and whether it is one of the window's. */
+export interface Label { value: number; x: number; anchor: "start" | "middle" | "end"; style: "strong" | "" }
+
+/** Return the numbers below the chart, none over another: the window's two, and what of the range finds room. */
+export function labelsOf(low: number, high: number, range: readonly [number, number]): Label[] {
   const [from, to] = range;
-  const label = (value: number, style: string): { value: number; x: number; style: string } => ({ value, x: placeOf(value, range), style });
-  const kept = [label(low, "strong"), label(high, "strong")];
+  const label = (value: number, style: Label["style"]): Label => {
+    const x = placeOf(value, range);
+    return { value, x, style, anchor: x < 16 ? "start" : x > CHART_WIDTH - 16 ? "end" : "middle" };
+  };
+  const ends: [Label, Label] = [label(low, "strong"), label(high, "strong")];
+  const width = ends[1].x - ends[0].x;
+  const isNarrow = width < LABEL_WIDTH;
+  if (isNarrow) {
+    // the two of a narrow window are written away from each other
+    const room = 1.5 * LABEL_WIDTH;
+    const middle = Math.min(Math.max(ends[0].x + width / 2, room), CHART_WIDTH - room);
+    Object.assign(ends[0], { x: middle - width / 2 - 2, anchor: "end" });
+    Object.assign(ends[1], { x: middle + width / 2 + 2, anchor: "start" });
+  }
+  const kept: Label[] = [...ends];
   for (const value of [from, to, ...ticksBetween(from, to)]) {
     const next = label(value, "");
-    if (kept.every((other) => Math.abs(other.x - next.x) > 40)) kept.push(next);
+    if (kept.every((other) => Math.abs(other.x - next.x) > (isNarrow && other.style ? 2 : 1) * LABEL_WIDTH)) kept.push(next);
   }
-  return kept.map(({ value, x, style }) => svg("text", {
-    x, y: 101, class: style, "text-anchor": x < 16 ? "start" : x > CHART_WIDTH - 16 ? "end" : "middle",
-  }, formatAtScale(value, to - from)));
+  return kept;
 }
+
+const textOf = ({ value, x, anchor, style }: Label, span: number): SVGElement =>
+  svg("text", { x, y: 101, class: style, "text-anchor": anchor }, formatAtScale(value, span));

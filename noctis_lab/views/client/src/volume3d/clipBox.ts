@@ -110,7 +110,7 @@ export function boxFields(onTyped: (axis: 0 | 1 | 2, end: 0 | 1, value: number) 
       input.addEventListener("change", () => onTyped(axis as 0 | 1 | 2, end, Number(input.value.replace("−", "-"))));
       input.addEventListener("keydown", (event) => event.stopPropagation());
       inputs.push(input);
-      return el("label", { class: "num" }, input);
+      return el("label", { class: "num" }, input, el("span", { class: "k" }, "mm"));
     };
     element.append(el("span", { class: "t2 f12" }, `${low} – ${high}`), field(0), field(1));
   });
