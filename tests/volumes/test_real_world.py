@@ -266,12 +266,55 @@ def test_series_without_one_mapping_of_all_images_are_refused(
     assert load(handle, uid).attrs["units"] == "HU"  # values by the Modality LUT are there
 
 
+@pytest.mark.parametrize("asked", [True, "ms", {}, {"outside": "nan"}])
+def test_quantities_of_one_unit_do_not_mix(handle: Handle, tmp_path: Path, asked: Any) -> None:
+    planes = series(mapping("T1", "ms", (1.0, 0.0)))
+    planes[1].RealWorldValueMappingSequence = [mapping("T2", "ms", (100.0, 0.0))]
+    uid = admitted(handle, tmp_path / "in", planes)
+    listed = r"'T1' in ms \(of 2 of 3\); 'T2' in ms \(of 1 of 3\)"
+    with pytest.raises(UnsupportedSeries, match=f"several labels.*{listed}"):
+        load(handle, uid, real_world=asked)
+
+
+@pytest.mark.parametrize("asked", [None, False])
+def test_none_and_false_leave_the_modality_lut(handle: Handle, tmp_path: Path, asked: Any) -> None:
+    uid = admitted(handle, tmp_path / "in", series(mapping()))
+    assert load(handle, uid, real_world=asked).attrs["units"] == "HU"
+    dose = admitted(handle, tmp_path / "dose", [rt_dose()])
+    assert load(handle, dose, real_world=asked).attrs["units"] == "Gy"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        0,
+        1,
+        5,
+        np.False_,
+        np.True_,
+        ["ADC"],
+        ("ADC",),
+        {"name": 5},
+        {"label": "ADC"},
+        {"outside": 0},
+    ],
+)
+def test_what_is_no_choice_is_refused(handle: Handle, tmp_path: Path, asked: Any) -> None:
+    uid = admitted(handle, tmp_path / "in", series(mapping()))
+    dose = admitted(handle, tmp_path / "dose", [rt_dose()])
+    for each in (uid, dose):
+        with pytest.raises(UnsupportedSeries, match="takes True or False, a label or unit"):
+            load(handle, each, real_world=asked)
+        with pytest.raises(UnsupportedSeries, match="takes True or False, a label or unit"):
+            opened(handle, each, real_world=asked)
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
         ({"stored": True}, "at once"),
         ({"dtype": np.int16}, "does not hold every value"),
-        ({"real_world": {"outside": "zero"}}, "takes True, a label or unit"),
+        ({"real_world": {"outside": "zero"}}, "takes True or False, a label or unit"),
     ],
 )
 def test_options_that_contradict_are_refused(
