@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode
-from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.surplus import is_padding, stated_bytes, surplus_bytes
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, PixelWarning, UnsupportedSeries
@@ -95,14 +94,16 @@ def has_surplus(row: InstanceRow) -> bool:
     return row.pixels is not None and surplus_bytes(row.pixels) > 0
 
 
-def warn_of_surplus(layout: PixelLayout) -> None:
+def warn_of_surplus(row: InstanceRow) -> None:
     """Warn of native pixel data that are longer than is stated, where one image of them is read."""
-    if surplus_bytes(layout) > 0:
+    layout = row.pixels
+    if layout is not None and surplus_bytes(layout) > 0:
         warnings.warn(
             PixelWarning(
                 f"the native pixel data hold {layout.length} bytes where Rows, Columns, "
                 f"NumberOfFrames and the bits of a sample make {stated_bytes(layout)}: the rest is "
-                "not read"
+                "not read",
+                row.SeriesInstanceUID,
             ),
             stacklevel=3,
         )

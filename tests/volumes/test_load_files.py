@@ -189,3 +189,17 @@ def test_images_that_are_padded_are_shown_and_said_to_be_longer(
         shown = np.frombuffer(encode_frames(handle, uid, 0, 3), described.frames[0].dtype)
     slope, intercept = described.frames[0].slope, described.frames[0].intercept
     np.testing.assert_array_equal(shown.reshape(expected.shape) * slope + intercept, expected)
+
+
+def test_warnings_of_decoding_name_the_series(handle: Handle, tmp_path: Path) -> None:
+    image = ultrasound_cine(frames=3)[0]
+    image.Rows, image.Columns, image.PhotometricInterpretation = 4, 6, "YBR_RCT"
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.PixelData = bytes(3 * 4 * 6 * 3)
+    admit(handle, [image], tmp_path / "in")
+    uid = str(image.SeriesInstanceUID)
+    (row,) = handle.catalog.instances_of(uid)
+    for read in (partial(load, handle, uid), partial(read_stored, handle, row, 1)):
+        with pytest.warns(PixelWarning, match=f"series {uid}: .*taken as RGB") as warned:
+            read()
+        assert {str(each.message.SeriesInstanceUID) for each in warned} == {uid}  # type: ignore[union-attr]
