@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.real_world import RealWorldMapping, real_world_mappings_of
+from noctis_lab.dicom.real_world import RealWorldMapping, Tables, real_world_mappings_of
 from noctis_lab.dicom.scanner import Limits
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.errors import CannotInterpret, UnsupportedSeries
@@ -34,6 +34,8 @@ __all__ = [
 
 #: A table for all words of 16 bits in float64.
 _LIMITS = Limits(max_value_bytes=8 << 16)
+#: Of all tables that a stack's images state, equal ones once: 512 of the longest.
+_MOST_TABLE_BYTES = 256 << 20
 #: Of `list_mappings`.
 MAPPING_COLUMNS = ["label", "units", "explanation", "how", "first", "last", "frames"]
 _LISTED, _LONGEST_NAME = 8, 64
@@ -217,17 +219,27 @@ def _of_frames(handle: Handle, stack: Stack) -> list[tuple[RealWorldMapping, ...
     for frame in stack.frames:
         by_row.setdefault(frame.row.sha256, (frame.row, set()))[1].add(frame.index)
 
+    tables: Tables = {}
+
     def read(asked: tuple[InstanceRow, set[int]]) -> dict[int, tuple[RealWorldMapping, ...]]:
         row, indices = asked
         header = read_instance_header(instance_file(handle.storage, row), row, limits=_LIMITS)
         try:
-            return real_world_mappings_of(header, sorted(indices))
+            mappings = real_world_mappings_of(header, sorted(indices), tables)
         except CannotInterpret as error:
             raise UnsupportedSeries(
                 stack.SeriesInstanceUID,
                 f"a real world value mapping cannot be followed: {error}",
                 SOPInstanceUIDs=(row.SOPInstanceUID,),
             ) from error
+        # A copy of them: other threads add to it.
+        if sum(table.nbytes for table in tuple(tables.values())) > _MOST_TABLE_BYTES:
+            raise UnsupportedSeries(
+                stack.SeriesInstanceUID,
+                "the tables of its real world value mappings take more than "
+                f"{_MOST_TABLE_BYTES / 2**20:g} MiB; load without real_world",
+            )
+        return mappings
 
     found = dict(zip(by_row, handle.executor.map(read, by_row.values()), strict=True))
     return [found[frame.row.sha256][frame.index] for frame in stack.frames]
