@@ -21,11 +21,14 @@ from noctis_lab.dicom.codestream import (
     parse_jpeg,
     parse_jpeg2000,
 )
-from noctis_lab.dicom.color import from_rgb
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.jpeg_damage import require_whole
 from noctis_lab.dicom.jpegxl_header import parse_jpegxl
-from noctis_lab.dicom.pixel_conflicts import settle_component_transform, settle_sign
+from noctis_lab.dicom.pixel_conflicts import (
+    as_ybr,
+    settle_component_transform,
+    settle_sign,
+)
 from noctis_lab.dicom.stored import (
     frame_bits,
     frame_shape,
@@ -71,7 +74,7 @@ def _jpeg(layout: PixelLayout, payload: bytes) -> NDArray[Any]:
     require_whole(payload, words, decode)
     photometric = layout.photometric_interpretation
     if info.colour_transformed is False and photometric in ("YBR_FULL", "YBR_FULL_422"):
-        words = from_rgb(words, bits_stored=info.precision)  # stated as YCbCr, kept as RGB
+        words = as_ybr(layout, words)  # stated as YCbCr, kept as RGB
     return _without_sign(layout, info, words)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -14,11 +17,31 @@ from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.transfer_syntaxes import JPEG_2000, JPEG_XL
 from noctis_lab.errors import DecodeError, PixelWarning
 
-__all__ = ["settle_component_transform", "settle_sign", "warn_of_colour_space"]
+__all__ = [
+    "as_ybr",
+    "settle_component_transform",
+    "settle_sign",
+    "warn_of_colour_space",
+    "warnings_of",
+]
+
+#: Of the series whose pixels this thread decodes: decoders know pixels, not whose they are.
+_SERIES: ContextVar[str | None] = ContextVar("_SERIES", default=None)
 
 _FULL = ("YBR_FULL", "YBR_FULL_422")
 #: PhotometricInterpretations that only these transfer syntaxes can have (PS3.5 8.2.4, 8.2.16).
 _OF_SYNTAXES = {"YBR_RCT": JPEG_2000 | JPEG_XL, "YBR_ICT": JPEG_2000, "XYB": JPEG_XL}
+
+
+@contextmanager
+def warnings_of(SeriesInstanceUID: str) -> Iterator[None]:
+    """Name the series in the warnings of what is decoded in this thread meanwhile."""
+    before = _SERIES.get()
+    _SERIES.set(SeriesInstanceUID)
+    try:
+        yield
+    finally:
+        _SERIES.set(before)
 
 
 def settle_component_transform(
@@ -75,7 +98,16 @@ def settle_component_transform(
         f"PhotometricInterpretation is {photometric}, the JPEG 2000 codestream has a component "
         "transform of its own, which is of RGB: what it decodes to is taken as RGB"
     )
-    return from_rgb(words, bits_stored=info.precision)
+    return as_ybr(layout, words)
+
+
+def as_ybr(layout: PixelLayout, words: NDArray[Any]) -> NDArray[Any]:
+    """Return RGB as the YBR_FULL that is stated: as deep as `to_rgb` will take it to be.
+
+    A codestream may be less deep than BitsStored, and its grey lie elsewhere.
+    """
+    deep = np.result_type(words.dtype, np.dtype(f"u{max(layout.bits_allocated // 8, 1)}"))
+    return from_rgb(words.astype(deep, copy=False), bits_stored=layout.bits_stored)
 
 
 def warn_of_colour_space(layout: PixelLayout, transfer_syntax_uid: str) -> None:
@@ -148,4 +180,4 @@ def _has_bit(words: NDArray[Any], bit: int) -> bool:
 
 
 def _warn(reason: str) -> None:
-    warnings.warn(PixelWarning(reason), stacklevel=3)
+    warnings.warn(PixelWarning(reason, _SERIES.get()), stacklevel=3)

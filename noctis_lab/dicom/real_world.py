@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from noctis_lab.dicom.header import Header
 from noctis_lab.errors import CannotInterpret
 
-__all__ = ["RealWorldMapping", "find_real_world_mappings", "real_world_mappings_of"]
+__all__ = ["RealWorldMapping", "Tables", "find_real_world_mappings", "real_world_mappings_of"]
+
+#: By the hash of their numbers.
+type Tables = dict[bytes, NDArray[np.float64]]
 
 _SEQUENCE = "RealWorldValueMappingSequence"
 _MOST_MAPPINGS = 64  # of one frame
@@ -114,7 +118,7 @@ def find_real_world_mappings(header: Header, frame: int = 0) -> tuple[RealWorldM
 
 
 def real_world_mappings_of(
-    header: Header, frames: Iterable[int]
+    header: Header, frames: Iterable[int], tables: Tables | None = None
 ) -> dict[int, tuple[RealWorldMapping, ...]]:
     """Return the real world value mappings of several frames, by frame.
 
@@ -124,32 +128,36 @@ def real_world_mappings_of(
     ----------
     header, frames
         As of `find_real_world_mappings`.
+    tables
+        Those that are known already, by the hash of their numbers: an equal one is not kept
+        twice, and new ones are added.
 
     Raises
     ------
     CannotInterpret
         As `find_real_world_mappings`.
     """
+    known: Tables = {} if tables is None else tables
     shared: tuple[RealWorldMapping, ...] | None = None
     found = {}
     for frame in frames:
-        own = _read_items(header, f"PerFrameFunctionalGroupsSequence[{frame}].")
+        own = _read_items(header, f"PerFrameFunctionalGroupsSequence[{frame}].", known)
         if not own:
             if shared is None:
-                shared = _read_items(header, "SharedFunctionalGroupsSequence[0].")
-                shared = shared or _read_items(header, "")
+                shared = _read_items(header, "SharedFunctionalGroupsSequence[0].", known)
+                shared = shared or _read_items(header, "", known)
             own = shared
         found[frame] = own
     return found
 
 
-def _read_items(header: Header, place: str) -> tuple[RealWorldMapping, ...]:
+def _read_items(header: Header, place: str, tables: Tables) -> tuple[RealWorldMapping, ...]:
     found = []
     for number in range(_MOST_MAPPINGS):
         item = f"{place}{_SEQUENCE}[{number}]."
         if not _is_stated(header, item):
             break
-        found.append(_read_item(header, item))
+        found.append(_read_item(header, item, tables))
     return tuple(found)
 
 
@@ -167,7 +175,7 @@ def _is_stated(header: Header, item: str) -> bool:
     return any(header.length(item + keyword) is not None for keyword in _PARTS)
 
 
-def _read_item(header: Header, item: str) -> RealWorldMapping:
+def _read_item(header: Header, item: str, tables: Tables) -> RealWorldMapping:
     first = _bound(header, item, "RealWorldValueFirstValueMapped")
     last = _bound(header, item, "RealWorldValueLastValueMapped")
     if first > last:
@@ -181,6 +189,7 @@ def _read_item(header: Header, item: str) -> RealWorldMapping:
     if slope is None or intercept is None:
         slope, intercept = None, None
         table = _read_table(header, item + "RealWorldValueLUTData", int(last - first) + 1)
+        table = tables.setdefault(hashlib.sha256(table).digest(), table)
     units = f"{item}MeasurementUnitsCodeSequence[0]."
     return RealWorldMapping(
         label=header.text(f"{item}LUTLabel") or "",

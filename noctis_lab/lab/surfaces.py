@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from noctis_lab.access import Action, Principal, require
@@ -20,7 +20,13 @@ from noctis_lab.catalog.queue import (
     find_job,
     list_jobs,
 )
-from noctis_lab.errors import CannotResample, NoctisError, SurfaceNotFound
+from noctis_lab.errors import (
+    CannotResample,
+    CannotStack,
+    FileChanged,
+    NoctisError,
+    SurfaceNotFound,
+)
 from noctis_lab.jobs.surfaces import MAKE_SURFACE, make_surface_of_job, surface_job_key
 from noctis_lab.volumes.kept_surfaces import (
     KEY,
@@ -33,6 +39,7 @@ from noctis_lab.volumes.kept_surfaces import (
 )
 from noctis_lab.volumes.kinds import open_segmentation
 from noctis_lab.volumes.pixels import describe_stack
+from noctis_lab.volumes.series_plan import find_stack
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.queue import Job
@@ -112,6 +119,7 @@ def ask_surface(
     """
     require(principal, Action.ANNOTATE)
     revision = describe_stack(lab.handle, series.reference).revision
+    spec = _settled(lab, series, spec)
     key = spec.key(revision)
     kept = find_surface(lab.storage, series, key)
     if kept is not None and kept.error is None:
@@ -129,6 +137,17 @@ def ask_surface(
         remove_surface(lab.storage, series, key)  # not while one is made: its mesh would go
         enqueue(lab.catalog, MAKE_SURFACE, job_key, payload=payload)
     return find_asked(lab, series, key)
+
+
+def _settled(lab: Lab, series: SeriesRow, spec: SurfaceSpec) -> SurfaceSpec:
+    """Return what is asked without the number of the only volume: one surface has one name."""
+    if spec.extra_index != 0:
+        return spec
+    try:
+        _, stack = find_stack(lab.handle, series.reference)
+    except (CannotStack, FileChanged):
+        return spec  # making it says what stands against it
+    return spec if stack.extra is not None else replace(spec, extra_index=None)
 
 
 def make_here(lab: Lab, series: SeriesRow, key: str) -> None:

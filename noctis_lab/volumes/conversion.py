@@ -27,7 +27,7 @@ from noctis_lab.volumes.lookups import (
     find_pet_units,
     require_one_unit,
 )
-from noctis_lab.volumes.real_world import FrameMapping, RealWorld, find_mappings
+from noctis_lab.volumes.real_world import FrameMapping, RealWorld, find_mappings, parse_real_world
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     stored, mask_padding = options.get("stored", False), options.get("mask_padding", False)
     rows = list({frame.row.sha256: frame.row for frame in stack.frames}.values())
     paddings = _find_paddings(handle, rows) if mask_padding and not stack.is_color else {}
-    asked = options.get("real_world", False)
-    if asked is not False:
+    asked = parse_real_world(options.get("real_world"), stack.SeriesInstanceUID)
+    if asked is not None:
         _refuse_stored(stack, stored=stored)
         mappings, exact = find_mappings(handle, stack, asked)
         return Conversion(

@@ -18,6 +18,7 @@ from noctis_lab.errors import CannotResample
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.grid import Grid, grid_of
+from noctis_lab.volumes.loadable import require_shown
 from noctis_lab.volumes.lookups import (
     find_instance_padding,
     find_luts,
@@ -157,10 +158,13 @@ def read_values(handle: Handle, found: SeriesFrame) -> NDArray[np.float64] | Non
     ------
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
         As `pixels.read_stored`.
+    UnsupportedSeries
+        As `loadable.require_shown`.
     """
     frame, row = found.frame, found.frame.row
     if frame.is_color:
         return None
+    require_shown(handle, row)
     stored = read_stored(handle, row, frame.index)
     lut = find_modality_lut(handle, row)
     if lut is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode, iter_frames, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.pixel_conflicts import warnings_of
 from noctis_lab.dicom.stored import frame_shape
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, UnsupportedSeries
@@ -110,7 +111,8 @@ def each_frame(
         else:
 
             def decode(frame: int) -> int:
-                place(frame, read_frame(path, layout, row.transfer_syntax_uid, frame))
+                with warnings_of(row.SeriesInstanceUID):  # in a thread of its own
+                    place(frame, read_frame(path, layout, row.transfer_syntax_uid, frame))
                 return 1
 
             tasks = [handle.executor.submit(decode, frame) for frame in frames]

@@ -24,10 +24,10 @@ from noctis_lab.errors import (
     OtherFrameOfReference,
     SurfaceNotFound,
 )
+from noctis_lab.volumes.axes import AXES, CHANNEL
 from noctis_lab.volumes.export.mesh import iter_stl, write_ply
 from noctis_lab.volumes.grid import grid_of
-from noctis_lab.volumes.kinds import open_segmentation
-from noctis_lab.volumes.load import load
+from noctis_lab.volumes.kinds import open_segmentation, open_voxels
 from noctis_lab.volumes.surface_parts import (
     area_mm2,
     is_closed_at,
@@ -35,6 +35,7 @@ from noctis_lab.volumes.surface_parts import (
     surface_in_parts,
     volume_mm3,
 )
+from noctis_lab.volumes.voxels import Voxels, load_voxels
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
@@ -340,8 +341,12 @@ def _values(
         warnings.simplefilter("ignore")  # what is uneven is refused below, in words
         if spec.kind == "threshold":
             share = teller.part(0, _UNTIL_LOADED)
-            loaded = load(handle, series, progress=lambda done, total: share(done / total))
-            return _step_of(loaded, series, spec.extra_index), ""
+            voxels = open_voxels(handle, series.reference)
+            extra = _find_extra(voxels, spec.extra_index)
+            if extra is None:
+                return load_voxels(voxels, lambda done, total: share(done / total)), ""
+            assert spec.extra_index is not None
+            return _read_step(voxels, extra, spec.extra_index), ""
         assert spec.SegmentationUID is not None
         assert spec.segment is not None
         row = handle.catalog.find_instance(spec.SegmentationUID)
@@ -370,18 +375,43 @@ def _require_one_space(series: SeriesRow, mask: xr.DataArray) -> None:
         )
 
 
-def _step_of(volume: xr.DataArray, series: SeriesRow, extra_index: int | None) -> xr.DataArray:
-    """Return the volume of one time, echo or b-value of a series; all that there is of another."""
-    dims = [str(dim) for dim in volume.dims if dim not in ("z", "y", "x")]
-    if not dims and not extra_index:
-        return volume
-    size = volume.sizes[dims[0]] if dims else 1
-    if extra_index is None or extra_index >= size or len(dims) != 1:
+def _find_extra(voxels: Voxels, extra_index: int | None) -> str | None:
+    """Return the dim of which one step is meant, before any pixel is read; None without such."""
+    uid, dims = voxels.series.SeriesInstanceUID, voxels.dims
+    if CHANNEL in dims or AXES[0] not in dims:
+        what = "colours" if CHANNEL in dims else "images without a place along z"
+        raise CannotResample(
+            f"a surface is of a volume of numbers, and this series holds {what}: choose another",
+            SeriesInstanceUID=uid,
+        )
+    extra = [dim for dim in dims if dim not in AXES]
+    if not extra and not extra_index:
+        return None
+    size = voxels.shape[dims.index(extra[0])] if extra else 1
+    if extra_index is None or extra_index >= size or len(extra) != 1:
         raise CannotResample(
             f"a surface in this series is of one of {size}: extra_index from 0 to {size - 1}",
-            SeriesInstanceUID=series.SeriesInstanceUID,
+            SeriesInstanceUID=uid,
         )
-    return volume.isel({dims[0]: extra_index})
+    return extra[0]
+
+
+def _read_step(voxels: Voxels, extra: str, index: int) -> xr.DataArray:
+    """Read the volume of one time, echo or b-value; the others may be gigabytes."""
+    kept = [
+        np.array([index]) if dim == extra else np.arange(size)
+        for dim, size in zip(voxels.dims, voxels.shape, strict=True)
+    ]
+    coordinates = xr.Dataset(coords=dict(voxels.coordinates)).isel(
+        {extra: index}, missing_dims="ignore"
+    )
+    return xr.DataArray(
+        voxels.read(kept).squeeze(voxels.dims.index(extra)),
+        dims=[dim for dim in voxels.dims if dim != extra],
+        coords=coordinates.coords,
+        name=voxels.series.Modality,
+        attrs=dict(voxels.attributes),
+    )
 
 
 def find_surface(storage: Storage, series: SeriesRow, key: str) -> KeptSurface | None:

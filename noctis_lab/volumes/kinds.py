@@ -13,6 +13,7 @@ from noctis_lab.volumes.dose import open_dose
 from noctis_lab.volumes.frames import number_key_of_row
 from noctis_lab.volumes.other_objects import VOXEL_OBJECTS
 from noctis_lab.volumes.plan import Duplicates
+from noctis_lab.volumes.real_world import parse_real_world
 from noctis_lab.volumes.segments import Segments, open_segments
 from noctis_lab.volumes.series_plan import find_stack, reference_of
 from noctis_lab.volumes.stack_voxels import open_stack
@@ -70,7 +71,7 @@ def _open_object(
     uid = series.SeriesInstanceUID
     if options.get("mask_padding"):
         raise UnsupportedSeries(uid, "doses and segments have no padding: leave mask_padding out")
-    if options.get("real_world", False) is not False:
+    if parse_real_world(options.get("real_world"), uid) is not None:
         raise UnsupportedSeries(
             uid, "doses and segments have no real world value mappings: leave real_world out"
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode
-from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.surplus import is_padding, stated_bytes, surplus_bytes
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, PixelWarning, UnsupportedSeries
@@ -17,7 +16,15 @@ from noctis_lab.volumes.stack import Stack
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["require_readable", "require_stated_length", "warn_of_surplus"]
+__all__ = [
+    "has_surplus",
+    "require_readable",
+    "require_shown",
+    "require_stated_length",
+    "warn_of_surplus",
+]
+
+_KNOWN_BYTES = 256  # what a remembered answer takes in memory, generously
 
 
 def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
@@ -51,7 +58,7 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
 
 def require_stated_length(handle: Handle, rows: list[InstanceRow]) -> PixelWarning | None:
     """Refuse images of one series whose native pixels are followed by others; see above."""
-    surplus = [row for row in rows if row.pixels is not None and surplus_bytes(row.pixels) > 0]
+    surplus = [row for row in rows if has_surplus(row)]
     if not surplus:
         return None
     unstated = [row for row in surplus if not _is_padded(handle, row)]
@@ -67,14 +74,36 @@ def require_stated_length(handle: Handle, rows: list[InstanceRow]) -> PixelWarni
     )
 
 
-def warn_of_surplus(layout: PixelLayout) -> None:
+def require_shown(handle: Handle, row: InstanceRow) -> None:
+    """Refuse an image of which frames are shown or measured, as `require_stated_length`, but once.
+
+    Raises
+    ------
+    UnsupportedSeries, FileChanged
+        As `require_readable`, of native pixels that others follow.
+    """
+    if has_surplus(row):
+        key = ("is padding", row.sha256)
+        if handle.frames.find(key) is None:  # a cine's frames would each look at the bytes
+            require_stated_length(handle, [row])
+            handle.frames.put(key, True, _KNOWN_BYTES)
+
+
+def has_surplus(row: InstanceRow) -> bool:
+    """Return whether its native pixels are followed by others, which no file is read for."""
+    return row.pixels is not None and surplus_bytes(row.pixels) > 0
+
+
+def warn_of_surplus(row: InstanceRow) -> None:
     """Warn of native pixel data that are longer than is stated, where one image of them is read."""
-    if surplus_bytes(layout) > 0:
+    layout = row.pixels
+    if layout is not None and surplus_bytes(layout) > 0:
         warnings.warn(
             PixelWarning(
                 f"the native pixel data hold {layout.length} bytes where Rows, Columns, "
                 f"NumberOfFrames and the bits of a sample make {stated_bytes(layout)}: the rest is "
-                "not read"
+                "not read",
+                row.SeriesInstanceUID,
             ),
             stacklevel=3,
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.lossy import LOSSY, LOSSY_SYNTAXES, Lossy, find_lossy, read_lossy
@@ -65,7 +66,7 @@ def find_lossy_series(
     dict of str to Lossy
         By `SeriesRow.reference`.
     """
-    found = _known(handle, rows, wait_s=wait_s)
+    found = _known(handle, rows, handle.catalog.find_note(LAST_CORRECTION), wait_s=wait_s)
     return {reference: lossy for reference, lossy in found.items() if isinstance(lossy, Lossy)}
 
 
@@ -82,17 +83,20 @@ def find_lossy_now(
         Of one of its images, where it can be read, and of all: what they say stands in while
         DuckDB was not begun by whoever listed something, and where it takes longer.
     """
-    known = handle.frames.find(_key(row))
+    corrected = handle.catalog.find_note(LAST_CORRECTION)
+    known = handle.frames.find(_key(row, corrected))
     if known is None and handle.is_query_open:
-        known = _known(handle, [row], wait_s=_AT_ONCE_S).get(row.reference)
+        known = _known(handle, [row], corrected, wait_s=_AT_ONCE_S).get(row.reference)
     if known is None:
         return find_lossy(header, transfer_syntaxes)
     return known if isinstance(known, Lossy) else None
 
 
-def _known(handle: Handle, rows: Sequence[SeriesRow], *, wait_s: float) -> dict[str, Lossy | bool]:
+def _known(
+    handle: Handle, rows: Sequence[SeriesRow], corrected: str | None, *, wait_s: float
+) -> dict[str, Lossy | bool]:
     """Return what is known in time, by reference; False of what was not compressed with loss."""
-    keys: dict[_Key, SeriesRow] = {_key(row): row for row in rows if row.image_count}
+    keys: dict[_Key, SeriesRow] = {_key(row, corrected): row for row in rows if row.image_count}
     found = handle.questions.answers(keys, partial(_ask, handle, keys), wait_s=wait_s)
     if len(found) < len(keys):
         unknown = len(keys) - len(found)
@@ -100,8 +104,9 @@ def _known(handle: Handle, rows: Sequence[SeriesRow], *, wait_s: float) -> dict[
     return {keys[key].reference: lossy for key, lossy in found.items()}
 
 
-def _key(row: SeriesRow) -> _Key:
-    return ("lossy", row.reference, row.instance_count, row.last_received_at)
+def _key(row: SeriesRow, corrected: str | None) -> _Key:
+    # A series one of whose instances was exchanged may have the count and the time that it had.
+    return ("lossy", row.reference, row.instance_count, row.last_received_at, corrected)
 
 
 def _ask(

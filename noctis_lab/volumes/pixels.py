@@ -34,7 +34,7 @@ from noctis_lab.volumes.badges import Badge
 from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame, Vector
 from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
-from noctis_lab.volumes.loadable import warn_of_surplus
+from noctis_lab.volumes.loadable import require_shown, warn_of_surplus
 from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
@@ -246,6 +246,8 @@ def encode_frames(
         There are no such frames.
     UnsupportedTransferSyntax, DecodeError
         A frame cannot be decoded or shown.
+    UnsupportedSeries
+        As `loadable.require_shown`.
     """
     wanted = _find_wanted(handle, reference, first, count, revision)
     encoded: list[bytes | None] = [handle.frames.find(_key(frame)) for frame in wanted]
@@ -281,7 +283,7 @@ def encode_preview(
     ------
     SeriesNotFound, NoPixels, SeriesChanged, FileChanged, InstanceNotFound
         As `encode_frames`.
-    UnsupportedTransferSyntax, DecodeError
+    UnsupportedTransferSyntax, DecodeError, UnsupportedSeries
         The frame cannot be decoded or shown.
     """
     (frame,) = _find_wanted(handle, reference, index, 1, revision)
@@ -321,7 +323,7 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     else:
         stored = read_plane(instance_file(handle.storage, row), row, frame)
     assert layout is not None
-    warn_of_surplus(layout)
+    warn_of_surplus(row)
     if layout.photometric_interpretation == "PALETTE COLOR":
         return find_palette(handle, row).apply_8bit(stored)
     if layout.samples_per_pixel == 1:
@@ -418,6 +420,7 @@ def _read_encoded(handle: Handle, frame: Frame) -> bytes:
 
 def _read_shown(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
     """Return what slope and intercept of the description turn into values."""
+    require_shown(handle, row)
     stored = read_stored(handle, row, frame)
     lut = find_modality_lut(handle, row)
     return stored if lut is None or stored.ndim == 3 else lut.apply(stored)

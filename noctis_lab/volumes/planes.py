@@ -16,6 +16,7 @@ from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.header import Header, Limits, read_header
+from noctis_lab.dicom.pixel_conflicts import warnings_of
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS
 from noctis_lab.dicom.stored import to_stored
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
@@ -85,7 +86,8 @@ def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelL
     Yields
     ------
     (int, PixelLayout)
-        A file descriptor, and the catalogue's layout, once size (and time, for a source in place)
+        A file descriptor, and the catalogue's layout (warnings of what is decoded name the series),
+        once size (and time, for a source in place)
         are what was catalogued; where they are not, the file is parsed again.
 
     Raises
@@ -106,7 +108,8 @@ def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelL
         layout = row.pixels
         if not is_as_catalogued(row, found):
             layout = read_instance_header(Path(path), row).pixels or layout
-        yield descriptor, layout
+        with warnings_of(row.SeriesInstanceUID):
+            yield descriptor, layout
     finally:
         os.close(descriptor)
 

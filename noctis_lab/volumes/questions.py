@@ -32,6 +32,7 @@ class Questions:
         self._cache = cache
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="noctis-questions")
         self._guard = threading.Lock()
+        self._is_closed = False
         self._in_flight: dict[Hashable, Future[Mapping[Any, Any]]] = {}
 
     def answers[K: Hashable, V](
@@ -56,16 +57,17 @@ class Questions:
         Returns
         -------
         dict
-            Without those keys of which nothing is known yet.
+            Without those keys of which nothing is known yet; nothing is asked any more once it is
+            closed, which a list that is under way need not know.
         """
         with self._guard:
             known = {key: self._cache.find(key) for key in keys}
             missing = [key for key, answer in known.items() if answer is None]
             new = [key for key in missing if key not in self._in_flight]
-            if new:
+            if new and not self._is_closed:
                 asking: Future[Mapping[Any, Any]] = self._executor.submit(self._answer, ask, new)
                 self._in_flight |= dict.fromkeys(new, asking)
-            asked = {self._in_flight[key] for key in missing}
+            asked = {self._in_flight[key] for key in missing if key in self._in_flight}
         for answered in wait(asked, timeout=wait_s).done:
             if not answered.cancelled():
                 known |= {key: answered.result().get(key, known[key]) for key in missing}
@@ -86,4 +88,6 @@ class Questions:
 
     def close(self) -> None:
         """End the thread, once the question that it is at is answered."""
+        with self._guard:
+            self._is_closed = True
         self._executor.shutdown(wait=True, cancel_futures=True)

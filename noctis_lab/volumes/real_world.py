@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.real_world import RealWorldMapping, real_world_mappings_of
+from noctis_lab.dicom.real_world import RealWorldMapping, Tables, real_world_mappings_of
 from noctis_lab.dicom.scanner import Limits
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.errors import CannotInterpret, UnsupportedSeries
@@ -29,10 +29,13 @@ __all__ = [
     "RealWorldOptions",
     "find_mappings",
     "list_mappings",
+    "parse_real_world",
 ]
 
 #: A table for all words of 16 bits in float64.
 _LIMITS = Limits(max_value_bytes=8 << 16)
+#: Of all tables that a stack's images state, equal ones once: 512 of the longest.
+_MOST_TABLE_BYTES = 256 << 20
 #: Of `list_mappings`.
 MAPPING_COLUMNS = ["label", "units", "explanation", "how", "first", "last", "frames"]
 _LISTED, _LONGEST_NAME = 8, 64
@@ -47,7 +50,7 @@ class RealWorldOptions(TypedDict, total=False):
     outside: Literal["refuse", "nan"]
 
 
-type RealWorld = bool | str | RealWorldOptions
+type RealWorld = bool | str | RealWorldOptions | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,27 +98,63 @@ class FrameMapping:
         out[...] = values
 
 
+def parse_real_world(asked: object, SeriesInstanceUID: str) -> RealWorldOptions | None:
+    """Return what `real_world=` asks for; None where it asks for no real world values.
+
+    Parameters
+    ----------
+    asked
+        False or None for none; True for the only mapping there is; LUTLabel, or the unit, of one
+        of several; or a dict as `RealWorldOptions`.
+    SeriesInstanceUID
+        Of the series, for the error.
+
+    Raises
+    ------
+    UnsupportedSeries
+        It is anything else, a number or a list among them.
+    """
+    if asked is None or asked is False:
+        return None
+    if asked is True:
+        return {}
+    if isinstance(asked, str):
+        return {"name": str(asked)}
+    if (
+        not isinstance(asked, dict)
+        or set(asked) - {"name", "outside"}
+        or not all(isinstance(part, str) for part in asked.values())
+        or asked.get("outside", "refuse") not in ("refuse", "nan")
+    ):
+        raise UnsupportedSeries(
+            SeriesInstanceUID,
+            "real_world= takes True or False, a label or unit, or "
+            '{"name": …, "outside": "refuse" or "nan"}',
+        )
+    return cast("RealWorldOptions", asked)
+
+
 def find_mappings(
-    handle: Handle, stack: Stack, asked: RealWorld
+    handle: Handle, stack: Stack, asked: RealWorldOptions
 ) -> tuple[tuple[FrameMapping, ...], np.dtype[Any]]:
     """Return the mapping of each frame of a stack that is meant, and the type for their values.
 
     Parameters
     ----------
     asked
-        True for the only one there is; LUTLabel, or the unit, of one of several; or options.
+        From `parse_real_world`: `name` is the LUTLabel, or the unit, of one of several.
 
     Returns
     -------
     tuple of (tuple of FrameMapping, dtype)
-        One for each of the stack's frames, all of one unit. float32, or float64 where that has not
-        the range.
+        One for each of the stack's frames, all of one label and unit. float32, or float64 where
+        that has not the range.
 
     Raises
     ------
     UnsupportedSeries
-        A frame states no such mapping, or several; or the frames are of several units. The message
-        lists what there is.
+        A frame states no such mapping, or several; or the frames are of several labels or units.
+        The message lists what there is.
     FileChanged
         A header had to be read, and its file is missing or is not what was catalogued.
 
@@ -123,14 +162,7 @@ def find_mappings(
     ----------
     :dcm:`PS3.3 C.7.6.16.2.11 <part03/sect_C.7.6.16.2.html>`
     """
-    options: RealWorldOptions = asked if isinstance(asked, dict) else {}
-    name = asked if isinstance(asked, str) else options.get("name")
-    outside = options.get("outside", "refuse")
-    if set(options) - {"name", "outside"} or outside not in ("refuse", "nan"):
-        raise UnsupportedSeries(
-            stack.SeriesInstanceUID,
-            'real_world= takes True, a label or unit, or {"name": …, "outside": "refuse" or "nan"}',
-        )
+    name, outside = asked.get("name"), asked.get("outside", "refuse")
     if stack.is_color:
         raise UnsupportedSeries(
             stack.SeriesInstanceUID, "colours have no real world values: leave real_world out"
@@ -141,7 +173,7 @@ def find_mappings(
         if id(mappings) not in chosen:
             pieces = _choose(stack, stated, number, name)
             chosen[id(mappings)] = FrameMapping(pieces=pieces, is_open=outside == "nan")
-    _require_one_unit(stack, chosen.values())
+    _require_one_kind(stack, stated, chosen.values())
     return tuple(chosen[id(mappings)] for mappings in stated), _dtype(stack, chosen.values())
 
 
@@ -187,17 +219,27 @@ def _of_frames(handle: Handle, stack: Stack) -> list[tuple[RealWorldMapping, ...
     for frame in stack.frames:
         by_row.setdefault(frame.row.sha256, (frame.row, set()))[1].add(frame.index)
 
+    tables: Tables = {}
+
     def read(asked: tuple[InstanceRow, set[int]]) -> dict[int, tuple[RealWorldMapping, ...]]:
         row, indices = asked
         header = read_instance_header(instance_file(handle.storage, row), row, limits=_LIMITS)
         try:
-            return real_world_mappings_of(header, sorted(indices))
+            mappings = real_world_mappings_of(header, sorted(indices), tables)
         except CannotInterpret as error:
             raise UnsupportedSeries(
                 stack.SeriesInstanceUID,
                 f"a real world value mapping cannot be followed: {error}",
                 SOPInstanceUIDs=(row.SOPInstanceUID,),
             ) from error
+        # A copy of them: other threads add to it.
+        if sum(table.nbytes for table in tuple(tables.values())) > _MOST_TABLE_BYTES:
+            raise UnsupportedSeries(
+                stack.SeriesInstanceUID,
+                "the tables of its real world value mappings take more than "
+                f"{_MOST_TABLE_BYTES / 2**20:g} MiB; load without real_world",
+            )
+        return mappings
 
     found = dict(zip(by_row, handle.executor.map(read, by_row.values()), strict=True))
     return [found[frame.row.sha256][frame.index] for frame in stack.frames]
@@ -252,13 +294,18 @@ def _require_whole(stack: Stack, number: int, pieces: Iterable[RealWorldMapping]
         )
 
 
-def _require_one_unit(stack: Stack, chosen: Iterable[FrameMapping]) -> None:
-    units = {mapping.pieces[0].unit for mapping in chosen}
-    if len(units) > 1:
+def _require_one_kind(
+    stack: Stack, stated: Sequence[tuple[RealWorldMapping, ...]], chosen: Iterable[FrameMapping]
+) -> None:
+    """Refuse images of several quantities, though each states one only: they are no one volume."""
+    kinds = {(mapping.pieces[0].label, mapping.pieces[0].unit) for mapping in chosen}
+    units = sorted({unit[:16] for _, unit in kinds})
+    if len(kinds) > 1:
+        of = f"units ({', '.join(units)})" if len(units) > 1 else "labels"
         raise UnsupportedSeries(
             stack.SeriesInstanceUID,
-            f"the real world values of its images are in several units "
-            f"({', '.join(sorted(unit[:16] for unit in units))}): name one by real_world=",
+            f"the real world values of its images are of several {of}: name one label that every "
+            f"image states by real_world=. Its images state {_listed(stated)}",
         )
 
 

@@ -14,7 +14,13 @@ from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.dicom.voi_lut import VoiLut, find_voi_luts
-from noctis_lab.errors import DecodeError, FileChanged, InvalidDicom, UnsupportedTransferSyntax
+from noctis_lab.errors import (
+    DecodeError,
+    FileChanged,
+    InvalidDicom,
+    UnsupportedSeries,
+    UnsupportedTransferSyntax,
+)
 
 __all__ = ["NamedWindow", "WindowTable", "shown_windows"]
 
@@ -68,7 +74,7 @@ def shown_windows(
         return tuple(stated)
     try:
         shown = values()
-    except (FileChanged, DecodeError, UnsupportedTransferSyntax):
+    except (FileChanged, DecodeError, UnsupportedSeries, UnsupportedTransferSyntax):
         return ()  # asking for the frame itself says why
     return (_named(window_of_values(shown), "Computed", is_stated=False),)
 

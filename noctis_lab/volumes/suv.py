@@ -76,8 +76,10 @@ def suv_bw(volume: xr.DataArray, inputs: SuvInputs) -> xr.DataArray:
     CannotInterpret
         The volume holds stored values, or values in another unit.
     """
-    stated, expected = volume.attrs.get("units", "unspecified"), ucum_units(inputs.units)
-    if stated not in (expected, inputs.units, "unspecified"):
+    expected = ucum_units(inputs.units)
+    stated = volume.attrs.get("units", expected)
+    # "unspecified" is a unit that is not known: of real world values, say, which are no activity.
+    if stated not in (expected, inputs.units):
         raise CannotInterpret(
             "Units", f"SUV is computed of values in {expected}, the volume holds {stated}"
         )

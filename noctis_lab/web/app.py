@@ -7,8 +7,9 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -152,7 +153,7 @@ def serve_web(
     def on_ready(host: str, port: int) -> None:
         ready(host, port)
         # A file that is none is logged at the start, with its line; nobody waits for that.
-        lab.handle.background.submit(lab.hanging_shelf.problems)
+        lab.handle.background.submit(lab.hanging_shelf.problems).add_done_callback(_tell_failure)
 
     try:
         with (
@@ -162,6 +163,12 @@ def serve_web(
             asyncio.run(_serve(create_app(lab), listener, stop, on_ready))
     finally:
         lab.close()
+
+
+def _tell_failure(asked: Future[Any]) -> None:
+    error = None if asked.cancelled() else asked.exception()
+    if error is not None:
+        logger.error("hanging files could not be looked at", exc_info=error)
 
 
 def listening(settings: Settings) -> socket.socket:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from noctis_lab.dicom.codecs import CODECS, decode_frame
-from noctis_lab.dicom.color import from_rgb, to_rgb
+from noctis_lab.dicom.color import from_rgb, to_rgb, to_rgb_samples
 from noctis_lab.errors import DecodeError, PixelWarning
 from tests.dicom.pixels import (
     EXPLICIT,
@@ -51,6 +51,19 @@ def test_colours_that_the_codestream_transforms_are_not_converted_twice(
         shown = to_rgb(stored, photometric, bits_stored=8)
         # To YBR_FULL and back to the nearest integers.
         assert np.abs(shown.astype(int) - rgb).max() <= 2
+
+
+@pytest.mark.parametrize("precision", [8, 12, 16])
+def test_colours_less_deep_than_is_stated_keep_their_values(
+    rgb: NDArray[np.uint8], precision: int
+) -> None:
+    layout = replace(colour_layout("YBR_FULL"), bits_allocated=16, bits_stored=16, high_bit=15)
+    words = rgb.astype(np.uint16 if precision > 8 else np.uint8) << (precision - 8)
+    payload = jpeg2000(words, mct=True, bitspersample=precision)
+    with pytest.warns(PixelWarning, match="component transform of its own"):
+        stored = decode_frame(layout, JPEG_2000, payload)
+    back = to_rgb_samples(stored, "YBR_FULL", bits_stored=16)
+    assert np.abs(back.astype(int) - words).max() <= 2
 
 
 def test_colours_that_are_stored_as_is_stated_are_converted_once(rgb: NDArray[np.uint8]) -> None:

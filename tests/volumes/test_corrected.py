@@ -17,6 +17,7 @@ from noctis_lab.ingest.quarantine import accept
 from noctis_lab.storage.files import THUMBNAILS
 from noctis_lab.synthetic import ct_series, write_series
 from noctis_lab.volumes.cache import Handle
+from noctis_lab.volumes.lossy import find_lossy_series
 from noctis_lab.volumes.pixels import describe_stack, encode_frames
 from tests.receipts import RECEIPT
 
@@ -26,6 +27,7 @@ def test_a_series_whose_count_and_times_stay_is_read_anew(handle: Handle, tmp_pa
     uid = str(planes[0].SeriesInstanceUID)
     first, last = write_series(planes, tmp_path / "as sent")
     planes[0].PixelData = np.full((16, 16), 7, "<i2").tobytes()
+    planes[0].LossyImageCompression, planes[0].LossyImageCompressionRatio = "01", "12"
     changed, _ = write_series(planes, tmp_path / "corrected")
     with open_archive(handle.settings) as archive:
         for seconds, path in enumerate((first, changed, last)):
@@ -35,16 +37,20 @@ def test_a_series_whose_count_and_times_stay_is_read_anew(handle: Handle, tmp_pa
             if path is changed:
                 held = admission.quarantine_id
         series = handle.catalog.find_series(uid)
+        assert series is not None
+        assert find_lossy_series(handle, [series], wait_s=60) == {}
         before = describe_stack(handle, uid)
         assert not (np.frombuffer(encode_frames(handle, uid, 0, 1), "<i2") == 7).all()
         handle.storage.write_derived(THUMBNAILS, uid, ".png", b"of what stood")
         assert held is not None
         accept(archive, held, principal="admin")
     after = handle.catalog.find_series(uid)
-    assert series is not None
     assert after is not None
     assert after.last_received_at == series.last_received_at
-    assert describe_stack(handle, uid).revision != before.revision
+    assert find_lossy_series(handle, [after], wait_s=60)[after.reference].ratios == (12.0,)
+    described = describe_stack(handle, uid)
+    assert described.revision != before.revision
+    assert "Lossy 12 : 1" in {badge.text for badge in described.badges}
     assert (np.frombuffer(encode_frames(handle, uid, 0, 1), "<i2") == 7).all()
     assert handle.storage.find_derived(THUMBNAILS, uid, ".png") is None
 

@@ -15,8 +15,9 @@ from noctis_lab.errors import FileChanged, PixelWarning, UnsupportedSeries
 from noctis_lab.synthetic import ct_series, ultrasound_cine
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
+from noctis_lab.volumes.frame_values import find_frame, read_values
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.pixels import read_stored
+from noctis_lab.volumes.pixels import describe_stack, encode_frames, read_stored
 from tests.volumes.archive import admit
 from tests.volumes.by_pydicom import by_pydicom
 
@@ -150,5 +151,55 @@ def test_frames_that_were_each_padded_are_refused(handle: Handle, tmp_path: Path
     frames = np.random.default_rng(1).integers(1, 255, (3, 45), np.uint8)
     image.PixelData = b"".join(frame.tobytes() + b"\0" for frame in frames)
     admit(handle, [image], tmp_path / "in")
+    uid = str(image.SeriesInstanceUID)
     with pytest.raises(UnsupportedSeries, match="no padding"):
-        load(handle, image.SeriesInstanceUID)
+        load(handle, uid)
+    for frame in range(3):
+        with pytest.raises(UnsupportedSeries, match="no padding"):
+            encode_frames(handle, uid, frame, 1)
+    described = describe_stack(handle, uid)
+    assert "Longer pixel data" in {badge.text for badge in described.badges}
+    assert "longer than their header says" in (described.note or "")
+
+
+def test_images_that_are_not_loaded_are_not_measured(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=3)
+    planes[1].Rows -= 1  # a row that is not named
+    del planes[1].WindowCenter, planes[1].WindowWidth
+    admit(handle, planes[1:2], tmp_path / "in")
+    uid = str(planes[0].SeriesInstanceUID)
+    assert describe_stack(handle, uid).windows == ()  # nor is a window made of them
+    found = find_frame(handle, uid, index=0)
+    assert found is not None
+    with pytest.raises(UnsupportedSeries, match="no padding"):
+        read_values(handle, found)
+
+
+def test_images_that_are_padded_are_shown_and_said_to_be_longer(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = ct_series(planes=3)
+    expected = by_pydicom(planes)
+    planes[1].PixelData += bytes(128)
+    admit(handle, planes, tmp_path / "in")
+    uid = str(planes[0].SeriesInstanceUID)
+    described = describe_stack(handle, uid)
+    assert "Longer pixel data" in {badge.text for badge in described.badges}
+    with pytest.warns(PixelWarning, match="the rest is not read"):
+        shown = np.frombuffer(encode_frames(handle, uid, 0, 3), described.frames[0].dtype)
+    slope, intercept = described.frames[0].slope, described.frames[0].intercept
+    np.testing.assert_array_equal(shown.reshape(expected.shape) * slope + intercept, expected)
+
+
+def test_warnings_of_decoding_name_the_series(handle: Handle, tmp_path: Path) -> None:
+    image = ultrasound_cine(frames=3)[0]
+    image.Rows, image.Columns, image.PhotometricInterpretation = 4, 6, "YBR_RCT"
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.PixelData = bytes(3 * 4 * 6 * 3)
+    admit(handle, [image], tmp_path / "in")
+    uid = str(image.SeriesInstanceUID)
+    (row,) = handle.catalog.instances_of(uid)
+    for read in (partial(load, handle, uid), partial(read_stored, handle, row, 1)):
+        with pytest.warns(PixelWarning, match=f"series {uid}: .*taken as RGB") as warned:
+            read()
+        assert {str(each.message.SeriesInstanceUID) for each in warned} == {uid}  # type: ignore[union-attr]

@@ -79,3 +79,10 @@ def test_what_is_left_out_or_fails_is_asked_again(questions: Questions) -> None:
     with pytest.raises(QueryError):
         questions.answers([1], fail, wait_s=AMPLE_S)
     assert questions.answers([1], double, wait_s=AMPLE_S) == {1: 2}
+
+
+def test_nothing_is_asked_once_it_is_closed() -> None:
+    closed = Questions(ByteCache(1 << 20))
+    assert closed.answers([1], double, wait_s=AMPLE_S) == {1: 2}
+    closed.close()
+    assert closed.answers([1, 2], double, wait_s=AMPLE_S) == {1: 2}

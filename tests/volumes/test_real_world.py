@@ -22,6 +22,8 @@ from noctis_lab.synthetic import ct_series, enhanced_frames, enhanced_image, rt_
 from noctis_lab.synthetic.plane_stack import PlaneStack
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.real_world import find_mappings
+from noctis_lab.volumes.series_plan import find_stack
 from tests.volumes.archive import admit, admit_file
 from tests.volumes.lazily import opened
 
@@ -100,6 +102,25 @@ def test_a_table_for_all_words_of_16_bits_is_followed(handle: Handle, tmp_path: 
     planes = series(table, transfer_syntax_uid=ImplicitVRLittleEndian)
     loaded = load(handle, admitted(handle, tmp_path / "in", planes), real_world=True)
     np.testing.assert_array_equal(loaded.values, stored_of(planes) / 8)
+
+
+def test_equal_tables_are_kept_once_and_all_within_a_bound(
+    handle: Handle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = series(mapping("T1", "ms", table=[0.5] * 4096))
+    uid = admitted(handle, tmp_path / "in", planes)
+    mappings, _ = find_mappings(handle, find_stack(handle, uid)[1], {})
+    assert len(mappings) == 3
+    assert len({id(each.pieces[0].table) for each in mappings}) == 1
+    others = series(mapping(), seed="others")
+    for number, plane in enumerate(others):
+        item = mapping("T1", "ms", table=[float(number)] * 4096)
+        plane.RealWorldValueMappingSequence = [item]
+    other = admitted(handle, tmp_path / "others", others)
+    monkeypatch.setattr("noctis_lab.volumes.real_world._MOST_TABLE_BYTES", 2 * 4096 * 8)
+    assert load(handle, uid, real_world=True).attrs["units"] == "ms"
+    with pytest.raises(UnsupportedSeries, match=r"more than 0\.0625 MiB"):
+        load(handle, other, real_world=True)
 
 
 def test_lazy_real_world_values_are_the_eager_ones(handle: Handle, tmp_path: Path) -> None:
@@ -266,12 +287,55 @@ def test_series_without_one_mapping_of_all_images_are_refused(
     assert load(handle, uid).attrs["units"] == "HU"  # values by the Modality LUT are there
 
 
+@pytest.mark.parametrize("asked", [True, "ms", {}, {"outside": "nan"}])
+def test_quantities_of_one_unit_do_not_mix(handle: Handle, tmp_path: Path, asked: Any) -> None:
+    planes = series(mapping("T1", "ms", (1.0, 0.0)))
+    planes[1].RealWorldValueMappingSequence = [mapping("T2", "ms", (100.0, 0.0))]
+    uid = admitted(handle, tmp_path / "in", planes)
+    listed = r"'T1' in ms \(of 2 of 3\); 'T2' in ms \(of 1 of 3\)"
+    with pytest.raises(UnsupportedSeries, match=f"several labels.*{listed}"):
+        load(handle, uid, real_world=asked)
+
+
+@pytest.mark.parametrize("asked", [None, False])
+def test_none_and_false_leave_the_modality_lut(handle: Handle, tmp_path: Path, asked: Any) -> None:
+    uid = admitted(handle, tmp_path / "in", series(mapping()))
+    assert load(handle, uid, real_world=asked).attrs["units"] == "HU"
+    dose = admitted(handle, tmp_path / "dose", [rt_dose()])
+    assert load(handle, dose, real_world=asked).attrs["units"] == "Gy"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        0,
+        1,
+        5,
+        np.False_,
+        np.True_,
+        ["ADC"],
+        ("ADC",),
+        {"name": 5},
+        {"label": "ADC"},
+        {"outside": 0},
+    ],
+)
+def test_what_is_no_choice_is_refused(handle: Handle, tmp_path: Path, asked: Any) -> None:
+    uid = admitted(handle, tmp_path / "in", series(mapping()))
+    dose = admitted(handle, tmp_path / "dose", [rt_dose()])
+    for each in (uid, dose):
+        with pytest.raises(UnsupportedSeries, match="takes True or False, a label or unit"):
+            load(handle, each, real_world=asked)
+        with pytest.raises(UnsupportedSeries, match="takes True or False, a label or unit"):
+            opened(handle, each, real_world=asked)
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
         ({"stored": True}, "at once"),
         ({"dtype": np.int16}, "does not hold every value"),
-        ({"real_world": {"outside": "zero"}}, "takes True, a label or unit"),
+        ({"real_world": {"outside": "zero"}}, "takes True or False, a label or unit"),
     ],
 )
 def test_options_that_contradict_are_refused(

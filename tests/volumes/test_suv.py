@@ -386,7 +386,7 @@ def test_values_that_are_suv_stay(tmp_path: Path) -> None:
     assert suv_bw(volume, inputs).values.tolist() == [1.5, 2.0]
 
 
-@pytest.mark.parametrize("units", ["stored", "HU"])
+@pytest.mark.parametrize("units", ["stored", "HU", "unspecified"])
 def test_values_in_another_unit_are_refused(tmp_path: Path, units: str) -> None:
     inputs = find_suv_inputs(_headers(tmp_path))
     with pytest.raises(CannotInterpret, match=f"holds {units}"):

@@ -184,6 +184,11 @@ def test_a_series_with_one_volume_has_no_second(site: Site, seen: Seen) -> None:
     with site.client("eve") as eve, worker(site):
         asked = eve.post(base(seen), json=threshold(0) | {"extra_index": 1}).json()
         assert "from 0 to 0" in made(eve, seen, asked["key"])["error"]
+        unnamed = eve.post(base(seen), json=threshold(0)).json()
+        assert (
+            eve.post(base(seen), json=threshold(0) | {"extra_index": 0}).json()["key"]
+            == (unnamed["key"])
+        )
 
 
 def test_one_that_waits_is_called_off_and_one_that_is_kept_is_deleted(
