@@ -23,6 +23,7 @@ from noctis_lab.dicom.date_policy import DatePolicy
 from noctis_lab.dicom.dictionary import find_vr
 from noctis_lab.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from noctis_lab.dicom.pseudonym_actions import find_action
+from noctis_lab.dicom.pseudonym_frames import blank_frames
 from noctis_lab.dicom.pseudonym_keys import Pseudonyms, shift_date, shift_datetime
 from noctis_lab.dicom.pseudonym_risks import find_content_risk, find_pixel_risk
 from noctis_lab.dicom.pseudonym_words import (
@@ -138,14 +139,16 @@ def pseudonymise(
     Raises
     ------
     CannotPseudonymise
-        A report or document; pixels that may show a name, unless those are allowed.
+        A report or document; pixels that may show a name, unless those are allowed; compressed
+        frames that cannot be taken apart, or of JPEG XL or video.
 
     Notes
     -----
     Beyond the table: whatever the dictionary does not know, private attributes, person names, free
     text and bulk data of unknown content are removed everywhere; of the short texts and codes that
-    remain, those in which a word of the patient's names or numbers stands are emptied. Faces can be
-    made of head images, and pixels are not looked at.
+    remain, those in which a word of the patient's names or numbers stands are emptied. In
+    compressed frames comments, application data and bytes behind the image become zeros. Faces can
+    be made of head images, and pixels are not looked at.
 
     References
     ----------
@@ -167,6 +170,11 @@ def pseudonymise(
         )
         cleaned = _clean(dataset, context, 0)
         _cut_padding(cleaned)
+        blank_frames(
+            cleaned,
+            str(dataset.file_meta.TransferSyntaxUID),
+            _text(dataset, "SOPInstanceUID") or "(unknown)",
+        )
         _state_method(cleaned, context)
         cleaned.file_meta = _file_meta(dataset, cleaned)
         return cleaned
@@ -249,6 +257,8 @@ def _is_known(tag: int) -> bool:
 def _kept(element: DataElement, context: _Context, depth: int) -> DataElement | None:
     """Return an element as it may stand, None where it is removed."""
     tag, VR = int(element.tag), element.VR
+    if depth and element.keyword in _PIXELS:  # an icon's, say: what is in it nobody looks at
+        return None
     if tag in (0x00100010, 0x00100020):
         return DataElement(tag, find_vr(tag, None) or VR, context.patient)
     code = find_action(tag)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations, permutations
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -39,6 +40,12 @@ _SHORTEST_WORD, _SHORTEST_WITHIN = 3, 5
 _SHORTEST_UNSPACED = 2
 #: A hostile data set may name millions.
 _MOST_WORDS, _LONGEST = 10_000, 10_000
+#: Of one name: more are no parts of it, and their orders would be too many.
+_MOST_PARTS = 8
+#: Letters that are no accented ones, as they are written where a keyboard has none.
+_PLAIN = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ı": "i", "þ": "th"})
+#: The other spelling of ä, ö, ü, ø and å.
+_DIGRAPH = re.compile("ae|oe|ue|aa")
 #: Terms that images are read by, which stay even where a patient bears such a name.
 TERMS = frozenset(
     (
@@ -66,13 +73,29 @@ class IdentifyingWords:
     within: tuple[str, ...]
 
     def stand_in(self, text: str) -> bool:
-        """Return whether any of the words stands in a text, other than as a term of DICOM's."""
+        """Return whether any of the words stands in a text, other than as a term of DICOM's.
+
+        In one piece or in several that stand side by side, with umlauts in either spelling.
+        """
         if all(value in TERMS for value in text.split("\\")):
             return False
-        folded = _folded(text)
-        return not self.whole.isdisjoint(_BETWEEN.split(folded)) or any(
-            word in folded for word in self.within
-        )
+        plain = _folded(text)
+        return any(self._stand_in_folded(folded) for folded in {plain, _shortened(plain)})
+
+    def _stand_in_folded(self, folded: str) -> bool:
+        if any(word in folded for word in self.within):
+            return True
+        longest = max(map(len, self.whole), default=0)
+        pieces = [piece for piece in _BETWEEN.split(folded) if piece]
+        for start in range(len(pieces)):
+            joined = ""
+            for piece in pieces[start:]:
+                joined += piece
+                if joined in self.whole:
+                    return True
+                if len(joined) >= longest:
+                    break
+        return False
 
     def stand_in_bytes(self, value: bytes) -> bool:
         """Return whether any of the longer words stands in bytes, as ASCII."""
@@ -89,11 +112,13 @@ def identifying_words(values: Iterable[str]) -> IdentifyingWords:
     """Gather the words of names and numbers that tell who it is."""
     words: set[str] = set()
     for value in values:
-        folded = _folded(value[:_LONGEST]).strip()
-        words.add(folded)
-        words.update(_BETWEEN.split(folded))
+        for group in value[:_LONGEST].split("="):  # of a name in letters, ideographs and kana
+            folded = _folded(group).strip()
+            parts = [part for part in _BETWEEN.split(folded) if part]
+            words.update((folded, *parts), _joined(parts[:_MOST_PARTS]))
         if len(words) > _MOST_WORDS:
             break
+    words |= {_shortened(word) for word in words}
     unspaced = {word for word in words if len(word) >= _SHORTEST_UNSPACED and _is_unspaced(word)}
     long_enough = {word for word in words if len(word) >= _SHORTEST_WORD} | unspaced
     within = {word for word in long_enough if len(word) >= _SHORTEST_WITHIN} | unspaced
@@ -103,7 +128,26 @@ def identifying_words(values: Iterable[str]) -> IdentifyingWords:
 def _folded(text: str) -> str:
     """Return a text without what writers of one name differ in: case, accents, widths of kana."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(each for each in plain if not unicodedata.combining(each)).casefold()
+    bare = "".join(each for each in plain if not unicodedata.combining(each)).casefold()
+    return bare.translate(_PLAIN)
+
+
+def _shortened(folded: str) -> str:
+    """Return a folded text whose ae, oe, ue and aa are as ä, ö, ü and å fold: one letter."""
+    return _DIGRAPH.sub(lambda found: found[0][0], folded)
+
+
+def _joined(parts: list[str]) -> Iterator[str]:
+    """Yield what a name's parts make in one word: runs of them, and two or three in any order.
+
+    Numbers keep their order: turned about they are others' numbers.
+    """
+    count = len(parts)
+    for start, stop in combinations(range(count + 1), 2):
+        yield "".join(parts[start:stop])
+    letters = [part for part in parts if part.isalpha()]
+    for size in (2, 3):
+        yield from map("".join, permutations(letters, size))
 
 
 def _is_unspaced(word: str) -> bool:

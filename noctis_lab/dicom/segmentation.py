@@ -70,6 +70,9 @@ class Segmentation:
     FrameOfReferenceUID: str | None
     SourceSeriesUIDs: tuple[str, ...]
     SourceInstanceUIDs: tuple[str, ...]
+    #: SpacingBetweenSlices and SliceThickness, where all frames state one; None where not.
+    slice_spacing_mm: float | None = None
+    slice_thickness_mm: float | None = None
 
 
 def parse_segmentation(header: Header) -> Segmentation:
@@ -118,7 +121,19 @@ def parse_segmentation(header: Header) -> Segmentation:
         FrameOfReferenceUID=header.text("FrameOfReferenceUID"),
         SourceSeriesUIDs=tuple(dict.fromkeys(uid for uid in named if uid is not None)),
         SourceInstanceUIDs=tuple(dict.fromkeys(listed)),
+        slice_spacing_mm=_measure(tree, "SpacingBetweenSlices"),
+        slice_thickness_mm=_measure(tree, "SliceThickness"),
     )
+
+
+def _measure(tree: Item, keyword: str) -> float | None:
+    """Return a length of the Pixel Measures that hold of all frames (PS3.3 C.7.6.16.2.1)."""
+    groups = tree.items("PerFrameFunctionalGroupsSequence")
+    shared = tree.item("SharedFunctionalGroupsSequence")
+    found = {item.item("PixelMeasuresSequence").number(keyword) for item in groups} - {None}
+    found.add(shared.item("PixelMeasuresSequence").number(keyword) if not found else None)
+    values = [value for value in found if value is not None]
+    return values[0] if len(values) == 1 and values[0] > 0 else None
 
 
 def _refusal(header: Header, reason: str) -> UnsupportedSeries:

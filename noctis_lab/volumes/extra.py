@@ -23,6 +23,7 @@ from noctis_lab.volumes.keys import (
     dimension_key,
     is_one_clock,
 )
+from noctis_lab.volumes.midnight import carry_over_midnight
 from noctis_lab.volumes.spread import Spread, spread_frames
 
 __all__ = ["Explained", "explain_spread"]
@@ -58,7 +59,7 @@ def explain_spread(spread: Spread, orientation: Orientation) -> list[Explained] 
         One, or several where what varies parts them; None where nothing that is stated explains
         why frames share a place.
     """
-    return _explain(spread, orientation, _MOST_PARTINGS)
+    return _explain(carry_over_midnight(spread), orientation, _MOST_PARTINGS)
 
 
 def _explain(spread: Spread, orientation: Orientation, depth: int) -> list[Explained] | None:

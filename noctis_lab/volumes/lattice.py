@@ -53,6 +53,12 @@ class Lattice:
     residual_mm: float
 
     @property
+    def cosine(self) -> float:
+        """Of the angle between z and the planes' normal."""
+        normal = np.cross(self.directions[:, 2], self.directions[:, 1])
+        return float(normal @ self.directions[:, 0] / np.linalg.norm(normal))
+
+    @property
     def placement(self) -> Placement:
         """Where it lies, as a stack of images' planes does."""
         z_mm, (dz, dy, dx) = self.along_mm, self.spacing_mm
@@ -63,8 +69,7 @@ class Lattice:
         )
         is_even = off_mm <= JITTER_TOLERANCE * abs(step_mm) or count == 1
         x, y, z = (self.directions @ np.array([z_mm[0], *self.first_mm])).tolist()
-        normal = np.cross(self.directions[:, 2], self.directions[:, 1])
-        cosine = float(normal @ self.directions[:, 0] / np.linalg.norm(normal))
+        cosine = self.cosine
         return Placement(
             directions=tuple(tuple(row) for row in self.directions.tolist()),  # type: ignore[arg-type]
             steps_mm=(step_mm if is_even else dz, dy, dx),
@@ -154,28 +159,41 @@ def plan_lattice(
     )
 
 
-def fill_gaps(lattice: Lattice) -> Lattice:
+def fill_gaps(lattice: Lattice, *, slice_spacing_mm: float | None = None) -> Lattice:
     """Return a lattice with a place for every step, where its planes are whole steps apart.
 
     Parameters
     ----------
     lattice
         Planned from the planes that there are.
+    slice_spacing_mm
+        The distance of planes along their normal as it is stated, where it is.
 
     Returns
     -------
     Lattice
-        With evenly spaced z; the same one where its distances are no multiples of the least.
+        With evenly spaced z, by the stated step or by the least one; the same one where its
+        distances are no multiples of either.
     """
+    if slice_spacing_mm is not None:
+        stated = _filled(lattice, slice_spacing_mm / lattice.cosine)
+        if stated is not None:
+            return stated
     if len(lattice.along_mm) < 3:
         return lattice
+    return _filled(lattice, float(np.diff(lattice.along_mm).min())) or lattice
+
+
+def _filled(lattice: Lattice, about_mm: float) -> Lattice | None:
     from_first = lattice.along_mm - lattice.along_mm[0]
-    steps = np.rint(from_first / np.diff(from_first).min())
+    steps = np.rint(from_first / about_mm)
+    if not 1 <= steps[-1] <= _MOST_STEPS:
+        return None
     step_mm = float(from_first[-1] / steps[-1])
-    if steps[-1] > _MOST_STEPS:
-        return lattice
     if np.abs(from_first - steps * step_mm).max() > _WHOLE_STEP * step_mm:
-        return lattice
+        return None
+    if abs(step_mm - about_mm) > _WHOLE_STEP * about_mm:
+        return None
     count = int(steps[-1]) + 1
     return replace(
         lattice,

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.segmentation import Segmentation
 from noctis_lab.errors import DuplicatePositions, NoGeometry
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["SegmentGrid", "find_segment_grid"]
+
+
+#: Stated and true distances of planes are one where they differ by no more than this part.
+_SAME_STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +97,11 @@ def _own_grid(
             corner=(0, 0),
             attributes=attributes | {"geometry_note": "It has no place in the patient."},
         )
-    lattice = fill_gaps(plan_lattice(planes, matrix, SeriesInstanceUID=row.SeriesInstanceUID))
+    planned = plan_lattice(planes, matrix, SeriesInstanceUID=row.SeriesInstanceUID)
+    lattice = fill_gaps(planned, slice_spacing_mm=stated.slice_spacing_mm)
+    doubt = _doubtful_spacing(stated, lattice)
+    if doubt is not None:
+        attributes["geometry_note"] = " ".join(filter(None, (_note_of(attributes), doubt)))
     uneven = describe_gaps(lattice.placement)
     if uneven is not None:
         attributes["spacing_note"] = uneven
@@ -103,6 +113,30 @@ def _own_grid(
         corner=(0, 0),
         attributes=attributes,
         own=lattice,
+    )
+
+
+def _note_of(attributes: Mapping[str, str | int]) -> str:
+    return str(attributes.get("geometry_note", ""))
+
+
+def _doubtful_spacing(stated: Segmentation, lattice: Lattice) -> str | None:
+    """Return why planes that were left out as empty may be missing, or None."""
+    if len(lattice.along_mm) < 2:
+        return None
+    step_mm = float(np.diff(lattice.along_mm).min()) * lattice.cosine
+    expected_mm = stated.slice_spacing_mm or stated.slice_thickness_mm
+    if expected_mm is None:
+        return None
+    whose = "SpacingBetweenSlices" if stated.slice_spacing_mm else "SliceThickness"
+    off_mm = step_mm - expected_mm
+    # A thickness says little of the spacing: only planes that lie farther apart are in doubt.
+    is_doubtful = abs(off_mm) if stated.slice_spacing_mm else off_mm
+    if is_doubtful <= _SAME_STEP * expected_mm:
+        return None
+    return (
+        f"Its planes lie {step_mm:.4g} mm apart where {whose} is {expected_mm:.4g} mm: planes that "
+        "were left out as empty may be missing."
     )
 
 

@@ -242,6 +242,21 @@ def test_a_name_in_a_value_that_its_vr_forbids_is_not_kept_nor_told(
         ("Müller^Änne", "MULLER B30"),
         ("Muller^Anne", "für Müller"),
         ("Grüße^Otto", "GRUSSE"),
+        ("Müller^X", "MUELLER"),
+        ("Mueller^X", "Müller"),
+        ("Sørensen^Åge", "Soerensen"),
+        ("Soerensen^Aage", "Sørensen"),
+        ("Sue^Åse", "Aase"),
+        ("Li^Ma", "LI MA"),
+        ("Li^Ma", "MA^LI kernel"),
+        ("Li^Ma", "LI_MA"),
+        ("Ng^Wei", "NgWei"),
+        ("Jo^Wu", "WuJo"),
+        ("McZebra^Anne-Lou", "MC ZEBRA"),
+        ("McZebra^Anne-Lou", "ANNELOU"),
+        ("McZebra^Anne-Lou", "M.C.Z.E.B.R.A."),
+        ("O'Brien^Pat", "OBRIEN"),
+        ("van der Berg^Jo", "VANDERBERG"),
     ],
 )
 def test_a_name_is_known_in_other_scripts_widths_and_accents(name: str, text: str) -> None:
@@ -250,6 +265,19 @@ def test_a_name_is_known_in_other_scripts_widths_and_accents(name: str, text: st
     result = cleaned(dataset)
     assert not result.ConvolutionKernel
     assert result.ManufacturerModelName == "Somatom 検査"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Li^Ma", "MALIGNANT LIMIT"), ("Sue^Ann", "SU 30"), ("Arche^Tom", "CLEAR CHEST"), ("^X", "X")],
+)
+def test_words_that_only_hold_letters_of_a_name_stay(name: str, text: str) -> None:
+    assert cleaned(plane(PatientName=name, ConvolutionKernel=text)).ConvolutionKernel == text
+
+
+def test_the_numbers_of_an_id_turned_about_stay() -> None:
+    result = cleaned(plane(PatientID="10-20", ConvolutionKernel="2010", FilterType="1020"))
+    assert (result.ConvolutionKernel, result.FilterType) == ("2010", None)
 
 
 def test_a_patient_keeps_one_pseudonym_and_one_offset_and_uids_stay_linked() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from noctis_lab.errors import (
@@ -167,3 +168,35 @@ def test_uneven_planes_keep_their_true_places(handle: Handle, tmp_path: Path) ->
 
     np.testing.assert_allclose(found.z, z_mm)
     assert "not uniform" in found.attrs["spacing_note"]
+
+
+def sparse(**measures: float) -> tuple[Dataset, NDArray[np.uint8]]:
+    """Return a segmentation of planes 1, 4 and 7 of twelve, 2 mm apart, and its mask."""
+    images = source(planes=12)
+    masks = np.zeros((1, 12, ROWS, COLUMNS), np.uint8)
+    masks[0, [1, 4, 7], 2:4, 2:5] = 1
+    dataset = segmentation(masks, images, SegOptions(with_source=False))
+    for keyword, value in measures.items():
+        item = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        setattr(item, keyword, value)
+    return dataset, masks
+
+
+def test_empty_planes_left_out_lie_where_the_stated_spacing_puts_them(
+    handle: Handle, tmp_path: Path
+) -> None:
+    dataset, masks = sparse(SpacingBetweenSlices=2.0)
+    found = own_grid(handle, tmp_path, dataset, "no source")
+    np.testing.assert_array_equal(found.z, np.arange(102, 115, 2))
+    np.testing.assert_array_equal(found.values, masks[:, 1:8])
+    assert found.dicom.spacing == (2, 0.5, 0.5)
+    assert "missing" not in found.attrs["geometry_note"]
+
+
+@pytest.mark.parametrize("measures", [{"SpacingBetweenSlices": 2.5}, {"SliceThickness": 2.0}])
+def test_planes_whose_spacing_is_in_doubt_say_so(
+    handle: Handle, tmp_path: Path, measures: dict[str, float]
+) -> None:
+    dataset, _ = sparse(**measures)
+    found = own_grid(handle, tmp_path, dataset, "may be missing")
+    np.testing.assert_array_equal(found.z, [102, 108, 114])
