@@ -57,10 +57,10 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     Returns
     -------
     ndarray of `native_dtype`, shape (rows, columns) or (rows, columns, samples)
-        Stored values: cut to BitsStored below HighBit, with their sign. Colours stand as they
-        are stored, in PhotometricInterpretation (`to_rgb` converts), apart from YBR_RCT, YBR_ICT
-        and XYB, which decoders of JPEG 2000 and JPEG XL give as RGB, and from 422, which is
-        widened.
+        Stored values: cut to BitsStored below HighBit, with their sign; a codestream's samples
+        beyond BitsStored are kept. Colours stand as they are stored, in PhotometricInterpretation
+        (`to_rgb` converts), apart from YBR_RCT, YBR_ICT and XYB, which decoders of JPEG 2000 and
+        JPEG XL give as RGB, and from 422, which is widened.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def decode_frame(layout: PixelLayout, transfer_syntax_uid: str, payload: bytes) 
     Warns
     -----
     PixelWarning
-        They contradict what is stated of sign or colours; it says how they were taken.
+        They contradict what is stated of depth, sign or colours; it says how they were taken.
 
     Notes
     -----

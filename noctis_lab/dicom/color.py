@@ -104,10 +104,12 @@ def to_rgb(
     samples = to_rgb_samples(stored, photometric_interpretation, bits_stored=bits_stored)
     if samples.dtype == np.uint8 and bits_stored == 8:
         return samples
+    highest = (1 << bits_stored) - 1
+    if bits_stored < 8 * samples.dtype.itemsize:  # a codestream's samples may be beyond
+        samples = np.minimum(samples, samples.dtype.type(highest))
     if bits_stored > 8:
         return (samples >> (bits_stored - 8)).astype(np.uint8)
     # Fewer than 8 bits: the greatest sample is the brightest still.
-    highest = (1 << bits_stored) - 1
     return (samples.astype(np.uint16) * 255 // highest).astype(np.uint8)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from noctis_lab.dicom.attributes import Attributes, FunctionalGroups, split_functional_groups
 from noctis_lab.dicom.cine import frame_times_ms, frame_vectors, reconstructed_planes
+from noctis_lab.dicom.concatenation import Concatenation, concatenation_of
 from noctis_lab.dicom.csa import CsaHeader, parse_csa
 from noctis_lab.dicom.dictionary import element_name
 from noctis_lab.dicom.diffusion import diffusion_of
@@ -108,6 +109,8 @@ class FrameFacts:
     segment_number: int | None = None
     #: Groups of private elements whose creator is missing, as ``0019``: nobody can read those.
     orphaned_groups: tuple[str, ...] = ()
+    #: The part of a larger multi-frame image that its instance is.
+    concatenation: Concatenation | None = None
 
 
 def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
@@ -147,7 +150,10 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
     groups = split_functional_groups(header)
     orphans = orphaned_groups_of(header)
     found = _frame_facts(header, groups)
-    return tuple(replace(each, orphaned_groups=orphans) for each in found) if orphans else found
+    part = concatenation_of(header)
+    if not orphans and part is None:
+        return found
+    return tuple(replace(each, orphaned_groups=orphans, concatenation=part) for each in found)
 
 
 def _frame_facts(header: Header, groups: FunctionalGroups) -> tuple[FrameFacts, ...]:

@@ -56,10 +56,11 @@ def split_mosaic(
 
     Notes
     -----
-    The tiles fill the smallest square that holds them, row by row, and follow each other along the
-    CSA header's SliceNormalVector. Image Position (Patient) is the corner of the mosaic, laid as if
-    its centre were the slice's: the first slice's corner is half the difference of their sizes
-    further along row and column.
+    The tiles fill the smallest square that holds them, row by row; where AcquisitionMatrix is that
+    of other tiles, the mosaic is refused. They follow each other along the CSA header's
+    SliceNormalVector. Image Position (Patient) is the corner of the mosaic, laid as if its centre
+    were the slice's: the first slice's corner is half the difference of their sizes further along
+    row and column.
 
     The order is taken from nothing else: position and orientation are alike for slices that ascend
     and slices that descend, and the times of slices tell interleaving, not direction.
@@ -85,6 +86,7 @@ def split_mosaic(
             "pixels do not divide"
         )
     tile_rows, tile_columns = rows // side, columns // side
+    _check_matrix((rows, columns), count, side, attributes.numbers("AcquisitionMatrix"))
     down_mm, along_mm = (rows - tile_rows) / 2 * spacing_mm[0], (columns - tile_columns) / 2
     along_mm *= spacing_mm[1]
     first_mm = _moved(position_mm, (along_mm, orientation[:3]), (down_mm, orientation[3:]))
@@ -102,6 +104,56 @@ def split_mosaic(
         for index in range(count)
     ]
     return tuple(slices if step_mm > 0 else reversed(slices))
+
+
+def _check_matrix(
+    image: tuple[int, int], count: int, side: int, matrix: tuple[float, ...] | None
+) -> None:
+    """Refuse a mosaic of which AcquisitionMatrix says that its tiles lie otherwise.
+
+    Interpolation makes tiles a whole multiple of the matrix, and fewer phase-encoding steps may
+    have been taken than a tile has pixels; a matrix that no tiles agree with says nothing.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.8.3.1 <part03/sect_C.8.3.html>`: frequency rows, frequency columns, phase rows,
+    phase columns, of which two are 0; which of them are rows, makers take either way.
+    """
+    taken = [int(number) for number in matrix or () if number > 0]
+    if len(matrix or ()) != 4 or len(taken) != 2:
+        return
+    assert matrix is not None
+    frequency, phase = int(max(matrix[:2])), int(max(matrix[2:]))
+    if min(frequency, phase) < 1:
+        return
+    square = (image[0] // side, image[1] // side)
+    if _agrees(square, frequency, phase):
+        return
+    is_read_wrong = square[0] % frequency != 0 and square[1] % frequency != 0
+    for down in range(1, min(count, image[0]) + 1):
+        across = -(-count // down)
+        if image[0] % down or image[1] % across:
+            continue
+        tile = (image[0] // down, image[1] // across)
+        # Few steps alone are no proof: a whole tile is asked for where the other way agrees.
+        if _is_multiple(tile, frequency, phase, least=1 if not is_read_wrong else 0.5):
+            raise InvalidDicom(
+                f"a mosaic of {count} slices has {side} x {side} tiles, of {square[0]} x "
+                f"{square[1]} pixels here, and AcquisitionMatrix is of {frequency} and {phase}, "
+                "as of tiles that lie otherwise: how is not said"
+            )
+
+
+def _agrees(tile: tuple[int, int], frequency: int, phase: int) -> bool:
+    return any(a % frequency == 0 and b >= phase for a, b in (tile, tile[::-1]))
+
+
+def _is_multiple(tile: tuple[int, int], frequency: int, phase: int, *, least: float) -> bool:
+    """Return whether a tile is the matrix's multiple, with at least this share of its steps."""
+    return any(
+        a % frequency == 0 and least * b <= a // frequency * phase <= b
+        for a, b in (tile, tile[::-1])
+    )
 
 
 def _slice_count(attributes: Attributes, csa: CsaHeader | None) -> int:

@@ -89,4 +89,7 @@ def _stored(layout: PixelLayout, number: float | None) -> float | None:
         low, high = -(1 << bits - 1), (1 << bits - 1) - 1
         if number > high:  # written as US: two's complement of BitsStored, or of its 16 bits
             number -= 1 << (bits if number < 1 << bits else 16)
+    if layout.encapsulated:  # a codestream's samples may be beyond BitsStored
+        low = 0 if low == 0 else -(1 << layout.bits_allocated - 1)
+        high = low + (1 << layout.bits_allocated) - 1
     return number if low <= number <= high else None

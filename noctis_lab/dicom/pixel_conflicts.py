@@ -136,7 +136,7 @@ def warn_of_colour_space(layout: PixelLayout, transfer_syntax_uid: str) -> None:
 def settle_sign(
     layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any], *, tells_sign: bool
 ) -> int | None:
-    """Return the depth at which samples' two's complement ends, None for that of BitsStored.
+    """Return the depth of a codestream's samples, None for BitsStored.
 
     PixelRepresentation is followed, whatever the codestream says of the sign.
 
@@ -149,19 +149,35 @@ def settle_sign(
     tells_sign
         Whether the codestream says if its samples are signed: JPEG 2000 does, others do not.
 
+    Returns
+    -------
+    int or None
+        Bits, with which two's complement ends: the codestream's own where it has fewer than
+        BitsStored, or where it has more and a sample needs them: it is a number, not a word with
+        spare bits.
+
     Warns
     -----
     PixelWarning
         It matters to a sample: a JPEG 2000 codestream has a sign where PixelRepresentation has
         none, or the other way round; or another is less deep than BitsStored, and
-        PixelRepresentation is 1.
+        PixelRepresentation is 1; or a sample is beyond BitsStored.
 
     References
     ----------
     :dcm:`PS3.5 8.2.4 <part05/sect_8.2.4.html>`
     """
     is_signed = layout.pixel_representation == 1
-    if info.signed == is_signed or layout.bits_allocated == 1:
+    if layout.bits_allocated == 1:
+        return None
+    if _is_beyond_stored(layout, info, words, tells_sign=tells_sign):
+        _warn(
+            f"BitsStored is {layout.bits_stored}, and samples of the codestream, which has "
+            f"{info.precision} bits, are beyond: they are kept, as "
+            f"{'signed' if is_signed else 'unsigned'} numbers of that depth"
+        )
+        return info.precision
+    if info.signed == is_signed:
         return None
     is_usual = not tells_sign and info.precision >= layout.bits_stored
     if not is_usual and _has_bit(words, info.precision - 1):
@@ -171,7 +187,35 @@ def settle_sign(
             f"{layout.bits_stored}, the codestream's samples of {info.precision} bits are {kept}: "
             f"they are taken as {'signed' if is_signed else 'unsigned'} numbers of that depth"
         )
-    return info.precision
+    return min(info.precision, layout.bits_stored)
+
+
+def _is_beyond_stored(
+    layout: PixelLayout, info: CodestreamInfo, words: NDArray[Any], *, tells_sign: bool
+) -> bool:
+    """Return whether a sample is a number that BitsStored bits do not hold."""
+    bits = layout.bits_stored
+    if info.precision <= bits or layout.high_bit != bits - 1:
+        return False
+    low, high = int(words.min()), int(words.max())
+    if layout.pixel_representation == 0:
+        return high >= 1 << bits
+    half = 1 << (info.precision - 1)
+    if high >= half:  # without a sign: the upper half are the negative ones
+        is_negative = words >= words.dtype.type(half)
+        low = int(words.min(where=is_negative, initial=high)) - 2 * half
+        high = int(words.max(where=~is_negative, initial=0))
+    if -(1 << (bits - 1)) <= low and high < 1 << (bits - 1):
+        return False
+    # Words of BitsStored whose sign was not carried on, as native ones are.
+    is_uncarried = low >= 0 and high < 1 << bits
+    if is_uncarried and tells_sign:
+        _warn(
+            f"PixelRepresentation is 1 and BitsStored {bits}, the codestream's samples of "
+            f"{info.precision} bits have no sign beyond them: they are taken as signed numbers of "
+            f"{bits} bits"
+        )
+    return not is_uncarried
 
 
 def _has_bit(words: NDArray[Any], bit: int) -> bool:

@@ -158,8 +158,7 @@ def to_stored(layout: PixelLayout, words: NDArray[Any], *, bits: int | None = No
         Integers of any width or sign that holds the word; floats are passed as they are. The
         caller's own: an array of that width that can be written to becomes the result.
     bits
-        The depth at which two's complement ends, where a codestream's own differs from
-        BitsStored.
+        The depth that counts, where a codestream's own differs from BitsStored.
 
     Returns
     -------
@@ -172,7 +171,7 @@ def to_stored(layout: PixelLayout, words: NDArray[Any], *, bits: int | None = No
     dtype = native_dtype(layout)
     if dtype.kind == "f" or layout.bits_allocated == 1:
         return words.astype(dtype, copy=False)
-    depth = layout.bits_stored if bits is None else min(bits, layout.bits_stored)
+    depth = layout.bits_stored if bits is None else bits
     width = 8 * dtype.itemsize
     if depth == width:
         return words.astype(dtype, copy=False)

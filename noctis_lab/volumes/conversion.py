@@ -75,6 +75,11 @@ class Conversion:
             As `planes.read_plane` gives them, or a part of that.
         out
             C-contiguous, of `dtype`; may be `stored` itself seen as that type.
+
+        Raises
+        ------
+        UnsupportedSeries
+            A codestream's samples are beyond BitsStored, and beyond what `dtype` holds.
         """
         key = frame.row.sha256
         if frame.is_color:
@@ -87,6 +92,7 @@ class Conversion:
         elif key in self.luts:
             out[...] = self.luts[key].apply(stored)
         else:
+            _require_held(frame, stored, self.rescales[number], out.dtype)
             _rescale(stored, self.rescales[number], out)
         if mask is not None:
             out[mask] = np.nan
@@ -118,6 +124,24 @@ class Conversion:
         layout = frame.layout
         return to_rgb(
             stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
+        )
+
+
+def _require_held(
+    frame: Frame, stored: NDArray[Any], rescale: Rescale, dtype: np.dtype[Any]
+) -> None:
+    """Refuse values that integers planned by BitsStored do not hold: they would wrap."""
+    layout = frame.layout
+    if not layout.encapsulated or dtype.kind == "f" or layout.bits_stored == 8 * stored.itemsize:
+        return
+    limits, offset = np.iinfo(dtype), int(rescale.intercept)
+    low, high = int(stored.min()) + offset, int(stored.max()) + offset
+    if low < limits.min or high > limits.max:
+        raise UnsupportedSeries(
+            frame.row.SeriesInstanceUID,
+            f"values from {low} to {high} came, of samples beyond BitsStored "
+            f"({layout.bits_stored}): {dtype} does not hold them; load with dtype='float32'",
+            SOPInstanceUIDs=(frame.row.SOPInstanceUID,),
         )
 
 

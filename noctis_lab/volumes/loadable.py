@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode
+from noctis_lab.dicom.fragment_doubts import find_unstated_frame, is_order_contradicted
 from noctis_lab.dicom.surplus import is_padding, stated_bytes, surplus_bytes
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, PixelWarning, UnsupportedSeries
@@ -26,6 +27,16 @@ __all__ = [
 
 _KNOWN_BYTES = 256  # what a remembered answer takes in memory, generously
 
+_MORE_CODESTREAMS = (
+    "among the fragments of frame {} another codestream begins: there are more frames than "
+    "NumberOfFrames says"
+)
+_DISORDER = (
+    "an offset table names the frames in another order than their fragments have, or one of them "
+    "twice: frames are taken in the order of the fragments"
+)
+_DOUBT_BYTES = 256
+
 
 def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
     """Refuse a stack whose pixels no decoder here can decode, or are not what is stated of them.
@@ -33,7 +44,8 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
     Returns
     -------
     PixelWarning or None
-        To be given where native pixels are followed by more than a byte that is none of them.
+        To be given where native pixels are followed by more than a byte that is none of them, or an
+        offset table contradicts the order of compressed frames.
 
     Raises
     ------
@@ -42,7 +54,7 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
     UnsupportedSeries
         Native pixels fill twice as many bytes as they are stated to, or more, or are followed by
         other bytes than padding: there are more rows or frames, or larger samples, than the data
-        set says.
+        set says. Or there are more codestreams than NumberOfFrames.
     FileChanged
         As `planes.open_plane`, where bytes have to be looked at.
     """
@@ -57,10 +69,11 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
 
 
 def require_stated_length(handle: Handle, rows: list[InstanceRow]) -> PixelWarning | None:
-    """Refuse images of one series whose native pixels are followed by others; see above."""
+    """Refuse images of one series whose pixels are followed by others; see above."""
+    disorder = _require_stated_frames(handle, rows)
     surplus = [row for row in rows if has_surplus(row)]
     if not surplus:
-        return None
+        return disorder
     unstated = [row for row in surplus if not _is_padded(handle, row)]
     if unstated:
         raise _refusal(unstated)
@@ -94,10 +107,16 @@ def has_surplus(row: InstanceRow) -> bool:
     return row.pixels is not None and surplus_bytes(row.pixels) > 0
 
 
-def warn_of_surplus(row: InstanceRow) -> None:
-    """Warn of native pixel data that are longer than is stated, where one image of them is read."""
+def warn_of_surplus(handle: Handle, row: InstanceRow) -> None:
+    """Warn of pixels that are more than is stated, or in doubt, where one image of them is read."""
     layout = row.pixels
-    if layout is not None and surplus_bytes(layout) > 0:
+    assert layout is not None
+    unstated, is_disordered = _doubts(handle, row)
+    if unstated is not None:
+        warnings.warn(PixelWarning(_MORE_CODESTREAMS.format(unstated + 1)), stacklevel=3)
+    if is_disordered:
+        warnings.warn(PixelWarning(_DISORDER), stacklevel=3)
+    if surplus_bytes(layout) > 0:
         warnings.warn(
             PixelWarning(
                 f"the native pixel data hold {layout.length} bytes where Rows, Columns, "
@@ -107,6 +126,47 @@ def warn_of_surplus(row: InstanceRow) -> None:
             ),
             stacklevel=3,
         )
+
+
+def _require_stated_frames(handle: Handle, rows: list[InstanceRow]) -> PixelWarning | None:
+    """Refuse images with more codestreams than frames; return a warning of an order in doubt."""
+    compressed = [row for row in rows if row.pixels is not None and row.pixels.encapsulated]
+    found = list(handle.executor.map(lambda row: _doubts(handle, row), compressed))
+    unstated = [
+        (row, frame) for row, (frame, _) in zip(compressed, found, strict=True) if frame is not None
+    ]
+    if unstated:
+        row, frame = unstated[0]
+        raise UnsupportedSeries(
+            row.SeriesInstanceUID,
+            f"{_MORE_CODESTREAMS.format(frame + 1)} ({len(unstated)} instance(s)); correct the "
+            "data set, or read single images by Instance.stored()",
+            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row, _ in unstated),
+        )
+    doubtful = [
+        row for row, (_, is_disordered) in zip(compressed, found, strict=True) if is_disordered
+    ]
+    if not doubtful:
+        return None
+    return PixelWarning(f"{_DISORDER} ({len(doubtful)} instance(s))", doubtful[0].SeriesInstanceUID)
+
+
+def _doubts(handle: Handle, row: InstanceRow) -> tuple[int | None, bool]:
+    """Return what `find_unstated_frame` and `is_order_contradicted` do of an instance."""
+    table = None if row.pixels is None else row.pixels.frame_table
+    if not table or (len(table) == 1 and len(table[0]) == 1):
+        return None, False
+    key = ("fragment doubts", row.sha256)
+    known: tuple[int | None, bool] | None = handle.frames.find(key)
+    if known is None:
+        path = instance_file(handle.storage, row)
+        with open_plane(path, row) as (descriptor, layout):
+            known = (
+                find_unstated_frame(descriptor, layout),
+                is_order_contradicted(path, descriptor, layout),
+            )
+        handle.frames.put(key, known, _DOUBT_BYTES)
+    return known
 
 
 def _is_padded(handle: Handle, row: InstanceRow) -> bool:

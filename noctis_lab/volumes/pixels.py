@@ -323,7 +323,7 @@ def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any
     else:
         stored = read_plane(instance_file(handle.storage, row), row, frame)
     assert layout is not None
-    warn_of_surplus(row)
+    warn_of_surplus(handle, row)
     if layout.photometric_interpretation == "PALETTE COLOR":
         return find_palette(handle, row).apply_8bit(stored)
     if layout.samples_per_pixel == 1:

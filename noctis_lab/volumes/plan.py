@@ -8,6 +8,7 @@ from typing import Literal
 
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.errors import CannotStack, DuplicatePositions, UnsupportedSeries
+from noctis_lab.volumes.concatenations import find_incomplete
 from noctis_lab.volumes.contrasts import varying_along
 from noctis_lab.volumes.extra import Explained, explain_spread
 from noctis_lab.volumes.extra_coords import extra_of, extra_of_unplaced
@@ -107,6 +108,7 @@ def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None
     ----------
     :dcm:`PS3.3 C.7.6.2.1.1 <part03/sect_C.7.6.2.html>`: Image Position and Image Orientation.
     """
+    frames = _with_incomplete_refused(frames)
     sound = [frame for frame in frames if frame.facts.refusal is None]
     if len(frames) > MOST_FRAMES:
         raise UnsupportedSeries(
@@ -117,6 +119,20 @@ def plan_frames(frames: Sequence[Frame], *, duplicates: Duplicates | None = None
     spreads = [_spread(group) for group in groups]
     plan = _plan(frames[0].row.SeriesInstanceUID, groups, spreads, duplicates)
     return replace(plan, refused=(*plan.refused, *_refused_by_facts(frames)))
+
+
+def _with_incomplete_refused(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Say of the frames of a concatenation that lacks a part why they make no array."""
+    incomplete = find_incomplete(frames)
+    if not incomplete:
+        return frames
+    told = []
+    for frame in frames:
+        part, facts = frame.facts.concatenation, frame.facts
+        why = None if part is None else incomplete.get(part.uid)
+        refusal = facts.refusal or why
+        told.append(replace(frame, facts=replace(facts, refusal=refusal)))
+    return told
 
 
 def _is_one_contrast(group: Group) -> bool:

@@ -251,7 +251,7 @@ def read_plane(path: Path, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
     Returns
     -------
     ndarray of `native_dtype`, shape (rows, columns) or (rows, columns, samples)
-        Stored values, cut to BitsStored and with their sign; colours as they are stored.
+        As `dicom.codecs.decode_frame` gives them; colours as they are stored.
 
     Raises
     ------

@@ -75,3 +75,11 @@ def test_deep_luminance_is_the_standards(rgb: NDArray[np.uint8]) -> None:
     deep = rgb.astype(np.uint16) << 4
     back = to_rgb_samples(from_rgb(deep, bits_stored=12), "YBR_FULL", bits_stored=12)
     assert np.abs(back.astype(int) - deep.astype(int)).max() <= 2
+
+
+def test_samples_beyond_their_depth_are_the_brightest() -> None:
+    deep = np.array([[4095, 4265, 65535]], np.uint16)
+    assert to_rgb(deep, "RGB", bits_stored=12).tolist() == [[255, 255, 255]]
+    assert to_rgb(np.array([[15, 200, 0]], np.uint8), "RGB", bits_stored=4).tolist() == [
+        [255, 255, 0]
+    ]

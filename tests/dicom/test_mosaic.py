@@ -198,3 +198,53 @@ def test_a_mosaic_of_several_frames_is_refused(put: Put) -> None:
     facts = facts_of(mosaic, put)
     assert [fact.refusal for fact in facts] == ["the mosaic is a multi-frame image"] * 2
     assert {fact.plane.position_mm for fact in facts} == {None}
+
+
+def laid(planes: int, across: int, down: int, matrix: list[int] | None) -> Dataset:
+    """Return a mosaic of 6 x 8 tiles that lie so many side by side."""
+    mosaic = mosaic_series(times=1, stack=PlaneStack(planes=planes))[0]
+    volume = mosaic_stored(planes, (6, 8))
+    image = np.zeros((6 * down, 8 * across), np.uint16)
+    for number, plane in enumerate(volume):
+        row, column = number // across * 6, number % across * 8
+        image[row : row + 6, column : column + 8] = plane
+    mosaic.Rows, mosaic.Columns = image.shape
+    mosaic.PixelData = image.tobytes()
+    if matrix is None:
+        mosaic.pop("AcquisitionMatrix", None)
+    else:
+        mosaic.AcquisitionMatrix = matrix
+    return mosaic
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *([6, 0, 0, 8], [0, 8, 6, 0], [8, 0, 0, 6], [0, 6, 8, 0]),
+        *([3, 0, 0, 4], [6, 0, 0, 7]),  # interpolated; fewer phase-encoding steps
+    ],
+)
+def test_tiles_that_the_matrix_contradicts_are_refused(matrix: list[int], put: Put) -> None:
+    (fact,) = facts_of(laid(6, 3, 2, matrix), put)
+    assert fact.refusal is not None
+    assert "AcquisitionMatrix" in fact.refusal
+    assert "of 4 x 8 pixels here" in fact.refusal
+    assert fact.tile is None
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *([6, 0, 0, 8], [0, 8, 6, 0], [8, 0, 0, 6], [0, 6, 8, 0]),
+        *([3, 0, 0, 4], [6, 0, 0, 5], [0, 8, 4, 0], [8, 0, 0, 2]),
+        *(None, [0, 0, 0, 0], [6, 0, 8], [5, 0, 0, 7]),  # which say nothing
+    ],
+)
+@pytest.mark.parametrize("planes", [1, 2, 3, 4, 5, 6, 7, 9, 10])
+def test_tiles_that_the_matrix_agrees_with_are_taken(
+    planes: int, matrix: list[int] | None, put: Put
+) -> None:
+    side = math.isqrt(planes - 1) + 1
+    facts = facts_of(laid(planes, side, side, matrix), put)
+    assert [fact.refusal for fact in facts] == [None] * planes
+    assert {fact.tile[2:] for fact in facts if fact.tile is not None} == {(6, 8)}

@@ -165,3 +165,65 @@ def test_signed_pixels_in_shallower_codestreams_are_warned_of(syntax: str) -> No
     assert decode_frame(grey(16, signed=False), syntax, bytes(payload))[0].tolist() == [
         *(0, 1, 0x800, 0xFFF)
     ]
+
+
+def encode_deep(syntax: str, numbers: NDArray[Any]) -> bytes:
+    encoded = {
+        JPEG_2000: lambda: jpeg2000(numbers),
+        HTJ2K: lambda: htj2k(numbers),
+        JPEG_LS: lambda: imagecodecs.jpegls_encode(numbers.view(np.uint16)),
+        LOSSLESS_JPEG: lambda: imagecodecs.jpeg8_encode(
+            numbers.view(np.uint16), lossless=True, bitspersample=16
+        ),
+        JPEG_XL_LOSSLESS: lambda: imagecodecs.jpegxl_encode(
+            numbers.view(np.uint16), lossless=True, usecontainer=False
+        ),
+    }[syntax]()
+    return bytes(encoded)
+
+
+@pytest.mark.parametrize("syntax", [JPEG_2000, HTJ2K, JPEG_LS, LOSSLESS_JPEG, JPEG_XL_LOSSLESS])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.array([[0, 169, 4265, 4095]] * 2, np.uint16),
+        np.array([[0, 65535, 1, 2]] * 2, np.uint16),
+        np.array([[0, -1, 4265, -2048]] * 2, np.int16),
+        np.array([[0, 1, 2048, -5]] * 2, np.int16),
+        np.array([[-5000, -1, -2, -3]] * 2, np.int16),
+    ],
+)
+def test_samples_beyond_bits_stored_are_kept_and_warned_of(
+    syntax: str, numbers: NDArray[Any]
+) -> None:
+    layout = grey(12, signed=numbers.dtype.kind == "i")
+    payload = encode_deep(syntax, numbers)
+    for codec in CODECS[syntax]:
+        with pytest.warns(PixelWarning, match="BitsStored is 12.*16 bits, are beyond: they are"):
+            stored = codec.decode(layout, payload)
+        np.testing.assert_array_equal(stored, numbers, err_msg=codec.library)
+
+
+@pytest.mark.parametrize("syntax", [JPEG_2000, HTJ2K, JPEG_LS, LOSSLESS_JPEG, JPEG_XL_LOSSLESS])
+@pytest.mark.parametrize(
+    "numbers",
+    [np.array([[0, 169, 2048, 4095]] * 2, np.uint16), np.array([[0, -1, 2047, -2048]] * 2, "i2")],
+)
+def test_deep_codestreams_of_samples_within_bits_stored_are_no_contradiction(
+    syntax: str, numbers: NDArray[Any]
+) -> None:
+    stored = decode_frame(
+        grey(12, signed=numbers.dtype.kind == "i"), syntax, encode_deep(syntax, numbers)
+    )
+    np.testing.assert_array_equal(stored, numbers)
+
+
+def test_signs_that_were_not_carried_on_end_at_bits_stored() -> None:
+    words = np.array([[0, 1, 0x800, 0xFFF]] * 2, np.uint16)
+    expected = [0, 1, -2048, -1]
+    layout = grey(12, signed=True)
+    assert decode_frame(layout, JPEG_LS, encode_deep(JPEG_LS, words))[0].tolist() == expected
+    for numbers in (words, words.astype(np.int16)):
+        with pytest.warns(PixelWarning, match="no sign beyond them: they are taken as signed"):
+            stored = decode_frame(layout, JPEG_2000, jpeg2000(numbers))
+        assert stored[0].tolist() == expected

@@ -159,8 +159,11 @@ def test_no_series_of_the_real_data_is_silently_wrong(lab: Lab) -> None:
                     series.load()
                 outcomes["DuplicatePositions"] = outcomes.get("DuplicatePositions", 0) + 1
             assert series.facts.stack_count == len(stacks)
-    # One series' codestream has no sign where PixelRepresentation has one.
-    assert ["are unsigned" in str(one.message) for one in told] == [True]
+    # One series' codestream has no sign where PixelRepresentation has one; a lossy one overshoots.
+    messages = sorted(str(one.message) for one in told)
+    assert len(messages) == 2
+    assert messages[0].startswith("BitsStored is 10, and samples of the codestream")
+    assert "are unsigned" in messages[1]
     assert outcomes["loaded"] >= 100
     assert outcomes["split"] >= 15
     assert outcomes["objects"] >= 15
