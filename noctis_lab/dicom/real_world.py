@@ -166,8 +166,14 @@ _PARTS = (
     "RealWorldValueIntercept",
     "RealWorldValueLUTData",
     "RealWorldValueFirstValueMapped",
+    "RealWorldValueLastValueMapped",
     "DoubleFloatRealWorldValueFirstValueMapped",
+    "DoubleFloatRealWorldValueLastValueMapped",
     "LUTLabel",
+    "LUTExplanation",
+    "MeasurementUnitsCodeSequence[0].CodeValue",  # an item of units alone hides no later one
+    "MeasurementUnitsCodeSequence[0].LongCodeValue",
+    "MeasurementUnitsCodeSequence[0].CodeMeaning",
 )
 
 
@@ -186,8 +192,18 @@ def _read_item(header: Header, item: str, tables: Tables) -> RealWorldMapping:
     if not all(part is None or math.isfinite(part) for part in (slope, intercept)):
         raise CannotInterpret(item + "RealWorldValueSlope", "a slope or intercept is no number")
     table: NDArray[np.float64] | None = None
+    has_table = header.length(item + "RealWorldValueLUTData") is not None
+    if has_table and not (slope is None and intercept is None):
+        raise CannotInterpret(
+            item + "RealWorldValueLUTData", "a mapping states a line and a table: which holds?"
+        )
     if slope is None or intercept is None:
         slope, intercept = None, None
+        if not (first.is_integer() and last.is_integer()):
+            raise CannotInterpret(
+                item + "RealWorldValueLUTData",
+                f"a table is of whole stored values, not of {first:g} to {last:g}",
+            )
         table = _read_table(header, item + "RealWorldValueLUTData", int(last - first) + 1)
         table = tables.setdefault(hashlib.sha256(table).digest(), table)
     units = f"{item}MeasurementUnitsCodeSequence[0]."

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["StackVoxels", "open_stack"]
 
+_FLAT = (
+    "RescaleSlope is 0: every value of such an image is its RescaleIntercept; stored=True gives "
+    "what is stored"
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StackVoxels:
@@ -105,9 +110,12 @@ class StackVoxels:
         return planes.reshape([len(indices) for indices in kept])
 
     def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
-        """Warn as `assemble.warn_of_stack` does, and of bytes behind the pixels."""
+        """Warn as `assemble.warn_of_stack` does, of bytes behind the pixels, and of slopes of 0."""
         if self.surplus is not None:
             warnings.warn(self.surplus, stacklevel=stacklevel + 1)
+        if any(rescale.slope == 0 for rescale in self.conversion.rescales):
+            flat = PixelWarning(_FLAT, self.stack.SeriesInstanceUID)
+            warnings.warn(flat, stacklevel=stacklevel + 1)
         warn_of_stack(self.stack, stacklevel=stacklevel + 1, of_gaps=of_gaps)
 
 

@@ -35,6 +35,27 @@ def _item(first: int = 0, last: int = 4095, **attributes: Any) -> Dataset:
     return item
 
 
+def _between(first: float, last: float, **attributes: Any) -> Dataset:
+    """Return an item whose bounds are floating point numbers."""
+    item = _item(
+        DoubleFloatRealWorldValueFirstValueMapped=first,
+        DoubleFloatRealWorldValueLastValueMapped=last,
+        **attributes,
+    )
+    del item.RealWorldValueFirstValueMapped, item.RealWorldValueLastValueMapped
+    return item
+
+
+def test_an_item_of_units_alone_hides_no_later_one(make_dataset: Make, put: Put) -> None:
+    bare = Dataset()
+    bare.MeasurementUnitsCodeSequence = _item().MeasurementUnitsCodeSequence
+    whole = _item(RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0)
+    for items in ([bare, whole], [whole, bare]):
+        path = put(make_dataset(RealWorldValueMappingSequence=Sequence(items)))
+        with pytest.raises(CannotInterpret, match="range of a mapping is not stated"):
+            find_real_world_mappings(read_header(path))
+
+
 def test_a_line_holds_within_its_range(make_dataset: Make, put: Put) -> None:
     item = _item(10, 20, RealWorldValueSlope=1e-6, RealWorldValueIntercept=-0.5)
     path = put(make_dataset(RealWorldValueMappingSequence=Sequence([item])))
@@ -116,6 +137,17 @@ def test_a_frames_own_mappings_go_before_shared_ones(make_dataset: Make, put: Pu
         (_item(RealWorldValueSlope=1.0), "neither slope"),
         (_item(5, 4, RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0), "is below"),
         (_item(0, 3, RealWorldValueLUTData=[1.0, 2.0]), "4 entries are mapped, 16 bytes"),
+        (
+            _item(
+                0,
+                1,
+                RealWorldValueSlope=1.0,
+                RealWorldValueIntercept=0.0,
+                RealWorldValueLUTData=[1.0, 2.0],
+            ),
+            "a line and a table",
+        ),
+        (_between(-0.5, 0.5, RealWorldValueLUTData=[1.0, 2.0]), "whole stored values"),
     ],
 )
 def test_mappings_that_are_none_are_refused(

@@ -27,6 +27,7 @@ from pydicom.uid import (
 from noctis_lab.errors import (
     CompressedPixels,
     DecodeError,
+    PixelWarning,
     SeriesNotFound,
     UnsupportedSeries,
 )
@@ -195,6 +196,17 @@ def test_bits_above_the_high_bit_are_not_values(
     np.testing.assert_array_equal(
         load(handle, planes[0].SeriesInstanceUID, stored=True).values, expected
     )
+
+
+def test_a_slope_of_0_is_told(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(planes=2, rescale_intercept=-1000)
+    for plane in planes:
+        plane.RescaleSlope = "0"
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    with pytest.warns(PixelWarning, match="RescaleSlope is 0"):
+        assert np.unique(load(handle, uid)).tolist() == [-1000]
+    assert np.unique(load(handle, uid, stored=True)).size > 1
 
 
 def test_monochrome1_is_not_inverted(handle: Handle, tmp_path: Path) -> None:
