@@ -87,13 +87,13 @@ class HuRecord:
 def write_record(catalog: Catalog, record: HuRecord) -> None:
     """Append a record; one of a known `record_id` changes nothing."""
     table = schema.hu_record
-    document = {**record.document, "SeriesInstanceUID": record.SeriesInstanceUID}
+    document = _storable({**record.document, "SeriesInstanceUID": record.SeriesInstanceUID})
     values = {
         "record_id": record.record_id,
         "kind": record.kind.value,
         "reference": record.reference,
         "StudyInstanceUID": record.StudyInstanceUID,
-        "scanner": record.scanner,
+        "scanner": _storable(record.scanner),
         "author": clean_text(record.author),
         "recorded_at": to_instant(record.recorded_at),
         "document": json.dumps(document, separators=(",", ":"), allow_nan=False),
@@ -132,6 +132,15 @@ def find_checks(catalog: Catalog, series: Iterable[SeriesRow]) -> dict[str, HuRe
     """Return the newest checks of the scale of those series that are CT, by reference."""
     references = [row.reference for row in series if row.Modality == "CT"]
     return find_latest(catalog, HuKind.SERIES_CHECK, references)
+
+
+def _storable(value: Any) -> Any:
+    """Return a JSON value whose texts every database stores: no NUL, no lone surrogate."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def to_record(row: Any) -> HuRecord:

@@ -244,6 +244,37 @@ def test_a_recorded_curve_names_itself_in_what_it_makes(lab: Lab, series: Series
     assert refused.value.refusal == "no_such_curve"
 
 
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        ({"kvp": "120"}, "bad_kvp"),
+        ({"kvp": float("nan")}, "bad_kvp"),
+        ({"kvp": 0}, "bad_kvp"),
+        ({"analysis_id": 7}, "no_analysis_id"),
+    ],
+)
+def test_a_curve_of_no_kvp_is_refused_before_it_is_kept(
+    lab: Lab, options: dict[str, object], refusal: str
+) -> None:
+    curve = DensityCurve(hu=(0, 1), density=(1, 2))
+    with pytest.raises(CannotCalibrate) as refused:
+        lab.calibration.add_curve(curve, SCANNER, **options)  # type: ignore[arg-type]
+    assert refused.value.refusal == refusal
+    assert lab.calibration.curves().empty
+
+
+def test_a_serial_number_of_any_bytes_leaves_the_archive_readable(lab: Lab, series: Series) -> None:
+    series.calibrate(serial="\udcff", note="x\x00y")
+    for _ in range(2):
+        row = lab.calibration.analyses().iloc[0]
+        assert (row["phantom_serial"], row["note"]) == ("?", "xy")
+        root = lab.settings.root
+        lab.close()
+        assert rebuild(root).skipped == ()
+        lab = nl.open_lab(root)
+    lab.close()
+
+
 def test_only_who_may_calibrate_and_sees_the_study_does(lab: Lab, series: Series) -> None:
     from noctis_lab.lab.calibrating.calibration import calibrate_series
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ EVENT_KINDS: Final = (
 )
 _LEAST_SCANS: Final = 2
 _MOST_TEXT: Final = 500
+_MOST_KVP: Final = 1000
 _ROI: Final = "roi:"
 _STUDIES: Final = (
     "SELECT StudyInstanceUID FROM study_access WHERE list_contains($facilities, facility)"
@@ -291,15 +293,19 @@ class CalibrationRecords:
 
         Raises
         ------
+        CannotCalibrate
+            ``bad_kvp``: it is no number of kV. ``no_analysis_id``: it is none.
         AccessDenied
             The principal may not calibrate this scanner.
         """
         who = self._require(principal, scanner)
+        if analysis_id is not None:
+            analysis_id = _words(analysis_id, "analysis_id")
         document: dict[str, Any] = {
-            "KVP": kvp,
+            "KVP": None if kvp is None else _kilovolts(kvp),
             "quantity": curve.quantity,
-            "hu": list(curve.hu),
-            "density": list(curve.density),
+            "hu": [float(one) for one in curve.hu],
+            "density": [float(one) for one in curve.density],
             "valid_from": self._instant(valid_from),
             "sha256": curve.sha256,
             "analysis_id": analysis_id,
@@ -367,8 +373,22 @@ class CalibrationRecords:
         return record.record_id
 
 
-def _words(text: str, name: str) -> str:
+def _kilovolts(kvp: object) -> float:
+    """Return a person's kVp, a number of any kind, as the column has it."""
+    if not isinstance(kvp, Real) or not 0 < float(kvp) <= _MOST_KVP:
+        came = repr(kvp)[:64]
+        raise CannotCalibrate(
+            "bad_kvp", f"expected a kVp above 0 and up to {_MOST_KVP}, came {came}"
+        )
+    return float(kvp)
+
+
+def _words(text: object, name: str) -> str:
     """Return a person's words, bounded and printable."""
+    if not isinstance(text, str):
+        raise CannotCalibrate(
+            f"no_{name}", f"expected a text as {name}, came {type(text).__name__}"
+        )
     words = " ".join(text.split())
     if not 1 <= len(words) <= _MOST_TEXT or not words.isprintable():
         raise CannotCalibrate(
