@@ -87,8 +87,8 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
     if not catalog.set_series_facts(job.key, facts, instance_count=len(rows)):
         return  # it grew meanwhile, and got a job for that
     try:
-        keep_check(workshop.storage, catalog, workshop.ledger, series, rows)
         _write_thumbnail(workshop, series.reference, rows)
+        keep_check(workshop.storage, catalog, workshop.ledger, series, rows)
     finally:
         append_event(
             catalog.connections,

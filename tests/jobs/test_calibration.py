@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from noctis_lab.catalog.queue import enqueue
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
 from noctis_lab.ingest.rebuild import rebuild
-from noctis_lab.jobs.calibration.arrival import check_arrival
+from noctis_lab.jobs.calibration.arrival import check_arrival, keep_check
 from noctis_lab.jobs.calibration.documents import Asked
 from noctis_lab.jobs.calibration.report import Became
 from noctis_lab.jobs.calibration.run import calibrate_many
@@ -109,6 +110,39 @@ def test_pixels_that_cannot_be_read_are_unknown(settings: Settings, tmp_path: Pa
         check, planes = check_arrival(lab.storage, lab.catalog, row, rows)
     assert (check.status, planes) == ("unknown", 0)
     assert "FileChanged" in check.reasons[0]
+
+
+def test_images_of_no_rows_are_unknown_and_their_job_ends(
+    settings: Settings, tmp_path: Path
+) -> None:
+    data_sets = chest()
+    for data_set in data_sets:
+        data_set.Rows = 0
+        data_set.PixelData = b""
+    admit(settings, data_sets, tmp_path / "in")
+    with open_catalog(settings.root) as catalog, working(settings):
+        wait_until(lambda: not waiting(catalog))
+    assert [status for status, *_ in checks(settings)] == ["unknown"]
+
+
+def test_what_nobody_foresaw_is_unknown_and_says_no_more_than_its_kind(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    uid = admit(settings, chest(), tmp_path / "in")
+    with nl.open_lab(settings=settings) as lab:
+        row = lab.catalog.find_series(uid)
+        assert row is not None
+        rows = [
+            replace(each, pixels=replace(each.pixels, columns=-5))
+            for each in lab.catalog.instances_of(uid)
+            if each.pixels is not None
+        ]
+        keep_check(lab.storage, lab.catalog, lab.ledger, row, rows)
+    ((status, _, offset_hu),) = checks(settings)
+    assert (status, offset_hu) == ("unknown", None)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "the scale of a CT series could not be checked"
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::noctis_lab.errors.PixelWarning")  # J2K_pixelrep_mismatch

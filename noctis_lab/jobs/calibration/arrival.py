@@ -70,6 +70,8 @@ def check_arrival(
     if not images:
         words = "It holds no images."
         return ArrivalCheck(status="not_applicable", reasons=(words,)), 0
+    if not all(_kind_of(images[0])[1:3]):
+        return ArrivalCheck(status="unknown", reasons=("Its images have no pixels.",)), 0
     try:
         frames = _frames_of(storage, images)
         picked = [frames[index] for index in pick_planes(len(frames))]
@@ -77,11 +79,17 @@ def check_arrival(
         if find_reason_not_to(stated) is not None or stated.has_unread_modality_lut:
             return check_values(np.empty(0, np.float32), stated), 0
         values = np.concatenate([_values_of(storage, frame) for frame in picked])
+        check = check_values(values, stated)
     except _UNREADABLE as error:
         # Never the error's own words: a source's path may hold a name.
         words = f"Its pixels cannot be read ({type(error).__name__})."
         return ArrivalCheck(status="unknown", reasons=(words,)), 0
-    return check_values(values, stated), len(picked)
+    except Exception as error:  # noqa: BLE001 - an outer door: what is advisory holds nothing up
+        name = type(error).__name__
+        extra = {"SeriesInstanceUID": series.SeriesInstanceUID, "error": name}
+        logger.error("the scale of a CT series could not be checked", extra=extra)
+        return ArrivalCheck(status="unknown", reasons=(f"It could not be checked ({name}).",)), 0
+    return check, len(picked)
 
 
 def keep_check(
