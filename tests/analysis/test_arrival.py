@@ -85,6 +85,37 @@ def test_cropped_or_masked_images_are_not_judged(parts: dict[str, float]) -> Non
     assert (found.status, found.offset_hu) == ("unknown", None)
 
 
+@pytest.mark.parametrize(
+    ("lung", "soft"),
+    [
+        ((-870, 35), (115, 20)),
+        ((-935, 30), (50, 20)),
+        ((-870, 60), (130, 15)),
+        ((-700, 40), (300, 30)),
+    ],
+)
+@pytest.mark.parametrize("fill", [0, 12_000])
+def test_lung_in_a_tight_crop_is_not_taken_for_air(
+    lung: tuple[int, int], soft: tuple[int, int], fill: int
+) -> None:
+    """Contrasted blood above lung, or muscle above emphysema, is as far as tissue above air."""
+    random = np.random.default_rng(8)
+    values = [random.normal(*lung, 25_000), random.normal(*soft, 25_000), np.full(fill, -2000)]
+    found = check_values(np.rint(np.concatenate(values)).astype(np.float32), CT)
+    assert (found.status, found.offset_hu) == ("unknown", None)
+    with_air = [*values, random.normal(-1000, 12, 6_000)]
+    found = check_values(np.rint(np.concatenate(with_air)).astype(np.float32), CT)
+    assert found.status in ("pass", "unknown")
+
+
+@pytest.mark.parametrize(("offset", "status"), [(0, "pass"), (1024, "fail"), (-1024, "fail")])
+def test_noisy_air_is_air_where_no_lung_can_be(offset: int, status: str) -> None:
+    random = np.random.default_rng(9)
+    noisy = np.concatenate([random.normal(-1000, 45, 30_000), random.normal(40, 45, 20_000)])
+    found = check_values(np.rint(noisy).astype(np.float32) + np.float32(offset), CT)
+    assert found.status == status
+
+
 def test_values_below_all_matter_fail_without_a_body() -> None:
     assert check_values(body() * 0 - 2000 + body() / 100, CT).status == "fail"
 

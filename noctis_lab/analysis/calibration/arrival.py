@@ -24,7 +24,7 @@ __all__ = [
     "pixel_step",
 ]
 
-CHECK_VERSION: Final = "1"
+CHECK_VERSION: Final = "2"
 PLANES: Final = 9
 _STEP: Final = 4
 _LEAST_SIDE: Final = 32  # pixels of a side that a step leaves, where the image has them
@@ -38,6 +38,8 @@ _LOWEST, _HIGHEST = -5000, 7000  # of the histogram, HU: what two wrong rescales
 _SMOOTH_HU: Final = 8.0
 _REACH_HU: Final = 30  # what belongs to a peak on either side
 _NEAR_HU, _ROUNDS = 12, 3
+_LUNG_HU: Final = (-970.0, -500.0)  # where aerated lung may peak
+_WIDE_HU, _LEAST_NARROW = 90, 0.8  # of what is within 90 HU below air, most is within 30
 _LEAST_AIR, _LEAST_TISSUE = 0.01, 0.02  # shares of the values
 _SPIKE_SHARE, _SPIKE_TIMES, _SPIKE_REACH = 0.01, 5.0, 20
 _ONE_VALUE: Final = 0.9
@@ -289,6 +291,7 @@ def _pair_of(shares: NDArray[np.float64]) -> tuple[_Peak, _Peak] | None:
         and tissue.share >= _LEAST_TISSUE
         and not _is_fill(air, tissue)
         and _is_lowest(air, shares)
+        and not _may_be_lung(air, shares)
     ]
     # Fill, air and tissue may make a chain: what is above a fill is air, and no tissue.
     airs = {air for air, _ in pairs}
@@ -297,14 +300,27 @@ def _pair_of(shares: NDArray[np.float64]) -> tuple[_Peak, _Peak] | None:
 
 
 def _is_fill(air: _Peak, tissue: _Peak) -> bool:
-    """Say whether a peak of one value has air above it where tissue would be."""
-    return air.is_one_value and abs(tissue.at_hu - _AIR_HU) <= 60
+    """Say whether a peak of one value has air, or lung, above it where tissue would be."""
+    return air.is_one_value and _AIR_HU - 60 <= tissue.at_hu <= _LUNG_HU[1]
 
 
 def _is_lowest(air: _Peak, shares: NDArray[np.float64]) -> bool:
     at = round(air.at_hu) - _LOWEST
     below = shares[max(0, at - _BELOW_HU[0]) : max(0, at - _BELOW_HU[1])].sum()
     return bool(below <= _MOST_BELOW * air.share)
+
+
+def _may_be_lung(air: _Peak, shares: NDArray[np.float64]) -> bool:
+    """Say whether a peak is where lung may be, and as broad: a tight crop holds no other air.
+
+    Lung at −870 HU and contrasted blood at +115 HU are as far apart as air and soft tissue. Only
+    the lower side is looked at: lung lies above air.
+    """
+    if not _LUNG_HU[0] <= air.at_hu <= _LUNG_HU[1]:
+        return False
+    at = round(air.at_hu) - _LOWEST
+    narrow = float(shares[at - _REACH_HU : at + 1].sum())
+    return narrow < _LEAST_NARROW * float(shares[at - _WIDE_HU : at + 1].sum())
 
 
 def _find_peaks(shares: NDArray[np.float64]) -> list[_Peak]:
