@@ -214,6 +214,38 @@ def test_many_series_are_gone_through_once_and_again_where_asked(tmp_path: Path)
         assert kept[uids[0]].author == "bob"
 
 
+def test_a_series_that_goes_wrong_within_does_not_end_the_others(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as lab:
+        *_, short = phantoms(lab, tmp_path)
+        row = lab.series(SeriesInstanceUID=short).one().row
+        nan = float("nan")
+        wrong = replace(
+            row, frame_count=999, facts=replace(row.facts, is_volume=True, slice_spacing_mm=nan)
+        )
+        report = calibrate_many(lab.handle, lab.ledger, [wrong, short], Asked(author="ann"))
+    assert [(outcome.became, outcome.refusal) for outcome in report.outcomes] == [
+        (Became.FAILED, "ValueError"),
+        (Became.REFUSED, "too_few_planes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "refusal"),
+    [({"model": "CatPhan 9000"}, "no_such_phantom"), ({"tolerances": "x"}, "no_such_tolerances")],
+)
+def test_a_refusal_of_what_was_given_is_not_kept_of_the_series(
+    tmp_path: Path, told: dict[str, str], refusal: str
+) -> None:
+    with nl.open_lab(tmp_path / "root") as lab:
+        fill(lab, phantom(), tmp_path / "in")
+        uids = [str(phantom()[0].SeriesInstanceUID)]
+        given = Asked(author="ann", **told)  # type: ignore[arg-type]
+        (outcome,) = calibrate_many(lab.handle, lab.ledger, uids, given).outcomes
+        assert (outcome.became, outcome.refusal) == (Became.REFUSED, refusal)
+        (outcome,) = calibrate_many(lab.handle, lab.ledger, uids, Asked(author="bob")).outcomes
+        assert outcome.became is Became.ANALYSED
+
+
 def test_a_stop_ends_it_within_a_series_and_the_next_call_goes_on(tmp_path: Path) -> None:
     with nl.open_lab(tmp_path / "root") as lab:
         uids = phantoms(lab, tmp_path)

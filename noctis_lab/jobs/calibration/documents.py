@@ -69,6 +69,11 @@ class Asked:
         """Whether a person has decided what the engine decides else."""
         return self.model is not None or self.z_mm is not None or bool(self.regions)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether a person has given anything that an analysis, or a refusal, may depend on."""
+        return self.is_manual or self.serial is not None or self.tolerances is not None
+
     def to_overrides(self) -> str | None:
         """Return what was decided as JSON, None where nothing was."""
         if not self.is_manual:

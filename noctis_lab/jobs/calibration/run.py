@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["analyse_asked", "calibrate_many", "calibrate_one", "named_series"]
+
+logger = logging.getLogger(__name__)
 
 #: 1,140 planes of 512 × 512: 1.2 GB as the engine has them.
 MOST_VOXELS: Final = 300_000_000
@@ -198,10 +201,16 @@ def _run(
     except _Stopped:
         return _outcome(row, Became.NOT_DONE)
     except CannotCalibrate as refusal:
-        _keep_refusal(handle, row, refusal, asked.author)
+        if not asked.is_told:  # else it may be of what was given, and says nothing of the series
+            _keep_refusal(handle, row, refusal, asked.author)
         return _outcome(row, Became.REFUSED, refusal=refusal.refusal, reason=refusal.reason)
     except NoctisError as error:
         return _outcome(row, Became.FAILED, refusal=type(error).__name__, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - an outer door: the other series are gone on with
+        name = type(error).__name__
+        extra = {"SeriesInstanceUID": row.SeriesInstanceUID, "error": name}
+        logger.error("a series could not be analysed", extra=extra)
+        return _outcome(row, Became.FAILED, refusal=name, reason="the analysis itself went wrong")
     return _outcome(row, Became.ANALYSED, record=record)
 
 
