@@ -49,7 +49,7 @@ def find_strays(connection: checkup.ReadOnly, root: Path) -> dict[str, str]:
     underway = {
         (uid_hash(reference), key)
         for job in checkup.iter_job_keys(connection, MAKE_SURFACE)
-        for reference, _, key in [job.partition(" ")]
+        for reference, _, key in [job.rpartition(" ")]  # a facility's name may hold spaces
     }
     strays: dict[Path, str] = {}
     surfaces: dict[tuple[str, str], list[Path]] = defaultdict(list)
@@ -91,8 +91,11 @@ def sweep_strays(root: Path, strays: Iterable[str]) -> int:
 def _wrong_of_surface(key: str, paths: list[Path]) -> str:
     """Return what is wrong with the files of one surface that nobody makes; empty: nothing."""
     suffixes = {path.suffix: path for path in paths}
-    if not KEY.fullmatch(key) or ".json" not in suffixes:
+    if not KEY.fullmatch(key):
         return _HALF
+    if ".json" not in suffixes:
+        # A job may have ended between the look at the files and that at the jobs.
+        return "" if paths[0].with_suffix(".json").exists() else _HALF
     try:
         said = json.loads(suffixes[".json"].read_bytes())
         error, step = said["error"], said["shown_step"]

@@ -198,7 +198,7 @@ def list_asked(lab: Lab, series: SeriesRow) -> list[SurfaceState]:
     made = [_of_kept(kept) for kept in list_surfaces(lab.storage, series, revision)]
     known = {surface.key for surface in made}
     for job in list_jobs(lab.catalog, kind=MAKE_SURFACE):
-        reference, _, key = job.key.partition(" ")
+        reference, _, key = job.key.rpartition(" ")
         if reference == series.reference and key not in known:
             made.append(_of_job(job, key, read_progress(lab.storage, series, key)))
     return made

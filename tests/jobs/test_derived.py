@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 from typer.testing import CliRunner
 
 import noctis_lab as nl
@@ -165,6 +166,36 @@ def test_what_is_underway_or_young_is_left_alone(lab: Lab, series: SeriesRow) ->
     assert strays(root) == {}
     grow_old(root)
     assert set(strays(root)) == {f"{'b' * 32}.ply"}
+
+
+def test_a_surface_that_is_done_between_two_looks_is_no_stray(lab: Lab, series: SeriesRow) -> None:
+    key = make(lab, series)
+    root = lab.settings.root
+    (path,) = (root / "derived").rglob(f"*.{key}.json")
+    aside = root / "aside.json"
+    path.rename(aside)
+    with opened_read_only(root) as connection:
+
+        def end(*_: object) -> None:
+            if aside.exists():
+                aside.rename(path)
+
+        # The files were listed when the first question is asked.
+        event.listen(connection, "before_cursor_execute", end)
+        assert find_strays(connection, root) == {}
+    assert path.exists()
+
+
+def test_a_facility_of_two_words_has_its_surfaces_made(lab: Lab, series: SeriesRow) -> None:
+    root, key = lab.settings.root, "c" * 32
+    reference = f"{series.StudyInstanceUID}\\{series.SeriesInstanceUID}\\ward 7"
+    with lab.catalog.connections.write() as connection:
+        connection.exec_driver_sql("UPDATE series SET reference = ?", (reference,))
+    lab.storage.write_derived(SURFACES, reference, f".{key}.ply", b"ply")
+    grow_old(root)
+    assert set(strays(root)) == {f"{key}.ply"}
+    enqueue(lab.catalog, MAKE_SURFACE, surface_job_key(reference, key), payload={})
+    assert strays(root) == {}
 
 
 def test_sweeping_removes_a_link_and_never_what_it_leads_to(
