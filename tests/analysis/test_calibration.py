@@ -168,8 +168,19 @@ def test_a_line_is_numpys_and_one_bad_insert_is_seen() -> None:
     bent = fit_line(nominal, measured)
     assert bent.robust_slope == pytest.approx(1.01, abs=1e-6)
     assert bent.weights[-1] == 0
+    assert not bent.agrees
     with pytest.raises(CannotCalibrate, match="too_few_inserts"):
         fit_line(nominal[:3], measured[:3])
+
+
+@pytest.mark.parametrize("bad", range(7))
+@pytest.mark.parametrize("off_hu", [120.0, -120.0])
+def test_one_insert_that_is_off_among_uneven_ones_is_seen(bad: int, off_hu: float) -> None:
+    nominal = np.array([-1000.0, -196, -104, -47, 115, 365, 1000])
+    measured = 1.002 * nominal + np.array([1.0, -3, 2, 0.5, -2, 3, -1.5])
+    assert fit_line(nominal, measured).agrees
+    measured[bad] += off_hu
+    assert not fit_line(nominal, measured).agrees
 
 
 def test_every_insert_has_a_sourced_nominal_at_120_kvp_and_none_at_80() -> None:

@@ -38,7 +38,7 @@ class LinearFit:
         ndarray of float64, shape (n,): measured less the plain line.
     agrees
         Neither slope nor intercept of the two lines differ by more than 0.005 and 3 HU, or than the
-        plain line's own interval.
+        robust line's own 95 % interval: the plain one's is as wide as an outlier makes it.
 
     References
     ----------
@@ -88,8 +88,9 @@ def fit_line(nominal: NDArray[np.float64], measured: NDArray[np.float64]) -> Lin
     errors = np.sqrt(variance * np.diag(np.linalg.inv(system.T @ system)))
     reach = float(stats.t.ppf(0.975, count - 2)) * errors
     robust, weights = _tukey(system, measured)
-    slope_off = abs(float(robust[0] - line[0]))
-    intercept_off = abs(float(robust[1] - line[1]))
+    tolerated = np.maximum(
+        (_SLOPE_TOLERANCE, _INTERCEPT_TOLERANCE_HU), _reach_of(system, measured, robust, weights)
+    )
     return LinearFit(
         slope=float(line[0]),
         intercept=float(line[1]),
@@ -101,9 +102,25 @@ def fit_line(nominal: NDArray[np.float64], measured: NDArray[np.float64]) -> Lin
         robust_intercept=float(robust[1]),
         weights=weights,
         residuals=residuals,
-        agrees=slope_off <= max(_SLOPE_TOLERANCE, float(reach[0]))
-        and intercept_off <= max(_INTERCEPT_TOLERANCE_HU, float(reach[1])),
+        agrees=bool((np.abs(robust - line) <= tolerated).all()),
     )
+
+
+def _reach_of(
+    system: NDArray[np.float64],
+    measured: NDArray[np.float64],
+    line: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return how far the 95 % intervals of a weighted line reach; 0 where too few points count."""
+    freedom = float(weights.sum()) - 2
+    weighted = system.T @ (weights[:, None] * system)
+    if freedom < 1 or np.linalg.matrix_rank(weighted) < 2:
+        return np.zeros(2)
+    residuals = measured - system @ line
+    variance = float(weights @ residuals**2) / freedom
+    errors = np.sqrt(variance * np.diag(np.linalg.inv(weighted)))
+    return float(stats.t.ppf(0.975, freedom)) * errors
 
 
 def _tukey(
