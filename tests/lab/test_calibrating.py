@@ -12,8 +12,10 @@ import pytest
 
 import noctis_lab as nl
 from noctis_lab.access import Principal, Role
+from noctis_lab.analysis.calibration.analyse import analyse
 from noctis_lab.analysis.calibration.curves import DensityCurve, apply_curve
-from noctis_lab.analysis.calibration.regions import PlacedRegion
+from noctis_lab.analysis.calibration.regions import PlacedRegion, with_regions
+from noctis_lab.analysis.calibration.tolerances import Limit, ToleranceSet
 from noctis_lab.catalog.hu_columns import HU_VIEWS
 from noctis_lab.errors import AccessDenied, CannotCalibrate
 from noctis_lab.ingest.rebuild import rebuild
@@ -129,6 +131,23 @@ def test_what_a_person_decides_is_recorded_as_such(lab: Lab, series: Series) -> 
     kept = lab.calibration.rois().set_index("material")["is_manual"]
     assert kept["Teflon"]
     assert not kept["Delrin"]
+
+
+def test_tolerances_are_held_to_what_a_person_placed(lab: Lab, series: Series) -> None:
+    volume = series.load()
+    tolerances = ToleranceSet(
+        name="own",
+        source="a test",
+        is_verified=False,
+        limits=(Limit(figure="slope", low=0.95, high=1.05),),
+    )
+    before = analyse(volume, kvp=120, tolerances=tolerances)
+    assert [check.verdict for check in before.checks] == ["pass"]
+    place = PlacedRegion(x_mm=0.0, y_mm=0.0, z_mm=before.z_mm, radius_mm=4.0)
+    after = with_regions(before, volume, {"Teflon": place})
+    assert after.fit is not None
+    (check,) = after.checks
+    assert (check.figure.value, check.verdict) == (after.fit.slope, "fail")
 
 
 def test_a_module_that_a_person_names_is_measured_there(lab: Lab, series: Series) -> None:

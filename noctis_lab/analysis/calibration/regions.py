@@ -91,16 +91,26 @@ def _measured(scene: Scene, roi: MeasuredRoi, region: PlacedRegion) -> MeasuredR
 
 
 def _judged(analysis: HuAnalysis) -> HuAnalysis:
-    """Return an analysis whose line, water and status are those of its regions."""
+    """Return an analysis whose line, water, checks and status are those of its regions."""
     judged = [roi for roi in analysis.rois if roi.nominal is not None]
-    failed = any(roi.verdict == "fail" for roi in judged)
-    failed |= any(check.verdict == "fail" for check in analysis.checks)
     water = next((roi.figures for roi in analysis.rois if roi.figures.material == "water"), None)
-    return replace(
+    measured = replace(
         analysis,
         fit=_line_of(judged),
         water_hu=analysis.water_hu if water is None else water.value,
         water_se=analysis.water_se if water is None else water.se,
+    )
+    figures = measured.figures
+    checks = tuple(
+        replace(check, figure=figures[check.limit.figure])
+        for check in analysis.checks
+        if check.limit.figure in figures
+    )
+    failed = any(roi.verdict == "fail" for roi in judged)
+    failed |= any(check.verdict == "fail" for check in checks)
+    return replace(
+        measured,
+        checks=checks,
         status="trend only" if not judged else "fail" if failed else "pass",
     )
 
