@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from noctis_lab.analysis.calibration.analyse import HuAnalysis, analyse
+from noctis_lab.analysis.calibration.phantoms import load_phantoms
 from noctis_lab.analysis.calibration.tolerances import FIGURES
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.synthetic import (
@@ -201,6 +202,25 @@ def test_patients_and_other_modalities_are_no_phantoms(
     tmp_path: Path, made: Any, expected: str
 ) -> None:
     assert refusal_of(volume_of(tmp_path, made())) == expected
+
+
+@pytest.mark.parametrize("hu_offset", [-120.0, 120.0])
+def test_a_plain_cylinder_of_another_material_is_no_water(tmp_path: Path, hu_offset: float) -> None:
+    volume = drawn(tmp_path, "water phantom", slice_spacing_mm=10.0, hu_offset=hu_offset)
+    assert refusal_of(volume) == "unrecognised"
+
+
+def test_water_that_is_off_is_still_water(tmp_path: Path) -> None:
+    volume = drawn(tmp_path, "water phantom", slice_spacing_mm=10.0, hu_offset=30.0)
+    found = analyse(volume, kvp=120)
+    assert (found.found.model, found.status) == ("water phantom", "fail")
+
+
+@pytest.mark.parametrize("model", ["CatPhan 503", "CatPhan 504", "CatPhan 604"])
+def test_a_catphans_plain_module_alone_is_no_water(tmp_path: Path, model: str) -> None:
+    low, high = {phantom.model: phantom for phantom in load_phantoms()}[model].modules["uniformity"]
+    volume = drawn(tmp_path, model, slice_spacing_mm=2.0, coverage_mm=(low + 3, high - 3))
+    assert refusal_of(volume) == "ambiguous"
 
 
 def test_a_water_phantom_in_stored_units_without_its_intercept_is_none(tmp_path: Path) -> None:

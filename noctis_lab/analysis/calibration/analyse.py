@@ -42,7 +42,7 @@ __all__ = [
     "analyse",
 ]
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 _WATER_DISTANCE_SHARE, _WATER_RADIUS_SHARE = 0.6, 0.1
 _WATER_ROI_SHARE = 0.4  # radius of the region in a water phantom's middle, of the phantom's
 _PLAIN_PLANES = _EDGE_PLANES = 9

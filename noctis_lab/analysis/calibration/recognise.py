@@ -19,8 +19,9 @@ WATER_PHANTOM = "water phantom"
 LEAST_SCORE, LEAST_MARGIN = 0.90, 0.03
 _ANGLES = 720
 _RADIUS_TOLERANCE_MM = 5.0
-_WATER_HU = 200.0  # how far a plain phantom's value may be off and still be taken for water
+_WATER_HU = 60.0  # how far a plain phantom's value may be off and still be taken for water
 _PLAIN_HU = 12.0  # how much rings of a plain phantom may differ
+_MODULE_HU = (7.0, 25.0)  # where the plain modules of others would fail as water
 _MIDDLE_MM = 47.0  # between a plain phantom's inner and outer ring
 _CONTRADICTED = 0.2  # taken from a score where the modules lie otherwise
 
@@ -74,8 +75,8 @@ def recognise(scene: Scene, body: Body, phantoms: Sequence[Phantom]) -> Recognit
     Raises
     ------
     CannotCalibrate
-        ``unrecognised``: nothing matches well enough. ``ambiguous``: two models match alike, since
-        what tells them apart is not in the series.
+        ``unrecognised``: nothing matches well enough. ``ambiguous``: two models match alike, or
+        water that is off and a phantom's plain module: what tells them apart is not in the series.
     """
     rings: dict[float, NDArray[np.float32]] = {}
     matches = []
@@ -100,7 +101,7 @@ def recognise(scene: Scene, body: Body, phantoms: Sequence[Phantom]) -> Recognit
     matches.sort(key=lambda match: -match.score)
     if matches and matches[0].score >= LEAST_SCORE:
         return _best_of(matches)
-    plain = _find_plain(scene, body)
+    plain = _find_plain(scene, body, is_known_size=bool(matches))
     if plain is not None:
         return plain
     best = (
@@ -230,8 +231,14 @@ def _modules_fit(
     return not is_covered and not bool(has_pairs.any())
 
 
-def _find_plain(scene: Scene, body: Body) -> Recognition | None:
-    """Return a phantom of one material near water in all planes, or None."""
+def _find_plain(scene: Scene, body: Body, *, is_known_size: bool) -> Recognition | None:
+    """Return a phantom of one material near water in all planes, or None.
+
+    Raises
+    ------
+    CannotCalibrate
+        ``ambiguous``: it may as well be the plain module of a phantom that is of its size.
+    """
     middle = _rings_at(scene, body, _MIDDLE_MM)
     outer = _rings_at(scene, body, 0.75 * body.radius_mm)
     inner = _rings_at(scene, body, 0.35 * body.radius_mm)
@@ -248,8 +255,15 @@ def _find_plain(scene: Scene, body: Body) -> Recognition | None:
     )
     if float(plain.mean()) < 0.8 or float(np.std(smooth.mean(axis=0))) > _PLAIN_HU:
         return None
-    if abs(float(np.median(mean))) > _WATER_HU:
+    value = float(np.median(mean))
+    if abs(value) > _WATER_HU:
         return None
+    if is_known_size and _MODULE_HU[0] <= value <= _MODULE_HU[1]:
+        raise CannotCalibrate(
+            "ambiguous",
+            f"a plain cylinder of {2 * body.radius_mm:.0f} mm at {value:.0f} HU is water that is "
+            "off, or the plain module of a phantom: send the planes with its inserts too",
+        )
     return Recognition(
         model=WATER_PHANTOM,
         phantom=None,
