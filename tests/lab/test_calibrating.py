@@ -234,6 +234,33 @@ def test_a_trend_holds_the_newest_analysis_of_each_series(lab: Lab, tmp_path: Pa
         lab.calibration.trend(scanner, protocol, "slope; DROP TABLE x")
 
 
+def test_a_baseline_is_of_the_scans_from_its_time_on(lab: Lab, tmp_path: Path) -> None:
+    days = ("20300101", "20300301", "20300302")
+    for number, (day, hu_offset) in enumerate(zip(days, (0.0, 20.0, 22.0), strict=True)):
+        scan = ct_phantom("CatPhan 504", **SMALL, seed=day, hu_offset=hu_offset)
+        for data_set in scan:
+            data_set.AcquisitionDate, data_set.AcquisitionTime = day, "080000"
+            data_set.SeriesInstanceUID = f"1.2.{number}"
+        fill(lab, scan, tmp_path / day)
+        lab.series(SeriesInstanceUID=f"1.2.{number}").one().calibrate()
+    trend = trend_of(lab)
+    values = lab.calibration.trend(*trend)["value"]
+    assert len(values) == 3
+    changed = datetime(2030, 3, 1, tzinfo=UTC)
+    lab.calibration.set_baseline(trend, reason="tube change", valid_from=changed)
+    lab.calibration.set_baseline(trend, reason="all")
+    late = changed.replace(hour=9)
+    with pytest.raises(CannotCalibrate) as refused:
+        lab.calibration.set_baseline(trend, reason="too late", valid_from=late)
+    assert refused.value.refusal == "too_few_scans"
+    lab.calibration.set_baseline(trend, reason="told", valid_from=late, center=990, sigma=2)
+    baselines = lab.calibration.baselines()
+    assert baselines["scan_count"].tolist() == [2, 3, 1]
+    assert baselines["center"][0] == pytest.approx(values[1:].mean())
+    assert baselines["sigma"][0] == pytest.approx(values[1:].std(ddof=1))
+    assert baselines["center"][1] == pytest.approx(values.mean())
+
+
 def test_a_rebuild_brings_every_record_back(lab: Lab, series: Series) -> None:
     found = series.calibrate()
     trend = trend_of(lab)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -13,6 +13,7 @@ from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_columns import FIGURES, HU_VIEWS
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
+from noctis_lab.dicom.timing import parse_time_s
 from noctis_lab.errors import AccessDenied, CannotCalibrate, QueryError
 from noctis_lab.lab.measuring.keeping import own_principal
 
@@ -206,9 +207,12 @@ class CalibrationRecords:
         reason
             Why: the first one, a service, a tube change.
         valid_from
-            Aware; the present by default.
+            Aware; the present by default. Scans before it are another state of the scanner, and
+            do not count: their wall clock is held against that of `valid_from` in its own zone.
+            Where none is given, all scans up to now count.
         center, sigma
-            Mean and standard deviation, in the quantity's unit; by default those of `trend`.
+            Mean and standard deviation, in the quantity's unit; by default those of the scans that
+            count.
 
         Returns
         -------
@@ -218,21 +222,27 @@ class CalibrationRecords:
         Raises
         ------
         CannotCalibrate
-            ``no_reason``, ``no_such_quantity``; ``too_few_scans``: fewer than two analyses to take
-            it from; ``bad_baseline``: only one of `center` and `sigma`, or `sigma` is not above 0.
+            ``no_reason``, ``no_such_quantity``, ``bad_time``; ``too_few_scans``: fewer than two
+            analyses to take it from; ``bad_baseline``: only one of `center` and `sigma`, or `sigma`
+            is not above 0.
         AccessDenied
             The principal may not calibrate this scanner.
         """
         scanner, protocol, quantity = trend
         who = self._require(principal, scanner)
+        begins = self._instant(valid_from)
         found = self.seen_by(who).trend(scanner, protocol, quantity)
+        if valid_from is not None:
+            since = valid_from.replace(tzinfo=None)
+            found = found[[_is_since(since, *row) for row in zip(*_when(found), strict=True)]]
         if (center is None) != (sigma is None):
             raise CannotCalibrate("bad_baseline", "expected both center and sigma, or neither")
         if center is None or sigma is None:
             if len(found) < _LEAST_SCANS:
                 raise CannotCalibrate(
                     "too_few_scans",
-                    f"expected at least {_LEAST_SCANS} analyses of {quantity}, came {len(found)}",
+                    f"expected at least {_LEAST_SCANS} analyses of {quantity} from {begins} on, "
+                    f"came {len(found)}",
                 )
             center, sigma = float(found["value"].mean()), float(found["value"].std(ddof=1))
         if not 0 < sigma < float("inf") or not abs(center) < float("inf"):
@@ -240,7 +250,7 @@ class CalibrationRecords:
         document = {
             "protocol": protocol,
             "quantity": quantity,
-            "valid_from": self._instant(valid_from),
+            "valid_from": begins,
             "scan_count": len(found),
             "center": center,
             "sigma": sigma,
@@ -371,6 +381,20 @@ class CalibrationRecords:
         )
         self._lab.ledger.record_hu(record)
         return record.record_id
+
+
+def _when(trend: pd.DataFrame) -> tuple[list[Any], list[Any]]:
+    return trend["AcquisitionDate"].tolist(), trend["AcquisitionTime"].tolist()
+
+
+def _is_since(since: datetime, day: Any, clock: Any) -> bool:
+    """Say whether a scan was at a wall clock time or later; one without a date was not."""
+    try:
+        began = datetime.combine(date(day.year, day.month, day.day), time())
+    except (AttributeError, TypeError, ValueError):  # no date, or pandas' NaT
+        return False
+    seconds = parse_time_s(clock) if isinstance(clock, str) else None
+    return began + timedelta(seconds=seconds or 0.0) >= since
 
 
 def _kilovolts(kvp: object) -> float:
