@@ -9,7 +9,12 @@ import pytest
 import xarray as xr
 
 import noctis_lab as nl
-from noctis_lab.analysis.calibration.curves import DensityCurve, Extrapolation, apply_curve
+from noctis_lab.analysis.calibration.curves import (
+    DensityCurve,
+    Extrapolation,
+    apply_curve,
+    curve_through,
+)
 from noctis_lab.errors import CannotCalibrate
 from tests.analysis.phantom_volumes import drawn
 
@@ -72,3 +77,13 @@ def test_a_curve_through_inserts_gives_their_densities(tmp_path: Path) -> None:
         assert curve.to_density(np.float32([roi.figures.value]))[0] == pytest.approx(
             roi.nominal.relative_electron_density, abs=1e-3
         )
+
+
+def test_two_inserts_of_air_at_the_scales_end_are_one_point(tmp_path: Path) -> None:
+    volume = drawn(tmp_path, "CatPhan 504", rescale_intercept=-1000.0, hu_offset=-10.0)
+    rois = nl.calibrate(volume, kvp=120).analysis.rois
+    airs = [roi.figures.value for roi in rois if roi.figures.material.casefold() == "air"]
+    assert airs == [-1000.0, -1000.0]
+    curve = curve_through(rois)
+    assert curve.hu[0] == -1000.0
+    assert len(curve.hu) == len({roi.figures.material for roi in rois})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final, Literal, Self
 
 import numpy as np
@@ -112,18 +114,19 @@ class DensityCurve:
 def curve_through(rois: tuple[MeasuredRoi, ...]) -> DensityCurve:
     """Return the curve of relative electron density through an analysis' inserts.
 
+    Inserts of one density, as two of air, are one point, at their mean HU.
+
     Raises
     ------
     CannotCalibrate
         As `DensityCurve`: fewer than two inserts have a density that is known at this kVp, or it
         does not ascend with the HU that were measured.
     """
-    known = [
-        (roi.figures.value, roi.nominal.relative_electron_density)
-        for roi in rois
-        if roi.nominal is not None and roi.nominal.relative_electron_density is not None
-    ]
-    return DensityCurve.of_points([hu for hu, _ in known], [density for _, density in known])
+    known: dict[float, list[float]] = defaultdict(list)
+    for roi in rois:
+        if roi.nominal is not None and roi.nominal.relative_electron_density is not None:
+            known[roi.nominal.relative_electron_density].append(roi.figures.value)
+    return DensityCurve.of_points([fmean(values) for values in known.values()], list(known))
 
 
 def apply_curve(
