@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -21,6 +21,9 @@ from noctis_lab.catalog.store import Catalog
 from noctis_lab.events import HuRecorded
 
 __all__ = ["HuKind", "HuRecord", "find_checks", "find_latest", "to_record", "write_record"]
+
+
+_OFF = ("warn", "fail")
 
 
 class HuKind(StrEnum):
@@ -129,9 +132,26 @@ def find_latest(catalog: Catalog, kind: HuKind, references: Collection[str]) -> 
 
 
 def find_checks(catalog: Catalog, series: Iterable[SeriesRow]) -> dict[str, HuRecord]:
-    """Return the newest checks of the scale of those series that are CT, by reference."""
+    """Return the newest checks of the scale of those series that are CT, by reference.
+
+    What is off in a study that holds a PET by now is told for information, "unknown", as of one
+    that held it when it was checked: a PET often arrives after its CT.
+    """
     references = [row.reference for row in series if row.Modality == "CT"]
-    return find_latest(catalog, HuKind.SERIES_CHECK, references)
+    found = find_latest(catalog, HuKind.SERIES_CHECK, references)
+    off = {key: record for key, record in found.items() if record.document.get("status") in _OFF}
+    studies = {record.StudyInstanceUID for record in off.values() if record.StudyInstanceUID}
+    with_pet = {uid for uid in studies if _has_pet(catalog, uid)}
+    for key, record in off.items():
+        if record.StudyInstanceUID in with_pet:
+            told = {**record.document, "status": "unknown", "for_information": True}
+            found[key] = replace(record, document=told)
+    return found
+
+
+def _has_pet(catalog: Catalog, StudyInstanceUID: str) -> bool:
+    study = catalog.find_study(StudyInstanceUID)
+    return study is not None and "PT" in study.modalities
 
 
 def _storable(value: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 import noctis_lab as nl
-from noctis_lab.catalog.hu_records import HuKind, find_latest
+from noctis_lab.catalog.hu_records import HuKind, find_checks, find_latest
 from noctis_lab.catalog.queue import enqueue
 from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import Settings
@@ -23,7 +23,8 @@ from noctis_lab.jobs.calibration.documents import Asked
 from noctis_lab.jobs.calibration.report import Became
 from noctis_lab.jobs.calibration.run import calibrate_many
 from noctis_lab.lab import Lab
-from noctis_lab.synthetic import ct_phantom, dynamic_mr, torso_ct
+from noctis_lab.synthetic import ct_phantom, dynamic_mr, pet_series, torso_ct
+from noctis_lab.volumes.badges import badges_of_series
 from tests.analysis.phantom_volumes import SMALL
 from tests.jobs.test_worker import admit, settings, wait_until, waiting, working
 from tests.lab.filling import fill
@@ -63,6 +64,30 @@ def test_a_quiet_ct_series_is_checked(
     ((found, count, offset_hu),) = checks(settings)
     assert (found, count) == (status, 12)
     assert offset_hu == pytest.approx(intercept, abs=2.5)
+
+
+def test_a_pet_that_arrives_later_makes_its_cts_scale_information(
+    settings: Settings, tmp_path: Path
+) -> None:
+    data_sets = chest(intercept=120)
+    uid = admit(settings, data_sets, tmp_path / "ct")
+    with open_catalog(settings.root) as catalog, working(settings):
+        wait_until(lambda: not waiting(catalog))
+
+    def badges() -> list[tuple[str, str]]:
+        with open_catalog(settings.root) as catalog:
+            row = catalog.find_series(uid)
+            assert row is not None
+            check = find_checks(catalog, [row])[uid]
+            shown = badges_of_series(row, None, check)
+        return [(badge.kind, badge.text[:8]) for badge in shown]
+
+    assert badges() == [("fail", "HU scale")]
+    pet = pet_series()[:3]
+    for data_set in pet:
+        data_set.StudyInstanceUID = data_sets[0].StudyInstanceUID
+    admit(settings, pet, tmp_path / "pet")
+    assert badges() == [("info", "HU scale")]
 
 
 def test_images_that_are_added_are_checked_too(settings: Settings, tmp_path: Path) -> None:
