@@ -16,6 +16,7 @@ import pytest
 from pydicom import Dataset
 
 from noctis_lab.access import Principal, Role
+from noctis_lab.catalog.hu_records import HuKind, HuRecord
 from noctis_lab.catalog.measurements import MeasurementRow
 from noctis_lab.catalog.records import Receipt, ReceiptSource
 from noctis_lab.catalog.store import open_catalog
@@ -112,6 +113,23 @@ def keep(ledger: Ledger) -> None:
     ledger.remove_user_item("4" * 32)
 
 
+def calibrate(ledger: Ledger) -> None:
+    """Note a scanner's service, and a curve."""
+    noted = {"event": "service", "occurred_at": "2026-01-02T03:04:05+00:00", "reason": "yearly"}
+    curve = {"quantity": "RED", "hu": [-1000.0, 0.0, 1000.0], "density": [0.0, 1.0, 1.6]}
+    kinds = {HuKind.SCANNER_EVENT: noted, HuKind.CURVE: curve}
+    for number, (kind, document) in enumerate(kinds.items()):
+        record = HuRecord(
+            record_id=f"{number:032x}",
+            kind=kind,
+            author="reader",
+            recorded_at=datetime(2026, 1, 2, tzinfo=UTC),
+            document=document,
+            scanner="CT-A",
+        )
+        ledger.record_hu(record)
+
+
 def fill(archive: OpenArchive, folder: Path) -> None:
     """Make something of everything that an archive can hold."""
     first = ct_series(planes=3, rows=16, columns=16, seed="a")
@@ -165,6 +183,7 @@ def fill(archive: OpenArchive, folder: Path) -> None:
     ledger.set_password("reader", "correct horse")
     measure(ledger, first[1])
     keep(ledger)
+    calibrate(ledger)
     ledger.audit(principal="reader", action="see", subject=str(first[0].StudyInstanceUID))
 
 
