@@ -57,7 +57,7 @@ def test_resolution_under_noise_is_within_its_error(tmp_path: Path, sigma: float
 
 def test_where_resolution_cannot_be_had_the_refusal_says_why(tmp_path: Path) -> None:
     wide = {"signed": True, "bits_stored": 16, "rescale_intercept": 0.0}
-    three = {"coverage_mm": (-8.0, 8.0), "slice_spacing_mm": 8.0, "hu_offset": 150.0}
+    three = {"coverage_mm": (-8.0, 8.0), "slice_spacing_mm": 8.0, "hu_offset": 50.0}
     noisy = analyse(
         drawn(tmp_path / "a", "water phantom", noise_hu=125.0, **wide, **three), kvp=120
     )
