@@ -49,9 +49,9 @@ from noctis_lab.web.routes import (
     window_presets,
 )
 from noctis_lab.web.schemas import ProblemAnswer
+from noctis_lab.web.underway import Underway
 
 __all__ = ["create_app", "listening", "serve_web"]
-from noctis_lab.web.underway import Underway
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ def listening(settings: Settings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
-    except BaseException:
+    except OSError:
         listener.close()
         raise
     return listener
