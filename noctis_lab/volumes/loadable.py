@@ -35,7 +35,6 @@ _DISORDER = (
     "an offset table names the frames in another order than their fragments have, or one of them "
     "twice: frames are taken in the order of the fragments"
 )
-_DOUBT_BYTES = 256
 
 
 def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
@@ -165,7 +164,7 @@ def _doubts(handle: Handle, row: InstanceRow) -> tuple[int | None, bool]:
                 find_unstated_frame(descriptor, layout),
                 is_order_contradicted(path, descriptor, layout),
             )
-        handle.frames.put(key, known, _DOUBT_BYTES)
+        handle.frames.put(key, known, _KNOWN_BYTES)
     return known
 
 
