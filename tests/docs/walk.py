@@ -1,6 +1,7 @@
 """Walk through a page of the documentation as a reader does, and stop where it is not so.
 
-``python -m tests.docs.walk PAGE`` runs the page's fenced blocks in order, in a home of its own:
+``python -m tests.docs.walk PAGE [DEMO]`` runs the page's fenced blocks in order, in a home of its
+own; DEMO is the root of a demo that is there already, copied into the home:
 
 * ``sh``: bash; one that begins with ``noctis serve`` or ``noctis demo`` runs on beside the others,
   as it does in a terminal of its own, until the walk ends.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,8 +181,8 @@ def _says(printed: str, wanted: str) -> bool:
     return re.fullmatch(r".*".join(pieces), " ".join(printed.split())) is not None
 
 
-def walk(page: Path) -> int:
-    """Walk a page; returns how many blocks were run.
+def walk(page: Path, demo: Path | None = None) -> int:
+    """Walk a page, with the demo at hand or not; returns how many blocks were run.
 
     Raises
     ------
@@ -189,6 +191,8 @@ def walk(page: Path) -> int:
     """
     text, printed, count = page.read_text(encoding="utf-8"), None, 0
     with _reader() as reader:
+        if demo is not None:
+            shutil.copytree(demo, reader.home / demo.name, symlinks=True)
         for found in _FENCE.finditer(text):
             kind, mode, block = found.groups()
             line = text.count("\n", 0, found.start()) + 1
@@ -206,4 +210,4 @@ def walk(page: Path) -> int:
 
 if __name__ == "__main__":
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    sys.stdout.write(f"{walk(Path(sys.argv[1]))} blocks\n")
+    sys.stdout.write(f"{walk(*map(Path, sys.argv[1:]))} blocks\n")
