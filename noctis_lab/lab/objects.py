@@ -489,9 +489,9 @@ class Instance(RowAttributes):
         -------
         ndarray of the pixels' own integer or float type, shape (rows, columns), or of uint8, shape
         (rows, columns, 3)
-            As `noctis_lab.volumes.pixels.read_stored`, which says what it raises.
+            As `noctis_lab.volumes.stored_frame.read_stored`, which says what it raises.
         """
-        from noctis_lab.volumes.pixels import read_stored
+        from noctis_lab.volumes.stored_frame import read_stored
 
         return read_stored(self._lab.handle, self.row, frame)
 

@@ -17,7 +17,7 @@ from noctis_lab.errors import PixelWarning
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
-from noctis_lab.volumes.loadable import require_readable
+from noctis_lab.volumes.loadable import FLAT, require_readable
 from noctis_lab.volumes.reading import Window, read_all, read_windows
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.tasks import Progress
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["StackVoxels", "open_stack"]
-
-_FLAT = (
-    "RescaleSlope is 0: every value of such an image is its RescaleIntercept; stored=True gives "
-    "what is stored"
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,7 +109,7 @@ class StackVoxels:
         if self.surplus is not None:
             warnings.warn(self.surplus, stacklevel=stacklevel + 1)
         if any(rescale.slope == 0 for rescale in self.conversion.rescales):
-            flat = PixelWarning(_FLAT, self.stack.SeriesInstanceUID)
+            flat = PixelWarning(FLAT, self.stack.SeriesInstanceUID)
             warnings.warn(flat, stacklevel=stacklevel + 1)
         warn_of_stack(self.stack, stacklevel=stacklevel + 1, of_gaps=of_gaps)
 
