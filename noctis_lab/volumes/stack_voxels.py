@@ -105,9 +105,16 @@ class StackVoxels:
         return planes.reshape([len(indices) for indices in kept])
 
     def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
-        """Warn as `assemble.warn_of_stack` does, of bytes behind the pixels, and of slopes of 0."""
+        """Warn as `assemble.warn_of_stack` does, and of bytes behind, slopes of 0 and rounding."""
         if self.surplus is not None:
             warnings.warn(self.surplus, stacklevel=stacklevel + 1)
+        if self.conversion.is_rounded:
+            rounded = PixelWarning(
+                f"{self.dtype} gives one number for integers that are stored as several: their "
+                "last digits are rounded; ask for float64, or for no dtype",
+                self.stack.SeriesInstanceUID,
+            )
+            warnings.warn(rounded, stacklevel=stacklevel + 1)
         if any(rescale.slope == 0 for rescale in self.conversion.rescales):
             flat = PixelWarning(FLAT, self.stack.SeriesInstanceUID)
             warnings.warn(flat, stacklevel=stacklevel + 1)
