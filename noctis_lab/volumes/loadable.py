@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode
 from noctis_lab.dicom.fragment_doubts import find_unstated_frame, is_order_contradicted
+from noctis_lab.dicom.stored import frame_shape
 from noctis_lab.dicom.surplus import is_padding, stated_bytes, surplus_bytes
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, PixelWarning, UnsupportedSeries
@@ -62,6 +63,8 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
         Native pixels fill twice as many bytes as they are stated to, or more, or are followed by
         other bytes than padding: there are more rows or frames, or larger samples, than the data
         set says. Or there are more codestreams than NumberOfFrames.
+    DecodeError
+        Compressed frames are stated to be beyond 1 GiB, or to be no images.
     FileChanged
         As `planes.open_plane`, where bytes have to be looked at.
     """
@@ -72,6 +75,9 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
                 stack.SeriesInstanceUID,
                 f"transfer syntax {uid} cannot be decoded: {explain_refusal(uid)}",
             )
+    for row in rows:
+        if row.pixels is not None and row.pixels.encapsulated:
+            frame_shape(row.pixels)
     return require_stated_length(handle, rows)
 
 

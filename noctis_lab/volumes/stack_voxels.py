@@ -18,7 +18,7 @@ from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_s
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
 from noctis_lab.volumes.loadable import FLAT, require_readable
-from noctis_lab.volumes.reading import Window, read_all, read_windows
+from noctis_lab.volumes.reading import Window, empty_array, read_all, read_windows
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.tasks import Progress
 
@@ -82,13 +82,19 @@ class StackVoxels:
     def read(
         self, kept: Sequence[NDArray[np.intp]], progress: Progress | None = None
     ) -> NDArray[Any]:
-        """Read a part, as `reading.read_all` (which tells of its progress) or `read_windows`."""
+        """Read a part, as `reading.read_all` (which tells of its progress) or `read_windows`.
+
+        Raises
+        ------
+        UnsupportedSeries
+            There is no memory for it; or as they say.
+        """
         stack, outer = self.stack, len(self.stack.outer_shape)
         if all(
             len(indices) == size and np.array_equal(indices, np.arange(size))
             for indices, size in zip(kept, self.shape, strict=True)
         ):
-            result = np.empty(self.shape, self.dtype)
+            result = empty_array(stack.SeriesInstanceUID, self.shape, self.dtype)
             read_all(self.handle, stack, self.conversion, result, progress)
             return result
         numbers = np.ravel_multi_index(np.ix_(*kept[:outer]), stack.outer_shape).ravel()

@@ -115,8 +115,8 @@ def refusing_overflow(row: InstanceRow, dtype: np.dtype[Any]) -> Iterator[None]:
     except FloatingPointError as error:
         raise UnsupportedSeries(
             row.SeriesInstanceUID,
-            f"values of an image are beyond what {dtype} holds: load with dtype='float64', or "
-            "stored=True",
+            f"values of an image are beyond what {dtype} holds: load with "
+            f"{'' if dtype == np.float64 else "dtype='float64', or "}stored=True",
             SOPInstanceUIDs=(row.SOPInstanceUID,),
         ) from error
 

@@ -100,7 +100,9 @@ CODESTREAMS = {
 
 def cine(syntax: str, pixels: bytes, *, frames: int | None) -> Dataset:
     """Return an image of so many frames without a place in the patient."""
-    image = ct_series(planes=1, rows=6, columns=8, signed=False, bits_stored=12)[0]
+    image = ct_series(
+        planes=1, rows=6, columns=8, signed=False, bits_stored=12, seed=f"{syntax} {frames}"
+    )[0]
     del image.ImagePositionPatient
     if frames is not None:
         image.NumberOfFrames = frames
@@ -253,3 +255,20 @@ def test_tables_that_tell_the_truth_or_nothing_are_not_warned_of(
     np.testing.assert_array_equal(loaded.values, SAMPLES)
     shown = describe_stack(handle, str(image.SeriesInstanceUID))
     assert not [badge.text for badge in shown.badges if badge.kind == "warn"]
+
+
+def test_sizes_that_a_few_compressed_bytes_state_are_refused(
+    handle: Handle, tmp_path: Path
+) -> None:
+    part = CODESTREAMS[JPEGLSLossless][0]
+    frame = cine(JPEGLSLossless, encapsulate([part]), frames=1)
+    frame.Rows = frame.Columns = 65535
+    frames = cine(JPEGLSLossless, encapsulate([part] * 2000), frames=2000)
+    frames.Rows = frames.Columns = 23000  # 2 TB
+    for image, error in ((frame, DecodeError), (frames, UnsupportedSeries)):
+        uid = str(image.SeriesInstanceUID)
+        admit(handle, [image], tmp_path / uid)
+        with pytest.raises(error, match=r"more than 1 GiB|no memory for an array of 2000 × 23000"):
+            load(handle, uid)
+    with pytest.raises(DecodeError, match="more than 1 GiB"):
+        open_lazily(handle.settings, str(frame.SeriesInstanceUID))
