@@ -25,6 +25,13 @@ class Bits(StrEnum):
     SIXTEEN = "16"
 
 
+class Outside(StrEnum):
+    """What becomes of stored values for which no real world value is stated."""
+
+    REFUSE = "refuse"
+    NAN = "nan"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command()(export)
@@ -62,6 +69,17 @@ def export(
     level: Annotated[
         float | None, typer.Option("--level", help="Of a surface (stl, ply), in HU for a CT.")
     ] = None,
+    real_world: Annotated[
+        str | None,
+        typer.Option(
+            "--real-world",
+            metavar="LABEL",
+            help="Write real world values: of the mapping of this label or unit. Not for dicom.",
+        ),
+    ] = None,
+    outside: Annotated[
+        Outside, typer.Option("--outside", help="With --real-world: of stored values not mapped.")
+    ] = Outside.REFUSE,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole report as JSON on stdout.")
     ] = False,
@@ -79,6 +97,8 @@ def export(
         raise typer.BadParameter(
             "a surface needs one, for instance 300 for bone in a CT", param_hint="--level"
         )
+    if to is ExportFormat.DICOM and real_world is not None:
+        raise typer.BadParameter("DICOM is written as it is stored", param_hint="--real-world")
     with outer_door():
         from noctis_lab.catalog.store import require_catalog
         from noctis_lab.ingest.interrupt import stopping_on_signals
@@ -98,6 +118,9 @@ def export(
             window=chosen,
             bits=8 if bits is Bits.EIGHT else 16,
             level=level,
+            real_world=None
+            if real_world is None
+            else {"name": real_world, "outside": outside.value},
         )
         report = ExportReport()
         try:

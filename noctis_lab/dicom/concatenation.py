@@ -18,6 +18,7 @@ class Concatenation:
     uid: str  # ConcatenationUID
     number: int  # InConcatenationNumber, from 1
     total: int | None  # InConcatenationTotalNumber
+    offset: int | None = None  # ConcatenationFrameOffsetNumber: frames of the parts before
 
 
 def concatenation_of(header: Header) -> Concatenation | None:
@@ -32,4 +33,9 @@ def concatenation_of(header: Header) -> Concatenation | None:
     if not uid or number is None or not 1 <= number <= _MOST_PARTS:
         return None
     is_sound = total is not None and 1 <= total <= _MOST_PARTS
-    return Concatenation(uid=uid, number=number, total=total if is_sound else None)
+    return Concatenation(
+        uid=uid,
+        number=number,
+        total=total if is_sound else None,
+        offset=header.integer("ConcatenationFrameOffsetNumber"),
+    )

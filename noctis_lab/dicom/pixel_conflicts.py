@@ -19,6 +19,7 @@ from noctis_lab.errors import DecodeError, PixelWarning
 
 __all__ = [
     "as_ybr",
+    "heard_warnings",
     "settle_component_transform",
     "settle_sign",
     "warn_of_colour_space",
@@ -27,6 +28,9 @@ __all__ = [
 
 #: Of the series whose pixels this thread decodes: decoders know pixels, not whose they are.
 _SERIES: ContextVar[str | None] = ContextVar("_SERIES", default=None)
+
+#: Where reasons are gathered for who shows them: a screen hears no Python warning.
+_HEARD: ContextVar[list[str] | None] = ContextVar("_HEARD", default=None)
 
 _FULL = ("YBR_FULL", "YBR_FULL_422")
 #: PhotometricInterpretations that only these transfer syntaxes can have (PS3.5 8.2.4, 8.2.16).
@@ -42,6 +46,18 @@ def warnings_of(SeriesInstanceUID: str) -> Iterator[None]:
         yield
     finally:
         _SERIES.set(before)
+
+
+@contextmanager
+def heard_warnings() -> Iterator[list[str]]:
+    """Gather the reasons to warn of what is decoded in this thread meanwhile, and do not warn."""
+    heard: list[str] = []
+    before = _HEARD.get()
+    _HEARD.set(heard)
+    try:
+        yield heard
+    finally:
+        _HEARD.set(before)
 
 
 def settle_component_transform(
@@ -224,4 +240,8 @@ def _has_bit(words: NDArray[Any], bit: int) -> bool:
 
 
 def _warn(reason: str) -> None:
+    heard = _HEARD.get()
+    if heard is not None:
+        heard.append(reason)
+        return
     warnings.warn(PixelWarning(reason, _SERIES.get()), stacklevel=3)

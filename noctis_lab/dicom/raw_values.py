@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -86,18 +86,33 @@ class HeaderBytes:
         words = np.frombuffer(found[: len(found) // 2 * 2], np.int16 if signed else np.uint16)
         return words.byteswap() if big_endian == (sys.byteorder == "little") else words
 
+    def doubles(self, tag: int, prefix: str = "") -> NDArray[np.float64] | None:
+        """Return a value of VR FD, or what it is where no VR is written, as numbers."""
+        found = self.find(tag, prefix)
+        if found is None or self.vr(tag, prefix) != "FD":
+            return None
+        order = ">" if self._by_tag[prefix, tag][7] else "<"
+        return np.frombuffer(found[: len(found) // 8 * 8], f"{order}f8").astype(np.float64)
+
     def name(self, tag: int, prefix: str = "") -> str:
         """Return an element's path, for messages."""
         return prefix + element_name(tag)
 
 
-def read_header_bytes(path: Path) -> HeaderBytes:
+def read_header_bytes(
+    path: Path, *, limits: Limits = _LIMITS, bytes_only: frozenset[int] = frozenset()
+) -> HeaderBytes:
     """Read a file's header and the bytes of its values, pixel data excluded.
 
     Parameters
     ----------
     path
         A DICOM file.
+    limits
+        The bounds; by default values of up to 16 MiB are taken along, 64 MiB in all.
+    bytes_only
+        Tags of long values that are wanted as bytes: the header has them without a value, since
+        text of a hundred thousand numbers takes longer than all the rest.
 
     Raises
     ------
@@ -105,10 +120,6 @@ def read_header_bytes(path: Path) -> HeaderBytes:
         As `read_header`.
     OSError
         The file cannot be read.
-
-    Notes
-    -----
-    Values of up to 16 MiB are taken along, 64 MiB in all.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -118,8 +129,12 @@ def read_header_bytes(path: Path) -> HeaderBytes:
             "data_set_offset": meta.data_set_offset,
         }
         syntax = meta.transfer_syntax_uid
-        scan, window = scan_file(descriptor, **place, transfer_syntax_uid=syntax, limits=_LIMITS)
+        scan, window = scan_file(descriptor, **place, transfer_syntax_uid=syntax, limits=limits)
+        raws = tuple(scan.elements)
+        if bytes_only:
+            told = [(*raw[:5], None, *raw[6:]) if raw[1] in bytes_only else raw for raw in raws]
+            scan = replace(scan, elements=told)
         header = build_header(scan, window, **place, transfer_syntax_uid=syntax)
     finally:
         os.close(descriptor)
-    return HeaderBytes(header=header, raws=tuple(scan.elements))
+    return HeaderBytes(header=header, raws=raws)

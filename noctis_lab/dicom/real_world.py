@@ -12,13 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.dicom.header import Header
+from noctis_lab.dicom.raw_values import HeaderBytes
+from noctis_lab.dicom.rescale import Rescale
 from noctis_lab.errors import CannotInterpret
 
-__all__ = ["RealWorldMapping", "Tables", "find_real_world_mappings", "real_world_mappings_of"]
+__all__ = [
+    "TABLES",
+    "RealWorldMapping",
+    "Tables",
+    "find_real_world_mappings",
+    "real_world_mappings_of",
+]
 
 #: By the hash of their numbers.
 type Tables = dict[bytes, NDArray[np.float64]]
 
+_TABLE_TAG = 0x00409212
+#: What `read_header_bytes` is to leave as bytes.
+TABLES = frozenset({_TABLE_TAG})
 _SEQUENCE = "RealWorldValueMappingSequence"
 _MOST_MAPPINGS = 64  # of one frame
 _MOST_ENTRIES = 1 << 16
@@ -45,6 +56,13 @@ class RealWorldMapping:
         if self.units_scheme in ("UCUM", None):
             return self.units or self.units_meaning or "unspecified"
         return self.units_meaning or self.units or "unspecified"
+
+    @property
+    def line(self) -> Rescale | None:
+        """The line that it is; None for a table."""
+        if self.slope is None or self.intercept is None:
+            return None
+        return Rescale(slope=self.slope, intercept=self.intercept, units=self.units)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -89,13 +107,13 @@ class RealWorldMapping:
         return values
 
 
-def find_real_world_mappings(header: Header, frame: int = 0) -> tuple[RealWorldMapping, ...]:
+def find_real_world_mappings(read: HeaderBytes, frame: int = 0) -> tuple[RealWorldMapping, ...]:
     """Return the real world value mappings of a frame.
 
     Parameters
     ----------
-    header
-        From `read_header`, or `read_header_bytes` for tables of more than 8192 entries.
+    read
+        From `read_header_bytes`, best with `TABLES` as bytes only.
     frame
         From 0; of functional groups.
 
@@ -114,11 +132,11 @@ def find_real_world_mappings(header: Header, frame: int = 0) -> tuple[RealWorldM
     ----------
     :dcm:`PS3.3 C.7.6.16.2.11 <part03/sect_C.7.6.16.2.html>`
     """
-    return real_world_mappings_of(header, (frame,))[frame]
+    return real_world_mappings_of(read, (frame,))[frame]
 
 
 def real_world_mappings_of(
-    header: Header, frames: Iterable[int], tables: Tables | None = None
+    read: HeaderBytes, frames: Iterable[int], tables: Tables | None = None
 ) -> dict[int, tuple[RealWorldMapping, ...]]:
     """Return the real world value mappings of several frames, by frame.
 
@@ -126,7 +144,7 @@ def real_world_mappings_of(
 
     Parameters
     ----------
-    header, frames
+    read, frames
         As of `find_real_world_mappings`.
     tables
         Those that are known already, by the hash of their numbers: an equal one is not kept
@@ -141,23 +159,23 @@ def real_world_mappings_of(
     shared: tuple[RealWorldMapping, ...] | None = None
     found = {}
     for frame in frames:
-        own = _read_items(header, f"PerFrameFunctionalGroupsSequence[{frame}].", known)
+        own = _read_items(read, f"PerFrameFunctionalGroupsSequence[{frame}].", known)
         if not own:
             if shared is None:
-                shared = _read_items(header, "SharedFunctionalGroupsSequence[0].", known)
-                shared = shared or _read_items(header, "", known)
+                shared = _read_items(read, "SharedFunctionalGroupsSequence[0].", known)
+                shared = shared or _read_items(read, "", known)
             own = shared
         found[frame] = own
     return found
 
 
-def _read_items(header: Header, place: str, tables: Tables) -> tuple[RealWorldMapping, ...]:
+def _read_items(read: HeaderBytes, place: str, tables: Tables) -> tuple[RealWorldMapping, ...]:
     found = []
     for number in range(_MOST_MAPPINGS):
         item = f"{place}{_SEQUENCE}[{number}]."
-        if not _is_stated(header, item):
+        if not _is_stated(read.header, item):
             break
-        found.append(_read_item(header, item, tables))
+        found.append(_read_item(read, item, tables))
     return tuple(found)
 
 
@@ -181,7 +199,8 @@ def _is_stated(header: Header, item: str) -> bool:
     return any(header.length(item + keyword) is not None for keyword in _PARTS)
 
 
-def _read_item(header: Header, item: str, tables: Tables) -> RealWorldMapping:
+def _read_item(read: HeaderBytes, item: str, tables: Tables) -> RealWorldMapping:
+    header = read.header
     first = _bound(header, item, "RealWorldValueFirstValueMapped")
     last = _bound(header, item, "RealWorldValueLastValueMapped")
     if first > last:
@@ -204,7 +223,7 @@ def _read_item(header: Header, item: str, tables: Tables) -> RealWorldMapping:
                 item + "RealWorldValueLUTData",
                 f"a table is of whole stored values, not of {first:g} to {last:g}",
             )
-        table = _read_table(header, item + "RealWorldValueLUTData", int(last - first) + 1)
+        table = _read_table(read, item, int(last - first) + 1)
         table = tables.setdefault(hashlib.sha256(table).digest(), table)
     units = f"{item}MeasurementUnitsCodeSequence[0]."
     return RealWorldMapping(
@@ -233,13 +252,14 @@ def _bound(header: Header, item: str, keyword: str) -> float:
     return number
 
 
-def _read_table(header: Header, keyword: str, count: int) -> NDArray[np.float64]:
-    length = header.length(keyword)
+def _read_table(read: HeaderBytes, item: str, count: int) -> NDArray[np.float64]:
+    keyword = item + "RealWorldValueLUTData"
+    length = read.header.length(keyword)
     if length is None:
         raise CannotInterpret(keyword, "a mapping has neither slope and intercept nor a table")
     if length != 8 * count or count > _MOST_ENTRIES:
         raise CannotInterpret(keyword, f"{count} entries are mapped, {length} bytes are there")
-    numbers = header.numbers(keyword)
-    if numbers is None:
+    table = read.doubles(_TABLE_TAG, item)
+    if table is None or not np.isfinite(table).all():
         raise CannotInterpret(keyword, "the table is longer than was read, or is not all numbers")
-    return np.array(numbers, np.float64)
+    return table

@@ -17,6 +17,7 @@ from noctis_lab.dicom.modality_lut import read_modality_lut
 from noctis_lab.dicom.palette import open_palette
 from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.rescale import Rescale
+from noctis_lab.dicom.surplus import require_all_stated
 from noctis_lab.dicom.voi import Window, apply_window, find_windows, window_of_values
 from noctis_lab.errors import CannotInterpret, DecodeError
 
@@ -117,7 +118,7 @@ def read_thumbnail(
     Raises
     ------
     DecodeError
-        The data set holds no pixels, or they do not decode.
+        The data set holds no pixels, more than it states, or they do not decode.
     UnsupportedTransferSyntax
         No decoder is installed.
     InvalidDicom, OSError
@@ -132,6 +133,7 @@ def read_thumbnail(
     layout = header.pixels
     if layout is None:
         raise DecodeError(f"instance {header.SOPInstanceUID} holds no pixels")
+    require_all_stated(path, layout)
     number = layout.frames // 2 if frame is None else frame
     stored = read_frame(path, layout, header.transfer_syntax_uid, number)
     photometric, bits_stored = layout.photometric_interpretation, layout.bits_stored

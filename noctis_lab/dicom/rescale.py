@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
     "IDENTITY",
     "Rescale",
     "apply_rescale",
+    "is_single_exact",
+    "is_told_apart",
+    "stored_range",
     "to_float32",
     "ucum_units",
     "value_dtype",
@@ -21,8 +24,10 @@ __all__ = [
 
 #: Elements at a time: the float64 scratch of a block stays in a core's second-level cache.
 _BLOCK = 1 << 14
+_INTEGERS = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 #: Every integer up to here is a float32.
 _FLOAT32_EXACT = 1 << 24
+_FLOAT32_GREATEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,26 +67,73 @@ def value_dtype(rescales: Iterable[Rescale], *, bits_stored: int, is_signed: boo
     -------
     dtype
         The smallest integer type that is exact where every slope is 1 and every intercept an
-        integer, else float32.
+        integer, else float32. float64 where float32 has not the range, or would give one number for
+        several stored values (`is_single_exact`); and where no integer type holds them.
 
     References
     ----------
     :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`
     """
-    low, high = (-(1 << bits_stored - 1), (1 << bits_stored - 1) - 1)
-    if not is_signed:
-        low, high = 0, (1 << bits_stored) - 1
-    intercepts = []
-    for rescale in rescales:
-        if not rescale.is_offset:
-            return np.dtype(np.float32)
-        intercepts.append(int(rescale.intercept))
+    low, high = stored_range(bits_stored, is_signed=is_signed)
+    found = list(rescales)
+    if not all(rescale.is_offset for rescale in found):
+        is_single = all(is_single_exact(rescale, low, high) for rescale in found)
+        return np.dtype(np.float32 if is_single else np.float64)
+    intercepts = [int(rescale.intercept) for rescale in found]
     low, high = low + min(intercepts, default=0), high + max(intercepts, default=0)
-    for candidate in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64):
+    for candidate in _INTEGERS:
         limits = np.iinfo(candidate)
         if limits.min <= low and high <= limits.max:
             return np.dtype(candidate)
-    return np.dtype(np.float32)
+    return np.dtype(np.float64)
+
+
+def stored_range(bits_stored: int, *, is_signed: bool) -> tuple[int, int]:
+    """Return the least and the greatest stored value of a depth.
+
+    Examples
+    --------
+    >>> stored_range(12, is_signed=True)
+    (-2048, 2047)
+    """
+    if is_signed:
+        return -(1 << bits_stored - 1), (1 << bits_stored - 1) - 1
+    return 0, (1 << bits_stored) - 1
+
+
+def is_single_exact(rescale: Rescale, low: int, high: int) -> bool:
+    """Return whether float32 has the range of the values, and tells them apart.
+
+    Parameters
+    ----------
+    low, high
+        Of the stored values.
+    """
+    greatest = max(abs(end * rescale.slope + rescale.intercept) for end in (low, high))
+    return greatest <= _FLOAT32_GREATEST and is_told_apart(np.float32, rescale, low, high)
+
+
+def is_told_apart(dtype: DTypeLike, rescale: Rescale, low: int, high: int) -> bool:
+    """Return whether a type of floats has another number for the value of each stored one.
+
+    Parameters
+    ----------
+    dtype
+        float32 or float64.
+    low, high
+        Of the stored values.
+
+    Examples
+    --------
+    >>> fixed = Rescale(slope=0.001, intercept=0.0, units=None)
+    >>> is_told_apart("float32", fixed, 0, 65535), is_told_apart("float32", fixed, 0, 2**32 - 1)
+    (True, False)
+    """
+    limits, slope = np.finfo(np.dtype(dtype)), abs(rescale.slope)
+    if slope == 0:
+        return True
+    greatest = max(abs(end * rescale.slope + rescale.intercept) for end in (low, high))
+    return slope >= float(limits.tiny) and greatest <= slope * 2.0 ** (limits.nmant + 1)
 
 
 def apply_rescale(stored: NDArray[Any], rescale: Rescale, out: NDArray[Any]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from noctis_lab.dicom.byte_window import ByteWindow, FileWindow, InflatedWindow
 from noctis_lab.dicom.file_meta import read_file_meta
+from noctis_lab.dicom.fragment_doubts import find_unstated_frame
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.stored import frame_bits
+from noctis_lab.errors import DecodeError
 
-__all__ = ["is_padding", "stated_bytes", "surplus_bytes"]
+__all__ = ["is_padding", "require_all_stated", "stated_bytes", "surplus_bytes"]
 
 _PIECE = 1 << 18
 
@@ -32,8 +37,38 @@ def surplus_bytes(layout: PixelLayout) -> int:
     return 0 if layout.length <= stated + stated % 2 else layout.length - stated
 
 
+def require_all_stated(path: Path, layout: PixelLayout) -> None:
+    """Refuse pixels of which there are more than is stated: a picture of them would be cut.
+
+    Parameters
+    ----------
+    path
+        The file that `layout` was read from.
+
+    Raises
+    ------
+    DecodeError
+        Native pixels are followed by others, or there are more codestreams than frames.
+    OSError
+        The file cannot be opened.
+    """
+    if not (layout.encapsulated or surplus_bytes(layout)):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if surplus_bytes(layout) and not is_padding(descriptor, layout):
+            raise DecodeError(
+                f"{layout.length} bytes of pixels came where {stated_bytes(layout)} are stated: "
+                "the rest is no padding"
+            )
+        if layout.encapsulated and find_unstated_frame(descriptor, layout) is not None:
+            raise DecodeError("there are more codestreams than NumberOfFrames says")
+    finally:
+        os.close(descriptor)
+
+
 def is_padding(descriptor: int, layout: PixelLayout) -> bool:
-    """Return whether the surplus bytes fill up, and hold no image: all are one and the same.
+    """Return whether the surplus bytes fill up, and hold no image: few, and all alike.
 
     Some writers fill up to a block of a disk or of a cipher. Bytes that differ are pixels that the
     data set does not speak of, or frames that were each padded, so that none lies where it should.
@@ -43,8 +78,10 @@ def is_padding(descriptor: int, layout: PixelLayout) -> bool:
     descriptor
         Of the file.
     layout
-        Whose `surplus_bytes` are some, and fewer than `stated_bytes`.
+        Whose `surplus_bytes` are some; as many as `stated_bytes` or more are no padding.
     """
+    if layout.length >= max(2 * stated_bytes(layout), 3):  # an image of a byte is padded to two
+        return False
     begin, end = layout.offset + stated_bytes(layout), layout.offset + layout.length
     window: ByteWindow
     if layout.deflated:

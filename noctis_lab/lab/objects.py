@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from noctis_lab.lab.measuring.measured import Measured, WhereDrawn
     from noctis_lab.lab.selection import Selection
     from noctis_lab.lab.stacks import Stack
+    from noctis_lab.volumes.real_world import RealWorld
     from noctis_lab.volumes.segments import Segments
     from noctis_lab.volumes.structures import Structures
 
@@ -47,6 +48,7 @@ class ExportArguments(TypedDict, total=False):
     window: tuple[float, float]
     bits: Literal[8, 16]
     level: float
+    real_world: RealWorld
 
 
 class Study(RowAttributes):
@@ -264,7 +266,8 @@ class Series(RowAttributes):
         **options
             ``pseudonymise``, with ``dates`` (``shift``, ``keep``, ``remove``) and
             ``allow_burned_in``; ``window`` (center, width) and ``bits`` (8, 16) of PNG; ``level``
-            of a surface. `noctis_lab.volumes.export.options.ExportOptions` says what they mean.
+            of a surface; ``real_world`` as `load` takes it.
+            `noctis_lab.volumes.export.options.ExportOptions` says what they mean.
 
         Returns
         -------
@@ -296,6 +299,7 @@ class Series(RowAttributes):
             window=None if window is None else Window(center=window[0], width=window[1]),
             bits=options.get("bits", 8),
             level=options.get("level"),
+            real_world=options.get("real_world"),
         )
         (outcome,) = export_series(self._lab.handle, [self.row], chosen).outcomes
         if outcome.error is not None:
@@ -489,9 +493,9 @@ class Instance(RowAttributes):
         -------
         ndarray of the pixels' own integer or float type, shape (rows, columns), or of uint8, shape
         (rows, columns, 3)
-            As `noctis_lab.volumes.pixels.read_stored`, which says what it raises.
+            As `noctis_lab.volumes.stored_frame.read_stored`, which says what it raises.
         """
-        from noctis_lab.volumes.pixels import read_stored
+        from noctis_lab.volumes.stored_frame import read_stored
 
         return read_stored(self._lab.handle, self.row, frame)
 

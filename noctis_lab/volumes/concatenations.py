@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from noctis_lab.dicom.concatenation import Concatenation
 from noctis_lab.volumes.frames import Frame
 
 __all__ = ["find_incomplete"]
@@ -12,7 +13,7 @@ _MOST_LISTED = 8
 
 
 def find_incomplete(frames: Sequence[Frame]) -> Mapping[str, str]:
-    """Return the concatenations that lack a part.
+    """Return the concatenations that lack a part, or frames between their parts.
 
     Parameters
     ----------
@@ -29,22 +30,42 @@ def find_incomplete(frames: Sequence[Frame]) -> Mapping[str, str]:
     ----------
     :dcm:`PS3.3 C.7.6.16.2.2.4 <part03/sect_C.7.6.16.2.html>`
     """
-    numbers: dict[str, set[int]] = {}
-    totals: dict[str, int] = {}
+    parts: dict[str, dict[int, tuple[Concatenation, int]]] = {}
     for frame in frames:
         part = frame.facts.concatenation
         if part is not None:
-            numbers.setdefault(part.uid, set()).add(part.number)
-            totals[part.uid] = max(totals.get(part.uid, 0), part.number, part.total or 0)
-    incomplete = {}
-    for uid, here in numbers.items():
-        missing = sorted(set(range(1, totals[uid] + 1)) - here)
-        if missing:
-            listed = ", ".join(map(str, missing[:_MOST_LISTED]))
-            more = ", …" if len(missing) > _MOST_LISTED else ""
-            incomplete[uid] = (
-                f"of the {totals[uid]} parts of a concatenation (InConcatenationNumber) "
-                f"{len(missing)} are missing: {listed}{more}; its frames are no whole volume until "
-                "they are here; read single images by Instance.stored()"
+            parts.setdefault(part.uid, {})[part.number] = (part, frame.layout.frames)
+    told = {uid: _missing_parts(here) or _missing_frames(here) for uid, here in parts.items()}
+    return {
+        uid: f"{missing}; its frames are no whole volume until they are here; read single images "
+        "by Instance.stored()"
+        for uid, missing in told.items()
+        if missing is not None
+    }
+
+
+def _missing_parts(here: Mapping[int, tuple[Concatenation, int]]) -> str | None:
+    total = max(max(part.number, part.total or 0) for part, _ in here.values())
+    missing = sorted(set(range(1, total + 1)) - set(here))
+    if not missing:
+        return None
+    listed = ", ".join(map(str, missing[:_MOST_LISTED])) + (
+        ", …" if len(missing) > _MOST_LISTED else ""
+    )
+    return (
+        f"of the {total} parts of a concatenation (InConcatenationNumber) {len(missing)} are "
+        f"missing: {listed}"
+    )
+
+
+def _missing_frames(here: Mapping[int, tuple[Concatenation, int]]) -> str | None:
+    """Tell of frames between two parts; parts that state less than came before are let be."""
+    before = 0
+    for number, (part, count) in sorted(here.items()):
+        if part.offset is not None and part.offset > before:
+            return (
+                f"{part.offset - before} frame(s) before part {number} of a concatenation are "
+                f"missing (ConcatenationFrameOffsetNumber is {part.offset}, {before} are here)"
             )
-    return incomplete
+        before += count
+    return None

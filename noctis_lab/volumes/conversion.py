@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.codecs import native_dtype
 from noctis_lab.dicom.color import to_rgb
-from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import padding_mask
 from noctis_lab.dicom.palette import Palette
-from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale, value_dtype
+from noctis_lab.dicom.rescale import IDENTITY, Rescale, apply_rescale
 from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
 from noctis_lab.volumes.lookups import (
@@ -29,6 +27,12 @@ from noctis_lab.volumes.lookups import (
 )
 from noctis_lab.volumes.real_world import FrameMapping, RealWorld, find_mappings, parse_real_world
 from noctis_lab.volumes.stack import Stack
+from noctis_lab.volumes.value_types import (
+    exact_dtype,
+    is_rounded,
+    refusing_overflow,
+    wanted_dtype,
+)
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -62,6 +66,7 @@ class Conversion:
     paddings: dict[bytes, tuple[float, float]]
     pet_units: frozenset[str | None] = frozenset()  # of the rescaled values, as a PET states them
     shared: Rescale | None = None  # of all frames, where nothing else makes their values
+    is_rounded: bool = False  # whether several stored integers have one value in `dtype`
     mappings: tuple[FrameMapping, ...] = ()  # of each frame, where real world values are asked
 
     def write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
@@ -79,8 +84,13 @@ class Conversion:
         Raises
         ------
         UnsupportedSeries
-            A codestream's samples are beyond BitsStored, and beyond what `dtype` holds.
+            Values are beyond what `dtype` holds: of a codestream's samples beyond BitsStored, or of
+            floats.
         """
+        with refusing_overflow(frame.row, self.dtype):
+            self._write(frame, number, stored, out)
+
+    def _write(self, frame: Frame, number: int, stored: NDArray[Any], out: NDArray[Any]) -> None:
         key = frame.row.sha256
         if frame.is_color:
             out[...] = self._to_rgb(frame, stored)
@@ -115,7 +125,8 @@ class Conversion:
             for place, (frame, number) in enumerate(zip(frames, numbers, strict=True)):
                 self.write(frame, number, stored[place], out[place])
         else:
-            _rescale(stored, self.shared, out)
+            with refusing_overflow(frames[0].row, self.dtype):
+                _rescale(stored, self.shared, out)
 
     def _to_rgb(self, frame: Frame, stored: NDArray[Any]) -> NDArray[np.uint8]:
         palette = self.palettes.get(frame.row.sha256)
@@ -175,7 +186,7 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         _refuse_stored(stack, stored=stored)
         mappings, exact = find_mappings(handle, stack, asked)
         return Conversion(
-            dtype=_wanted(stack, exact, dtype),
+            dtype=wanted_dtype(stack, exact, dtype),
             rescales=[IDENTITY] * len(stack.frames),
             luts={},
             palettes={},
@@ -195,11 +206,15 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
         IDENTITY if stored or frame.is_color else frame.facts.rescale or IDENTITY
         for frame in stack.frames
     ]
-    exact = np.dtype(np.uint8) if stack.is_color else _exact_dtype(stack, rescales, luts)
+    exact = np.dtype(np.uint8) if stack.is_color else exact_dtype(stack, rescales, luts)
+    if dtype is None:
+        _require_exact(stack, rescales, luts, exact)
     if mask_padding and not stack.is_color and exact.kind != "f":
         exact = np.result_type(exact, np.float32)
+    wanted = wanted_dtype(stack, exact, dtype)
     return Conversion(
-        dtype=_wanted(stack, exact, dtype),
+        dtype=wanted,
+        is_rounded=not stack.is_color and is_rounded(stack, rescales, luts, wanted),
         rescales=rescales,
         luts=luts,
         palettes=palettes,
@@ -215,6 +230,18 @@ def _refuse_stored(stack: Stack, *, stored: bool) -> None:
             stack.SeriesInstanceUID,
             "stored values and real world values were asked for at once: leave out stored or "
             "real_world",
+        )
+
+
+def _require_exact(
+    stack: Stack, rescales: Sequence[Rescale], luts: dict[bytes, ModalityLut], exact: np.dtype[Any]
+) -> None:
+    """Refuse integers that no type of integers holds: floats would not tell them apart."""
+    if all(rescale.is_offset for rescale in rescales) and is_rounded(stack, rescales, luts, exact):
+        raise UnsupportedSeries(
+            stack.SeriesInstanceUID,
+            "stored integers and the integers that are added to them are beyond every type of "
+            "integers: load with stored=True, or dtype='float64', which rounds them",
         )
 
 
@@ -246,55 +273,3 @@ def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: boo
             "table that cannot be followed: there are no values; load with stored=True",
             SOPInstanceUIDs=unread,
         )
-
-
-def _exact_dtype(
-    stack: Stack, rescales: Sequence[Rescale], luts: dict[bytes, ModalityLut]
-) -> np.dtype[Any]:
-    layouts = {id(layout): layout for frame in stack.frames if (layout := frame.layout)}.values()
-    natives = {native_dtype(layout) for layout in layouts}
-    tables = {lut.dtype for lut in luts.values()}
-    linear = [
-        (frame.layout, rescale)
-        for frame, rescale in zip(stack.frames, rescales, strict=True)
-        if frame.row.sha256 not in luts
-    ]
-    if tables and not linear:
-        return np.result_type(*tables)
-    if any(native.kind == "f" for native in natives):
-        exact = np.result_type(*natives, np.float32)
-    elif all(rescale.is_identity for _, rescale in linear):
-        exact = np.result_type(*natives)
-    else:
-        exact = _linear_dtype(linear)
-    return np.result_type(exact, *tables)
-
-
-def _linear_dtype(linear: Sequence[tuple[PixelLayout, Rescale]]) -> np.dtype[Any]:
-    """Return the type that holds the rescaled values of planes of any depths and signs."""
-    by_range: dict[tuple[int, bool], list[Rescale]] = {}
-    for layout, rescale in linear:
-        key = (layout.bits_stored, layout.pixel_representation == 1)
-        by_range.setdefault(key, []).append(rescale)
-    found = [
-        value_dtype(rescales, bits_stored=bits, is_signed=is_signed)
-        for (bits, is_signed), rescales in by_range.items()
-    ]
-    # Of integers and float32 numpy's common type would be float64.
-    are_whole = all(dtype.kind != "f" for dtype in found)
-    return np.result_type(*found) if are_whole else np.dtype(np.float32)
-
-
-def _wanted(stack: Stack, exact: np.dtype[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
-    if dtype is None:
-        return exact
-    # Planes are read by byte count into the result: its numbers must be this machine's.
-    wanted = np.dtype(dtype).newbyteorder("=")
-    is_held = wanted.itemsize >= 4 if wanted.kind == "f" else np.can_cast(exact, wanted)
-    if wanted.kind not in "iuf" or not is_held:
-        raise UnsupportedSeries(
-            stack.SeriesInstanceUID,
-            f"dtype {wanted} does not hold every value that {exact} does; ask for {exact}, float32 "
-            "or float64",
-        )
-    return wanted

@@ -23,6 +23,7 @@ from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.volumes.reading import Window
 from noctis_lab.volumes.summary import describe_gaps
 from noctis_lab.volumes.tasks import Progress
+from noctis_lab.volumes.value_types import refusing_overflow
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -67,7 +68,7 @@ class Dose:
         Raises
         ------
         UnsupportedSeries
-            The part is beyond 4 GiB.
+            The part is beyond 4 GiB, or a dose beyond what the type holds.
         CompressedPixels, DecodeError, FileChanged
             As `instance_frames.each_frame`.
         """
@@ -87,7 +88,8 @@ class Dose:
             for at in wanted[frame]:
                 if self.rescale is IDENTITY:
                     values[at] = part
-                else:
+                    continue
+                with refusing_overflow(self.row, self.dtype):
                     apply_rescale(part, self.rescale, values[at])
 
         each_frame(self.handle, self.row, wanted, place, progress)

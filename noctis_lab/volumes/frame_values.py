@@ -26,10 +26,11 @@ from noctis_lab.volumes.lookups import (
     find_pet_units,
     find_units,
 )
-from noctis_lab.volumes.pixels import find_shown_frames, read_stored
+from noctis_lab.volumes.pixels import find_shown_frames
 from noctis_lab.volumes.projection import PlaneOptions, slab
 from noctis_lab.volumes.reslice import reslice
 from noctis_lab.volumes.sampling import How
+from noctis_lab.volumes.stored_frame import read_stored
 
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
@@ -157,7 +158,7 @@ def read_values(handle: Handle, found: SeriesFrame) -> NDArray[np.float64] | Non
     Raises
     ------
     FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
-        As `pixels.read_stored`.
+        As `stored_frame.read_stored`.
     UnsupportedSeries
         As `loadable.require_shown`.
     """

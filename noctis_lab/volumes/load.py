@@ -54,7 +54,8 @@ def load(
         Called in this thread as ``progress(planes done, planes in all)``.
     **options
         `dtype` of the result: by default the smallest integer type that is exact where every slope
-        is 1 and every intercept an integer, else float32. `stored`: stored values instead of
+        is 1 and every intercept an integer, else float32, or float64 where float32 has not the
+        range or the digits (32 bits stored, say). `stored`: stored values instead of
         modality values. `mask_padding`: NaN where a pixel holds PixelPaddingValue, or lies in its
         range. `real_world`: real world values, in the unit that their mapping states, instead of
         modality values: True where each image states one mapping; else the LUTLabel, or the unit,
@@ -77,6 +78,8 @@ def load(
         `regularize` is asked.
     ContrastWarning
         Planes are not alike in something that is stated of them, and no contrast of its own.
+    PixelWarning
+        Pixels contradict what is stated of them; a slope is 0; `dtype` rounds integers.
 
     Raises
     ------

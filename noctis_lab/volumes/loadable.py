@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode
 from noctis_lab.dicom.fragment_doubts import find_unstated_frame, is_order_contradicted
+from noctis_lab.dicom.stored import frame_shape
 from noctis_lab.dicom.surplus import is_padding, stated_bytes, surplus_bytes
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
 from noctis_lab.errors import CompressedPixels, PixelWarning, UnsupportedSeries
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = [
+    "DISORDER",
+    "FLAT",
+    "MORE_CODESTREAMS",
+    "find_doubts",
     "has_surplus",
     "require_readable",
     "require_shown",
@@ -25,13 +30,17 @@ __all__ = [
     "warn_of_surplus",
 ]
 
+FLAT = (
+    "RescaleSlope is 0: every value of such an image is its RescaleIntercept; stored=True gives "
+    "what is stored"
+)
 _KNOWN_BYTES = 256  # what a remembered answer takes in memory, generously
 
-_MORE_CODESTREAMS = (
+MORE_CODESTREAMS = (
     "among the fragments of frame {} another codestream begins: there are more frames than "
     "NumberOfFrames says"
 )
-_DISORDER = (
+DISORDER = (
     "an offset table names the frames in another order than their fragments have, or one of them "
     "twice: frames are taken in the order of the fragments"
 )
@@ -54,6 +63,8 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
         Native pixels fill twice as many bytes as they are stated to, or more, or are followed by
         other bytes than padding: there are more rows or frames, or larger samples, than the data
         set says. Or there are more codestreams than NumberOfFrames.
+    DecodeError
+        Compressed frames are stated to be beyond 1 GiB, or to be no images.
     FileChanged
         As `planes.open_plane`, where bytes have to be looked at.
     """
@@ -64,6 +75,9 @@ def require_readable(handle: Handle, stack: Stack) -> PixelWarning | None:
                 stack.SeriesInstanceUID,
                 f"transfer syntax {uid} cannot be decoded: {explain_refusal(uid)}",
             )
+    for row in rows:
+        if row.pixels is not None and row.pixels.encapsulated:
+            frame_shape(row.pixels)
     return require_stated_length(handle, rows)
 
 
@@ -89,11 +103,14 @@ def require_stated_length(handle: Handle, rows: list[InstanceRow]) -> PixelWarni
 def require_shown(handle: Handle, row: InstanceRow) -> None:
     """Refuse an image of which frames are shown or measured, as `require_stated_length`, but once.
 
+    It may be called from the handle's threads.
+
     Raises
     ------
     UnsupportedSeries, FileChanged
-        As `require_readable`, of native pixels that others follow.
+        As `require_readable`, of pixels that others follow.
     """
+    _refuse_unstated([row], [find_doubts(handle, row)])
     if has_surplus(row):
         key = ("is padding", row.sha256)
         if handle.frames.find(key) is None:  # a cine's frames would each look at the bytes
@@ -110,11 +127,11 @@ def warn_of_surplus(handle: Handle, row: InstanceRow) -> None:
     """Warn of pixels that are more than is stated, or in doubt, where one image of them is read."""
     layout = row.pixels
     assert layout is not None
-    unstated, is_disordered = _doubts(handle, row)
+    unstated, is_disordered = find_doubts(handle, row)
     if unstated is not None:
-        warnings.warn(PixelWarning(_MORE_CODESTREAMS.format(unstated + 1)), stacklevel=3)
+        warnings.warn(PixelWarning(MORE_CODESTREAMS.format(unstated + 1)), stacklevel=3)
     if is_disordered:
-        warnings.warn(PixelWarning(_DISORDER), stacklevel=3)
+        warnings.warn(PixelWarning(DISORDER), stacklevel=3)
     if surplus_bytes(layout) > 0:
         warnings.warn(
             PixelWarning(
@@ -130,28 +147,38 @@ def warn_of_surplus(handle: Handle, row: InstanceRow) -> None:
 def _require_stated_frames(handle: Handle, rows: list[InstanceRow]) -> PixelWarning | None:
     """Refuse images with more codestreams than frames; return a warning of an order in doubt."""
     compressed = [row for row in rows if row.pixels is not None and row.pixels.encapsulated]
-    found = list(handle.executor.map(lambda row: _doubts(handle, row), compressed))
-    unstated = [
-        (row, frame) for row, (frame, _) in zip(compressed, found, strict=True) if frame is not None
-    ]
-    if unstated:
-        row, frame = unstated[0]
-        raise UnsupportedSeries(
-            row.SeriesInstanceUID,
-            f"{_MORE_CODESTREAMS.format(frame + 1)} ({len(unstated)} instance(s)); correct the "
-            "data set, or read single images by Instance.stored()",
-            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row, _ in unstated),
-        )
+    found = list(handle.executor.map(lambda row: find_doubts(handle, row), compressed))
+    _refuse_unstated(compressed, found)
     doubtful = [
         row for row, (_, is_disordered) in zip(compressed, found, strict=True) if is_disordered
     ]
     if not doubtful:
         return None
-    return PixelWarning(f"{_DISORDER} ({len(doubtful)} instance(s))", doubtful[0].SeriesInstanceUID)
+    return PixelWarning(f"{DISORDER} ({len(doubtful)} instance(s))", doubtful[0].SeriesInstanceUID)
 
 
-def _doubts(handle: Handle, row: InstanceRow) -> tuple[int | None, bool]:
-    """Return what `find_unstated_frame` and `is_order_contradicted` do of an instance."""
+def _refuse_unstated(rows: list[InstanceRow], found: list[tuple[int | None, bool]]) -> None:
+    unstated = [
+        (row, frame) for row, (frame, _) in zip(rows, found, strict=True) if frame is not None
+    ]
+    if unstated:
+        row, frame = unstated[0]
+        raise UnsupportedSeries(
+            row.SeriesInstanceUID,
+            f"{MORE_CODESTREAMS.format(frame + 1)} ({len(unstated)} instance(s)); correct the "
+            "data set, or read single images by Instance.stored()",
+            SOPInstanceUIDs=tuple(row.SOPInstanceUID for row, _ in unstated),
+        )
+
+
+def find_doubts(handle: Handle, row: InstanceRow) -> tuple[int | None, bool]:
+    """Return what `find_unstated_frame` and `is_order_contradicted` do of an instance.
+
+    Raises
+    ------
+    FileChanged
+        As `planes.open_plane`, of compressed frames that do not each lie in one fragment.
+    """
     table = None if row.pixels is None else row.pixels.frame_table
     if not table or (len(table) == 1 and len(table[0]) == 1):
         return None, False
@@ -170,9 +197,6 @@ def _doubts(handle: Handle, row: InstanceRow) -> tuple[int | None, bool]:
 
 def _is_padded(handle: Handle, row: InstanceRow) -> bool:
     with open_plane(instance_file(handle.storage, row), row) as (descriptor, layout):
-        # An image of a byte is padded to two.
-        if layout.length >= max(2 * stated_bytes(layout), 3):
-            return False
         return is_padding(descriptor, layout)
 
 

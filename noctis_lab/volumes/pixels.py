@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
-from noctis_lab.dicom.color import to_rgb
-from noctis_lab.dicom.geometry import is_same_orientation, position_along_normal_mm
-from noctis_lab.dicom.header import Header, read_header
+from noctis_lab.dicom.geometry import position_along_normal_mm
+from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding
+from noctis_lab.dicom.pixel_conflicts import heard_warnings
 from noctis_lab.dicom.render import find_proportions
 from noctis_lab.dicom.rescale import IDENTITY, to_float32
 from noctis_lab.dicom.stored import native_dtype
@@ -25,31 +26,36 @@ from noctis_lab.errors import (
     CannotStack,
     FileChanged,
     InstanceNotFound,
-    InvalidDicom,
+    NoctisError,
     NoPixels,
+    PixelWarning,
     SeriesChanged,
     SeriesNotFound,
 )
 from noctis_lab.volumes.badges import Badge
 from noctis_lab.volumes.corner import Corner, corner_of
 from noctis_lab.volumes.frames import Frame, Vector
-from noctis_lab.volumes.instance_frames import find_inflated, is_one_stream
 from noctis_lab.volumes.loadable import require_shown, warn_of_surplus
 from noctis_lab.volumes.lookups import (
     find_luts,
     find_modality_lut,
-    find_palette,
     find_shown_units,
 )
 from noctis_lab.volumes.lossy import find_lossy_now
 from noctis_lab.volumes.order import view_frames, view_order
-from noctis_lab.volumes.planes import instance_file, read_plane
+from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.reduction import area_mean, preview_factor
 from noctis_lab.volumes.series_plan import find_facts, find_plan
-from noctis_lab.volumes.shown_badges import stack_badges, stack_note
+from noctis_lab.volumes.shown_badges import doubts_of_stack, stack_badges, stack_note
 from noctis_lab.volumes.shown_extra import ShownExtra, shown_extra, stated_rate_hz
-from noctis_lab.volumes.shown_windows import NamedWindow, shown_windows
+from noctis_lab.volumes.shown_shared import (
+    shared_frame_of_reference,
+    shared_orientation,
+    shared_spacing,
+)
+from noctis_lab.volumes.shown_windows import NamedWindow, find_shown_header, shown_windows
 from noctis_lab.volumes.shown_z import shown_z
+from noctis_lab.volumes.stored_frame import read_quietly
 from noctis_lab.volumes.summary import TILT_TOLERANCE_DEG
 
 if TYPE_CHECKING:
@@ -67,9 +73,10 @@ __all__ = [
     "encode_preview",
     "find_revision",
     "find_shown_frames",
-    "read_stored",
 ]
 
+#: Pixels of a frame that is decoded for what it warns of: some milliseconds, and it stays cached.
+_DECODED_TO_DESCRIBE = 1 << 20
 _ROW_BYTES = 2048  # what a described frame takes in memory, generously
 #: Types of numbers that go over the wire as they are, by numpy's name.
 SENT_AS_THEY_ARE = frozenset(
@@ -164,25 +171,26 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     is_volume = bool(facts.is_volume and facts.is_regular) and facts.extra_dim is None
     is_plain = is_volume and (facts.tilt_deg or 0.0) <= TILT_TOLERANCE_DEG
     middle = view.frames[len(view.frames) // 2]
-    header = _find_header(handle, middle.row)
+    header = find_shown_header(instance_file(handle.storage, middle.row))
     first = view.rows[0]
     assert first.pixels is not None
     luts = find_luts(handle, view.rows)
     syntaxes = {row.transfer_syntax_uid for row in view.rows}
     lossy = find_lossy_now(handle, series, header, syntaxes)
     check = find_checks(handle.catalog, [series]).get(series.reference)
+    doubts = doubts_of_stack(handle, view.frames, luts, _heard_of(handle, middle))
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
         kind="volume" if is_volume else "slices",
-        note=stack_note(view.frames, luts, None if is_plain else facts.geometry_note),
-        badges=stack_badges(replace(series, facts=facts), view.frames, luts, lossy, check),
+        note=stack_note(doubts, None if is_plain else facts.geometry_note),
+        badges=stack_badges(replace(series, facts=facts), doubts, lossy, check),
         units=find_shown_units(handle, series, view.frames, luts),
         modality=series.Modality,
-        FrameOfReferenceUID=_shared_frame_of_reference(series, view.rows),
+        FrameOfReferenceUID=shared_frame_of_reference(series, view.rows),
         photometric_interpretation=first.pixels.photometric_interpretation,
-        orientation=_shared_orientation(view.frames),
-        pixel_spacing_mm=_shared_spacing(view.frames),
+        orientation=shared_orientation(view.frames),
+        pixel_spacing_mm=shared_spacing(view.frames),
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
         frames=tuple(
@@ -304,35 +312,6 @@ def encode_preview(
     return known
 
 
-def read_stored(handle: Handle, row: InstanceRow, frame: int = 0) -> NDArray[Any]:
-    """Read one frame without loading its series; a `PixelWarning` says what contradicts it.
-
-    Returns
-    -------
-    ndarray of `native_dtype`, shape (rows, columns), or of uint8, shape (rows, columns, 3)
-        Stored values, in the byte order of the machine and with their sign; colours as RGB.
-
-    Raises
-    ------
-    FileChanged, NoPixels, UnsupportedTransferSyntax, DecodeError
-        As `planes.read_plane`; also where the pixels' palette cannot be followed.
-    """
-    layout = row.pixels
-    if layout is not None and is_one_stream(layout):
-        stored = find_inflated(handle, row, frame).copy()  # the cache's own is not to be changed
-    else:
-        stored = read_plane(instance_file(handle.storage, row), row, frame)
-    assert layout is not None
-    warn_of_surplus(handle, row)
-    if layout.photometric_interpretation == "PALETTE COLOR":
-        return find_palette(handle, row).apply_8bit(stored)
-    if layout.samples_per_pixel == 1:
-        return stored
-    return to_rgb(
-        stored[..., :3], layout.photometric_interpretation, bits_stored=layout.bits_stored
-    )
-
-
 def find_shown_frames(
     handle: Handle, reference: str
 ) -> tuple[SeriesRow, tuple[Frame, ...], ShownExtra | None]:
@@ -409,19 +388,43 @@ def _key(frame: Frame) -> tuple[str, bytes, int]:
     return ("frame", frame.row.sha256, frame.index)
 
 
-def _read_encoded(handle: Handle, frame: Frame) -> bytes:
+def _read_encoded(handle: Handle, frame: Frame, *, warns: bool = True) -> bytes:
     row = frame.row
-    shown, lut = _read_shown(handle, row, frame.index), find_modality_lut(handle, row)
+    with heard_warnings() as reasons:
+        shown = _read_shown(handle, row, frame.index)
+    if reasons:
+        handle.frames.put(_heard_key(frame), tuple(dict.fromkeys(reasons)), _ROW_BYTES)
+    if warns:
+        warn_of_surplus(handle, row)
+        for reason in reasons:
+            warnings.warn(PixelWarning(reason, row.SeriesInstanceUID), stacklevel=3)
+    lut = find_modality_lut(handle, row)
     sent = np.uint8 if shown.ndim == 3 else np.dtype(_sent_dtype(frame, lut))
     encoded = np.ascontiguousarray(shown, np.dtype(sent).newbyteorder("<")).tobytes()
     handle.frames.put(_key(frame), encoded, len(encoded))
     return encoded
 
 
+def _heard_key(frame: Frame) -> tuple[str, bytes, int]:
+    return ("pixel warnings", frame.row.sha256, frame.index)
+
+
+def _heard_of(handle: Handle, middle: Frame) -> tuple[str, ...]:
+    """Return what decoding the middle frame warns of; of a large one only what is known already."""
+    layout = middle.layout
+    is_small = layout.rows * layout.columns <= _DECODED_TO_DESCRIBE
+    is_decoded = layout.encapsulated or layout.samples_per_pixel > 1
+    if is_small and is_decoded and handle.frames.find(_key(middle)) is None:
+        with suppress(NoctisError, OSError):  # its pixels will say so
+            _read_encoded(handle, middle, warns=False)
+    heard: tuple[str, ...] | None = handle.frames.find(_heard_key(middle))
+    return heard or ()
+
+
 def _read_shown(handle: Handle, row: InstanceRow, frame: int) -> NDArray[Any]:
     """Return what slope and intercept of the description turn into values."""
     require_shown(handle, row)
-    stored = read_stored(handle, row, frame)
+    stored = read_quietly(handle, row, frame)
     lut = find_modality_lut(handle, row)
     return stored if lut is None or stored.ndim == 3 else lut.apply(stored)
 
@@ -458,37 +461,6 @@ def _describe_frame(
         InstanceNumber=row.InstanceNumber,
         extra_index=extra_index,
     )
-
-
-def _shared_frame_of_reference(series: SeriesRow, rows: Sequence[InstanceRow]) -> str | None:
-    stated = {row.FrameOfReferenceUID for row in rows}
-    if stated == {None}:
-        return series.FrameOfReferenceUID  # rows of an older program do not say it
-    return stated.pop() if len(stated) == 1 else None
-
-
-def _shared_orientation(
-    frames: Sequence[Frame],
-) -> tuple[float, float, float, float, float, float] | None:
-    first = frames[0].facts.plane.orientation
-    if first is None:
-        return None
-    others = (frame.facts.plane.orientation for frame in frames)
-    shared = all(other is not None and is_same_orientation(first, other) for other in others)
-    return first if shared else None
-
-
-def _shared_spacing(frames: Sequence[Frame]) -> tuple[float, float] | None:
-    spacings = {frame.facts.plane.pixel_spacing_mm for frame in frames}
-    return spacings.pop() if len(spacings) == 1 else None
-
-
-def _find_header(handle: Handle, row: InstanceRow) -> Header | None:
-    """Return a header for texts and windows; None where the file cannot be read now."""
-    try:
-        return read_header(instance_file(handle.storage, row))
-    except (InvalidDicom, OSError):
-        return None  # its pixels will say so; the rest of the series can still be shown
 
 
 def _windows(handle: Handle, header: Header | None, middle: Frame) -> tuple[NamedWindow, ...]:

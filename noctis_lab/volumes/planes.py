@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from noctis_lab.dicom.codecs import can_decode, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
 from noctis_lab.dicom.header import Header, Limits, read_header
 from noctis_lab.dicom.pixel_conflicts import warnings_of
+from noctis_lab.dicom.raw_values import HeaderBytes, read_header_bytes
 from noctis_lab.dicom.scanner import DEFAULT_LIMITS
 from noctis_lab.dicom.stored import to_stored
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
@@ -31,6 +32,7 @@ __all__ = [
     "is_as_catalogued",
     "is_plain",
     "open_plane",
+    "read_instance_bytes",
     "read_instance_header",
     "read_plane",
     "read_plane_into",
@@ -127,11 +129,35 @@ def read_instance_header(
     InvalidDicom
         As `header.read_header`, of a file as it was catalogued: a bound of `limits`, say.
     """
+    return _read_checked(path, row, lambda: read_header(path, limits=limits), lambda header: header)
+
+
+def read_instance_bytes(
+    path: Path, row: InstanceRow, *, limits: Limits, bytes_only: frozenset[int]
+) -> HeaderBytes:
+    """Read an instance's header as `read_instance_header`, and values as bytes.
+
+    Raises
+    ------
+    FileChanged, InvalidDicom
+        As `read_instance_header`.
+    """
+    return _read_checked(
+        path,
+        row,
+        lambda: read_header_bytes(path, limits=limits, bytes_only=bytes_only),
+        lambda found: found.header,
+    )
+
+
+def _read_checked[T](
+    path: Path, row: InstanceRow, read: Callable[[], T], header_of: Callable[[T], Header]
+) -> T:
     try:
         is_same = is_as_catalogued(row, os.stat(path))
-        header = read_header(path, limits=limits)
-        if is_same or _data_set_sha256(path, header.data_set_offset) == row.sha256:
-            return header
+        found = read()
+        if is_same or _data_set_sha256(path, header_of(found).data_set_offset) == row.sha256:
+            return found
     except OSError as error:
         raise _file_lost(path, row, error) from error
     except InvalidDicom as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from noctis_lab.dicom.codecs import iter_frames, native_dtype, read_frame
 from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.errors import UnsupportedSeries
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion
 from noctis_lab.volumes.frames import Frame
@@ -28,7 +30,7 @@ from noctis_lab.volumes.tasks import Progress, finish
 if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Window", "as_slice", "read_all", "read_windows"]
+__all__ = ["Window", "as_slice", "empty_array", "read_all", "read_windows"]
 
 #: Planes per task: a task's overhead is paid once for some 10 MB of a CT. A plane that is decoded
 #: takes a hundred times the overhead, and short series too must keep all threads busy.
@@ -71,6 +73,28 @@ class Window:
         outer = (slice(None),) * before
         rows, columns = as_slice(self.rows - first_row), as_slice(self.columns)
         return np.ascontiguousarray(planes[(*outer, rows)][(*outer, slice(None), columns)])
+
+
+def empty_array(
+    SeriesInstanceUID: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return an array to be read into.
+
+    Raises
+    ------
+    UnsupportedSeries
+        There is no memory for it: a few compressed bytes may state any size.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:  # numpy counts bytes in 63 bits
+        words = " × ".join(map(str, shape))
+        size = math.prod(shape) * dtype.itemsize / 1024**3
+        raise UnsupportedSeries(
+            SeriesInstanceUID,
+            f"there is no memory for an array of {words} ({size:.1f} GiB): read parts of it, by "
+            "open() in place of load()",
+        ) from error
 
 
 def read_all(
@@ -138,7 +162,7 @@ def read_windows(
     """
     channels = (3,) if stack.is_color else ()
     shape = (len(numbers), len(window.rows), len(window.columns), *channels)
-    result = np.empty(shape, conversion.dtype)
+    result = empty_array(stack.SeriesInstanceUID, shape, conversion.dtype)
     if not result.size:
         return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
@@ -11,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import InstanceRow
-from noctis_lab.dicom.real_world import RealWorldMapping, Tables, real_world_mappings_of
+from noctis_lab.dicom.real_world import (
+    TABLES,
+    RealWorldMapping,
+    Tables,
+    real_world_mappings_of,
+)
+from noctis_lab.dicom.rescale import is_single_exact
 from noctis_lab.dicom.scanner import Limits
 from noctis_lab.dicom.stored import native_dtype
 from noctis_lab.errors import CannotInterpret, UnsupportedSeries
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.planes import instance_file, read_instance_header
+from noctis_lab.volumes.planes import instance_file, read_instance_bytes
 from noctis_lab.volumes.stack import Stack
 
 if TYPE_CHECKING:
@@ -148,7 +154,7 @@ def find_mappings(
     -------
     tuple of (tuple of FrameMapping, dtype)
         One for each of the stack's frames, all of one label and unit. float32, or float64 where
-        that has not the range.
+        that has not the range or the digits.
 
     Raises
     ------
@@ -223,9 +229,11 @@ def _of_frames(handle: Handle, stack: Stack) -> list[tuple[RealWorldMapping, ...
 
     def read(asked: tuple[InstanceRow, set[int]]) -> dict[int, tuple[RealWorldMapping, ...]]:
         row, indices = asked
-        header = read_instance_header(instance_file(handle.storage, row), row, limits=_LIMITS)
+        found = read_instance_bytes(
+            instance_file(handle.storage, row), row, limits=_LIMITS, bytes_only=TABLES
+        )
         try:
-            mappings = real_world_mappings_of(header, sorted(indices), tables)
+            mappings = real_world_mappings_of(found, sorted(indices), tables)
         except CannotInterpret as error:
             raise UnsupportedSeries(
                 stack.SeriesInstanceUID,
@@ -309,7 +317,7 @@ def _require_one_kind(
         )
 
 
-def _dtype(stack: Stack, chosen: Iterable[FrameMapping]) -> np.dtype[Any]:
+def _dtype(stack: Stack, chosen: Collection[FrameMapping]) -> np.dtype[Any]:
     natives = {native_dtype(frame.layout) for frame in stack.frames}
     ends = [
         abs(end)
@@ -319,7 +327,13 @@ def _dtype(stack: Stack, chosen: Iterable[FrameMapping]) -> np.dtype[Any]:
         if end != 0
     ]
     is_narrow = all(_FLOAT32_LEAST < end < _FLOAT32_MOST for end in ends)
-    is_single = is_narrow and np.dtype(np.float64) not in natives
+    is_apart = any(native.kind == "f" for native in natives) or all(
+        is_single_exact(piece.line, int(piece.first), int(piece.last))
+        for mapping in chosen
+        for piece in mapping.pieces
+        if piece.line is not None
+    )
+    is_single = is_narrow and is_apart and np.dtype(np.float64) not in natives
     return np.dtype(np.float32 if is_single else np.float64)
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from noctis_lab.catalog.hu_records import HuRecord
-from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.dicom.lossy import Lossy
 from noctis_lab.dicom.modality_lut import ModalityLut
+from noctis_lab.errors import FileChanged
 from noctis_lab.volumes.badges import Badge, badges_of_series
 from noctis_lab.volumes.frames import Frame
-from noctis_lab.volumes.loadable import has_surplus
+from noctis_lab.volumes.loadable import (
+    DISORDER,
+    FLAT,
+    MORE_CODESTREAMS,
+    find_doubts,
+    has_surplus,
+)
 
-__all__ = ["stack_badges", "stack_note"]
+if TYPE_CHECKING:
+    from noctis_lab.volumes.cache import Handle
+
+__all__ = ["doubts_of_stack", "stack_badges", "stack_note"]
 
 _STORED_VALUES = "Numbers are stored values: this series' Modality LUT is not applied."
 _SURPLUS = (
@@ -21,40 +34,78 @@ _SURPLUS = (
 type Luts = dict[bytes, ModalityLut]  # by the instance's hash
 
 
-def stack_badges(
-    series: SeriesRow,
-    frames: tuple[Frame, ...],
-    luts: Luts,
-    lossy: Lossy | None,
-    check: HuRecord | None,
+def doubts_of_stack(
+    handle: Handle, frames: tuple[Frame, ...], luts: Luts, heard: tuple[str, ...]
 ) -> tuple[Badge, ...]:
-    """Return the series' badges, whether its numbers are stored values, or bytes are left over."""
-    surplus = Badge(kind="warn", icon="warn", text="Longer pixel data", sentence=_SURPLUS)
-    stored = Badge(kind="warn", icon="warn", text="Stored values", sentence=_STORED_VALUES)
-    return (
-        *badges_of_series(series, lossy, check),
-        *([stored] if _is_stored(frames, luts) else []),
-        *([surplus] if _is_longer(frames) else []),
+    """Return what is doubtful of a series' pixels: what loading them warns of, or refuses.
+
+    Parameters
+    ----------
+    frames
+        Those that are shown.
+    luts
+        Their Modality LUTs that are tables.
+    heard
+        What decoding warned of.
+    """
+    rows = list({frame.row.sha256: frame.row for frame in frames}.values())
+    return tuple(
+        Badge(kind="warn", icon="warn", text=text, sentence=_as_sentence(reason))
+        for text, reason in _doubts(handle, frames, rows, luts, heard)
     )
 
 
-def stack_note(frames: tuple[Frame, ...], luts: Luts, geometry_note: str | None) -> str | None:
+def stack_badges(
+    series: SeriesRow, doubts: tuple[Badge, ...], lossy: Lossy | None, check: HuRecord | None
+) -> tuple[Badge, ...]:
+    """Return the series' badges, and those of what is doubtful."""
+    return (*badges_of_series(series, lossy, check), *doubts)
+
+
+def stack_note(doubts: tuple[Badge, ...], geometry_note: str | None) -> str | None:
     """Return what a reader has to know of the series, in sentences; None where nothing is."""
-    notes = (
-        geometry_note,
-        _STORED_VALUES if _is_stored(frames, luts) else None,
-        _SURPLUS if _is_longer(frames) else None,
-    )
+    notes = (geometry_note, *(badge.sentence for badge in doubts))
     return " ".join(note for note in notes if note) or None
 
 
-def _is_stored(frames: tuple[Frame, ...], luts: Luts) -> bool:
-    return any(
+def _doubts(
+    handle: Handle,
+    frames: tuple[Frame, ...],
+    rows: list[InstanceRow],
+    luts: Luts,
+    heard: tuple[str, ...],
+) -> Iterator[tuple[str, str]]:
+    """Yield badges' words and the sentences behind them."""
+    if any(
         frame.facts.has_unread_modality_lut and frame.row.sha256 not in luts for frame in frames
-    )
+    ):
+        yield "Stored values", _STORED_VALUES
+    if any(
+        frame.facts.rescale is not None
+        and frame.facts.rescale.slope == 0
+        and not frame.is_color
+        and frame.row.sha256 not in luts
+        for frame in frames
+    ):
+        yield "Slope of 0", FLAT
+    if any(has_surplus(row) for row in rows):
+        yield "Longer pixel data", _SURPLUS
+    found = [_find_doubts(handle, row) for row in rows]
+    unstated = [frame for frame, _ in found if frame is not None]
+    if unstated:
+        yield "More frames", MORE_CODESTREAMS.format(unstated[0] + 1)
+    if any(is_disordered for _, is_disordered in found):
+        yield "Frames' order", DISORDER
+    if heard:
+        yield "Pixels in doubt", "; ".join(heard)
 
 
-def _is_longer(frames: tuple[Frame, ...]) -> bool:
-    return any(
-        has_surplus(row) for row in {frame.row.sha256: frame.row for frame in frames}.values()
-    )
+def _find_doubts(handle: Handle, row: InstanceRow) -> tuple[int | None, bool]:
+    try:
+        return find_doubts(handle, row)
+    except FileChanged:
+        return None, False  # its pixels will say so
+
+
+def _as_sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:].rstrip('.')}."

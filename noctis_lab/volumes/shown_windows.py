@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from noctis_lab.dicom.header import Header
+from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.dicom.raw_values import read_header_bytes
 from noctis_lab.dicom.voi import Window, find_windows, window_of_values
 from noctis_lab.dicom.voi_lut import VoiLut, find_voi_luts
@@ -22,7 +22,7 @@ from noctis_lab.errors import (
     UnsupportedTransferSyntax,
 )
 
-__all__ = ["NamedWindow", "WindowTable", "shown_windows"]
+__all__ = ["NamedWindow", "WindowTable", "find_shown_header", "shown_windows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,14 @@ class NamedWindow:
     function: str  # VOILUTFunction; of a table: of the window that spans it
     is_stated: bool  # by the data set; else computed
     table: WindowTable | None = None
+
+
+def find_shown_header(path: Path) -> Header | None:
+    """Read a header for texts and windows; None where the file cannot be read now."""
+    try:
+        return read_header(path)
+    except (InvalidDicom, OSError):
+        return None  # its pixels will say so; the rest of the series can still be shown
 
 
 def shown_windows(

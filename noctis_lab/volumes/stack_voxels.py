@@ -17,8 +17,8 @@ from noctis_lab.errors import PixelWarning
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
-from noctis_lab.volumes.loadable import require_readable
-from noctis_lab.volumes.reading import Window, read_all, read_windows
+from noctis_lab.volumes.loadable import FLAT, require_readable
+from noctis_lab.volumes.reading import Window, empty_array, read_all, read_windows
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.tasks import Progress
 
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from noctis_lab.volumes.cache import Handle
 
 __all__ = ["StackVoxels", "open_stack"]
-
-_FLAT = (
-    "RescaleSlope is 0: every value of such an image is its RescaleIntercept; stored=True gives "
-    "what is stored"
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,13 +82,19 @@ class StackVoxels:
     def read(
         self, kept: Sequence[NDArray[np.intp]], progress: Progress | None = None
     ) -> NDArray[Any]:
-        """Read a part, as `reading.read_all` (which tells of its progress) or `read_windows`."""
+        """Read a part, as `reading.read_all` (which tells of its progress) or `read_windows`.
+
+        Raises
+        ------
+        UnsupportedSeries
+            There is no memory for it; or as they say.
+        """
         stack, outer = self.stack, len(self.stack.outer_shape)
         if all(
             len(indices) == size and np.array_equal(indices, np.arange(size))
             for indices, size in zip(kept, self.shape, strict=True)
         ):
-            result = np.empty(self.shape, self.dtype)
+            result = empty_array(stack.SeriesInstanceUID, self.shape, self.dtype)
             read_all(self.handle, stack, self.conversion, result, progress)
             return result
         numbers = np.ravel_multi_index(np.ix_(*kept[:outer]), stack.outer_shape).ravel()
@@ -110,11 +111,18 @@ class StackVoxels:
         return planes.reshape([len(indices) for indices in kept])
 
     def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
-        """Warn as `assemble.warn_of_stack` does, of bytes behind the pixels, and of slopes of 0."""
+        """Warn as `assemble.warn_of_stack` does, and of bytes behind, slopes of 0 and rounding."""
         if self.surplus is not None:
             warnings.warn(self.surplus, stacklevel=stacklevel + 1)
+        if self.conversion.is_rounded:
+            rounded = PixelWarning(
+                f"{self.dtype} gives one number for integers that are stored as several: their "
+                "last digits are rounded; ask for float64, or for no dtype",
+                self.stack.SeriesInstanceUID,
+            )
+            warnings.warn(rounded, stacklevel=stacklevel + 1)
         if any(rescale.slope == 0 for rescale in self.conversion.rescales):
-            flat = PixelWarning(_FLAT, self.stack.SeriesInstanceUID)
+            flat = PixelWarning(FLAT, self.stack.SeriesInstanceUID)
             warnings.warn(flat, stacklevel=stacklevel + 1)
         warn_of_stack(self.stack, stacklevel=stacklevel + 1, of_gaps=of_gaps)
 

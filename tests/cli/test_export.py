@@ -10,10 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from noctis_lab import open_lab
 from noctis_lab.synthetic import ct_series, write_series
+from noctis_lab.volumes.export import read_netcdf
 
 ONE, TWO = "1.2.826.0.1.3680043.10.1.6", "1.2.826.0.1.3680043.10.1.7"
 
@@ -52,6 +55,38 @@ def test_several_series_are_exported_and_the_next_time_kept(root: Path, tmp_path
     told = json.loads(again.stdout)
     assert (told["kept"], told["exported"]) == (2, 0)
     assert Path(told["series"][0]["path"]).exists()
+
+
+def test_real_world_values_are_exported_by_their_label(root: Path, tmp_path: Path) -> None:
+    item, unit = Dataset(), Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "mm2/s", "UCUM", "mm2/s"
+    item.MeasurementUnitsCodeSequence, item.LUTLabel = [unit], "ADC"
+    item.add_new("RealWorldValueFirstValueMapped", "US", 0)
+    item.add_new("RealWorldValueLastValueMapped", "US", 900)
+    item.RealWorldValueSlope, item.RealWorldValueIntercept = 1e-6, 0.0
+    planes = ct_series(
+        planes=2, rows=4, columns=4, signed=False, bits_stored=12,
+        elements={"RealWorldValueMappingSequence": [item]},
+    )  # fmt: skip
+    for plane in planes:
+        plane.PixelData = np.arange(0, 1600, 100).astype("<u2").tobytes()
+    write_series(planes, tmp_path / "mapped")
+    with open_lab(root, min_free_bytes=0) as lab:
+        lab.index(tmp_path / "mapped", progress=False)
+    uid, out = str(planes[0].SeriesInstanceUID), tmp_path / "out"
+    refused = run(root, uid, "--to", "netcdf", "--out", out, "--real-world", "ADC")
+    assert refused.returncode == 1
+    assert "real world values are stated of 0 to 900 only" in refused.stdout + refused.stderr
+    asked = ("--real-world", "ADC", "--outside", "nan")
+    assert run(root, uid, "--to", "netcdf", "--out", out, *asked).returncode == 0
+    (path,) = out.glob("*.nc")
+    written = read_netcdf(path)
+    stored = np.stack([plane.pixel_array for plane in planes]).astype(float)
+    expected = np.where(stored <= 900, stored * 1e-6, np.nan)
+    assert np.isfinite(expected).any()
+    np.testing.assert_allclose(written.values, expected, rtol=1e-6)
+    assert (written.attrs["units"], written.attrs["LUTLabel"]) == ("mm2/s", "ADC")
+    assert run(root, uid, "--to", "dicom", "--out", out, *asked).returncode == 2
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])

@@ -30,7 +30,15 @@ def _rescale(slope: float, intercept: float) -> Rescale:
         (32, False, 1, 0, "uint32"),
         (12, False, 1, -1024.5, "float32"),
         (12, False, 2, 0, "float32"),
-        (64, False, 1, 0, "float32"),
+        (64, False, 1, 0, "uint64"),
+        (64, False, 1, -1, "float64"),
+        (32, False, 1, 0.5, "float64"),  # float32 has 24 bits
+        (32, True, 0.001, 0, "float64"),
+        (24, False, 0.001, 0, "float32"),
+        (16, True, 0.5, 1e10, "float64"),  # a step of float32 is 1024 there
+        (16, True, 1e35, 0, "float64"),  # up to 3e39: inf in float32
+        (16, True, 1e-40, 0, "float64"),
+        (16, True, 0, 7.5, "float32"),
     ],
 )
 def test_values_have_the_smallest_exact_type(

@@ -82,3 +82,14 @@ def test_a_part_without_the_others_is_refused(
     rest = [part for number, part in enumerate(parts) if number not in here]
     admit(handle, rest, tmp_path / "rest")  # the missing ones come
     np.testing.assert_array_equal(load(handle, uid, stored=True), whole.pixel_array)
+
+
+def test_frames_that_are_missing_between_parts_are_told(
+    whole: Dataset, handle: Handle, tmp_path: Path
+) -> None:
+    first, _, last = parts_of(whole, (2, 4), total=None)
+    last.InConcatenationNumber = 2  # as if there were no third
+    uid = str(whole.SeriesInstanceUID)
+    admit(handle, [first, last], tmp_path / "in")
+    with pytest.raises(UnsupportedSeries, match=r"2 frame\(s\) before part 2 .* are missing"):
+        load(handle, uid)

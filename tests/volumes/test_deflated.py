@@ -20,7 +20,7 @@ from noctis_lab.errors import DecodeError
 from noctis_lab.synthetic import PlaneStack, ct_series, enhanced_image, segmentation
 from noctis_lab.volumes.cache import Handle, open_handle
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.pixels import read_stored
+from noctis_lab.volumes.stored_frame import read_stored
 from tests.volumes.archive import admit
 
 FRAMES = 24

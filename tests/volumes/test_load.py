@@ -34,6 +34,7 @@ from noctis_lab.errors import (
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.pixels import describe_stack
 from tests.volumes.archive import admit, admit_file
 from tests.volumes.by_pydicom import by_pydicom
 
@@ -207,6 +208,8 @@ def test_a_slope_of_0_is_told(handle: Handle, tmp_path: Path) -> None:
     with pytest.warns(PixelWarning, match="RescaleSlope is 0"):
         assert np.unique(load(handle, uid)).tolist() == [-1000]
     assert np.unique(load(handle, uid, stored=True)).size > 1
+    shown = {badge.text: badge.sentence for badge in describe_stack(handle, uid).badges}
+    assert "every value of such an image is its RescaleIntercept" in shown["Slope of 0"]
 
 
 def test_monochrome1_is_not_inverted(handle: Handle, tmp_path: Path) -> None:

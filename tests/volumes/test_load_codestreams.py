@@ -16,12 +16,15 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from noctis_lab.errors import PixelWarning, UnsupportedSeries
+from noctis_lab.dicom.render import read_thumbnail
+from noctis_lab.errors import DecodeError, PixelWarning, UnsupportedSeries
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.pixels import read_stored
+from noctis_lab.volumes.pixels import describe_stack, encode_frames
+from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.stored_frame import read_stored
 from tests.volumes.archive import admit
 
 
@@ -48,7 +51,13 @@ def test_samples_beyond_bits_stored_are_values(handle: Handle, tmp_path: Path) -
 
     with pytest.warns(PixelWarning, match="BitsStored is 12.*beyond"):
         volume = load(handle, str(planes[0].SeriesInstanceUID))
+    described = describe_stack(handle, str(planes[0].SeriesInstanceUID))
 
+    told = {badge.text: badge.sentence for badge in described.badges}
+    assert "samples of the codestream, which has 16 bits, are beyond" in told["Pixels in doubt"]
+    handle.frames.clear()
+    with pytest.warns(PixelWarning, match="BitsStored is 12.*beyond"):
+        encode_frames(handle, str(planes[0].SeriesInstanceUID), 1, 1)
     assert volume.dtype == np.int16
     np.testing.assert_array_equal(volume, samples + float(planes[0].RescaleIntercept))
 
@@ -91,7 +100,9 @@ CODESTREAMS = {
 
 def cine(syntax: str, pixels: bytes, *, frames: int | None) -> Dataset:
     """Return an image of so many frames without a place in the patient."""
-    image = ct_series(planes=1, rows=6, columns=8, signed=False, bits_stored=12)[0]
+    image = ct_series(
+        planes=1, rows=6, columns=8, signed=False, bits_stored=12, seed=f"{syntax} {frames}"
+    )[0]
     del image.ImagePositionPatient
     if frames is not None:
         image.NumberOfFrames = frames
@@ -126,6 +137,19 @@ def refuse_more_frames(handle: Handle, image: Dataset, folder: Path, frame: int 
         ) as raised:
             read(uid)
         assert raised.value.SOPInstanceUIDs == (str(image.SOPInstanceUID),)
+    described = describe_stack(handle, uid)
+    words = f"Among the fragments of frame {frame} another codestream begins"
+    assert [(one.text, one.sentence[: len(words)]) for one in described.badges][-1:] == [
+        ("More frames", words)
+    ]
+    assert words in (described.note or "")
+    count = len(described.frames)
+    # One frame is read in the thread that asks, several in the handle's own.
+    for first, asked in ((0, 1), (0, count)):
+        with pytest.raises(UnsupportedSeries, match=f"of frame {frame} another codestream"):
+            encode_frames(handle, uid, first, asked)
+    with pytest.raises(DecodeError, match="more codestreams than NumberOfFrames"):
+        read_thumbnail(instance_file(handle.storage, handle.catalog.instances_of(uid)[0]))
     if image.file_meta.TransferSyntaxUID == RLELossless:  # a decoder refuses what is joined
         return
     with pytest.warns(PixelWarning, match="another codestream begins"):
@@ -202,6 +226,11 @@ def test_tables_of_another_order_are_warned_of(
 
     assert warned[0].message.SeriesInstanceUID == uid  # type: ignore[union-attr]
     np.testing.assert_array_equal(loaded.values, SAMPLES)
+    described = describe_stack(handle, uid)
+    assert ("Frames' order", True) in {
+        (badge.text, "are taken in the order of the fragments." in badge.sentence)
+        for badge in described.badges
+    }
     with pytest.warns(PixelWarning, match="in the order of the fragments"):
         read_stored(handle, handle.catalog.instances_of(uid)[0], 2)
 
@@ -224,3 +253,22 @@ def test_tables_that_tell_the_truth_or_nothing_are_not_warned_of(
         warnings.simplefilter("error", PixelWarning)
         loaded = load(handle, str(image.SeriesInstanceUID), stored=True)
     np.testing.assert_array_equal(loaded.values, SAMPLES)
+    shown = describe_stack(handle, str(image.SeriesInstanceUID))
+    assert not [badge.text for badge in shown.badges if badge.kind == "warn"]
+
+
+def test_sizes_that_a_few_compressed_bytes_state_are_refused(
+    handle: Handle, tmp_path: Path
+) -> None:
+    part = CODESTREAMS[JPEGLSLossless][0]
+    frame = cine(JPEGLSLossless, encapsulate([part]), frames=1)
+    frame.Rows = frame.Columns = 65535
+    frames = cine(JPEGLSLossless, encapsulate([part] * 2000), frames=2000)
+    frames.Rows = frames.Columns = 23000  # 2 TB
+    for image, error in ((frame, DecodeError), (frames, UnsupportedSeries)):
+        uid = str(image.SeriesInstanceUID)
+        admit(handle, [image], tmp_path / uid)
+        with pytest.raises(error, match=r"more than 1 GiB|no memory for an array of 2000 × 23000"):
+            load(handle, uid)
+    with pytest.raises(DecodeError, match="more than 1 GiB"):
+        open_lazily(handle.settings, str(frame.SeriesInstanceUID))

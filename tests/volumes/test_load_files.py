@@ -17,7 +17,8 @@ from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.frame_values import find_frame, read_values
 from noctis_lab.volumes.load import load
-from noctis_lab.volumes.pixels import describe_stack, encode_frames, read_stored
+from noctis_lab.volumes.pixels import describe_stack, encode_frames
+from noctis_lab.volumes.stored_frame import read_stored
 from tests.volumes.archive import admit
 from tests.volumes.by_pydicom import by_pydicom
 

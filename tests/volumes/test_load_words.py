@@ -11,10 +11,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.pixels import convert_color_space
 
+from noctis_lab.errors import PixelWarning, UnsupportedSeries
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
 from tests.volumes.archive import admit, admit_file
+from tests.volumes.by_pydicom import by_pydicom
 from tests.volumes.lazily import opened
 
 SHAPE = (3, 5, 4)
@@ -65,6 +67,73 @@ def test_words_of_floating_point_are_the_values(
         np.testing.assert_array_equal(loaded.values, values)
 
 
+def rescaled(values: Any, slope: object, intercept: object) -> list[Dataset]:
+    """Make planes of such words with a Modality LUT."""
+    planes = planes_of(values)
+    for plane in planes:
+        plane.RescaleSlope, plane.RescaleIntercept, plane.RescaleType = slope, intercept, "US"
+    return planes
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [("0.001", "0"), ("1", "0.5"), ("1e33", "0")])
+def test_words_of_32_bits_keep_their_digits_and_their_range(
+    handle: Handle, tmp_path: Path, slope: str, intercept: str
+) -> None:
+    values = np.arange(2**32 - 60, 2**32, dtype=np.uint32).reshape(SHAPE)
+    planes = rescaled(values, slope, intercept)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    expected = by_pydicom(planes)
+    for loaded in (load(handle, uid), opened(handle, uid)):
+        assert loaded.dtype == np.float64
+        np.testing.assert_array_equal(loaded.values, expected)
+        assert np.unique(loaded.values).size == values.size
+
+
+def test_rounding_that_was_asked_for_is_warned_of(handle: Handle, tmp_path: Path) -> None:
+    values = np.arange(2**24 - 20, 2**24 + 40, dtype=np.int32).reshape(SHAPE)
+    planes = planes_of(values)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    with pytest.warns(PixelWarning, match="float32 gives one number for integers") as warned:
+        loaded = load(handle, uid, dtype="float32")
+    assert warned[0].message.SeriesInstanceUID == uid  # type: ignore[union-attr]
+    np.testing.assert_array_equal(loaded.values, values.astype(np.float32))
+    np.testing.assert_array_equal(load(handle, uid, dtype="float64").values, values)
+
+
+@pytest.mark.parametrize("ask", [load, opened])
+def test_values_that_would_be_infinite_are_refused(
+    handle: Handle, tmp_path: Path, ask: Any
+) -> None:
+    planes = rescaled(np.full(SHAPE, 2**16 - 1, np.uint16), "1e34", "0")
+    floats = planes_of(np.full(SHAPE, 1e300), "DoubleFloatPixelData")
+    for kind in (planes, floats):
+        admit(handle, kind, tmp_path / str(kind[0].SeriesInstanceUID))
+        uid = kind[0].SeriesInstanceUID
+        with pytest.raises(UnsupportedSeries, match="beyond what float32 holds: load with dtype"):
+            ask(handle, uid, dtype="float32").compute()
+        assert np.isfinite(ask(handle, uid, dtype="float64").values).all()
+
+
+def test_infinities_that_are_stored_are_values(handle: Handle, tmp_path: Path) -> None:
+    values = np.full(SHAPE, np.inf, np.float64)
+    planes = planes_of(values, "DoubleFloatPixelData")
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, dtype="float32")
+    assert np.isposinf(loaded.values).all()
+
+
+def test_integers_beyond_every_type_of_integers_are_refused(handle: Handle, tmp_path: Path) -> None:
+    planes = rescaled(np.arange(60, dtype=np.uint16).reshape(SHAPE), "1", "1e30")
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    with pytest.raises(UnsupportedSeries, match="beyond every type of integers: load with stored"):
+        load(handle, uid)
+    with pytest.warns(PixelWarning, match="float64 gives one number"):
+        assert np.unique(load(handle, uid, dtype="float64")).tolist() == [1e30]
+
+
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422"])
 def test_colours_become_rgb(handle: Handle, tmp_path: Path, photometric: str) -> None:
     values = np.random.default_rng(1).integers(0, 255, (*SHAPE, 3), np.uint8)
@@ -105,16 +174,21 @@ def test_a_palettes_indices_become_rgb(handle: Handle, tmp_path: Path) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("kind", ["float", "double_float"])
-def test_real_parametric_maps_have_their_unit(real_data: Path, handle: Handle, kind: str) -> None:
-    path = real_data / f"real/pydicom_data/parametric_map_{kind}.dcm"
-    admit_file(handle, path)
-    dataset = pydicom.dcmread(path)
-    uid = dataset.SeriesInstanceUID
-    mapped = load(handle, uid, real_world=True)
+def test_real_parametric_maps_are_mapped_to_their_unit(
+    real_data: Path, handle: Handle, tmp_path: Path, kind: str
+) -> None:
+    dataset = pydicom.dcmread(real_data / f"real/pydicom_data/parametric_map_{kind}.dcm")
     item = dataset.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
-    assert (item.RealWorldValueSlope, item.RealWorldValueIntercept) == (1, 0)
-    images = mapped.values.reshape(dataset.pixel_array.shape)
-    values = {image.tobytes() for image in images}
-    assert values == {image.tobytes() for image in dataset.pixel_array}
+    item.RealWorldValueSlope, item.RealWorldValueIntercept = 2.5, -3.0  # it has 1 and 0
+    dataset.save_as(tmp_path / "mapped.dcm")
+    admit_file(handle, tmp_path / "mapped.dcm")
+    uid = dataset.SeriesInstanceUID
+
+    mapped, plain = load(handle, uid, real_world=True), load(handle, uid)
+
+    (mapped_image,), (image,) = mapped.values, plain.values  # it has one
+    expected = dataset.pixel_array.astype(np.float64) * 2.5 - 3.0
+    np.testing.assert_array_equal(mapped_image, expected.astype(mapped.dtype))
+    np.testing.assert_array_equal(image, dataset.pixel_array)
     assert mapped.attrs["units"] == item.MeasurementUnitsCodeSequence[0].CodeValue
     assert mapped.attrs["LUTExplanation"] == item.LUTExplanation

@@ -9,6 +9,7 @@ from typing import Literal
 from noctis_lab.dicom.date_policy import DatePolicy
 from noctis_lab.dicom.voi import Window
 from noctis_lab.volumes.export_format import ExportFormat
+from noctis_lab.volumes.real_world import RealWorld
 
 __all__ = ["ExportOptions"]
 
@@ -35,6 +36,9 @@ class ExportOptions:
         Of PNG images' grey levels.
     level
         Of a surface, in the volume's units.
+    real_world
+        Write real world values instead, as `load.load` takes it; refused for DICOM, whose files are
+        written as they are.
     """
 
     to: ExportFormat
@@ -45,6 +49,7 @@ class ExportOptions:
     window: Window | None = None
     bits: Literal[8, 16] = 8
     level: float | None = None
+    real_world: RealWorld = None
 
     def parameters(self) -> dict[str, object]:
         """Return what decides an output's content, as plain JSON values."""
@@ -57,4 +62,6 @@ class ExportOptions:
             chosen["window"] = window and [window.center, window.width, window.function.value]
         if self.to.is_surface:
             chosen["level"] = self.level
+        if self.real_world is not None and self.real_world is not False:
+            chosen["real_world"] = self.real_world
         return chosen

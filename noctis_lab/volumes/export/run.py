@@ -233,6 +233,11 @@ def _stacks(task: _Task) -> tuple[Stack | None, ...]:
     A dose grid or a segmentation is an array too, of no stack.
     """
     if task.options.to is ExportFormat.DICOM:
+        if task.options.real_world:
+            raise CannotExport(
+                "DICOM is written as it is stored, not as real world values: leave real_world out, "
+                "or choose another format"
+            )
         return ()
     try:
         _, plan = find_plan(task.handle, task.series.reference)
@@ -270,6 +275,7 @@ def _write_stack(
         task.progress(number * of + done, len(stacks) * of)
 
     handle, series, stack = task.handle, task.series, stacks[number]
+    real_world = task.options.real_world
     is_lazy = task.options.to in _WRITTEN_IN_PIECES
     with warnings.catch_warnings():
         # Gaps: formats that hold coordinates hold them, others refuse, PNG tells beside. Contrasts
@@ -277,9 +283,9 @@ def _write_stack(
         warnings.simplefilter("ignore", GeometryWarning)
         warnings.simplefilter("ignore", ContrastWarning)
         if is_lazy:
-            volume = open_lazily(handle.settings, series, stack=number)
+            volume = open_lazily(handle.settings, series, stack=number, real_world=real_world)
         else:
-            volume = load(handle, series, stack=number, progress=show)
+            volume = load(handle, series, stack=number, progress=show, real_world=real_world)
     if task.options.pseudonymise:
         volume = without_identity(volume, task.pseudonyms, _words(task))
     return _write_volume(task, volume, stack, path, show if is_lazy else None)
@@ -353,7 +359,7 @@ def _words(task: _Task) -> IdentifyingWords:
 
 def _stated_window(task: _Task, stack: Stack | None) -> Window | None:
     """Return the first window that the middle image of a stack states."""
-    if stack is None:
+    if stack is None or task.options.real_world:  # windows are of modality values
         return None
     middle = stack.frames[len(stack.frames) // 2].row
     windows = find_windows(read_header(instance_file(task.handle.storage, middle)))

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -509,3 +511,43 @@ def test_the_list_of_outputs_has_their_hashes(handle: Handle, tmp_path: Path) ->
     assert listed["files"][path.name] == {
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("to", [ExportFormat.NIFTI, ExportFormat.PNG, ExportFormat.STL])
+def test_real_world_values_are_written_where_they_are_asked_for(
+    to: ExportFormat, handle: Handle, tmp_path: Path
+) -> None:
+    item, unit = Dataset(), Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "ms", "UCUM", "ms"
+    item.MeasurementUnitsCodeSequence, item.LUTLabel = [unit], "T1"
+    item.add_new("RealWorldValueFirstValueMapped", "SS", -4096)
+    item.add_new("RealWorldValueLastValueMapped", "SS", 4095)
+    item.RealWorldValueSlope, item.RealWorldValueIntercept = 0.001, 5.0
+    planes = series()
+    for number, plane in enumerate(planes):
+        plane.RealWorldValueMappingSequence = [item]
+        words = np.arange(30) * 100 + (number in (1, 2)) * 1000
+        plane.PixelData = words.astype("<i2").tobytes()
+    admit(handle, planes, tmp_path / "in")
+    volume = load(handle, SERIES, real_world="T1")
+    level = float(volume.values.mean())
+
+    path = only_path(export(handle, to, tmp_path / "out", real_world="T1", level=level))
+
+    if to is ExportFormat.NIFTI:
+        written = nibabel.load(path).get_fdata(dtype=np.float32)
+        np.testing.assert_array_equal(written.transpose(), volume.values)
+    elif to is ExportFormat.PNG:  # in a window of these values, not in that of the modality's
+        greys = imagecodecs.png_decode(min(path.glob("*.png")).read_bytes())
+        assert np.ptp(greys) > 128
+    else:
+        assert path.stat().st_size > 84  # bytes of a mesh without a triangle
+    plain = export(handle, to, tmp_path / "out", level=level)
+    assert plain.outcomes[0].status is ExportStatus.EXPORTED  # another output
+
+
+def test_dicom_files_hold_no_real_world_values(handle: Handle, tmp_path: Path) -> None:
+    admit(handle, series(), tmp_path / "in")
+    report = export(handle, ExportFormat.DICOM, tmp_path / "out", real_world=True)
+    assert isinstance(report.outcomes[0].error, CannotExport)
+    assert "not as real world values" in str(report.outcomes[0].error)
