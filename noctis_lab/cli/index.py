@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from noctis_lab.cli.options import PARTLY_DONE, Root, opened_settings, outer_door
+from noctis_lab.config import command
 
 __all__ = ["register"]
 
@@ -67,6 +68,8 @@ def index(
                     )
             finally:
                 print(report.to_json() if as_json else report.to_text())
+                if not as_json and any(each.quarantine_id for each in report.conflicts):
+                    print(f"what is kept aside: {command('quarantine list', settings.root)}")
         if report.needs_a_look:
             raise typer.Exit(PARTLY_DONE)
         if report.done and not report.has_instances:

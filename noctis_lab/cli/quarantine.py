@@ -149,7 +149,7 @@ def _accept(archive: OpenArchive, full: str, *, yes: bool) -> None:
         raise CannotAccept(full, inspection.accept_means)
     if not yes:
         print(inspection.accept_means)
-        typer.confirm("Accept it?", abort=True)
+        _confirm("Accept it?")
     accepted = accept_one(archive, full, principal=_principal())
     print(f"accepted: {accepted.outcome.value}, SOPInstanceUID {accepted.SOPInstanceUID}")
     if accepted.quarantine_id is not None:
@@ -163,9 +163,21 @@ def _discard(archive: OpenArchive, full: str, *, yes: bool) -> None:
         row = archive.catalog.find_quarantined(full)
         if row is not None:
             print(f"{row.kind}, {row.size_bytes} bytes: {_printable(row.reason)}")
-        typer.confirm("Remove its bytes for good?", abort=True)
+        _confirm("Remove its bytes for good?")
     discard_one(archive, full, principal=_principal())
     print(f"{full} is removed")
+
+
+def _confirm(question: str) -> None:
+    """Ask; where nobody can answer, as in a script, say how to go on without."""
+    try:
+        is_wanted = typer.confirm(question)
+    except typer.Abort:
+        if not sys.stdin.isatty():
+            print("\nnoctis: no terminal answered: repeat with --yes", file=sys.stderr)
+        raise
+    if not is_wanted:
+        raise typer.Abort
 
 
 def _principal() -> str:

@@ -17,6 +17,10 @@ __all__ = ["register"]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 _SHOWN = 20
+_RESTORE = "restore them from a backup, or send them again"
+_PUT_BACK = "put the files back where they were, as they were; or index their folder anew"
+_MOVE = "the archive does not use them: look at them, and move what you need elsewhere"
+_QUARANTINE = "`noctis quarantine list` shows what is kept aside; a backup may have what is lost"
 
 
 def register(app: typer.Typer) -> None:
@@ -92,13 +96,13 @@ def fsck(
             )
             _print_list("adopted", report.adopted)
             _print_list("left half received, swept at the next start", report.leftovers)
-            _print_list("missing files of", report.missing)
-            _print_list("changed in place", report.changed)
-            _print_list("damaged", report.damaged)
-            _print_list("unreadable", report.unreadable)
-            _print_list("second files of known instances", report.superfluous)
-            _print_list("not ours", report.foreign)
-            _print_list("quarantine", report.quarantine)
+            _print_list("missing files of", report.missing, _RESTORE)
+            _print_list("changed in place", report.changed, _PUT_BACK)
+            _print_list("damaged", report.damaged, f"{_RESTORE}; check the disk (smartctl -a)")
+            _print_list("unreadable", report.unreadable, _MOVE)
+            _print_list("second files of known instances", report.superfluous, _MOVE)
+            _print_list("not ours", report.foreign, _MOVE)
+            _print_list("quarantine", report.quarantine, _QUARANTINE)
             _print_list("derived, of no use (--sweep removes them)", report.derived)
             if report.swept:
                 print(f"derived files removed: {report.swept}")
@@ -107,7 +111,9 @@ def fsck(
             raise typer.Exit(1)
 
 
-def _print_list(title: str, found: Collection[str] | Mapping[str, str]) -> None:
+def _print_list(
+    title: str, found: Collection[str] | Mapping[str, str], remedy: str | None = None
+) -> None:
     if not found:
         return
     print(f"{title}: {len(found)}")
@@ -115,3 +121,5 @@ def _print_list(title: str, found: Collection[str] | Mapping[str, str]) -> None:
         print(f"  {name}: {found[name]}" if isinstance(found, Mapping) else f"  {name}")
     if len(found) > _SHOWN:
         print(f"  and {len(found) - _SHOWN} more (--json lists all)")
+    if remedy is not None:
+        print(f"  → {remedy}")

@@ -128,10 +128,14 @@ class IndexReport:
     def to_text(self) -> str:
         """Return the report for people: counts, then what was left out, by reason."""
         rate = f", {self.done / self.seconds:.0f} files/s" if self.seconds > 0 else ""
+        # Those that only a directory names are no files: what is counted adds up to all files.
+        missing = self.counts[PassedKind.MISSING]
         counted = (
             f"{self.indexed} indexed, {self.same} same, {self.conflict_count} in conflict, "
-            f"{self.counts.total()} rejected"
+            f"{self.counts.total() - missing} rejected"
         )
+        if missing:
+            counted += f"; {missing} more missing"
         lines = [f"{self.done} files: {counted} ({self.seconds:.1f} s{rate})"]
         named = [(each.reason, each.name) for each in self.conflicts]
         lines += _grouped("conflict (first kept, this one aside)", self.conflict_count, named)

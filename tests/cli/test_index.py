@@ -11,7 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
+from noctis_lab.ingest.findings import Passed, PassedKind
+from noctis_lab.ingest.index_report import IndexReport
 from noctis_lab.synthetic import ct_series, write_series
 
 
@@ -43,6 +46,25 @@ def test_text_beside_dicom_is_usual_and_told(folder: Path, tmp_path: Path) -> No
     assert done.returncode == 0
     assert "3 indexed, 0 same, 0 in conflict, 1 rejected" in done.stdout
     assert "README.txt" in done.stdout
+
+
+def test_what_is_kept_aside_is_told_with_what_lists_it(folder: Path, tmp_path: Path) -> None:
+    changed = dcmread(folder / "00000.dcm")
+    changed.PatientComments = "another content"
+    changed.save_as(folder / "again.dcm")
+    done = run(tmp_path, folder)
+    assert done.returncode == 3
+    assert done.stdout.startswith("4 files: 3 indexed, 0 same, 1 in conflict, 0 rejected (")
+    *_, last = done.stdout.splitlines()
+    assert last == f"what is kept aside: noctis quarantine list --root {tmp_path / 'root'}"
+
+
+def test_what_a_medium_lacks_is_counted_beside_the_files_that_there_are() -> None:
+    report = IndexReport(indexed=1, done=3)
+    for kind in (PassedKind.MISSING, PassedKind.MEDIA_DIRECTORY, PassedKind.NOT_DICOM):
+        report.add_rejected(Passed(name=kind, kind=kind, reason="why"))
+    first, *_ = report.to_text().splitlines()
+    assert first == "3 files: 1 indexed, 0 same, 0 in conflict, 2 rejected; 1 more missing (0.0 s)"
 
 
 def test_json_is_all_of_stdout_and_what_needs_a_look_is_partly_done(

@@ -107,3 +107,20 @@ def test_a_reason_is_shown_so_that_no_terminal_obeys_it(root: Path) -> None:
         answer = quarantine(root, *words, answer="n\n")
         assert "\x1b" not in answer.output
         assert "\\x1b]0" in answer.output
+
+
+def test_where_no_terminal_can_answer_the_way_on_is_told(root: Path) -> None:
+    for command in ("accept", "discard"):
+        refused = quarantine(root, command, only_id(root), answer="")
+        assert refused.exit_code == 1
+        assert "repeat with --yes" in refused.stderr
+    assert "repeat" not in quarantine(root, "discard", only_id(root), answer="n\n").stderr
+
+
+def test_fsck_says_what_to_do_about_what_it_finds(root: Path) -> None:
+    (file,) = (root / "instances").rglob("*.dcm")
+    file.unlink()
+    checked = RUNNER.invoke(app, ["fsck", "--root", str(root)])
+    assert checked.exit_code == 1
+    assert "missing files of: 1\n" in checked.stdout
+    assert "\n  → restore them from a backup, or send them again\n" in checked.stdout

@@ -265,7 +265,7 @@ def test_files_that_are_damaged_lost_or_not_catalogued_are_told(settings: Settin
     second.unlink()
     found = told(settings)
     assert found["orphans"].state is State.FAIL
-    assert "1 instances have lost their file" in found["orphans"].text
+    assert "files lost of 1 of" in found["orphans"].text
 
 
 def test_the_same_seed_reads_the_same_files(settings: Settings, tmp_path: Path) -> None:

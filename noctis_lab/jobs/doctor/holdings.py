@@ -249,7 +249,7 @@ def check_orphans(
         return Finding(
             name="orphans",
             state=State.FAIL,
-            text=f"{len(missing)} instances have lost their file: {some_of(missing)}",
+            text=f"files lost of {len(missing)} of {len(known)} instances: {some_of(missing)}",
             remedy="restore them from a backup, or send them again; "
             + command("fsck --json", settings.root)
             + " lists all",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.worklist import find_studies
+from noctis_lab.config import Settings, command, is_usual_root
 from noctis_lab.lab.cards.deadline import Deadline
 from noctis_lab.lab.cards.parts import ArchiveCard, Field
 from noctis_lab.lab.cards.tables import studies_table
@@ -25,9 +26,9 @@ _NEXT = (
     ('lab.sql("SELECT …").df()', "SQL over every tag"),
 )
 _FILL = (
-    ("noctis demo", "a synthetic archive, served and opened"),
-    ("noctis index FOLDER", "take in DICOM files from a folder"),
-    ("noctis serve", "receive from modalities, show the pages"),
+    ("demo", "a synthetic archive, served and opened"),
+    ("index FOLDER", "take in DICOM files from a folder"),
+    ("serve", "receive from modalities, show the pages"),
 )
 
 
@@ -57,8 +58,15 @@ def archive_card(lab: Lab, *, limit_s: float) -> ArchiveCard:
             ),
         ),
         recent=recent,
-        hints=_NEXT if counts.instances else _FILL,
+        hints=_NEXT if counts.instances else _fill(settings),
     )
+
+
+def _fill(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return what fills this archive, and no other."""
+    if is_usual_root(settings):
+        return tuple((f"noctis {words}", what) for words, what in _FILL)
+    return tuple((command(words, settings.root), what) for words, what in _FILL)
 
 
 def _receiver_words(receiver: FoundReceiver) -> str:

@@ -22,6 +22,7 @@ __all__ = ["archive_text", "selection_text", "series_text", "study_text"]
 
 _WIDTH = 80
 _LABEL = 12
+_HINT = 30
 _NARROWEST = 4
 _GAP = "  "
 
@@ -71,16 +72,21 @@ def selection_text(card: SelectionCard) -> str:
 
 def archive_text(card: ArchiveCard) -> str:
     """Return an archive's card as text."""
-    hints = [f"{code:<30}  {what}" for code, what in card.hints]
     return "\n".join(
         [
             f"<noctis_lab.Lab {card.root} (open)>",
             *_field_lines(card.fields),
             *_table_lines(card.recent, "lab.studies()"),
             *(["  The archive is empty. To fill it, in a terminal:"] if card.is_empty else []),
-            *(_fitted(f"{_GAP}{hint}") for hint in hints),
+            *(line for code, what in card.hints for line in _hint_lines(code, what)),
         ]
     )
+
+
+def _hint_lines(code: str, what: str) -> list[str]:
+    if len(code) <= _HINT:
+        return [_fitted(f"{_GAP}{code:<{_HINT}}  {what}")]
+    return [f"{_GAP}{code}", _fitted(f"{_GAP * 2}{what}")]  # what is to be copied stays whole
 
 
 def _field_lines(fields: Iterable[Field]) -> list[str]:
