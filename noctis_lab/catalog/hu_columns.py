@@ -8,9 +8,13 @@ __all__ = ["FIGURES", "HU_VIEWS"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _AT, _DAY = pa.timestamp("us"), pa.date32()
-_SERIES = {"StudyInstanceUID": _TEXT, "SeriesInstanceUID": _TEXT}
+#: What a record is of; of a withheld series it is shown to no facility.
+_SERIES = {"StudyInstanceUID": _TEXT, "SeriesInstanceUID": _TEXT, "is_withheld": _FLAG}
 #: Who wrote the record, and when; of every kind.
 _WRITTEN = {"author": _TEXT, "recorded_at": _AT}
+#: Of what people say of a scanner: whose studies they could see then, null for every facility's.
+#: Two facilities may call their scanners alike, and neither is told what the other says of its own.
+_OF_SCANNER = {"facilities": pa.list_(_TEXT), **_WRITTEN}
 
 #: Figures of an analysis by name; a column of its standard error stands beside each.
 FIGURES = (
@@ -100,17 +104,21 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "baseline_id": _TEXT,
         **dict.fromkeys(("scanner", "protocol", "quantity"), _TEXT),
         "valid_from": _AT,
+        "scanner_time": _AT,  # valid_from by the scanner's own clock, as acquisitions have it
         "scan_count": _WHOLE,
         **dict.fromkeys(("center", "sigma"), _NUMBER),
+        "estimator": _TEXT,
+        "estimated_until": _AT,  # by the scanner's clock: the last scan that it was taken from
         "reason": _TEXT,
-        **_WRITTEN,
+        **_OF_SCANNER,
     },
     "hu_scanner_event": {
         "event_id": _TEXT,
         **dict.fromkeys(("scanner", "event_kind"), _TEXT),
         "happened_at": _AT,
+        "scanner_time": _AT,
         "note": _TEXT,
-        **_WRITTEN,
+        **_OF_SCANNER,
     },
     "hu_curve": {
         "curve_id": _TEXT,
@@ -122,6 +130,6 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "sha256": _TEXT,
         "analysis_id": _TEXT,
         "note": _TEXT,
-        **_WRITTEN,
+        **_OF_SCANNER,
     },
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from noctis_lab.analysis.calibration.charts.trends import ChartKey
 from noctis_lab.analysis.calibration.regions import PlacedRegion
 from noctis_lab.analysis.calibration.result import HuAnalysis, MeasuredRoi
 from noctis_lab.errors import CannotCalibrate
@@ -143,15 +144,13 @@ def scanner_of(words: SeriesWords) -> str:
 
 def protocol_of(words: SeriesWords, phantom_model: str) -> str:
     """Return what one chart is of, beside its scanner: phantom, kVp, kernel and slice thickness."""
-    kvp, thickness_mm = words.numbers["KVP"], words.numbers["SliceThickness"]
-    return ", ".join(
-        (
-            phantom_model,
-            "? kVp" if kvp is None else f"{kvp:g} kVp",
-            words.texts["ConvolutionKernel"] or "? kernel",
-            "? mm" if thickness_mm is None else f"{thickness_mm:g} mm",
-        )
-    )
+    return ChartKey(
+        scanner=scanner_of(words),
+        phantom_model=phantom_model,
+        KVP=words.numbers["KVP"],
+        ConvolutionKernel=words.texts["ConvolutionKernel"],
+        SliceThickness=words.numbers["SliceThickness"],
+    ).protocol
 
 
 def document_of(
