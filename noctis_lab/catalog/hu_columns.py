@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-__all__ = ["FIGURES", "HU_VIEWS"]
+__all__ = ["FIGURES", "HU_VIEWS", "TREND_COLUMNS"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _AT, _DAY = pa.timestamp("us"), pa.date32()
-_SERIES = {"StudyInstanceUID": _TEXT, "SeriesInstanceUID": _TEXT}
+#: What a record is of; of a withheld series it is shown to no facility.
+_SERIES = {"StudyInstanceUID": _TEXT, "SeriesInstanceUID": _TEXT, "is_withheld": _FLAG}
 #: Who wrote the record, and when; of every kind.
 _WRITTEN = {"author": _TEXT, "recorded_at": _AT}
+#: Of what people say of a scanner: whose studies they could see then, null for every facility's.
+#: Two facilities may call their scanners alike, and neither is told what the other says of its own.
+_OF_SCANNER = {"facilities": pa.list_(_TEXT), **_WRITTEN}
 
 #: Figures of an analysis by name; a column of its standard error stands beside each.
 FIGURES = (
@@ -23,6 +27,7 @@ _ANALYSIS: dict[str, pa.DataType] = {
     "analysis_id": _TEXT,
     **_SERIES,
     "instance_count": _WHOLE,
+    "content_sha256": _TEXT,  # of all images: what was analysed
     "status": _TEXT,
     "phantom_model": _TEXT,
     "phantom_serial": _TEXT,
@@ -71,6 +76,20 @@ _ROI: dict[str, pa.DataType] = {
     **dict.fromkeys(("x_mm", "y_mm", "z_mm", "radius_mm"), _NUMBER),
 }
 
+#: Of an export of trends: a row for each scan on a chart.
+TREND_COLUMNS: dict[str, pa.DataType] = {
+    **dict.fromkeys(("scanner", "scanner_display", "protocol", "quantity", "unit"), _TEXT),
+    "scanner_time": _AT,
+    **dict.fromkeys(("value", "se", "ewma", "ewma_low", "ewma_high", "low", "high"), _NUMBER),
+    **dict.fromkeys(("center", "sigma"), _NUMBER),
+    "baseline_status": _TEXT,
+    **dict.fromkeys(("tolerance_low", "tolerance_high"), _NUMBER),
+    "alarms": _TEXT,  # rules that it is outside of, joined by a backslash
+    **dict.fromkeys(("is_out_of_tolerance", "is_manual"), _FLAG),
+    **dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), _TEXT),
+    "analysis_id": _TEXT,
+}
+
 #: View → its columns. A record's document holds those of its kind, but for the first and last.
 HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
     "hu_analysis": _ANALYSIS,
@@ -79,6 +98,7 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "refusal_id": _TEXT,
         **_SERIES,
         "instance_count": _WHOLE,
+        "content_sha256": _TEXT,
         "engine_version": _TEXT,
         "refusal": _TEXT,
         "reason": _TEXT,
@@ -100,15 +120,43 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "baseline_id": _TEXT,
         **dict.fromkeys(("scanner", "protocol", "quantity"), _TEXT),
         "valid_from": _AT,
+        "scanner_time": _AT,  # valid_from by the scanner's own clock, as acquisitions have it
         "scan_count": _WHOLE,
         **dict.fromkeys(("center", "sigma"), _NUMBER),
+        "estimator": _TEXT,
+        "estimated_until": _AT,  # by the scanner's clock: the last scan that it was taken from
         "reason": _TEXT,
-        **_WRITTEN,
+        **_OF_SCANNER,
     },
     "hu_scanner_event": {
         "event_id": _TEXT,
         **dict.fromkeys(("scanner", "event_kind"), _TEXT),
         "happened_at": _AT,
+        "scanner_time": _AT,
+        "note": _TEXT,
+        **_OF_SCANNER,
+    },
+    "hu_alarm": {
+        "alarm_id": _TEXT,
+        **_SERIES,
+        "SOPInstanceUID": _TEXT,
+        "analysis_id": _TEXT,
+        **dict.fromkeys(("scanner", "scanner_display", "protocol", "quantity"), _TEXT),
+        "rule": _TEXT,  # shewhart, ewma, tolerance
+        "side": _TEXT,  # high, low
+        "scanner_time": _AT,  # of the scan, by the scanner's clock
+        "value": _NUMBER,  # the scan's own
+        "statistic": _NUMBER,  # what passed the limit: of Shewhart's rule the scan's own too
+        **dict.fromkeys(("limit_value", "center", "sigma"), _NUMBER),
+        "scan_number": _WHOLE,  # since the baseline began
+        "is_provisional": _FLAG,
+        "tolerance_source": _TEXT,
+        **_WRITTEN,
+    },
+    "hu_acknowledgement": {
+        "acknowledgement_id": _TEXT,
+        **_SERIES,
+        "alarm_id": _TEXT,
         "note": _TEXT,
         **_WRITTEN,
     },
@@ -122,6 +170,6 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "sha256": _TEXT,
         "analysis_id": _TEXT,
         "note": _TEXT,
-        **_WRITTEN,
+        **_OF_SCANNER,
     },
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import func, insert, select
 
@@ -15,15 +15,25 @@ from noctis_lab.catalog import schema
 from noctis_lab.catalog.events import add_events
 from noctis_lab.catalog.instants import from_instant, to_instant
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.catalog.rows import clean_text
+from noctis_lab.catalog.rows import clean_text, is_withheld_reference
 from noctis_lab.catalog.snapshot import in_pieces
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.events import HuRecorded
+from noctis_lab.events import HU_ALARM_WORDS, Event, HuAlarm, HuRecorded
 
-__all__ = ["HuKind", "HuRecord", "find_checks", "find_latest", "to_record", "write_record"]
+__all__ = [
+    "WORKER",
+    "HuKind",
+    "HuRecord",
+    "find_checks",
+    "find_latest",
+    "to_record",
+    "write_record",
+    "write_records",
+]
 
 
-_OFF = ("warn", "fail")
+WORKER: Final = "worker"  #: the author of what no person asked for
+_OFF: Final = ("warn", "fail")
 
 
 class HuKind(StrEnum):
@@ -35,6 +45,8 @@ class HuKind(StrEnum):
     BASELINE = "baseline"
     SCANNER_EVENT = "scanner_event"
     CURVE = "curve"
+    ALARM = "alarm"  # of one scan on one chart
+    ACKNOWLEDGEMENT = "acknowledgement"  # of an alarm, by a person
 
     @property
     def view(self) -> str:
@@ -64,6 +76,11 @@ class HuRecord:
     SeriesInstanceUID: str | None = None
     scanner: str | None = None
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether it is of a series that a collision keeps from every facility."""
+        return self.reference is not None and is_withheld_reference(self.reference)
+
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
@@ -89,9 +106,25 @@ class HuRecord:
 
 def write_record(catalog: Catalog, record: HuRecord) -> None:
     """Append a record; one of a known `record_id` changes nothing."""
+    write_records(catalog, [record])
+
+
+def write_records(catalog: Catalog, records: Sequence[HuRecord]) -> None:
+    """Append records in one transaction; those of a known `record_id` change nothing."""
     table = schema.hu_record
+    values = [_values(record) for record in records]
+    with catalog.connections.write() as connection:
+        for record, row in zip(records, values, strict=True):
+            known = select(table.c.record_number).where(table.c.record_id == record.record_id)
+            if connection.execute(known).first() is not None:
+                continue
+            connection.execute(insert(table).values(row))
+            add_events(connection, _events_of(record), to_instant(catalog.clock()))
+
+
+def _values(record: HuRecord) -> dict[str, Any]:
     document = _storable({**record.document, "SeriesInstanceUID": record.SeriesInstanceUID})
-    values = {
+    return {
         "record_id": record.record_id,
         "kind": record.kind.value,
         "reference": record.reference,
@@ -101,17 +134,25 @@ def write_record(catalog: Catalog, record: HuRecord) -> None:
         "recorded_at": to_instant(record.recorded_at),
         "document": json.dumps(document, separators=(",", ":"), allow_nan=False),
     }
-    event = HuRecorded(
+
+
+def _events_of(record: HuRecord) -> list[Event]:
+    recorded = HuRecorded(
         record_kind=record.kind.value,
         record_id=record.record_id,
         StudyInstanceUID=record.StudyInstanceUID,
     )
-    with catalog.connections.write() as connection:
-        known = select(table.c.record_number).where(table.c.record_id == record.record_id)
-        if connection.execute(known).first() is not None:
-            return
-        connection.execute(insert(table).values(values))
-        add_events(connection, [event], to_instant(catalog.clock()))
+    if record.kind is not HuKind.ALARM:
+        return [recorded]
+    words = {name: str(record.document.get(name) or "") for name in HU_ALARM_WORDS}
+    raised = HuAlarm(
+        alarm_id=record.record_id,
+        StudyInstanceUID=record.StudyInstanceUID or "",
+        SeriesInstanceUID=record.SeriesInstanceUID or "",
+        scanner=clean_text(record.scanner or ""),
+        **_storable(words),
+    )
+    return [recorded, raised]
 
 
 def find_latest(catalog: Catalog, kind: HuKind, references: Collection[str]) -> dict[str, HuRecord]:

@@ -50,6 +50,7 @@ def iter_rows(record: HuRecord) -> Iterator[tuple[str, tuple[Any, ...]]]:
     own = {
         "StudyInstanceUID": record.StudyInstanceUID,
         "SeriesInstanceUID": record.SeriesInstanceUID,
+        "is_withheld": record.is_withheld,
         "scanner": record.scanner,
         "author": record.author,
         "recorded_at": record.recorded_at,

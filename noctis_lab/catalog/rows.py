@@ -36,6 +36,7 @@ __all__ = [
     "clean_text",
     "format_values",
     "instance_values",
+    "is_withheld_reference",
     "origin_values",
     "pack_frame_table",
     "series_reference",
@@ -48,6 +49,7 @@ __all__ = [
 type FrameTable = tuple[tuple[tuple[int, int], ...], ...]
 
 _LONGEST_TEXT = 1024
+_STUDY_AND_SERIES = 2
 _ORIENTATION = struct.Struct("<6d")
 _SPACING = struct.Struct("<2d")
 
@@ -59,6 +61,12 @@ def series_reference(
     if withheld_facility:
         return f"{StudyInstanceUID}\\{SeriesInstanceUID}\\{withheld_facility}"
     return f"{StudyInstanceUID}\\{SeriesInstanceUID}" if StudyInstanceUID else SeriesInstanceUID
+
+
+def is_withheld_reference(reference: str) -> bool:
+    """Return whether `series_reference` made it of a series that is withheld."""
+    # A facility's name may hold a backslash too; a UID that is one has none.
+    return len(reference.split("\\", 2)) > _STUDY_AND_SERIES
 
 
 def clean_text(value: str) -> str:

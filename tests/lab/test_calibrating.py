@@ -85,7 +85,7 @@ def test_every_document_fills_columns_and_none_is_forgotten(lab: Lab, series: Se
     import json
 
     document = json.loads(text)
-    own = {"analysis_id", "author", "recorded_at", "scanner", "StudyInstanceUID"}
+    own = {"analysis_id", "author", "recorded_at", "scanner", "StudyInstanceUID", "is_withheld"}
     columns = set(HU_VIEWS["hu_analysis"]) - own
     assert set(document) - columns == {"rois"}
     assert not {name for name in columns if document.get(name) is None} - {
@@ -257,7 +257,9 @@ def test_a_baseline_is_of_the_scans_from_its_time_on(lab: Lab, tmp_path: Path) -
     baselines = lab.calibration.baselines()
     assert baselines["scan_count"].tolist() == [2, 3, 1]
     assert baselines["center"][0] == pytest.approx(values[1:].mean())
-    assert baselines["sigma"][0] == pytest.approx(values[1:].std(ddof=1))
+    moved = abs(values[2] - values[1])
+    assert baselines["sigma"][0] == pytest.approx(moved * np.sqrt(np.pi) / 2)  # over 1.128
+    assert baselines["estimator"].tolist() == ["moving range", "moving range", "stated"]
     assert baselines["center"][1] == pytest.approx(values.mean())
 
 

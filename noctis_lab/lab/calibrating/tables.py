@@ -1,0 +1,374 @@
+"""The records of calibration as tables, within what somebody may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from noctis_lab.access import Action, Principal, require
+from noctis_lab.analysis.calibration.curves import DensityCurve
+from noctis_lab.catalog.hu_columns import HU_VIEWS
+from noctis_lab.catalog.result import Result, write_result
+from noctis_lab.errors import CannotCalibrate, QueryError
+from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
+from noctis_lab.jobs.calibration.comparing import ScannerComparison, compare_scanners
+from noctis_lab.jobs.calibration.scans import ROI, require_quantity
+from noctis_lab.jobs.calibration.trend_table import trend_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from noctis_lab.lab import Lab
+    from noctis_lab.lab.selection import Condition
+
+__all__ = ["CalibrationTables", "ExportedTable"]
+
+type ExportedTable = Literal["trends", "analyses", "rois"]
+_EXPORTED: Final = {"analyses": "hu_analysis", "rois": "hu_roi"}
+
+_STUDIES: Final = (
+    "SELECT StudyInstanceUID FROM study_access WHERE list_contains($facilities, facility)"
+)
+#: Column of a view → which of its rows are of some facilities. As `catalog.hu_sight` has it: what
+#: is of a series by its study, but of a withheld one nothing; what was said of a scanner where they
+#: have an analysis of that name, and only if who said it saw studies of theirs.
+_OF_STUDY: Final = f"NOT is_withheld AND StudyInstanceUID IN ({_STUDIES})"
+_IN_SIGHT: Final = {
+    "StudyInstanceUID": _OF_STUDY,
+    "scanner": (
+        "(facilities IS NULL OR list_has_any(facilities, $facilities)) AND "  # noqa: S608
+        f"scanner IN (SELECT scanner FROM hu_analysis WHERE {_OF_STUDY})"
+    ),
+}
+#: One value and standard error of a scan for a material, of however many inserts.
+_OF_REGIONS: Final = (
+    "SELECT analysis_id, avg(value_hu) AS value, CASE WHEN count(se_hu) = count(*) "
+    "THEN sqrt(sum(se_hu * se_hu)) / count(*) END AS se "
+    "FROM hu_roi WHERE material = $material AND value_hu IS NOT NULL GROUP BY analysis_id"
+)
+
+
+class CalibrationTables:
+    """What is recorded of calibration, read: the half of `CalibrationRecords` that asks.
+
+    Parameters
+    ----------
+    lab
+        The open archive.
+    facilities
+        Only what is of their studies, and of scanners with an analysis there, is read; None: all.
+    """
+
+    def __init__(self, lab: Lab, facilities: Collection[str] | None = None) -> None:
+        self._lab = lab
+        self._facilities = None if facilities is None else sorted(facilities)
+
+    def seen_by(self, principal: Principal) -> Self:
+        """Return these records as a principal may read them."""
+        require(principal, Action.SEE)
+        return type(self)(self._lab, principal.facilities)
+
+    def analyses(self, **where: Condition) -> pd.DataFrame:
+        """Return the analyses whose columns have these values: `hu_analysis`, oldest record first.
+
+        Parameters
+        ----------
+        **where
+            A value, or several of which one must hold, for a column of the view.
+
+        Raises
+        ------
+        QueryError
+            The view has no such column.
+        """
+        return self._table("hu_analysis", where)
+
+    def rois(self, **where: Condition) -> pd.DataFrame:
+        """Return regions of analyses: `hu_roi`; ``rois(analysis_id=…)``."""
+        return self._table("hu_roi", where)
+
+    def refusals(self, **where: Condition) -> pd.DataFrame:
+        """Return which series were no phantom to be analysed, and why: `hu_refusal`."""
+        return self._table("hu_refusal", where)
+
+    def checks(self, **where: Condition) -> pd.DataFrame:
+        """Return the checks of CT series' scales: `hu_series_check`."""
+        return self._table("hu_series_check", where)
+
+    def baselines(self, **where: Condition) -> pd.DataFrame:
+        """Return the baselines, every version: `hu_baseline`; the newest `valid_from` holds."""
+        return self._table("hu_baseline", where)
+
+    def events(self, **where: Condition) -> pd.DataFrame:
+        """Return what happened to scanners: `hu_scanner_event`."""
+        return self._table("hu_scanner_event", where)
+
+    def alarms(self, **where: Condition) -> pd.DataFrame:
+        """Return what was outside of a control limit or a tolerance: `hu_alarm`, oldest first.
+
+        Three columns more say who has acknowledged it last: acknowledged_by, acknowledged_at and
+        acknowledgement_note, empty where nobody has.
+        """
+        found = self._table("hu_alarm", where)
+        said = self._table("hu_acknowledgement", {}).drop_duplicates("alarm_id", keep="last")
+        names = {"author": "by", "recorded_at": "at"}
+        last = said[["alarm_id", *names]].rename(
+            columns={name: f"acknowledged_{short}" for name, short in names.items()}
+        )
+        last["acknowledgement_note"] = said["note"]
+        return found.merge(last, on="alarm_id", how="left")
+
+    def curves(self, **where: Condition) -> pd.DataFrame:
+        """Return the density curves: `hu_curve`."""
+        return self._table("hu_curve", where)
+
+    def trend(self, scanner: str, protocol: str, quantity: str) -> pd.DataFrame:
+        """Return a figure of each series of one scanner and protocol, oldest acquisition first.
+
+        Parameters
+        ----------
+        scanner, protocol
+            As `analyses` names them.
+        quantity
+            A figure's column of `hu_analysis` (``water_hu``, ``slope`` …), or ``roi:`` and a
+            material (``roi:Teflon``), HU. A material that the phantom has more than once, as a
+            CatPhan's air, is one figure of a scan: the mean of its inserts, and that mean's
+            standard error as if theirs were independent. How the two differ is in `rois`.
+
+        Returns
+        -------
+        DataFrame
+            analysis_id, SeriesInstanceUID, AcquisitionDate, AcquisitionTime, value, se; of a series
+            that was analysed again its newest analysis.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``no_such_quantity``.
+        """
+        require_quantity(quantity)
+        seen = "" if self._facilities is None else f"AND {_IN_SIGHT['StudyInstanceUID']} "
+        latest = (
+            "SELECT * FROM hu_analysis WHERE NOT is_withheld AND scanner = $scanner "  # noqa: S608
+            f"AND protocol = $protocol {seen}"
+            "QUALIFY row_number() OVER (PARTITION BY StudyInstanceUID, SeriesInstanceUID "
+            "ORDER BY recorded_at DESC) = 1"
+        )
+        named: dict[str, Any] = {"scanner": scanner, "protocol": protocol}
+        if self._facilities is not None:
+            named["facilities"] = self._facilities
+        if quantity.startswith(ROI):
+            source = _OF_REGIONS
+            named["material"] = quantity.removeprefix(ROI)
+        else:
+            source = (
+                f"SELECT analysis_id, {quantity} AS value, {quantity}_se AS se FROM hu_analysis"  # noqa: S608
+            )
+        found: pd.DataFrame = self._lab.sql(
+            f"SELECT a.analysis_id, a.SeriesInstanceUID, a.AcquisitionDate, "  # noqa: S608
+            f"a.AcquisitionTime, m.value, m.se FROM ({latest}) a JOIN ({source}) m "
+            "USING (analysis_id) WHERE m.value IS NOT NULL "
+            "ORDER BY a.AcquisitionDate, a.AcquisitionTime, a.recorded_at",
+            named,
+        ).df()
+        return found
+
+    def charts(
+        self,
+        scanner: str | None = None,
+        protocol: str | None = None,
+        quantity: str | None = None,
+    ) -> tuple[ScannerChart, ...]:
+        """Return the control charts of scanners: Shewhart and EWMA, with limits, events, alarms.
+
+        Parameters
+        ----------
+        scanner, protocol
+            As `analyses` names them; None: every one.
+        quantity
+            As `trend` takes it; None: water, slope, intercept, uniformity, noise and each insert.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``no_such_quantity``.
+        """
+        return find_charts(
+            self._lab.catalog,
+            self._facilities,
+            scanner=scanner,
+            protocol=protocol,
+            quantity=quantity,
+        )
+
+    def compare(
+        self,
+        first: str,
+        second: str,
+        *,
+        quantity: str,
+        protocol: str | None = None,
+        within_days: float = 4.0,
+    ) -> ScannerComparison:
+        """Compare two scanners, as `analyses` names them, by Bland and Altman.
+
+        Parameters
+        ----------
+        quantity
+            As `trend` takes it.
+        protocol
+            Of both; None: the one that they have in common.
+        within_days
+            Scans of one phantom that are no further apart are a pair, each once, nearest first.
+
+        Returns
+        -------
+        ScannerComparison
+            `agreement` has means, differences, bias and limits, each with its interval.
+
+        Raises
+        ------
+        CannotCalibrate
+            They cannot be paired: ``same_scanner``, ``no_scans``, ``several_protocols``,
+            ``no_common_protocol``, ``bad_pairing``, ``too_few_pairs``; ``no_such_quantity``.
+        """
+        return compare_scanners(
+            self._lab.catalog,
+            self._facilities,
+            first,
+            second,
+            quantity=quantity,
+            protocol=protocol,
+            within_days=within_days,
+        )
+
+    def export(self, path: str | Path, *, table: ExportedTable = "trends") -> int:
+        """Write records as a table, ``.csv``, ``.parquet`` or ``.json`` by the suffix.
+
+        Parameters
+        ----------
+        table
+            "trends": a row for each scan of each chart, with its limits; "analyses", "rois".
+
+        Returns
+        -------
+        int
+            The rows written.
+
+        Raises
+        ------
+        ValueError
+            Another suffix, or no such table.
+        """
+        return write_result(self.exported(table), Path(path))
+
+    def report(self, SeriesInstanceUID: str, path: str | Path | None = None) -> str:
+        """Return a series' newest analysis as an HTML page that stands alone: no patient's name.
+
+        Parameters
+        ----------
+        path
+            Where it is written too; None: nowhere.
+
+        Raises
+        ------
+        CalibrationNotFound
+            No analysis of the series is recorded, or none that is in sight.
+        """
+        from noctis_lab.lab.calibrating.report import report_of
+
+        page = report_of(self._lab.handle, self._facilities, SeriesInstanceUID)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def exported(self, table: ExportedTable) -> Result:
+        """Return what `export` writes.
+
+        Raises
+        ------
+        ValueError
+            No such table.
+        """
+        if table == "trends":
+            return trend_table(self.charts())
+        if table not in _EXPORTED:
+            raise ValueError(f"expected trends, {', '.join(_EXPORTED)}, came {table[:64]!r}")
+        return self._ask(_EXPORTED[table], {})
+
+    def page(
+        self, view: str, where: Mapping[str, Condition], *, offset: int = 0, limit: int = 100
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Return how many rows of a view `hu_…` have these values, and a window, newest first.
+
+        Raises
+        ------
+        QueryError
+            There is no such view, or it has no such column.
+        """
+        if view not in HU_VIEWS:
+            raise QueryError(f"expected one of {', '.join(HU_VIEWS)}, came {view[:64]!r}")
+        order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at DESC"
+        # Sums of a window go with the rows: both are of one snapshot.
+        found = self._ask(
+            view,
+            where,
+            columns="*, count(*) OVER () AS total",
+            end=f"ORDER BY {order} LIMIT {int(limit)} OFFSET {int(offset)}",
+        ).to_arrow_table()
+        rows = found.to_pylist()
+        total = rows[0]["total"] if rows else 0
+        return int(total), [{k: v for k, v in row.items() if k != "total"} for row in rows]
+
+    def curve(self, curve_id: str) -> DensityCurve:
+        """Return a recorded density curve, for `apply_curve`.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``no_such_curve``.
+        """
+        found = self.curves(curve_id=curve_id)
+        if found.empty:
+            raise CannotCalibrate("no_such_curve", f"no curve {curve_id[:64]!r} is recorded")
+        row = found.iloc[0]
+        return DensityCurve(
+            hu=tuple(map(float, row["hu"])),
+            density=tuple(map(float, row["density"])),
+            quantity=str(row["quantity"]),
+            curve_id=curve_id,
+        )
+
+    def _table(self, view: str, where: Mapping[str, Condition]) -> pd.DataFrame:
+        found: pd.DataFrame = self._ask(view, where).df()
+        return found
+
+    def _ask(
+        self,
+        view: str,
+        where: Mapping[str, Condition],
+        *,
+        columns: str = "*",
+        end: str | None = None,
+    ) -> Result:
+        terms: list[str] = []
+        values: dict[str, Any] = {}
+        for name, condition in where.items():
+            if name not in HU_VIEWS[view]:
+                raise QueryError(
+                    f"the view {view} has no column {name[:64]!r}: it has "
+                    f"{', '.join(HU_VIEWS[view])}"
+                )
+            several = condition if isinstance(condition, list | tuple | set | frozenset) else None
+            values[name] = [condition] if several is None else list(several)
+            terms.append(f'list_contains(${name}, "{name}")')
+        if self._facilities is not None:
+            key = "StudyInstanceUID" if "StudyInstanceUID" in HU_VIEWS[view] else "scanner"
+            terms.append(_IN_SIGHT[key])
+            values["facilities"] = self._facilities
+        filtered = f" WHERE {' AND '.join(terms)}" if terms else ""
+        order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at"
+        end = f"ORDER BY {order}" if end is None else end
+        # Names are checked above, the rest is ours.
+        return self._lab.sql(f"SELECT {columns} FROM {view}{filtered} {end}", values)  # noqa: S608
