@@ -1,0 +1,245 @@
+"""A control chart as a figure: scans as points, the EWMA as a line, limits and tolerance apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from bokeh.models import BoxAnnotation, ColumnDataSource, DatetimeTickFormatter, Label, Span
+
+from noctis_lab.analysis.calibration.charts.control import ControlChart, RuleTrack
+from noctis_lab.analysis.calibration.charts.rules import EWMA, SHEWHART
+from noctis_lab.jobs.calibration.charts import ChartPoint, ScannerChart
+from noctis_lab.views.calibration.address import scan_address
+from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
+from noctis_lab.views.calibration.quantities import Quantity, quantity_of
+
+__all__ = ["shared_range", "trend_plot"]
+
+_MONTHS: Final = DatetimeTickFormatter(
+    **dict.fromkeys(("hours", "days"), "%d %b"), months="%b", years="%Y"
+)
+_MOST_EVENTS: Final = 20
+_MARGIN: Final = 0.6  # of the tolerance, that is shown beyond it
+_FIRM_FILL, _PROVISIONAL_FILL = 0.11, 0.06
+
+
+def shared_range(charts: Sequence[ControlChart]) -> tuple[float, float]:
+    """Return from where to where a value axis reaches that holds all charts alike.
+
+    Every value, limit and tolerance is in view, and zero is where there is a tolerance about it.
+    """
+    ends: list[float] = []
+    for chart in charts:
+        ends.extend(chart.trend.values.tolist())
+        for track in chart.tracks:
+            if track.rule.name == SHEWHART.name:
+                ends.extend(track.low[np.isfinite(track.low)].tolist())
+                ends.extend(track.high[np.isfinite(track.high)].tolist())
+        band = chart.tolerance
+        if band is not None and np.isfinite([band.low, band.high]).all():
+            reach = _MARGIN * (band.high - band.low) / 2
+            ends += [band.low - reach, band.high + reach]
+    if not ends:
+        return -1.0, 1.0
+    low, high = min(ends), max(ends)
+    room = 0.04 * (high - low) or max(abs(high) * 0.1, 1e-3)
+    return low - room, high + room
+
+
+def trend_plot(
+    drawn: ScannerChart,
+    *,
+    x: tuple[datetime, datetime] | None = None,
+    y: tuple[float, float] | None = None,
+    is_card: bool = False,
+) -> Any:
+    """Return the figure of a control chart.
+
+    Parameters
+    ----------
+    drawn
+        The chart; its events are drawn too.
+    x, y
+        From where to where the axes reach, times by the scanner's clock; by default all of it.
+    is_card
+        One of many small ones: no caption and no tools.
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        Its renderers ``points …`` have the columns ``href`` (the scan's page) and ``words``.
+    """
+    chart, quantity = drawn.chart, quantity_of(drawn.quantity)
+    begins, ends = _span(chart) if x is None else (_ms_of(x[0]), _ms_of(x[1]))
+    low, high = shared_range([chart]) if y is None else y
+    plot = plain_figure((begins, ends), (low, high), has_tools=not is_card, x_axis_type="datetime")
+    plot.xaxis.formatter = _MONTHS
+    plot.xaxis.ticker.desired_num_ticks = 5
+    plot.yaxis.ticker.desired_num_ticks = 3 if is_card else 5
+    if not is_card:
+        caption(plot, quantity.caption)
+    _draw_tolerance(plot, chart)
+    _draw_limits(plot, chart, ends)
+    _draw_ewma(plot, chart)
+    for event in drawn.events[-_MOST_EVENTS:]:
+        if begins <= _ms_of(event.at) <= ends:
+            _draw_event(plot, event.event_kind, _ms_of(event.at))
+    _draw_points(plot, drawn, quantity)
+    return finish(plot)
+
+
+def _ms_of(at: datetime) -> float:
+    return _ms(np.datetime64(at, "ms"))
+
+
+def _ms(at: np.datetime64) -> float:
+    return float(at.astype("datetime64[ms]").astype(np.int64))
+
+
+def _span(chart: ControlChart) -> tuple[float, float]:
+    if not len(chart.trend):
+        return 0.0, 1.0
+    first, last = _ms(chart.trend.at[0]), _ms(chart.trend.at[-1])
+    room = max(0.03 * (last - first), 86_400e3)
+    return first - room, last + room
+
+
+def _draw_tolerance(plot: Any, chart: ControlChart) -> None:
+    """Hatch what is not accepted: the forbidden side, so that limits and tolerance differ."""
+    band = chart.tolerance
+    if band is None:
+        return
+    for end, side in ((band.high, "bottom"), (band.low, "top")):
+        if not np.isfinite(end):
+            continue
+        box = BoxAnnotation(
+            **{side: end}, fill_alpha=0.5, line_color=None, level="underlay",
+            hatch_pattern="/", hatch_scale=7, hatch_weight=1.4,
+        )  # fmt: skip
+        plot.add_layout(ink(box, fill_color="surface-2", hatch_color="line-strong"))
+        edge = Span(dimension="width", location=end, line_width=1, level="underlay")
+        plot.add_layout(ink(edge, line_color="text-3"))
+
+
+def _track(chart: ControlChart, name: str) -> RuleTrack | None:
+    return next((track for track in chart.tracks if track.rule.name == name), None)
+
+
+def _draw_limits(plot: Any, chart: ControlChart, ends: float) -> None:
+    """Draw what a scanner usually does: 3σ about its centre, for as long as a baseline holds."""
+    begins = [_ms(baseline.valid_from) for baseline in chart.baselines]
+    until = [*begins[1:], ends]
+    for is_firm in (True, False):
+        rows = [
+            (max(left, _first(chart, number)), right, b.center, SHEWHART.width * b.sigma)
+            for number, (b, left, right) in enumerate(
+                zip(chart.baselines, begins, until, strict=True)
+            )
+            if b.has_limits and (b.status != "provisional") is is_firm and left < right
+        ]
+        source = ColumnDataSource(
+            {
+                "left": [row[0] for row in rows],
+                "right": [row[1] for row in rows],
+                "center": [row[2] for row in rows],
+                "low": [row[2] - row[3] for row in rows],
+                "high": [row[2] + row[3] for row in rows],
+            }
+        )
+        fill = plot.quad(
+            left="left", right="right", bottom="low", top="high", source=source, line_color=None,
+            fill_alpha=_FIRM_FILL if is_firm else _PROVISIONAL_FILL,
+        )  # fmt: skip
+        ink(fill.glyph, fill_color="c1")
+        for name in ("low", "center", "high"):
+            dash = "solid" if name == "center" else "dashed" if is_firm else "dotted"
+            line = plot.segment(
+                x0="left", x1="right", y0=name, y1=name, source=source, line_width=1.1,
+                line_dash=dash,
+            )  # fmt: skip
+            ink(line.glyph, line_color="c1")
+
+
+def _first(chart: ControlChart, number: int) -> float:
+    mine = np.flatnonzero(chart.baseline_numbers == number)
+    return _ms(chart.trend.at[mine[0]]) if mine.size else 0.0
+
+
+def _draw_ewma(plot: Any, chart: ControlChart) -> None:
+    track = _track(chart, EWMA.name)
+    if track is None:
+        return
+    at = chart.trend.at.astype("datetime64[ms]").astype(np.int64).astype(float)
+    # The statistic begins anew with each baseline: no line leads from one to the next.
+    breaks = np.flatnonzero(np.diff(chart.baseline_numbers)) + 1
+    source = ColumnDataSource(
+        {
+            name: np.insert(values, breaks, np.nan)
+            for name, values in (
+                ("x", at), ("z", track.statistic), ("low", track.low), ("high", track.high),
+            )
+        }
+    )  # fmt: skip
+    for name in ("low", "high"):
+        limit = plot.line(x="x", y=name, source=source, line_width=1, line_dash="dotted")
+        ink(limit.glyph, line_color="c2")
+    ink(plot.line(x="x", y="z", source=source, line_width=1.75).glyph, line_color="c2")
+
+
+def _draw_event(plot: Any, kind: str, at: float) -> None:
+    span = Span(dimension="height", location=at, line_width=1.2, line_dash="dotted")
+    plot.add_layout(ink(span, line_color="text-2"))
+    label = Label(
+        x=at, y=4, x_offset=6, y_units="screen", text=kind.capitalize(),
+        text_font=FONT, text_font_size="11px", background_fill_alpha=0.8,
+    )  # fmt: skip
+    plot.add_layout(ink(label, text_color="text-1", background_fill_color="surface-1"))
+
+
+def _draw_points(plot: Any, drawn: ScannerChart, quantity: Quantity) -> None:
+    """Draw the scans: the last one larger, alarms as triangles, what breaks a tolerance crossed."""
+    kinds = [
+        "broken" if point.is_out_of_tolerance else "alarm" if point.alarms else "plain"
+        for point in drawn.points
+    ]
+    if kinds and kinds[-1] == "plain":
+        kinds[-1] = "last"
+    looks: tuple[tuple[str, str, float, str], ...] = (
+        ("plain", "circle", 4, "text-2"),
+        ("last", "circle", 7, "text-1"),
+        ("alarm", "triangle", 10, "warn"),
+        ("broken", "x", 9, "fail"),
+    )
+    renderers = []
+    for kind, marker, size, token in looks:
+        mine = [p for p, own in zip(drawn.points, kinds, strict=True) if own == kind]
+        points = plot.scatter(
+            x="x", y="y", marker=marker, size=size, name=f"points {kind}",
+            line_width=2 if kind == "broken" else 1,
+            source=ColumnDataSource(_columns(mine, quantity)),
+        )  # fmt: skip
+        edge = "surface-1" if kind == "alarm" else token
+        ink(points.glyph, fill_color=token, line_color=edge)
+        renderers.append(points)
+    tap_and_hover(plot, renderers)
+
+
+def _columns(points: Sequence[ChartPoint], quantity: Quantity) -> dict[str, list[Any]]:
+    return {
+        "x": [_ms_of(point.at) for point in points],
+        "y": [point.value for point in points],
+        "href": [scan_address(point.SeriesInstanceUID, point.StudyInstanceUID) for point in points],
+        "words": [_words(point, quantity) for point in points],
+    }
+
+
+def _words(point: ChartPoint, quantity: Quantity) -> str:
+    rules = [f"{_RULES.get(rule, rule)} alarm" for rule in point.alarms]
+    outside = ["outside tolerance"] if point.is_out_of_tolerance else []
+    return " · ".join((f"{point.at:%Y-%m-%d}", quantity.write(point.value), *rules, *outside))
+
+
+_RULES: Final = {"ewma": "EWMA", "shewhart": "Shewhart"}
