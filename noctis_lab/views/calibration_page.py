@@ -58,12 +58,10 @@ class CalibrationPage(JSComponent):
         super().__init__(told=dict(told), figures=_panes(figures), **params)  # type: ignore[no-untyped-call]
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do something beside what the page shows at once, where a server runs."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        self._keep(loop.create_task(work()))
+        """Do something beside what the page shows at once: as soon as it is shown, where served."""
+        document = pn.state.curdoc
+        if document is not None and document.session_context is not None:
+            pn.state.onload(work)
 
     def tell_late(self, panels: Mapping[str, Any], figures: Sequence[Any]) -> None:
         """Show panels in place of those that were told first, by their places."""

@@ -19,7 +19,7 @@ from noctis_lab.views.calibration.standings import (
     shown_chart,
 )
 from noctis_lab.views.calibration.told import action, badge, choice, column, head, page, table
-from noctis_lab.views.calibration.trend_plot import shared_range, trend_plot
+from noctis_lab.views.calibration.trend_plot import empty_plot, shared_range, trend_plot
 from noctis_lab.views.calibration.verdicts import scan_badge
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def fleet_page(
     shown = [shown_chart(group, asked.quantity) for group in cards]
     charts = [chart for chart in shown if chart is not None]
     begins, ends = period_of(charts or [group.first for group in cards], asked, now)
-    y = shared_range([chart.chart for chart in charts])
+    y = shared_range([chart.chart for chart in charts], is_signed=asked.quantity.is_signed)
     needs = [n for group in groups for n in needs_of(group, can_calibrate=can_calibrate, most=2)]
     counted_scans = {
         (point.StudyInstanceUID, point.SeriesInstanceUID)
@@ -98,8 +98,8 @@ def fleet_page(
         choices={"event_kinds": event_kinds()},
     )
     figures = [
-        trend_plot(chart or group.first, x=(begins, ends), y=y, is_card=True)
-        for group, chart in zip(cards, shown, strict=True)
+        empty_plot() if chart is None else trend_plot(chart, x=(begins, ends), y=y, is_card=True)
+        for chart in shown
     ]
     return told, figures
 
@@ -247,7 +247,7 @@ def _card(
         "href": Asked(
             scanner=group.first.scanner, protocol=group.first.protocol, period=asked.period
         ).address(),
-        "isMarked": group.worst.status in ("out of tolerance", "drifting", "step"),
+        "isMarked": False,
     }
 
 

@@ -58,6 +58,7 @@ def plain_figure(
         "min_width": 120,
         "min_height": 80,
         "min_border": 4,
+        "min_border_right": 14,
         "outline_line_color": None,
         "tools": "pan,box_zoom,reset,save" if has_tools else "",
         "toolbar_location": "right" if has_tools else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.models import ColorBar, ColumnDataSource, LabelSet, LinearColorMapper, Span
 
 from noctis_lab.analysis.calibration.edge import Mtf
@@ -57,7 +58,7 @@ def uniformity_plot(found: Uniformity, distance_mm: float) -> Any:
     ink(rings.glyph, line_color="text-1", fill_color="surface-1")
     labels = LabelSet(
         x="x", y="y", text="words", source=source, text_align="center", text_baseline="middle",
-        text_font=FONT, text_font_size="11px",
+        text_font=value(FONT), text_font_size="11px",
     )  # fmt: skip
     plot.add_layout(ink(labels, text_color="text-1"))
     bar = ColorBar(
@@ -108,7 +109,7 @@ def mtf_plot(found: Mtf) -> Any:
     points = plot.scatter(x="x", y="y", size=7, source=source)
     ink(points.glyph, fill_color="surface-1", line_color="text-1")
     labels = LabelSet(
-        x="x", y="y", text="words", source=source, x_offset=9, y_offset=2, text_font=FONT,
+        x="x", y="y", text="words", source=source, x_offset=9, y_offset=2, text_font=value(FONT),
         text_font_size="11px",
     )  # fmt: skip
     plot.add_layout(ink(labels, text_color="text-2"))

@@ -6,17 +6,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.access import Action, Principal, may
-from noctis_lab.errors import NoctisError, NoPixels
+from noctis_lab.errors import NoctisError
 from noctis_lab.lab.calibrating.calibration import calibrate_series
-from noctis_lab.views.calibration.address import Asked
+from noctis_lab.views.calibration.address import CALIBRATION_PATH, Asked, viewer_address
 from noctis_lab.views.calibration.again import analyse_again
 from noctis_lab.views.calibration.comparison import comparison_page
 from noctis_lab.views.calibration.fleet import fleet_page
 from noctis_lab.views.calibration.marks import modules_of, region_marks, uniformity_marks
-from noctis_lab.views.calibration.numbers import text_of
+from noctis_lab.views.calibration.numbers import number_of, text_of
 from noctis_lab.views.calibration.scan import (
     late_panels,
     newest_analysis,
@@ -35,11 +36,15 @@ if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.lab import Lab
     from noctis_lab.lab.calibrating.records import CalibrationRecords
+    from noctis_lab.volumes.pixels import StackDescription
 
 __all__ = ["open_page"]
 
 logger = logging.getLogger(__name__)
 
+_AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_FILLED: Final = 1.08  # radii of the phantom that the pane is half of
+_MOST_ZOOM: Final = 4.0
 _MOST_TEXT: Final = 500
 _BROKEN: Final = "This could not be measured; the log says why."
 
@@ -128,9 +133,7 @@ def _open_scan(
 ) -> CalibrationPage:
     series = _find_series(lab, principal, asked)
     if series is None:
-        return _page(
-            no_analysis_page(_NOT_SEEN, [action("Open the fleet", "left", href="/calibration")]), []
-        )
+        return _page(no_analysis_page(_NOT_SEEN, _TO_FLEET), [])
     row = newest_analysis(records, series.SeriesInstanceUID, series.StudyInstanceUID)
     can_calibrate = may(principal, Action.CALIBRATE)
     acts = _acts(lab, principal) | {"analyse": lambda said: _analyse(lab, principal, series, said)}
@@ -138,7 +141,10 @@ def _open_scan(
         return _page(_unanalysed(records, series, can_calibrate=can_calibrate), [], acts=acts)
     found = records.rois(analysis_id=row["analysis_id"]).to_dict("records")
     rois = [{str(name): value for name, value in roi.items()} for roi in found]
-    heights, planes = _planes_of(lab, series)
+    stack = _stack_of(lab, series)
+    frames = () if stack is None else stack.frames
+    heights = [0.0 if one.position_mm is None else float(one.position_mm[2]) for one in frames]
+    planes = {one.SOPInstanceUID: place for place, one in enumerate(frames)}
     modules = [
         (module, _nearest(heights, module.z_mm))
         for module in modules_of(text_of(row["phantom_model"]), row)
@@ -152,6 +158,7 @@ def _open_scan(
     spacing_mm = series.facts.slice_spacing_mm or 1.0
     viewer.marks = region_marks(series.SeriesInstanceUID, rois, spacing_mm)
     viewer.state.index = _first_plane(rois, planes, modules)
+    _frame(viewer.state, row, stack)
 
     def show_plane(said: Mapping[str, Any]) -> None:
         index = said.get("index")
@@ -159,10 +166,11 @@ def _open_scan(
             viewer.state.index = index
 
     page = _page(told, figures, viewer=viewer, acts=acts | {"plane": show_plane})
-    page.begin(lambda: _measure_late(lab, series, row, page, viewer, modules))
+    page.begin(partial(_measure_late, lab, series, row, page, viewer, modules))
     return page
 
 
+_TO_FLEET: Final = [action("Open the fleet", "left", href=CALIBRATION_PATH)]
 _NOT_SEEN: Final = "It is not in this archive, or not yours to see."
 
 
@@ -179,7 +187,7 @@ def _unanalysed(
         action(
             "Open in the viewer",
             "open",
-            href=f"/viewer/{series.StudyInstanceUID}?series={series.SeriesInstanceUID}",
+            href=viewer_address(series.StudyInstanceUID, series.SeriesInstanceUID),
         )
     ]
     if can_calibrate:
@@ -216,14 +224,28 @@ def _viewer_of(lab: Lab, series: SeriesRow, api_base: str) -> SeriesView:
     return viewer if api_base else viewer.answer_from(lab)
 
 
-def _planes_of(lab: Lab, series: SeriesRow) -> tuple[list[float], dict[str, int]]:
-    """Return each image's z, mm, patient LPS, in the order shown; and index by SOPInstanceUID."""
+def _stack_of(lab: Lab, series: SeriesRow) -> StackDescription | None:
+    """Return how a series is shown, None where its images are not to be had (any more)."""
     try:
-        frames = describe_stack(lab.handle, series.reference).frames
-    except (NoPixels, NoctisError):
-        return [], {}
-    heights = [0.0 if one.position_mm is None else float(one.position_mm[2]) for one in frames]
-    return heights, {one.SOPInstanceUID: place for place, one in enumerate(frames)}
+        return describe_stack(lab.handle, series.reference)
+    except NoctisError:
+        return None
+
+
+def _frame(state: ViewerState, row: Mapping[str, Any], stack: StackDescription | None) -> None:
+    """Let the phantom fill the pane: zoom by its radius, about its axis; of axial images."""
+    radius, x, y = (number_of(row[name]) for name in ("radius_mm", "x_mm", "y_mm"))
+    if stack is None or stack.pixel_spacing_mm is None or stack.orientation != _AXIAL:
+        return
+    first, (dy, dx) = stack.frames[0], stack.pixel_spacing_mm
+    if first.position_mm is None or radius is None or x is None or y is None:
+        return
+    half = (first.rows - 1) / 2, (first.columns - 1) / 2
+    state.zoom = min(max(first.rows * dy / (2 * _FILLED * radius), 1.0), _MOST_ZOOM)
+    state.pan = (
+        (y - first.position_mm[1]) / dy - half[0],
+        (x - first.position_mm[0]) / dx - half[1],
+    )
 
 
 def _nearest(heights: list[float], z_mm: float) -> int:

@@ -41,11 +41,22 @@ class Quantity:
         meaning = f": {self.meaning}" if self.meaning else ""
         return f"{self.name}{unit}{meaning}"
 
+    @property
+    def in_words(self) -> str:
+        """Its name amid a sentence; materials keep their capitals."""
+        is_material = self.figure.startswith(_ROI)
+        return (
+            self.name
+            if is_material or self.name.isupper()
+            else self.name[0].lower() + self.name[1:]
+        )
+
     def write(self, value: float) -> str:
         """Write one of its values, with the unit."""
         return with_unit(value, self.unit, self.digits, is_signed=self.is_signed)
 
 
+_ROI: Final = "roi:"
 _MM, _PER_MM = "mm", "mm\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT ONE}"
 
 #: What the fleet's cards may show.
@@ -77,7 +88,6 @@ ALL_QUANTITIES: Final = (
     Quantity(figure="scale", slug="scale", name="Scaling", unit="", digits=4),
 )
 _OF_FIGURE: Final = {one.figure: one for one in ALL_QUANTITIES}
-_ROI: Final = "roi:"
 
 
 def quantity_of(figure: str) -> Quantity:
@@ -86,5 +96,11 @@ def quantity_of(figure: str) -> Quantity:
         return _OF_FIGURE[figure]
     if figure.startswith(_ROI):
         material = figure.removeprefix(_ROI)
-        return Quantity(figure=figure, slug=figure, name=material, unit="HU", digits=1)
+        return Quantity(
+            figure=figure,
+            slug=figure,
+            name=material[:1].upper() + material[1:],
+            unit="HU",
+            digits=1,
+        )
     return Quantity(figure=figure, slug=figure, name=figure.replace("_", " "), unit="", digits=3)

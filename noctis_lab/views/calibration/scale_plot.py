@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, FactorRange, LabelSet, Range1d, Span
 from numpy.typing import NDArray
 from scipy import stats
@@ -15,7 +16,7 @@ from noctis_lab.analysis.calibration.fit import LinearFit, fit_line
 from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
 from noctis_lab.views.calibration.numbers import between, number, number_of, signed
 
-__all__ = ["Insert", "confidence_band", "inserts_of", "residual_plot", "scale_plot"]
+__all__ = ["Insert", "confidence_band", "insert_names", "inserts_of", "residual_plot", "scale_plot"]
 
 _BAND_POINTS: Final = 64
 _LEAST_LABEL_GAP: Final = 0.045  # of the axis: names of points that are nearer would overlap
@@ -136,13 +137,13 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
     known = [one for one in inserts if one.nominal is not None]
     if not known:
         return None
-    names = _names(known)
+    names = insert_names(known)
     off = [one.value - (one.nominal or 0.0) for one in known]
     lows = [(one.low or 0.0) - (one.nominal or 0.0) for one in known]
     highs = [(one.high or 0.0) - (one.nominal or 0.0) for one in known]
     reach = 1.15 * max(map(abs, (*off, *lows, *highs)))
     plot = plain_figure(
-        FactorRange(*names, range_padding=0.04), Range1d(-reach, reach), has_tools=True
+        FactorRange(*names, range_padding=0.1), Range1d(-reach, reach), has_tools=True
     )
     caption(plot, "Measured minus nominal, HU. Grey: accepted")
     plot.yaxis.ticker.desired_num_ticks = 4
@@ -176,7 +177,7 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
         drawn.append(points)
     labels = LabelSet(
         x="x", y="y", text="label", x_offset=8, y_offset=-6, source=source,
-        text_font=FONT, text_font_size="11px",
+        text_font=value(FONT), text_font_size="11px",
     )  # fmt: skip
     plot.add_layout(ink(labels, text_color="text-2"))
     tap_and_hover(plot, drawn)
@@ -203,8 +204,9 @@ def _label(plot: Any, known: Sequence[Insert], ends: tuple[float, float]) -> Non
     gap = _LEAST_LABEL_GAP * (ends[1] - ends[0])
     is_left, last = False, -np.inf
     sides: dict[bool, list[Insert]] = {False: [], True: []}
-    for one in known:
-        is_left = not is_left if one.value - last < 3 * gap else False
+    for one in {one.material: one for one in known}.values():
+        is_crowded = one.value - last < 3 * gap or one.value > ends[1] - 4 * gap
+        is_left = not is_left if is_crowded else False
         sides[is_left].append(one)
         last = one.value
     for left, mine in sides.items():
@@ -216,7 +218,7 @@ def _label(plot: Any, known: Sequence[Insert], ends: tuple[float, float]) -> Non
             }
         )
         labels = LabelSet(
-            x="x", y="y", text="name", source=source, text_font=FONT, text_font_size="11px",
+            x="x", y="y", text="name", source=source, text_font=value(FONT), text_font_size="11px",
             x_offset=-9 if left else 9, y_offset=3 if left else -12,
             text_align="right" if left else "left",
         )  # fmt: skip
@@ -231,7 +233,7 @@ def _shown_name(one: Insert) -> str:
     return one.material[:1].upper() + one.material[1:]
 
 
-def _names(known: Sequence[Insert]) -> list[str]:
+def insert_names(known: Sequence[Insert]) -> list[str]:
     """Return a name for each; of several of one material each has its number."""
     seen: dict[str, int] = {}
     names = []

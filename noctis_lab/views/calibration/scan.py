@@ -24,7 +24,13 @@ from noctis_lab.views.calibration.module_plots import (
 )
 from noctis_lab.views.calibration.numbers import between, number, number_of, signed, text_of
 from noctis_lab.views.calibration.quantities import quantity_of
-from noctis_lab.views.calibration.scale_plot import Insert, inserts_of, residual_plot, scale_plot
+from noctis_lab.views.calibration.scale_plot import (
+    Insert,
+    insert_names,
+    inserts_of,
+    residual_plot,
+    scale_plot,
+)
 from noctis_lab.views.calibration.standings import day_of
 from noctis_lab.views.calibration.told import action, badge, column, head, page, panel, table
 from noctis_lab.views.calibration.trend_plot import trend_plot
@@ -235,14 +241,13 @@ def _verdict(
 
 def _insert_table(inserts: Sequence[Insert]) -> dict[str, Any]:
     rows = []
-    for one in inserts:
+    for name, one in zip(insert_names(inserts), inserts, strict=True):
         accepted = "" if one.low is None or one.high is None else between(one.low, one.high)
         verdict = {
             "pass": badge("pass", "pass", ""),
             "fail": badge("fail", "fail", "Out"),
         }.get(one.verdict, badge("none", "unknown", ""))
         spread = "" if one.sd is None else number(one.sd)
-        name = one.material[:1].upper() + one.material[1:]
         rows.append(((name, number(one.value), accepted, spread, verdict), ""))
     columns = (
         column("Insert, HU"), column("Measured", is_number=True),

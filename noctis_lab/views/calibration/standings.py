@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _TROUBLED: Final = frozenset({"out of tolerance", "step", "drifting"})
+_ROI: Final = "roi:"
 #: Where a phantom has no line through its inserts, its water tells the offset.
 _FALLBACK: Final = {"intercept_hu": "water_hu"}
 
@@ -44,8 +45,22 @@ class Group:
 
     @property
     def worst(self) -> ScannerChart:
-        """The one that stands worst."""
-        return min(self.charts, key=lambda chart: STANDINGS.index(chart.status))
+        """The one that stands worst.
+
+        Control limits of single inserts have no say: there are many of them, so that some are
+        always passed by chance, and what moves them moves the scale too.
+        """
+        return min(self.judged, key=lambda chart: STANDINGS.index(chart.status))
+
+    @property
+    def judged(self) -> tuple[ScannerChart, ...]:
+        """All but inserts within tolerance."""
+        judged = tuple(
+            chart
+            for chart in self.charts
+            if not chart.quantity.startswith(_ROI) or chart.status == "out of tolerance"
+        )
+        return judged or self.charts
 
     @property
     def subtitle(self) -> str:
@@ -146,11 +161,12 @@ def sentences_of(chart: ScannerChart) -> str:
 def needs_of(group: Group, *, can_calibrate: bool, most: int = 4) -> list[dict[str, Any]]:
     """Return what needs a look at one scanner and protocol: its charts that are off, worst first.
 
-    Inserts are told of only where no other figure is off: they move with the scale.
+    Of inserts those that are out of tolerance.
     """
-    troubled = [chart for chart in group.charts if chart.status in _TROUBLED]
-    plain = [chart for chart in troubled if not chart.quantity.startswith("roi:")]
-    told = sorted(plain or troubled[:1], key=lambda chart: STANDINGS.index(chart.status))
+    troubled = [chart for chart in group.judged if chart.status in _TROUBLED]
+    told = sorted(
+        troubled, key=lambda one: (STANDINGS.index(one.status), one.quantity.startswith(_ROI))
+    )
     return [_need(chart, can_calibrate=can_calibrate) for chart in told[:most]]
 
 
@@ -173,7 +189,7 @@ def _need(chart: ScannerChart, *, can_calibrate: bool) -> dict[str, Any]:
         )
     return {
         "badge": badge(kind, icon, word),
-        "title": f"{chart.name.display}: {quantity.name.lower()}, {what}",
+        "title": f"{chart.name.display}: {quantity.in_words}, {what}",
         "text": sentences_of(chart),
         "actions": actions,
     }

@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, DatetimeTickFormatter, Label, Span
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    DatetimeTickFormatter,
+    Label,
+    Line,
+    Quad,
+    Scatter,
+    Segment,
+    Span,
+)
+from numpy.typing import NDArray
 
 from noctis_lab.analysis.calibration.charts.control import ControlChart, RuleTrack
 from noctis_lab.analysis.calibration.charts.rules import EWMA, SHEWHART
@@ -16,37 +27,48 @@ from noctis_lab.views.calibration.address import scan_address
 from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
 from noctis_lab.views.calibration.quantities import Quantity, quantity_of
 
-__all__ = ["shared_range", "trend_plot"]
+__all__ = ["empty_plot", "shared_range", "trend_plot"]
 
-_MONTHS: Final = DatetimeTickFormatter(
-    **dict.fromkeys(("hours", "days"), "%d %b"), months="%b", years="%Y"
-)
 _MOST_EVENTS: Final = 20
-_MARGIN: Final = 0.6  # of the tolerance, that is shown beyond it
+_MOST_REACHES: Final = 2.5
+_ROOM: Final = 0.06
+_MARGIN: Final = 0.5  # of the tolerance, that is shown beyond it
 _FIRM_FILL, _PROVISIONAL_FILL = 0.11, 0.06
 
 
-def shared_range(charts: Sequence[ControlChart]) -> tuple[float, float]:
-    """Return from where to where a value axis reaches that holds all charts alike.
+def shared_range(charts: Sequence[ControlChart], *, is_signed: bool = False) -> tuple[float, float]:
+    """Return from where to where a value axis reaches that many charts share.
 
-    Every value, limit and tolerance is in view, and zero is where there is a tolerance about it.
+    Values, established limits and tolerances are in view, but one chart that is far off does not
+    flatten all others: nothing farther from their middle than two and a half times the usual
+    reach is. Zero is amid the axis where it means that nothing is off.
     """
-    ends: list[float] = []
-    for chart in charts:
-        ends.extend(chart.trend.values.tolist())
-        for track in chart.tracks:
-            if track.rule.name == SHEWHART.name:
-                ends.extend(track.low[np.isfinite(track.low)].tolist())
-                ends.extend(track.high[np.isfinite(track.high)].tolist())
-        band = chart.tolerance
-        if band is not None and np.isfinite([band.low, band.high]).all():
-            reach = _MARGIN * (band.high - band.low) / 2
-            ends += [band.low - reach, band.high + reach]
-    if not ends:
+    extents = [extent for chart in charts if (extent := _extent(chart)) is not None]
+    if not extents:
         return -1.0, 1.0
-    low, high = min(ends), max(ends)
-    room = 0.04 * (high - low) or max(abs(high) * 0.1, 1e-3)
+    middle = float(np.median([(low + high) / 2 for low, high in extents]))
+    reaches = [max(high - middle, middle - low) for low, high in extents]
+    most = _MOST_REACHES * float(np.median(reaches))
+    low = max(min(low for low, _ in extents), middle - most)
+    high = min(max(high for _, high in extents), middle + most)
+    if is_signed:
+        high = max(abs(low), abs(high))
+        low = -high
+    room = _ROOM * (high - low) or max(abs(high) * 0.1, 1e-3)
     return low - room, high + room
+
+
+def _extent(chart: ControlChart) -> tuple[float, float] | None:
+    ends = chart.trend.values.tolist()
+    for number, baseline in enumerate(chart.baselines):
+        if baseline.status == "established" and (chart.baseline_numbers == number).any():
+            reach = SHEWHART.width * baseline.sigma
+            ends += [baseline.center - reach, baseline.center + reach]
+    band = chart.tolerance
+    if band is not None and np.isfinite([band.low, band.high]).all():
+        beyond = _MARGIN * (band.high - band.low) / 2
+        ends += [band.low - beyond, band.high + beyond]
+    return (min(ends), max(ends)) if ends else None
 
 
 def trend_plot(
@@ -76,7 +98,9 @@ def trend_plot(
     begins, ends = _span(chart) if x is None else (_ms_of(x[0]), _ms_of(x[1]))
     low, high = shared_range([chart]) if y is None else y
     plot = plain_figure((begins, ends), (low, high), has_tools=not is_card, x_axis_type="datetime")
-    plot.xaxis.formatter = _MONTHS
+    plot.xaxis.formatter = DatetimeTickFormatter(
+        hours="%d %b", days="%d %b", months="%b", years="%Y"
+    )
     plot.xaxis.ticker.desired_num_ticks = 5
     plot.yaxis.ticker.desired_num_ticks = 3 if is_card else 5
     if not is_card:
@@ -87,7 +111,16 @@ def trend_plot(
     for event in drawn.events[-_MOST_EVENTS:]:
         if begins <= _ms_of(event.at) <= ends:
             _draw_event(plot, event.event_kind, _ms_of(event.at))
-    _draw_points(plot, drawn, quantity)
+    _draw_points(plot, drawn, quantity, (low, high))
+    return finish(plot)
+
+
+def empty_plot() -> Any:
+    """Return the figure of a chart without scans: nothing at all."""
+    plot = plain_figure((0.0, 1.0), (0.0, 1.0))
+    plot.axis.visible = False
+    plot.grid.visible = False
+    plot.add_glyph(ColumnDataSource({"x": [], "y": []}), Scatter(x="x", y="y"))
     return finish(plot)
 
 
@@ -140,27 +173,31 @@ def _draw_limits(plot: Any, chart: ControlChart, ends: float) -> None:
             )
             if b.has_limits and (b.status != "provisional") is is_firm and left < right
         ]
-        source = ColumnDataSource(
-            {
-                "left": [row[0] for row in rows],
-                "right": [row[1] for row in rows],
-                "center": [row[2] for row in rows],
-                "low": [row[2] - row[3] for row in rows],
-                "high": [row[2] + row[3] for row in rows],
-            }
-        )
-        fill = plot.quad(
-            left="left", right="right", bottom="low", top="high", source=source, line_color=None,
+        if not rows:
+            continue
+        left, right, center, reach = (np.array(values) for values in zip(*rows, strict=True))
+        low, high = center - reach, center + reach
+        fill = Quad(
+            left="left", right="right", bottom="low", top="high", line_color=None,
             fill_alpha=_FIRM_FILL if is_firm else _PROVISIONAL_FILL,
         )  # fmt: skip
-        ink(fill.glyph, fill_color="c1")
-        for name in ("low", "center", "high"):
-            dash = "solid" if name == "center" else "dashed" if is_firm else "dotted"
-            line = plot.segment(
-                x0="left", x1="right", y0=name, y1=name, source=source, line_width=1.1,
-                line_dash=dash,
-            )  # fmt: skip
-            ink(line.glyph, line_color="c1")
+        columns = {"left": left, "right": right, "low": low, "high": high}
+        plot.add_glyph(ColumnDataSource(columns), ink(fill, fill_color="c1"))
+        ends_of = np.concatenate([low, high]), np.concatenate([left, left])
+        _segments(plot, *ends_of, np.concatenate([right, right]), "dashed" if is_firm else "dotted")
+        _segments(plot, center, left, right, "solid")
+
+
+def _segments(
+    plot: Any,
+    y: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    dash: str,
+) -> None:
+    source = ColumnDataSource({"y": y, "left": left, "right": right})
+    line = Segment(x0="left", x1="right", y0="y", y1="y", line_width=1.1, line_dash=dash)
+    plot.add_glyph(source, ink(line, line_color="c1"))
 
 
 def _first(chart: ControlChart, number: int) -> float:
@@ -184,9 +221,9 @@ def _draw_ewma(plot: Any, chart: ControlChart) -> None:
         }
     )  # fmt: skip
     for name in ("low", "high"):
-        limit = plot.line(x="x", y=name, source=source, line_width=1, line_dash="dotted")
-        ink(limit.glyph, line_color="c2")
-    ink(plot.line(x="x", y="z", source=source, line_width=1.75).glyph, line_color="c2")
+        limit = Line(x="x", y=name, line_width=1, line_dash="dotted")
+        plot.add_glyph(source, ink(limit, line_color="c2"))
+    plot.add_glyph(source, ink(Line(x="x", y="z", line_width=1.75), line_color="c2"))
 
 
 def _draw_event(plot: Any, kind: str, at: float) -> None:
@@ -199,7 +236,9 @@ def _draw_event(plot: Any, kind: str, at: float) -> None:
     plot.add_layout(ink(label, text_color="text-1", background_fill_color="surface-1"))
 
 
-def _draw_points(plot: Any, drawn: ScannerChart, quantity: Quantity) -> None:
+def _draw_points(
+    plot: Any, drawn: ScannerChart, quantity: Quantity, y: tuple[float, float]
+) -> None:
     """Draw the scans: the last one larger, alarms as triangles, what breaks a tolerance crossed."""
     kinds = [
         "broken" if point.is_out_of_tolerance else "alarm" if point.alarms else "plain"
@@ -216,21 +255,28 @@ def _draw_points(plot: Any, drawn: ScannerChart, quantity: Quantity) -> None:
     renderers = []
     for kind, marker, size, token in looks:
         mine = [p for p, own in zip(drawn.points, kinds, strict=True) if own == kind]
-        points = plot.scatter(
-            x="x", y="y", marker=marker, size=size, name=f"points {kind}",
-            line_width=2 if kind == "broken" else 1,
-            source=ColumnDataSource(_columns(mine, quantity)),
-        )  # fmt: skip
+        if not mine:
+            continue
         edge = "surface-1" if kind == "alarm" else token
-        ink(points.glyph, fill_color=token, line_color=edge)
-        renderers.append(points)
+        width = 2 if kind == "broken" else 1
+        glyph = Scatter(x="x", y="y", marker=marker, size=size, line_width=width)
+        source = ColumnDataSource(_columns(mine, quantity, y))
+        renderers.append(
+            plot.add_glyph(source, ink(glyph, fill_color=token, line_color=edge),
+                           name=f"points {kind}")
+        )  # fmt: skip
     tap_and_hover(plot, renderers)
 
 
-def _columns(points: Sequence[ChartPoint], quantity: Quantity) -> dict[str, list[Any]]:
+def _columns(
+    points: Sequence[ChartPoint], quantity: Quantity, y: tuple[float, float]
+) -> dict[str, list[Any]]:
+    # What is beyond the axis stands at its end; its words tell the value.
+    inset = _ROOM / 2 * (y[1] - y[0])
+    low, high = y[0] + inset, y[1] - inset
     return {
         "x": [_ms_of(point.at) for point in points],
-        "y": [point.value for point in points],
+        "y": [min(max(point.value, low), high) for point in points],
         "href": [scan_address(point.SeriesInstanceUID, point.StudyInstanceUID) for point in points],
         "words": [_words(point, quantity) for point in points],
     }
