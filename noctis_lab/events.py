@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
     "EVENTS",
+    "HU_ALARM_WORDS",
     "ChildRestarted",
     "Event",
+    "HuAlarm",
     "HuRecorded",
     "InstanceConflict",
     "InstanceRejected",
@@ -133,6 +135,29 @@ class HuRecorded(Event):
     record_kind: str
     record_id: str
     StudyInstanceUID: str | None
+
+
+#: Fields of `HuAlarm` that are columns of the view `hu_alarm`.
+HU_ALARM_WORDS: Final = ("scanner_display", "protocol", "quantity", "rule", "side")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuAlarm(Event):
+    """A scan is outside of a control limit or a tolerance: `rule` says which, `side` on which side.
+
+    `scanner` is as the records name it, `scanner_display` for people.
+    """
+
+    kind: ClassVar[str] = "hu-alarm"
+    alarm_id: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str
+    scanner: str
+    scanner_display: str
+    protocol: str
+    quantity: str
+    rule: str
+    side: str
 
 
 EVENTS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}

@@ -27,6 +27,7 @@ _ANALYSIS: dict[str, pa.DataType] = {
     "analysis_id": _TEXT,
     **_SERIES,
     "instance_count": _WHOLE,
+    "content_sha256": _TEXT,  # of all images: what was analysed
     "status": _TEXT,
     "phantom_model": _TEXT,
     "phantom_serial": _TEXT,
@@ -83,6 +84,7 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "refusal_id": _TEXT,
         **_SERIES,
         "instance_count": _WHOLE,
+        "content_sha256": _TEXT,
         "engine_version": _TEXT,
         "refusal": _TEXT,
         "reason": _TEXT,
@@ -119,6 +121,30 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "scanner_time": _AT,
         "note": _TEXT,
         **_OF_SCANNER,
+    },
+    "hu_alarm": {
+        "alarm_id": _TEXT,
+        **_SERIES,
+        "SOPInstanceUID": _TEXT,
+        "analysis_id": _TEXT,
+        **dict.fromkeys(("scanner", "scanner_display", "protocol", "quantity"), _TEXT),
+        "rule": _TEXT,  # shewhart, ewma, tolerance
+        "side": _TEXT,  # high, low
+        "scanner_time": _AT,  # of the scan, by the scanner's clock
+        "value": _NUMBER,  # the scan's own
+        "statistic": _NUMBER,  # what passed the limit: of Shewhart's rule the scan's own too
+        **dict.fromkeys(("limit_value", "center", "sigma"), _NUMBER),
+        "scan_number": _WHOLE,  # since the baseline began
+        "is_provisional": _FLAG,
+        "tolerance_source": _TEXT,
+        **_WRITTEN,
+    },
+    "hu_acknowledgement": {
+        "acknowledgement_id": _TEXT,
+        **_SERIES,
+        "alarm_id": _TEXT,
+        "note": _TEXT,
+        **_WRITTEN,
     },
     "hu_curve": {
         "curve_id": _TEXT,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import func, insert, select
 
@@ -18,9 +18,10 @@ from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.catalog.rows import clean_text, is_withheld_reference
 from noctis_lab.catalog.snapshot import in_pieces
 from noctis_lab.catalog.store import Catalog
-from noctis_lab.events import Event, HuRecorded
+from noctis_lab.events import HU_ALARM_WORDS, Event, HuAlarm, HuRecorded
 
 __all__ = [
+    "WORKER",
     "HuKind",
     "HuRecord",
     "find_checks",
@@ -31,7 +32,8 @@ __all__ = [
 ]
 
 
-_OFF = ("warn", "fail")
+WORKER: Final = "worker"  #: the author of what no person asked for
+_OFF: Final = ("warn", "fail")
 
 
 class HuKind(StrEnum):
@@ -43,6 +45,8 @@ class HuKind(StrEnum):
     BASELINE = "baseline"
     SCANNER_EVENT = "scanner_event"
     CURVE = "curve"
+    ALARM = "alarm"  # of one scan on one chart
+    ACKNOWLEDGEMENT = "acknowledgement"  # of an alarm, by a person
 
     @property
     def view(self) -> str:
@@ -115,7 +119,7 @@ def write_records(catalog: Catalog, records: Sequence[HuRecord]) -> None:
             if connection.execute(known).first() is not None:
                 continue
             connection.execute(insert(table).values(row))
-            add_events(connection, [_event_of(record)], to_instant(catalog.clock()))
+            add_events(connection, _events_of(record), to_instant(catalog.clock()))
 
 
 def _values(record: HuRecord) -> dict[str, Any]:
@@ -132,12 +136,23 @@ def _values(record: HuRecord) -> dict[str, Any]:
     }
 
 
-def _event_of(record: HuRecord) -> Event:
-    return HuRecorded(
+def _events_of(record: HuRecord) -> list[Event]:
+    recorded = HuRecorded(
         record_kind=record.kind.value,
         record_id=record.record_id,
         StudyInstanceUID=record.StudyInstanceUID,
     )
+    if record.kind is not HuKind.ALARM:
+        return [recorded]
+    words = {name: str(record.document.get(name) or "") for name in HU_ALARM_WORDS}
+    raised = HuAlarm(
+        alarm_id=record.record_id,
+        StudyInstanceUID=record.StudyInstanceUID or "",
+        SeriesInstanceUID=record.SeriesInstanceUID or "",
+        scanner=clean_text(record.scanner or ""),
+        **_storable(words),
+    )
+    return [recorded, raised]
 
 
 def find_latest(catalog: Catalog, kind: HuKind, references: Collection[str]) -> dict[str, HuRecord]:

@@ -21,6 +21,11 @@ from noctis_lab.errors import DecodeError, InvalidDicom, UnsupportedTransferSynt
 from noctis_lab.events import SeriesSummarised
 from noctis_lab.ingest.ledger import Ledger
 from noctis_lab.jobs.calibration.arrival import keep_check
+from noctis_lab.jobs.calibration.incoming import (
+    ANALYSE_PHANTOM,
+    analyse_phantom_of_job,
+    ask_for_analysis,
+)
 from noctis_lab.jobs.demo import LOAD_DEMO, load_demo
 from noctis_lab.jobs.surfaces import MAKE_SURFACE, make_surface_of_job
 from noctis_lab.storage.files import THUMBNAILS, Storage
@@ -88,7 +93,8 @@ def _summarise_series(workshop: Workshop, job: Job) -> None:
         return  # it grew meanwhile, and got a job for that
     try:
         _write_thumbnail(workshop, series.reference, rows)
-        keep_check(workshop.storage, catalog, workshop.ledger, series, rows)
+        check = keep_check(workshop.storage, catalog, workshop.ledger, series, rows)
+        ask_for_analysis(catalog, job.key, check)
     finally:
         append_event(
             catalog.connections,
@@ -126,6 +132,13 @@ def _make_surface(workshop: Workshop, job: Job) -> None:
     make_surface_of_job(workshop.settings, workshop.catalog, job, stop=workshop.stop)
 
 
+def _analyse_phantom(workshop: Workshop, job: Job) -> None:
+    """Look for a phantom in a CT series, and analyse it."""
+    analyse_phantom_of_job(
+        workshop.settings, workshop.catalog, workshop.ledger, job, stop=workshop.stop
+    )
+
+
 def _keep_house(workshop: Workshop, job: Job) -> None:
     """Merge small Parquet files, delete replaced ones, forget old events; then again later."""
     catalog = workshop.catalog
@@ -143,4 +156,5 @@ HANDLERS: Mapping[str, Handler] = {
     HOUSEKEEPING: _keep_house,
     LOAD_DEMO: _load_demo,
     MAKE_SURFACE: _make_surface,
+    ANALYSE_PHANTOM: _analyse_phantom,
 }

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
@@ -207,6 +208,49 @@ def phantoms(lab: Lab, folder: Path) -> tuple[str, str, str]:
     for name, sets in (("a", phantom()), ("b", body), ("c", short)):
         fill(lab, sets, folder / name)
     return (str(phantom()[0].SeriesInstanceUID), str(body[0].SeriesInstanceUID), "1.2.3.4")
+
+
+def test_the_worker_analyses_what_looks_like_a_phantom_once_as_it_is(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A patient leaves no record; a phantom that gets more images is analysed again."""
+    whole = phantom()
+    for sets, folder in ((whole[:-2], "a"), (chest(), "b"), (whole[-2:], "c"), ([], "")):
+        if sets:
+            admit(settings, sets, tmp_path / folder)
+        with open_catalog(settings.root) as catalog, working(settings):
+            if not sets:  # nothing new: what is known is not analysed again
+                enqueue(catalog, "summarise-series", str(whole[0].SeriesInstanceUID))
+            wait_until(lambda: not waiting(catalog))
+    with nl.open_lab(settings=settings) as lab:
+        rows = lab.sql(
+            "SELECT author, phantom_model, instance_count, SeriesInstanceUID FROM hu_analysis "
+            "ORDER BY recorded_at"
+        ).fetchall()
+        count, uid = len(whole), str(whole[0].SeriesInstanceUID)
+        assert rows == [("worker", "CatPhan 504", n, uid) for n in (count - 2, count)]
+        assert lab.calibration.refusals().empty
+
+
+def test_what_is_round_and_no_known_phantom_is_refused_by_name(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Turned upside down in its values: round still, and nobody's phantom."""
+    data_sets = ct_phantom("CatPhan 504", **SMALL)
+    for number, data_set in enumerate(data_sets):
+        pixels = data_set.pixel_array
+        data_set.PixelData = np.where(pixels > pixels.max() // 4, 1300, 24).astype("<i2").tobytes()
+        data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation = 16, 15, 1
+        data_set.RescaleSlope, data_set.RescaleIntercept = 1, -1024
+        assert data_set.BitsAllocated == 16, number
+    admit(settings, data_sets, tmp_path / "in")
+    with open_catalog(settings.root) as catalog, working(settings):
+        wait_until(lambda: not waiting(catalog))
+    with nl.open_lab(settings=settings) as lab:
+        assert lab.calibration.analyses().empty
+        ((refusal, author),) = lab.calibration.refusals()[["refusal", "author"]].to_numpy()
+    assert author == "worker"
+    assert refusal in ("unrecognised", "ambiguous", "mixed")
 
 
 def test_many_series_are_gone_through_once_and_again_where_asked(tmp_path: Path) -> None:

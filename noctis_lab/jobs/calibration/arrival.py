@@ -20,7 +20,7 @@ from noctis_lab.analysis.calibration.arrival import (
     pick_planes,
     pixel_step,
 )
-from noctis_lab.catalog.hu_records import HuKind, HuRecord, find_latest
+from noctis_lab.catalog.hu_records import WORKER, HuKind, HuRecord, find_latest
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.header import Header
@@ -40,11 +40,10 @@ from noctis_lab.volumes.order import view_order
 from noctis_lab.volumes.planes import instance_file, read_instance_header, read_plane
 from noctis_lab.volumes.series_plan import read_frames
 
-__all__ = ["WORKER", "check_arrival", "keep_check"]
+__all__ = ["check_arrival", "keep_check"]
 
 logger = logging.getLogger(__name__)
 
-WORKER: Final = "worker"  #: the author of what no person asked for
 _UNREADABLE: Final = (
     *(DecodeError, FileChanged, FrameNotFound, InvalidDicom, NoPixels),
     *(OSError, UnsupportedTransferSyntax),
@@ -98,10 +97,16 @@ def keep_check(
     ledger: Ledger,
     series: SeriesRow,
     rows: Sequence[InstanceRow],
-) -> None:
-    """Check a CT series and record what was found, unless its newest record says so already."""
+) -> ArrivalCheck | None:
+    """Check a CT series and record what was found, unless its newest record says so already.
+
+    Returns
+    -------
+    ArrivalCheck or None
+        None where it is no CT.
+    """
     if series.Modality != "CT":
-        return
+        return None
     check, plane_count = check_arrival(storage, catalog, series, rows)
     document = {
         "instance_count": len(rows),
@@ -116,7 +121,7 @@ def keep_check(
     }
     known = find_latest(catalog, HuKind.SERIES_CHECK, [series.reference]).get(series.reference)
     if known is not None and document.items() <= known.document.items():
-        return
+        return check
     ledger.record_hu(
         HuRecord(
             record_id=uuid4().hex,
@@ -138,6 +143,7 @@ def keep_check(
                 "offset_hu": document["offset_hu"],
             },
         )
+    return check
 
 
 def _alike(images: Sequence[InstanceRow]) -> list[InstanceRow]:

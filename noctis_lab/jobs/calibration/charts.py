@@ -41,11 +41,13 @@ from noctis_lab.jobs.calibration.scans import (
 
 __all__ = [
     "BEGIN_ANEW",
+    "CHART_KINDS",
     "ChartBaseline",
     "ChartEvent",
     "ChartPoint",
     "ScannerChart",
     "ScannerName",
+    "charts_of",
     "find_charts",
     "find_trend",
 ]
@@ -54,6 +56,8 @@ __all__ = [
 BEGIN_ANEW: Final = frozenset(
     {"service", "tube change", "detector change", "calibration", "software", "move"}
 )
+#: What charts are drawn from.
+CHART_KINDS: Final = (HuKind.ANALYSIS, HuKind.BASELINE, HuKind.SCANNER_EVENT)
 _RECORDED: Final = "recorded"
 _ESTIMATORS: Final[dict[str, Estimator]] = {
     "moving range": "moving range",
@@ -246,8 +250,14 @@ def find_charts(
     """
     if quantity is not None:
         require_quantity(quantity)
-    kinds = (HuKind.ANALYSIS, HuKind.BASELINE, HuKind.SCANNER_EVENT)
-    records = find_in_sight(catalog, kinds, facilities, scanner=scanner)
+    records = find_in_sight(catalog, CHART_KINDS, facilities, scanner=scanner)
+    return charts_of(records, protocol=protocol, quantity=quantity)
+
+
+def charts_of(
+    records: Sequence[HuRecord], *, protocol: str | None = None, quantity: str | None = None
+) -> tuple[ScannerChart, ...]:
+    """Draw the charts of records; as `find_charts`, which finds them."""
     said = _Said.of(records)
     charts: list[ScannerChart] = []
     for key, scans in sorted(_by_key(scans_of(records), protocol).items(), key=_in_order):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["Asked", "SeriesWords", "document_of", "protocol_of", "read_words", "scanner_of"]
+__all__ = [
+    "Asked",
+    "SeriesWords",
+    "content_of",
+    "document_of",
+    "protocol_of",
+    "read_words",
+    "scanner_of",
+]
 
 _TEXTS: Final = (
     *("Manufacturer", "ManufacturerModelName", "StationName", "DeviceSerialNumber"),
@@ -127,6 +136,14 @@ def read_words(handle: Handle, series: SeriesRow) -> SeriesWords:
     )
 
 
+def content_of(handle: Handle, series: SeriesRow) -> str:
+    """Return a digest of a series' images, in hexadecimal digits: the same as long as they are."""
+    digest = hashlib.sha256()
+    for sha256 in sorted(row.sha256 for row in handle.catalog.instances_of(series.reference)):
+        digest.update(sha256)
+    return digest.hexdigest()
+
+
 def scanner_of(words: SeriesWords) -> str:
     """Return by what a scanner is known: maker, model, and serial number or else station name.
 
@@ -159,9 +176,10 @@ def document_of(
     asked: Asked,
     volume: xr.DataArray,
     *,
-    instance_count: int,
+    series: SeriesRow,
+    content: str,
 ) -> dict[str, Any]:
-    """Return the document of an analysis' record."""
+    """Return the document of an analysis' record; `content` is the series' `content_of`."""
     fit, found = analysis.fit, analysis.found
     figures = {}
     for name, figure in analysis.figures.items():
@@ -169,7 +187,8 @@ def document_of(
     x_mm, y_mm = _axis_mm(analysis, volume)
     sources = sorted({roi.nominal.source for roi in analysis.rois if roi.nominal is not None})
     told: dict[str, Any] = {
-        "instance_count": instance_count,
+        "instance_count": series.instance_count,
+        "content_sha256": content,
         "status": analysis.status,
         "phantom_model": found.model,
         "phantom_serial": analysis.serial,

@@ -19,7 +19,14 @@ from noctis_lab.analysis.calibration.tolerances import ToleranceSet, load_tolera
 from noctis_lab.catalog.hu_records import HuKind, HuRecord, find_latest, write_record
 from noctis_lab.catalog.records import SeriesRow
 from noctis_lab.errors import CannotCalibrate, CannotStack, NoctisError, SeriesNotFound
-from noctis_lab.jobs.calibration.documents import Asked, document_of, read_words, scanner_of
+from noctis_lab.jobs.calibration.alarms import raise_alarms
+from noctis_lab.jobs.calibration.documents import (
+    Asked,
+    content_of,
+    document_of,
+    read_words,
+    scanner_of,
+)
 from noctis_lab.jobs.calibration.report import Became, Calibrated, CalibrationReport
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.load import load
@@ -30,7 +37,14 @@ if TYPE_CHECKING:
     from noctis_lab.ingest.ledger import Ledger
     from noctis_lab.volumes.cache import Handle
 
-__all__ = ["analyse_asked", "calibrate_many", "calibrate_one", "named_series"]
+__all__ = [
+    "analyse_asked",
+    "calibrate_many",
+    "calibrate_one",
+    "is_known",
+    "look_for_phantom",
+    "named_series",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +91,7 @@ def calibrate_one(
     *,
     progress: Progress | None = None,
 ) -> tuple[HuAnalysis, HuRecord]:
-    """Analyse one series and keep the record; an earlier one stays.
+    """Analyse one series and keep the record, and the alarms it raises; earlier ones stay.
 
     Raises
     ------
@@ -99,13 +113,16 @@ def calibrate_one(
         kind=HuKind.ANALYSIS,
         author=asked.author,
         recorded_at=handle.catalog.clock(),
-        document=document_of(analysis, words, asked, volume, instance_count=series.instance_count),
+        document=document_of(
+            analysis, words, asked, volume, series=series, content=content_of(handle, series)
+        ),
         reference=series.reference,
         StudyInstanceUID=series.StudyInstanceUID,
         SeriesInstanceUID=series.SeriesInstanceUID,
         scanner=scanner_of(words),
     )
     ledger.record_hu(record)
+    raise_alarms(handle.catalog, ledger, record)
     return analysis, record
 
 
@@ -195,8 +212,8 @@ def _run(
     handle: Handle, ledger: Ledger, row: SeriesRow, asked: Asked, *, progress: Progress
 ) -> Calibrated:
     try:
-        if not asked.is_manual:
-            _look(handle, row)
+        if not asked.is_manual and row.frame_count > _FEW_PLANES:
+            look_for_phantom(handle, row)
         _, record = calibrate_one(handle, ledger, row, asked, progress=progress)
     except _Stopped:
         return _outcome(row, Became.NOT_DONE)
@@ -249,15 +266,22 @@ def _find(handle: Handle, SeriesInstanceUID: str) -> SeriesRow | Calibrated:
     )
 
 
+def is_known(handle: Handle, series: SeriesRow) -> bool:
+    """Return whether this engine has analysed, or refused, a series with the images it has."""
+    return _kept(handle, series) is not None
+
+
 def _kept(handle: Handle, row: SeriesRow) -> Calibrated | None:
     """Return what this engine made of a series as it is, None where it has not seen it so."""
+    now = (ENGINE_VERSION, row.instance_count)
+    content = content_of(handle, row)
     for kind in (HuKind.ANALYSIS, HuKind.REFUSAL):
         record = find_latest(handle.catalog, kind, [row.reference]).get(row.reference)
         if record is None:
             continue
         told = record.document
-        known = (told["engine_version"], told["instance_count"])
-        if known == (ENGINE_VERSION, row.instance_count):
+        same = told.get("content_sha256", content) == content  # older ones have no such word
+        if same and (told["engine_version"], told["instance_count"]) == now:
             refusal, reason = told.get("refusal"), told.get("reason")
             kept = record if kind is HuKind.ANALYSIS else None
             return _outcome(row, Became.KEPT, record=kept, refusal=refusal, reason=reason)
@@ -275,6 +299,7 @@ def _keep_refusal(handle: Handle, row: SeriesRow, refusal: CannotCalibrate, auth
             recorded_at=handle.catalog.clock(),
             document={
                 "instance_count": row.instance_count,
+                "content_sha256": content_of(handle, row),
                 "engine_version": ENGINE_VERSION,
                 "refusal": refusal.refusal,
                 "reason": refusal.reason,
@@ -286,28 +311,29 @@ def _keep_refusal(handle: Handle, row: SeriesRow, refusal: CannotCalibrate, auth
     )
 
 
-def _look(handle: Handle, row: SeriesRow) -> None:
-    """Look at some planes of a long series: whether something round is in it at all.
+def look_for_phantom(handle: Handle, row: SeriesRow) -> None:
+    """Look at some planes of a series, of a short one at all: whether something round is in it.
 
     Raises
     ------
     CannotCalibrate
-        As `find_body`.
+        As `find_body` and `to_scene`; ``not_a_stack``, ``too_large``.
     """
     spacing_mm = row.facts.slice_spacing_mm or 0.0
-    if row.frame_count <= _FEW_PLANES or not row.facts.is_volume or spacing_mm <= 0:
+    if not row.facts.is_volume or spacing_mm <= 0:
         return
-    step = int(_LOOK_EVERY_MM // spacing_mm)
+    step = int(_LOOK_EVERY_MM // spacing_mm) if row.frame_count > _FEW_PLANES else 1
     if step < 2:
-        return
+        _require_size(handle, row)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         lazy = open_lazily(handle.settings, row)
-        if lazy.dims == ("z", "y", "x"):
-            find_body(to_scene(lazy.isel(z=slice(step // 2, None, step)).load()))
+        if lazy.dims != ("z", "y", "x"):
+            raise CannotCalibrate("not_a_stack", f"expected dims (z, y, x), came {lazy.dims}")
+        find_body(to_scene(lazy.isel(z=slice(step // 2, None, max(step, 1))).load()))
 
 
-def _load(handle: Handle, row: SeriesRow, progress: Progress | None) -> xr.DataArray:
+def _require_size(handle: Handle, row: SeriesRow) -> None:
     voxels = sum(
         image.pixels.frames * image.pixels.rows * image.pixels.columns
         for image in handle.catalog.instances_of(row.reference)
@@ -319,6 +345,10 @@ def _load(handle: Handle, row: SeriesRow, progress: Progress | None) -> xr.DataA
             f"it has {voxels} voxels, and {MOST_VOXELS} are the most: export the planes with the "
             "phantom as a series of their own, or analyse a part with nl.calibrate(volume)",
         )
+
+
+def _load(handle: Handle, row: SeriesRow, progress: Progress | None) -> xr.DataArray:
+    _require_size(handle, row)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of gaps and contrasts: the engine refuses by name

@@ -160,6 +160,30 @@ class CalibrationRecords(CalibrationTables):
         }
         return self._record(HuKind.SCANNER_EVENT, document, who, scanner)
 
+    def acknowledge(self, alarm_id: str, *, note: str, principal: Principal | None = None) -> str:
+        """Say that an alarm was looked at, and what of it; returns the acknowledgement's id.
+
+        The alarm stays recorded, and so does who acknowledged it before.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``no_such_alarm``: there is none of that id that the principal sees; ``no_note``.
+        AccessDenied
+            The principal may not calibrate.
+        """
+        who = own_principal() if principal is None else principal
+        require(who, Action.CALIBRATE)
+        seen = self.seen_by(who).alarms(alarm_id=_words(alarm_id, "alarm_id"))
+        if seen.empty:
+            raise CannotCalibrate("no_such_alarm", f"no alarm {alarm_id[:64]!r} is recorded")
+        alarm = seen.iloc[0]
+        document = {"alarm_id": alarm_id, "note": _words(note, "note")}
+        uids = str(alarm["StudyInstanceUID"]), str(alarm["SeriesInstanceUID"])
+        return self._record(
+            HuKind.ACKNOWLEDGEMENT, document, who, str(alarm["scanner"]), of_series=uids
+        )
+
     def add_curve(
         self,
         curve: DensityCurve,
@@ -234,7 +258,13 @@ class CalibrationRecords(CalibrationTables):
         return estimate_baseline(scans, valid_from=since, most_scans=len(scans) + _LEAST_SCANS)
 
     def _record(
-        self, kind: HuKind, document: Mapping[str, Any], who: Principal, scanner: str
+        self,
+        kind: HuKind,
+        document: Mapping[str, Any],
+        who: Principal,
+        scanner: str,
+        *,
+        of_series: tuple[str | None, str | None] = (None, None),
     ) -> str:
         reach = None if who.facilities is None else sorted(who.facilities)
         record = HuRecord(
@@ -243,6 +273,8 @@ class CalibrationRecords(CalibrationTables):
             author=who.name,
             recorded_at=self._lab.catalog.clock(),
             document={**document, "facilities": reach},
+            StudyInstanceUID=of_series[0],
+            SeriesInstanceUID=of_series[1],
             scanner=scanner,
         )
         self._lab.ledger.record_hu(record)

@@ -97,6 +97,21 @@ class CalibrationTables:
         """Return what happened to scanners: `hu_scanner_event`."""
         return self._table("hu_scanner_event", where)
 
+    def alarms(self, **where: Condition) -> pd.DataFrame:
+        """Return what was outside of a control limit or a tolerance: `hu_alarm`, oldest first.
+
+        Three columns more say who has acknowledged it last: acknowledged_by, acknowledged_at and
+        acknowledgement_note, empty where nobody has.
+        """
+        found = self._table("hu_alarm", where)
+        said = self._table("hu_acknowledgement", {}).drop_duplicates("alarm_id", keep="last")
+        names = {"author": "by", "recorded_at": "at"}
+        last = said[["alarm_id", *names]].rename(
+            columns={name: f"acknowledged_{short}" for name, short in names.items()}
+        )
+        last["acknowledgement_note"] = said["note"]
+        return found.merge(last, on="alarm_id", how="left")
+
     def curves(self, **where: Condition) -> pd.DataFrame:
         """Return the density curves: `hu_curve`."""
         return self._table("hu_curve", where)

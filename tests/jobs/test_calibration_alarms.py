@@ -1,0 +1,169 @@
+"""Alarms of scanners: raised once by what is recorded, kept, told, acknowledged by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import noctis_lab as nl
+from noctis_lab.access import Principal, Role
+from noctis_lab.catalog.hu_records import HuKind, HuRecord, write_records
+from noctis_lab.errors import AccessDenied, CannotCalibrate
+from noctis_lab.events import HuAlarm
+from noctis_lab.ingest.rebuild import rebuild
+from noctis_lab.jobs.calibration.alarms import alarms_of, raise_alarms
+from noctis_lab.jobs.calibration.charts import charts_of
+from noctis_lab.lab import Lab
+from noctis_lab.synthetic import FLEET_CHANGES, FleetScan, simulated_fleet
+from tests.lab.fleet_records import analysis_of, grant, scanner_record
+
+STEADY, DRIFTING, STEPPING = "ACME CT 1 4711", "ACME CT 1 4712", "ACME CT 2 0815"
+DRIFT, STEP, SERVICE, TUBE = FLEET_CHANGES
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+FLEET = simulated_fleet()
+WEEK = timedelta(weeks=1)
+
+
+def scans_of(scanner: str) -> list[FleetScan]:
+    return [scan for scan in FLEET.scans if scan.scanner == scanner]
+
+
+def raised(scanner: str) -> list[tuple[datetime, HuRecord]]:
+    """Go through two years scan by scan, events noted when they happen; acrylic's alarms alone."""
+    records: list[HuRecord] = []
+    known: set[str] = set()
+    found = []
+    changes = [c for c in FLEET_CHANGES if c.is_known and c.scanner == scanner]
+    for scan in scans_of(scanner):
+        while changes and changes[0].at <= scan.at:
+            change = changes.pop(0)
+            at = change.at.replace(tzinfo=UTC).isoformat()
+            told = {"event_kind": change.kind, "scanner_time": at}
+            records.append(scanner_record(scanner, HuKind.SCANNER_EVENT, **told))
+        record = analysis_of(scan)
+        records.append(record)
+        charts = charts_of(records, quantity="roi:acrylic")
+        for alarm in alarms_of(charts, str(record.reference), known, recorded_at=AT):
+            known.add(alarm.record_id)
+            found.append((scan.at, alarm))
+    return found
+
+
+def test_a_fleet_of_two_years_raises_the_alarms_that_it_should() -> None:
+    steady, drifting, stepping = map(raised, (STEADY, DRIFTING, STEPPING))
+    assert len(steady) <= 4  # 98 scans: one false alarm in 180, and limits of twenty scans
+    drifted = [at for at, alarm in drifting if alarm.document["rule"] == "ewma" and at >= DRIFT.at]
+    assert DRIFT.at < drifted[0] < DRIFT.at + 45 * WEEK
+    stepped = [at for at, _ in stepping if STEP.at <= at < SERVICE.at]
+    assert stepped[0] < STEP.at + 6 * WEEK
+    # The tube's change is known of: its new state is its baseline's, and no alarm.
+    after = [alarm for at, alarm in stepping if at >= TUBE.at]
+    assert len(after) <= 2
+    assert all(alarm.document["is_provisional"] for alarm in after[:1])
+
+
+def test_a_change_of_tube_that_nobody_noted_is_told_at_its_first_scan() -> None:
+    scans = scans_of(STEPPING)
+    before = [s for s in scans if SERVICE.at <= s.at < TUBE.at]
+    first = next(s for s in scans if s.at >= TUBE.at)
+    records = [analysis_of(scan) for scan in (*before, first)]
+    charts = charts_of(records, quantity="roi:Teflon")
+    found = list(alarms_of(charts, str(records[-1].reference), (), recorded_at=AT))
+    told = {alarm.document["rule"] for alarm in found if alarm.reference == records[-1].reference}
+    assert told == {"shewhart", "ewma"}
+    known = {each.record_id for each in found}
+    assert list(alarms_of(charts, str(records[-1].reference), known, recorded_at=AT)) == []
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+        yield lab
+
+
+SCANS = scans_of(STEADY)[:24]
+
+
+@pytest.fixture
+def alarmed(lab: Lab) -> Lab:
+    """24 scans, the last 20 HU off in Teflon, and out of tolerance in slope."""
+    grant(lab.catalog, SCANS, "north")
+    records = [analysis_of(scan) for scan in SCANS]
+    last = records[-1].document
+    rois = [
+        {**roi, "value_hu": roi["value_hu"] + 20 * (roi["material"] == "Teflon")}
+        for roi in last["rois"]
+    ]
+    checks = '[{"figure": "slope", "low": 1.2, "high": 1.3, "value": 1, "verdict": "fail"}]'
+    told = {**last, "rois": rois, "checks": checks, "tolerance_set": "own"}
+    records[-1] = replace(records[-1], document=told)
+    write_records(lab.catalog, records)
+    assert len(raise_alarms(lab.catalog, lab.ledger, records[-1])) == 3
+    assert raise_alarms(lab.catalog, lab.ledger, records[-1]) == []
+    return lab
+
+
+def person(facility: str, role: Role = Role.RESEARCHER) -> Principal:
+    return Principal(name=f"eve of {facility}", role=role, facilities=frozenset({facility}))
+
+
+def test_an_alarm_is_a_row_an_event_and_survives_a_rebuild(alarmed: Lab) -> None:
+    rows = alarmed.sql(
+        "SELECT quantity, rule, side, value, center, limit_value, scan_number, SOPInstanceUID, "
+        "scanner, is_withheld, alarm_id FROM hu_alarm ORDER BY quantity, rule"
+    ).fetchall()
+    assert [row[:3] for row in rows] == [
+        *(("roi:Teflon", "ewma", "high"), ("roi:Teflon", "shewhart", "high")),
+        ("slope", "tolerance", "low"),
+    ]
+    _, shewhart, slope = rows
+    assert shewhart[3] == pytest.approx(shewhart[4] + 20, abs=2)
+    assert shewhart[4] < shewhart[5] < shewhart[3]
+    assert (shewhart[6], shewhart[7]) == (24, f"{analysis_of(SCANS[-1]).StudyInstanceUID}.1.4")
+    assert (slope[5], slope[8], slope[9]) == (1.2, STEADY, False)
+    events = [event for _, event in alarmed.catalog.poll_events(0) if isinstance(event, HuAlarm)]
+    assert sorted(event.alarm_id for event in events) == sorted(row[-1] for row in rows)
+    assert {(e.scanner_display, e.SeriesInstanceUID) for e in events} == {
+        ("CT 1", analysis_of(SCANS[-1]).SeriesInstanceUID)
+    }
+    alarmed.calibration.acknowledge(rows[0][-1], note="the phantom was warm")
+    before = alarmed.calibration.alarms().sort_values("alarm_id").astype(str)
+    root = alarmed.settings.root
+    alarmed.close()
+    assert rebuild(root).skipped == ()
+    with nl.open_lab(root) as again:
+        after = again.calibration.alarms().sort_values("alarm_id").astype(str)
+        assert after.to_dict("records") == before.to_dict("records")
+
+
+def test_who_may_calibrate_and_sees_it_acknowledges_an_alarm(alarmed: Lab) -> None:
+    records = alarmed.calibration
+    first = str(records.alarms()["alarm_id"][0])
+    for who, refused in (
+        (person("north", Role.VIEWER), AccessDenied),
+        (person("south"), CannotCalibrate),
+    ):
+        with pytest.raises(refused):
+            records.acknowledge(first, note="x", principal=who)
+    assert records.seen_by(person("south")).alarms().empty
+    north = person("north")
+    assert len(records.seen_by(north).alarms()) == 3
+    for note in ("looked at", "phantom was off its mark"):
+        records.acknowledge(first, note=note, principal=north)
+    told = records.alarms().set_index("alarm_id").loc[first]
+    assert (told["acknowledged_by"], told["acknowledgement_note"]) == (
+        *("eve of north", "phantom was off its mark"),
+    )
+    assert records.alarms()["acknowledged_by"].notna().sum() == 1
+    with pytest.raises(CannotCalibrate) as refused_note:
+        records.acknowledge(first, note=" ", principal=north)
+    assert refused_note.value.refusal == "no_note"
+    with alarmed.catalog.connections.read() as connection:
+        audited = connection.exec_driver_sql("SELECT action, principal, subject FROM audit").all()
+    assert [tuple(row) for row in audited] == [
+        ("acknowledge-alarm", "eve of north", STEADY) for _ in range(2)
+    ]
