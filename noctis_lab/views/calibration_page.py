@@ -32,6 +32,8 @@ class CalibrationPage(JSComponent):
     ----------
     figures
         Bokeh's figures, in the order in which `told` names them.
+    slots
+        How many places there are for figures that come later, after the others.
     acts
         Name of a form → what it does with what was filled in. Each is run in a thread.
     """
@@ -39,8 +41,7 @@ class CalibrationPage(JSComponent):
     told = param.Dict(default={}, constant=True, doc="Words for the client, see `told`.")
     answer = param.Dict(default={}, doc="What became of the form of a number.")
     figures = Children(default=[], constant=True, doc="Bokeh's figures.")
-    late = param.Dict(default={}, doc="Panels by place, told later than the rest.")
-    late_figures = Children(default=[], doc="Their figures.")
+    late = param.Dict(default={}, doc="What panels say once their slots are filled, by place.")
     viewer = Child(default=None, allow_None=True, constant=True, doc="The viewer of a scan.")
 
     _bundle = Path(__file__).parent / "static" / "calibration.js"
@@ -50,12 +51,19 @@ class CalibrationPage(JSComponent):
         told: Mapping[str, Any],
         figures: Sequence[Any],
         *,
+        slots: int = 0,
         acts: Mapping[str, Act] | None = None,
         **params: Any,
     ) -> None:
         self._acts = dict(acts or {})
         self._tasks: set[asyncio.Task[None]] = set()
-        super().__init__(told=dict(told), figures=_panes(figures), **params)  # type: ignore[no-untyped-call]
+        #: Rows of their own: a child that comes or goes would take all others from the page.
+        self._slots = [
+            pn.Row(pn.Spacer(), sizing_mode="stretch_both", margin=0)  # type: ignore[no-untyped-call]
+            for _ in range(slots)
+        ]
+        children = [*_panes(figures), *self._slots]
+        super().__init__(told=dict(told), figures=children, **params)  # type: ignore[no-untyped-call]
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something beside what the page shows at once: as soon as it is shown, where served."""
@@ -63,9 +71,11 @@ class CalibrationPage(JSComponent):
         if document is not None and document.session_context is not None:
             pn.state.onload(work)
 
-    def tell_late(self, panels: Mapping[str, Any], figures: Sequence[Any]) -> None:
-        """Show panels in place of those that were told first, by their places."""
-        self.param.update(late_figures=_panes(figures), late=dict(panels))
+    def fill(self, slots: Sequence[Sequence[Any]], late: Mapping[str, Any]) -> None:
+        """Put figures into the slots, and tell what their panels say now."""
+        for slot, figures in zip(self._slots, slots, strict=True):
+            slot.objects = _panes(figures) or [pn.Spacer()]  # type: ignore[no-untyped-call]
+        self.late = dict(late)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -16,6 +16,7 @@ from noctis_lab.views.calibration.standings import (
     group_charts,
     needs_of,
     note_of,
+    open_alarms,
     shown_chart,
 )
 from noctis_lab.views.calibration.told import action, badge, choice, column, head, page, table
@@ -72,7 +73,12 @@ def fleet_page(
     charts = [chart for chart in shown if chart is not None]
     begins, ends = period_of(charts or [group.first for group in cards], asked, now)
     y = shared_range([chart.chart for chart in charts], is_signed=asked.quantity.is_signed)
-    needs = [n for group in groups for n in needs_of(group, can_calibrate=can_calibrate, most=2)]
+    alarms = open_alarms(records.alarms().to_dict("records")) if groups else {}
+    needs = [
+        need
+        for group in groups
+        for need in needs_of(group, alarms, can_calibrate=can_calibrate, most=2)
+    ]
     counted_scans = {
         (point.StudyInstanceUID, point.SeriesInstanceUID)
         for group in groups

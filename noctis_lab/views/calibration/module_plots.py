@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.models import ColorBar, ColumnDataSource, LabelSet, LinearColorMapper, Span
+from bokeh.models import ColorBar, ColumnDataSource, DataRange1d, LabelSet, LinearColorMapper, Span
 
 from noctis_lab.analysis.calibration.edge import Mtf
 from noctis_lab.analysis.calibration.spectrum import NoiseSpectrum
@@ -32,7 +32,10 @@ def uniformity_plot(found: Uniformity, distance_mm: float) -> Any:
     """
     reach = float(found.map_mm[-1]) + float(found.map_mm[1] - found.map_mm[0]) / 2
     limit = max(_LEAST_SCALE_HU, float(np.nanmax(np.abs(found.map_hu))))
-    plot = plain_figure((-reach, reach), (-reach, reach), match_aspect=True, min_border_left=8)
+    plot = plain_figure(
+        DataRange1d(range_padding=0), DataRange1d(range_padding=0), match_aspect=True,
+        min_border_left=8,
+    )  # fmt: skip
     plot.axis.visible = False
     plot.grid.visible = False
     caption(plot, "Map less its middle, HU, means of 10 mm squares")

@@ -19,6 +19,9 @@ from noctis_lab.views.calibration.fleet import fleet_page
 from noctis_lab.views.calibration.marks import modules_of, region_marks, uniformity_marks
 from noctis_lab.views.calibration.numbers import number_of, text_of
 from noctis_lab.views.calibration.scan import (
+    SLOTS,
+    SPECTRA,
+    UNIFORMITY,
     late_panels,
     newest_analysis,
     no_analysis_page,
@@ -43,7 +46,7 @@ __all__ = ["open_page"]
 logger = logging.getLogger(__name__)
 
 _AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-_FILLED: Final = 1.08  # radii of the phantom that the pane is half of
+_FILLED: Final = 1.14  # radii of the phantom that the pane is half of
 _MOST_ZOOM: Final = 4.0
 _MOST_TEXT: Final = 500
 _BROKEN: Final = "This could not be measured; the log says why."
@@ -93,7 +96,11 @@ def _acts(lab: Lab, principal: Principal) -> dict[str, Callable[[Mapping[str, An
             principal=principal,
         )  # fmt: skip
 
-    return {"event": note_event, "baseline": set_baseline}
+    def acknowledge(said: Mapping[str, Any]) -> None:
+        alarm_id, note = _word(said, "alarm_id"), _word(said, "note")
+        lab.calibration.acknowledge(alarm_id, note=note, principal=principal)
+
+    return {"event": note_event, "baseline": set_baseline, "acknowledge": acknowledge}
 
 
 def _word(said: Mapping[str, Any], name: str) -> str:
@@ -165,7 +172,7 @@ def _open_scan(
         if isinstance(index, int) and 0 <= index < len(heights):
             viewer.state.index = index
 
-    page = _page(told, figures, viewer=viewer, acts=acts | {"plane": show_plane})
+    page = _page(told, figures, slots=SLOTS, viewer=viewer, acts=acts | {"plane": show_plane})
     page.begin(partial(_measure_late, lab, series, row, page, viewer, modules))
     return page
 
@@ -274,15 +281,15 @@ async def _measure_late(
     """Measure what no record keeps, and show it; where it cannot be measured, say why."""
     try:
         analysis = await asyncio.to_thread(analyse_again, lab, series, row)
-        panels, figures = late_panels(analysis)
+        slots, late = late_panels(analysis)
     except NoctisError as error:
-        page.tell_late(_late_refusal(str(error)), [])
+        page.fill([[], []], _late_refusal(str(error)))
         return
     except Exception:  # an outer door: a page's own task
         logger.exception("a scan's modules could not be measured")
-        page.tell_late(_late_refusal(_BROKEN), [])
+        page.fill([[], []], _late_refusal(_BROKEN))
         return
-    page.tell_late(panels, figures)
+    page.fill(slots, late)
     place = next((module.z_mm for module, _ in modules if "uniformity" in module.words), None)
     if place is not None:
         uid = series.SeriesInstanceUID
@@ -290,9 +297,4 @@ async def _measure_late(
 
 
 def _late_refusal(reason: str) -> dict[str, Any]:
-    from noctis_lab.views.calibration.told import panel
-
-    return {
-        "1": panel("Uniformity", [], none=reason),
-        "3": panel("Resolution and noise", [], none=reason),
-    }
+    return {place: {"subtitle": "", "none": reason} for place in (UNIFORMITY, SPECTRA)}

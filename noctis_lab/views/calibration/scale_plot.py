@@ -19,6 +19,7 @@ from noctis_lab.views.calibration.numbers import between, number, number_of, sig
 __all__ = ["Insert", "confidence_band", "insert_names", "inserts_of", "residual_plot", "scale_plot"]
 
 _BAND_POINTS: Final = 64
+_ROOM: Final = 0.1
 _LEAST_LABEL_GAP: Final = 0.045  # of the axis: names of points that are nearer would overlap
 
 
@@ -104,7 +105,9 @@ def scale_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = Non
         return None
     nominal = np.array([one.nominal for one in known], np.float64)
     measured = np.array([one.value for one in known], np.float64)
-    ends = (min(nominal.min(), measured.min()) - 120, max(nominal.max(), measured.max()) + 120)
+    low, high = min(nominal.min(), measured.min()), max(nominal.max(), measured.max())
+    room = _ROOM * (high - low) or 100.0
+    ends = (low - room, high + room)
     plot = plain_figure(ends, ends, has_tools=True)
     caption(plot, "Measured against nominal, HU")
     ink(plot.xgrid[0], grid_line_color="line")

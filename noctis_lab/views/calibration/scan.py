@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from noctis_lab.analysis.calibration.edge import Mtf
 from noctis_lab.analysis.calibration.result import HuAnalysis
 from noctis_lab.jobs.calibration.charts import ScannerChart
 from noctis_lab.views.calibration.address import (
@@ -39,9 +40,22 @@ from noctis_lab.views.calibration.verdicts import verdict_of
 if TYPE_CHECKING:
     from noctis_lab.lab.calibrating.records import CalibrationRecords
 
-__all__ = ["late_panels", "newest_analysis", "no_analysis_page", "scan_page", "trended"]
+__all__ = [
+    "SLOTS",
+    "SPECTRA",
+    "UNIFORMITY",
+    "late_panels",
+    "newest_analysis",
+    "no_analysis_page",
+    "scan_page",
+    "trended",
+]
 
 _MOST_TREND: Final = 200
+_WATER_SHARE: Final = 0.6  # of a water phantom's radius, at which its outer regions lie
+SLOTS: Final = 2  #: places for figures that come later
+UNIFORMITY, SPECTRA = "1", "3"  #: their panels' places
+_NO_LINE: Final = "No nominal values hold at this kVp: there is no line to be drawn."
 _MEASURING: Final = "Measuring the images again\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -100,9 +114,9 @@ def scan_page(
     figures = [one for one in _of_scale(inserts, planes) if one is not None]
     scale = panel(
         "HU scale", range(len(figures)), subtitle=_scale_words(row), is_stacked=True,
-        none="No nominal values hold at this kVp: there is no line to be drawn.",
+        none="" if figures else _NO_LINE,
     )  # fmt: skip
-    trend = panel("Trend", [], none="This is the first scan of its scanner and protocol.")
+    trend = panel("Trend", [], none="No figure of this scan has a chart.")
     if chart is not None:
         figures.append(trend_plot(chart))
         quantity = quantity_of(chart.quantity)
@@ -121,8 +135,8 @@ def scan_page(
             {"name": module.name, "index": index, "words": module.words}
             for module, index in modules
         ],
-        panels=[scale, panel("Uniformity", [], none=_MEASURING), trend,
-                panel("Resolution and noise", [], none=_MEASURING)],
+        panels=[scale, panel("Uniformity", [len(figures)], none=_MEASURING), trend,
+                panel("Resolution and noise", [len(figures) + 1], none=_MEASURING)],
         inserts=_insert_table(inserts),
         notes=_notes(row, inserts),
         foot=_foot(row, chart),
@@ -133,35 +147,36 @@ def scan_page(
     return told, figures
 
 
-def late_panels(analysis: HuAnalysis) -> tuple[dict[str, Any], list[Any]]:
-    """Return what the images had to be measured again for: panels by place, and their figures."""
-    figures: list[Any] = []
-    panels: dict[str, Any] = {}
+def late_panels(analysis: HuAnalysis) -> tuple[tuple[list[Any], list[Any]], dict[str, Any]]:
+    """Return what the images had to be measured again for.
+
+    Returns
+    -------
+    slots
+        Figures of the uniformity panel, and of that of resolution and noise.
+    late
+        Place of a panel → what it says: ``subtitle``, and why it is empty, ``none``.
+    """
     found, phantom = analysis.uniformity, analysis.found.phantom
-    if found is None:
-        panels["1"] = panel("Uniformity", [], none=analysis.uniformity_refusal or "Not measured.")
-    else:
-        distance = 0.6 * analysis.body.radius_mm
-        if phantom is not None:
-            distance = phantom.uniformity_distance_mm
-        figures += [uniformity_plot(found, distance), profile_plot(found)]
-        panels["1"] = panel(
-            "Uniformity", [0, 1],
-            subtitle=f"edge minus centre {signed(found.periphery_minus_center)} HU",
-        )  # fmt: skip
-    spectra = [
-        draw(part)
-        for draw, part in ((mtf_plot, analysis.mtf), (noise_plot, analysis.noise_spectrum))
-        if part is not None
-    ]
+    uniformity: list[Any] = []
+    said = {"subtitle": "", "none": analysis.uniformity_refusal or "Not measured."}
+    if found is not None:
+        share = _WATER_SHARE * analysis.body.radius_mm
+        distance = share if phantom is None else phantom.uniformity_distance_mm
+        uniformity = [uniformity_plot(found, distance), profile_plot(found)]
+        edge = signed(found.periphery_minus_center)
+        said = {"subtitle": f"edge minus centre {edge} HU", "none": ""}
+    spectra = []
+    if analysis.mtf is not None:
+        spectra.append(mtf_plot(analysis.mtf))
+    if analysis.noise_spectrum is not None:
+        spectra.append(noise_plot(analysis.noise_spectrum))
     refusals = filter(None, (analysis.mtf_refusal, analysis.noise_spectrum_refusal))
-    panels["3"] = panel(
-        "Resolution and noise",
-        range(len(figures), len(figures) + len(spectra)),
-        subtitle="" if analysis.mtf is None else _resolution_words(analysis),
-        none=" ".join(refusals),
-    )
-    return panels, figures + spectra
+    words = "" if analysis.mtf is None else _resolution_words(analysis.mtf)
+    return (uniformity, spectra), {
+        UNIFORMITY: said,
+        SPECTRA: {"subtitle": words, "none": "" if spectra else " ".join(refusals)},
+    }
 
 
 def no_analysis_page(reason: str, actions: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -296,9 +311,7 @@ def _scale_words(row: Mapping[str, Any]) -> str:
     return f"{told} HU"
 
 
-def _resolution_words(analysis: HuAnalysis) -> str:
-    found = analysis.mtf
-    assert found is not None
+def _resolution_words(found: Mtf) -> str:
     unit = quantity_of("f50_per_mm").unit
     return f"50 % at {found.f50:.2f}, 10 % at {found.f10:.2f} {unit}"
 

@@ -16,7 +16,13 @@ from noctis_lab.views.calibration.fleet import (
 )
 from noctis_lab.views.calibration.numbers import counted
 from noctis_lab.views.calibration.quantities import quantity_of
-from noctis_lab.views.calibration.standings import Group, group_charts, needs_of, note_of
+from noctis_lab.views.calibration.standings import (
+    Group,
+    group_charts,
+    needs_of,
+    note_of,
+    open_alarms,
+)
 from noctis_lab.views.calibration.told import (
     STANDING_BADGES,
     action,
@@ -79,7 +85,11 @@ def scanner_page(
         cards=[_card(chart) for chart in charts],
         tolerance="each its own" if any(c.tolerance for c in charts) else "",
         tables=[_baselines(charts), _events(group.first), scan_table(records, [group])],
-        needs=needs_of(group, can_calibrate=can_calibrate),
+        needs=needs_of(
+            group,
+            open_alarms(records.alarms(scanner=asked.scanner).to_dict("records")),
+            can_calibrate=can_calibrate,
+        ),
         choices={
             "event_kinds": event_kinds(),
             "quantities": [chart.quantity for chart in charts],

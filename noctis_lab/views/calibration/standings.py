@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ __all__ = [
     "group_charts",
     "needs_of",
     "note_of",
+    "open_alarms",
     "sentences_of",
     "shown_chart",
 ]
@@ -158,19 +159,56 @@ def sentences_of(chart: ScannerChart) -> str:
     return " ".join(told)
 
 
-def needs_of(group: Group, *, can_calibrate: bool, most: int = 4) -> list[dict[str, Any]]:
+def open_alarms(alarms: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str | None]:
+    """Return of each chart (scanner, protocol, quantity) its newest alarm's id; None: acknowledged.
+
+    Parameters
+    ----------
+    alarms
+        Rows of `CalibrationRecords.alarms`, oldest first.
+    """
+    return {
+        (alarm["scanner"], alarm["protocol"], alarm["quantity"]): (
+            None if isinstance(alarm["acknowledged_by"], str) else str(alarm["alarm_id"])
+        )
+        for alarm in alarms
+    }
+
+
+def needs_of(
+    group: Group,
+    alarms: Mapping[tuple[str, str, str], str | None],
+    *,
+    can_calibrate: bool,
+    most: int = 4,
+) -> list[dict[str, Any]]:
     """Return what needs a look at one scanner and protocol: its charts that are off, worst first.
 
-    Of inserts those that are out of tolerance.
+    Of inserts those that are out of tolerance. What was acknowledged is left out.
+
+    Parameters
+    ----------
+    alarms
+        As `open_alarms`.
     """
-    troubled = [chart for chart in group.judged if chart.status in _TROUBLED]
+    troubled = [
+        chart
+        for chart in group.judged
+        if chart.status in _TROUBLED and alarms.get(_key(chart), "") is not None
+    ]
     told = sorted(
         troubled, key=lambda one: (STANDINGS.index(one.status), one.quantity.startswith(_ROI))
     )
-    return [_need(chart, can_calibrate=can_calibrate) for chart in told[:most]]
+    return [
+        _need(chart, alarms.get(_key(chart)), can_calibrate=can_calibrate) for chart in told[:most]
+    ]
 
 
-def _need(chart: ScannerChart, *, can_calibrate: bool) -> dict[str, Any]:
+def _key(chart: ScannerChart) -> tuple[str, str, str]:
+    return chart.scanner, chart.protocol, chart.quantity
+
+
+def _need(chart: ScannerChart, alarm_id: str | None, *, can_calibrate: bool) -> dict[str, Any]:
     quantity = quantity_of(chart.quantity)
     kind, icon, word = STANDING_BADGES[chart.status]
     what = {"drifting": "slow drift", "step": "a step"}.get(chart.status, word.lower())
@@ -187,6 +225,10 @@ def _need(chart: ScannerChart, *, can_calibrate: bool) -> dict[str, Any]:
         actions.append(
             action("Name an event\N{HORIZONTAL ELLIPSIS}", form="event", about=about, isQuiet=True)
         )
+    if can_calibrate and alarm_id:
+        about = {"alarm_id": alarm_id}
+        label = "Acknowledge\N{HORIZONTAL ELLIPSIS}"
+        actions.append(action(label, form="acknowledge", about=about, isQuiet=True))
     return {
         "badge": badge(kind, icon, word),
         "title": f"{chart.name.display}: {quantity.in_words}, {what}",

@@ -9,8 +9,8 @@ import { openForm } from "./forms";
 import { followAlarms } from "./alarms";
 import { pageOf } from "./pages";
 import { type InkedModel, onPoint, paint } from "./paint";
-import { type Doing, panelOf } from "./parts";
-import type { Action, Panel, Told } from "./told";
+import type { Doing } from "./parts";
+import type { Action, Told } from "./told";
 
 interface Answer {
   number?: number;
@@ -22,7 +22,7 @@ interface Answer {
 interface PageModel {
   told: Told;
   answer: Answer;
-  late: Record<string, Panel>;
+  late: Record<string, { subtitle: string; none: string }>;
   viewer: object | null;
   get_child(name: string): HTMLElement | HTMLElement[];
   send_msg(message: unknown): void;
@@ -31,7 +31,7 @@ interface PageModel {
 
 interface RenderArguments {
   model: PageModel;
-  data: { figures: InkedModel[]; late_figures: InkedModel[] };
+  data: { figures: InkedModel[] };
 }
 
 const FORM_WAITS_MS = 120_000;
@@ -72,6 +72,7 @@ class Page {
     const { figures } = this.data;
     onPoint(figures, "href", (href) => location.assign(href));
     onPoint(figures, "plane", (index) => this.model.send_msg({ kind: "plane", index: Number(index) }));
+    for (const slot of figures) slot.properties["children"]?.change.connect(() => this.paint());
     document.addEventListener("keydown", this.#onKey);
     this.#ends.push(() => document.removeEventListener("keydown", this.#onKey));
     this.#ends.push(followAlarms((words, href) => this.#toast.show(words, "Open", () => location.assign(href))));
@@ -98,17 +99,19 @@ class Page {
     if (number !== undefined) this.#waiting.get(number)?.(answer);
   }
 
-  /** Panels that came later than the rest, each in its place. */
+  /** What panels say once their figures are there. */
   showLate(): void {
-    const drawn = this.model.get_child("late_figures");
-    const figures = Array.isArray(drawn) ? drawn : [drawn];
-    const old = this.#root.querySelectorAll(".sm > .bx:not(.img)");
-    for (const [place, panel] of Object.entries(this.model.late)) old[Number(place)]?.replaceWith(panelOf(panel, figures));
+    const panels = this.#root.querySelectorAll(".sm > .bx:not(.img)");
+    for (const [place, { subtitle, none }] of Object.entries(this.model.late)) {
+      const panel = panels[Number(place)];
+      panel?.querySelector(".t small")?.replaceChildren(subtitle);
+      panel?.querySelector(".none")?.replaceChildren(none);
+    }
     this.paint();
   }
 
   paint(): void {
-    paint([...this.data.figures, ...this.data.late_figures], this.#root);
+    paint(this.data.figures, this.#root);
   }
 
   /** ← and →: the scan before and after; the viewer keeps its own keys while it has the focus. */

@@ -80,7 +80,7 @@ export function panelOf({ title, subtitle, badge, plots, isStacked, none }: Pane
   const shown = plots.map((place) => el("div", { class: "chart" }, figures[place]));
   return el("section", { class: "bx", "aria-label": title },
     el("div", { class: "t" }, el("span", {}, title), el("small", { class: "ell grow" }, subtitle), badge ? badgeOf(badge) : null),
-    shown.length > 0 ? el("div", { class: `charts ${isStacked ? "col" : "row"}` }, ...shown) : el("p", { class: "none t3" }, none));
+    el("p", { class: "none t3" }, none), shown.length > 0 ? el("div", { class: `charts ${isStacked ? "col" : "row"}` }, ...shown) : null);
 }
 
 export const emptyOf = ({ title, text, code, actions }: Empty, doing: Doing): HTMLElement =>
