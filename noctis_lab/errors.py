@@ -36,6 +36,7 @@ name or identifier: UIDs only.
     │   └── CannotPseudonymise                  identity may remain in pixels, text or a document
     ├── ExtraNotInstalled (ImportError)         an optional dependency is not installed
     ├── CannotCalibrate (ValueError)            no phantom analysis of a series, and its refusal
+    │   └── CalibrationNotFound (LookupError)   no such record of calibration, or not one's to see
     ├── CannotView (ValueError)                 what a viewer was given cannot be shown, and why
     ├── CannotMeasure (ValueError)              what was drawn cannot be measured, and why
     ├── CannotOverlay (ValueError)              a mask or segmentation cannot lie over images
@@ -72,6 +73,7 @@ __all__ = [
     "AddressTaken",
     "ArchiveNotFound",
     "ArchiveRefused",
+    "CalibrationNotFound",
     "CannotAccept",
     "CannotCalibrate",
     "CannotExport",
@@ -425,6 +427,10 @@ class CannotCalibrate(NoctisError, ValueError):
         super().__init__(f"{refusal}: {reason}")
         self.refusal = refusal
         self.reason = reason
+
+
+class CalibrationNotFound(CannotCalibrate, LookupError):
+    """There is no such record of calibration, or it is none that the principal sees."""
 
 
 class CannotView(NoctisError, ValueError):

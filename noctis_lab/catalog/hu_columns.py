@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-__all__ = ["FIGURES", "HU_VIEWS"]
+__all__ = ["FIGURES", "HU_VIEWS", "TREND_COLUMNS"]
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _AT, _DAY = pa.timestamp("us"), pa.date32()
@@ -74,6 +74,20 @@ _ROI: dict[str, pa.DataType] = {
     "nominal_is_verified": _FLAG,
     "relative_electron_density": _NUMBER,
     **dict.fromkeys(("x_mm", "y_mm", "z_mm", "radius_mm"), _NUMBER),
+}
+
+#: Of an export of trends: a row for each scan on a chart.
+TREND_COLUMNS: dict[str, pa.DataType] = {
+    **dict.fromkeys(("scanner", "scanner_display", "protocol", "quantity", "unit"), _TEXT),
+    "scanner_time": _AT,
+    **dict.fromkeys(("value", "se", "ewma", "ewma_low", "ewma_high", "low", "high"), _NUMBER),
+    **dict.fromkeys(("center", "sigma"), _NUMBER),
+    "baseline_status": _TEXT,
+    **dict.fromkeys(("tolerance_low", "tolerance_high"), _NUMBER),
+    "alarms": _TEXT,  # rules that it is outside of, joined by a backslash
+    **dict.fromkeys(("is_out_of_tolerance", "is_manual"), _FLAG),
+    **dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), _TEXT),
+    "analysis_id": _TEXT,
 }
 
 #: View → its columns. A record's document holds those of its kind, but for the first and last.

@@ -7,10 +7,10 @@ import html
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,6 +36,16 @@ class Result:
 
     def __init__(self, table: pa.Table) -> None:
         self._table = _without_hugeints(table)
+
+    @classmethod
+    def from_rows(cls, columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> Self:
+        """Return rows that no query gave, with the columns' names and types."""
+        lists: list[list[Any]] = [[] for _ in columns]
+        for row in rows:
+            for values, value in zip(lists, row, strict=True):
+                values.append(value)
+        arrays = [pa.array(v, t) for v, t in zip(lists, columns.values(), strict=True)]
+        return cls(pa.Table.from_arrays(arrays, names=list(columns)))
 
     @property
     def columns(self) -> list[str]:

@@ -31,6 +31,7 @@ from noctis_lab.web.live import LiveFeed
 from noctis_lab.web.problems import Problem
 from noctis_lab.web.remembered import Remembered
 from noctis_lab.web.routes import (
+    calibration,
     demo,
     hanging,
     health,
@@ -122,6 +123,7 @@ def create_app(lab: Lab) -> Guard:
         status,
         upload,
         demo,
+        calibration,
     ):
         app.include_router(routes.router, prefix=API_PATH)
     app.include_router(hanging.of_study, prefix=API_PATH)

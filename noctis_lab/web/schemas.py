@@ -21,6 +21,7 @@ from noctis_lab.jobs.doctor import Finding
 from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
+    "AcknowledgeAlarm",
     "AddSender",
     "AskSurface",
     "CountStudies",
@@ -30,11 +31,14 @@ __all__ = [
     "HangingProtocolAnswer",
     "HangingProtocolText",
     "HealthAnswer",
+    "HuPageAnswer",
     "InspectionAnswer",
     "MeasurementAnswer",
+    "NoteScannerEvent",
     "ProblemAnswer",
     "QuarantineAnswer",
     "QuarantinedRow",
+    "RecordedAnswer",
     "RenameHangingProtocol",
     "SaveLayout",
     "SaveViewerSession",
@@ -43,6 +47,7 @@ __all__ = [
     "SegmentAnswer",
     "SenderName",
     "SendersAnswer",
+    "SetBaseline",
     "SignIn",
     "SignedIn",
     "StudyFilters",
@@ -398,6 +403,47 @@ class SaveWindowPreset(_Asked):
     center: float = Field(allow_inf_nan=False)
     width: float = Field(gt=0, allow_inf_nan=False)
     function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
+
+
+class AcknowledgeAlarm(_Asked):
+    """What somebody says of an alarm that they looked at."""
+
+    note: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class NoteScannerEvent(_Asked):
+    """What happened to a scanner; a time without a zone is by the scanner's own clock."""
+
+    scanner: Annotated[str, Field(min_length=1, max_length=500)]
+    event_kind: Annotated[str, Field(min_length=1, max_length=64)]
+    happened_at: datetime | None = None
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
+class SetBaseline(_Asked):
+    """What a figure is to be held against; `center` and `sigma` both, or neither: from scans."""
+
+    scanner: Annotated[str, Field(min_length=1, max_length=500)]
+    protocol: Annotated[str, Field(min_length=1, max_length=500)]
+    quantity: Annotated[str, Field(min_length=1, max_length=100)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    valid_from: datetime | None = None
+    center: float | None = Field(None, ge=-1e6, le=1e6, allow_inf_nan=False)
+    sigma: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
+
+
+class RecordedAnswer(_Given):
+    """Under which id something was recorded."""
+
+    record_id: str
+
+
+class HuPageAnswer(_Given):
+    """A window of what is recorded of calibration; `rows` have the columns of their view."""
+
+    total: int
+    offset: int
+    rows: list[dict[str, Any]]
 
 
 class WindowPresetAnswer(_Given):

@@ -72,6 +72,7 @@ def _rule(
 ) -> _Rule:
     source = re.escape(path).replace(r"\{uid\}", _UID).replace(r"\{series\}", _ANY_UID)
     source = source.replace(r"\{overlay\}", _ANY_UID)
+    source = source.replace(r"\{table\}", "[a-z]{1,32}").replace(r"\{file\}", r"[a-z.]{1,32}")
     source = source.replace(r"\{measurement\}", _HEX_ID).replace(r"\{item\}", _HEX_ID)
     return _Rule(re.compile(source), kind, path, action, is_viewing, is_streamed, body_bytes)
 
@@ -91,6 +92,15 @@ _RULES: tuple[_Rule, ...] = (
     _rule(f"{_API}/upload", Kind.PLACE, action=Action.UPLOAD, is_streamed=True),
     _rule(f"{_API}/upload/progress", Kind.PLACE, action=Action.UPLOAD),
     _rule(f"{_API}/demo", Kind.PLACE, action=Action.ADMINISTER),
+    _rule(f"{_API}/calibration/records/{{table}}", Kind.PLACE),
+    _rule(f"{_API}/calibration/trend", Kind.PLACE),
+    _rule(f"{_API}/calibration/charts", Kind.PLACE),
+    _rule(f"{_API}/calibration/comparison", Kind.PLACE),
+    _rule(f"{_API}/calibration/export/{{file}}", Kind.PLACE),
+    _rule(f"{_API}/calibration/alarms", Kind.PLACE),
+    _rule(f"{_API}/calibration/alarms/{{item}}/acknowledge", Kind.PLACE, action=Action.CALIBRATE),
+    _rule(f"{_API}/calibration/events", Kind.PLACE, action=Action.CALIBRATE),
+    _rule(f"{_API}/calibration/baselines", Kind.PLACE, action=Action.CALIBRATE),
     _rule("/api/v1/viewer-sessions", Kind.PLACE, action=Action.ANNOTATE),
     _rule("/api/v1/viewer-sessions/{item}", Kind.PLACE, action=Action.ANNOTATE),
     _rule("/api/v1/hanging-protocols", Kind.PLACE, action=Action.ANNOTATE),
@@ -135,6 +145,7 @@ _CLOSED = (
     f"{_API}/image",
     f"{_API}/upload",
     f"{_API}/demo",
+    f"{_API}/calibration",
     "/api/v1/viewer-sessions",
     "/api/v1/hanging-protocols",
     "/api/v1/window-presets",

@@ -15,7 +15,7 @@ from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.charts.baselines import Baseline, estimate_baseline
 from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
-from noctis_lab.errors import AccessDenied, CannotCalibrate
+from noctis_lab.errors import AccessDenied, CalibrationNotFound, CannotCalibrate
 from noctis_lab.jobs.calibration.charts import find_trend
 from noctis_lab.jobs.calibration.scans import to_clock
 from noctis_lab.lab.calibrating.tables import CalibrationTables
@@ -167,8 +167,10 @@ class CalibrationRecords(CalibrationTables):
 
         Raises
         ------
+        CalibrationNotFound
+            ``no_such_alarm``: there is none of that id that the principal sees.
         CannotCalibrate
-            ``no_such_alarm``: there is none of that id that the principal sees; ``no_note``.
+            ``no_note``.
         AccessDenied
             The principal may not calibrate.
         """
@@ -176,7 +178,7 @@ class CalibrationRecords(CalibrationTables):
         require(who, Action.CALIBRATE)
         seen = self.seen_by(who).alarms(alarm_id=_words(alarm_id, "alarm_id"))
         if seen.empty:
-            raise CannotCalibrate("no_such_alarm", f"no alarm {alarm_id[:64]!r} is recorded")
+            raise CalibrationNotFound("no_such_alarm", f"no alarm {alarm_id[:64]!r} is recorded")
         alarm = seen.iloc[0]
         document = {"alarm_id": alarm_id, "note": _words(note, "note")}
         uids = str(alarm["StudyInstanceUID"]), str(alarm["SeriesInstanceUID"])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_columns import HU_VIEWS
+from noctis_lab.catalog.result import Result, write_result
 from noctis_lab.errors import CannotCalibrate, QueryError
 from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
+from noctis_lab.jobs.calibration.comparing import ScannerComparison, compare_scanners
 from noctis_lab.jobs.calibration.scans import ROI, require_quantity
+from noctis_lab.jobs.calibration.trend_table import trend_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +22,10 @@ if TYPE_CHECKING:
     from noctis_lab.lab import Lab
     from noctis_lab.lab.selection import Condition
 
-__all__ = ["CalibrationTables"]
+__all__ = ["CalibrationTables", "ExportedTable"]
+
+type ExportedTable = Literal["trends", "analyses", "rois"]
+_EXPORTED: Final = {"analyses": "hu_analysis", "rois": "hu_roi"}
 
 _STUDIES: Final = (
     "SELECT StudyInstanceUID FROM study_access WHERE list_contains($facilities, facility)"
@@ -195,6 +202,105 @@ class CalibrationTables:
             quantity=quantity,
         )
 
+    def compare(
+        self,
+        first: str,
+        second: str,
+        *,
+        quantity: str,
+        protocol: str | None = None,
+        within_days: float = 4.0,
+    ) -> ScannerComparison:
+        """Compare two scanners, as `analyses` names them, by Bland and Altman.
+
+        Parameters
+        ----------
+        quantity
+            As `trend` takes it.
+        protocol
+            Of both; None: the one that they have in common.
+        within_days
+            Scans of one phantom that are no further apart are a pair, each once, nearest first.
+
+        Returns
+        -------
+        ScannerComparison
+            `agreement` has means, differences, bias and limits, each with its interval.
+
+        Raises
+        ------
+        CannotCalibrate
+            They cannot be paired: ``same_scanner``, ``no_scans``, ``several_protocols``,
+            ``no_common_protocol``, ``bad_pairing``, ``too_few_pairs``; ``no_such_quantity``.
+        """
+        return compare_scanners(
+            self._lab.catalog,
+            self._facilities,
+            first,
+            second,
+            quantity=quantity,
+            protocol=protocol,
+            within_days=within_days,
+        )
+
+    def export(self, path: str | Path, *, table: ExportedTable = "trends") -> int:
+        """Write records as a table, ``.csv``, ``.parquet`` or ``.json`` by the suffix.
+
+        Parameters
+        ----------
+        table
+            "trends": a row for each scan of each chart, with its limits; "analyses", "rois".
+
+        Returns
+        -------
+        int
+            The rows written.
+
+        Raises
+        ------
+        ValueError
+            Another suffix, or no such table.
+        """
+        return write_result(self.exported(table), Path(path))
+
+    def exported(self, table: ExportedTable) -> Result:
+        """Return what `export` writes.
+
+        Raises
+        ------
+        ValueError
+            No such table.
+        """
+        if table == "trends":
+            return trend_table(self.charts())
+        if table not in _EXPORTED:
+            raise ValueError(f"expected trends, {', '.join(_EXPORTED)}, came {table[:64]!r}")
+        return self._ask(_EXPORTED[table], {})
+
+    def page(
+        self, view: str, where: Mapping[str, Condition], *, offset: int = 0, limit: int = 100
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Return how many rows of a view `hu_…` have these values, and a window, newest first.
+
+        Raises
+        ------
+        QueryError
+            There is no such view, or it has no such column.
+        """
+        if view not in HU_VIEWS:
+            raise QueryError(f"expected one of {', '.join(HU_VIEWS)}, came {view[:64]!r}")
+        order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at DESC"
+        # Sums of a window go with the rows: both are of one snapshot.
+        found = self._ask(
+            view,
+            where,
+            columns="*, count(*) OVER () AS total",
+            end=f"ORDER BY {order} LIMIT {int(limit)} OFFSET {int(offset)}",
+        ).to_arrow_table()
+        rows = found.to_pylist()
+        total = rows[0]["total"] if rows else 0
+        return int(total), [{k: v for k, v in row.items() if k != "total"} for row in rows]
+
     def curve(self, curve_id: str) -> DensityCurve:
         """Return a recorded density curve, for `apply_curve`.
 
@@ -215,6 +321,17 @@ class CalibrationTables:
         )
 
     def _table(self, view: str, where: Mapping[str, Condition]) -> pd.DataFrame:
+        found: pd.DataFrame = self._ask(view, where).df()
+        return found
+
+    def _ask(
+        self,
+        view: str,
+        where: Mapping[str, Condition],
+        *,
+        columns: str = "*",
+        end: str | None = None,
+    ) -> Result:
         terms: list[str] = []
         values: dict[str, Any] = {}
         for name, condition in where.items():
@@ -232,8 +349,6 @@ class CalibrationTables:
             values["facilities"] = self._facilities
         filtered = f" WHERE {' AND '.join(terms)}" if terms else ""
         order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at"
-        found: pd.DataFrame = self._lab.sql(
-            f"SELECT * FROM {view}{filtered} ORDER BY {order}",  # noqa: S608 - names checked above
-            values,
-        ).df()
-        return found
+        end = f"ORDER BY {order}" if end is None else end
+        # Names are checked above, the rest is ours.
+        return self._lab.sql(f"SELECT {columns} FROM {view}{filtered} {end}", values)  # noqa: S608

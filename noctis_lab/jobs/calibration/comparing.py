@@ -1,0 +1,122 @@
+"""Two scanners held against one another by what is recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from noctis_lab.analysis.calibration.charts.agreement import Agreement, bland_altman, pair_by_time
+from noctis_lab.analysis.calibration.charts.trends import ChartKey, Reading, Trend, trends_of
+from noctis_lab.catalog.hu_records import HuKind
+from noctis_lab.catalog.hu_sight import find_in_sight
+from noctis_lab.catalog.store import Catalog
+from noctis_lab.errors import CannotCalibrate
+from noctis_lab.jobs.calibration.scans import require_quantity, scans_of, unit_of
+
+__all__ = ["ScannerComparison", "compare_scanners"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerComparison:
+    """How far a second scanner reads from a first one, by Bland and Altman.
+
+    Attributes
+    ----------
+    first, second
+        What was compared: scanner, phantom and protocol.
+    first_trend, second_trend
+        All of their scans; those without a partner are counted in ``agreement.pairs.unpaired``.
+    unit
+        The quantity's.
+    """
+
+    first: ChartKey
+    second: ChartKey
+    quantity: str
+    unit: str
+    first_trend: Trend
+    second_trend: Trend
+    agreement: Agreement
+
+
+def compare_scanners(
+    catalog: Catalog,
+    facilities: Collection[str] | None,
+    first: str,
+    second: str,
+    *,
+    quantity: str,
+    protocol: str | None = None,
+    within_days: float = 4.0,
+) -> ScannerComparison:
+    """Compare two scanners by scans of one phantom that were made close to one another.
+
+    Parameters
+    ----------
+    facilities
+        Whose records count; None for every one.
+    first, second
+        Scanners, as the records name them.
+    protocol
+        Of both; None: the one that both have, or, where none is, the only one that each has.
+    within_days
+        Scans further apart are no pair.
+
+    Raises
+    ------
+    CannotCalibrate
+        ``no_such_quantity``; ``same_scanner``; ``no_scans``: one has no scan with that quantity;
+        ``several_protocols``, ``no_common_protocol``: it is not told which are to be compared;
+        ``bad_pairing``; ``too_few_pairs``: fewer than three.
+    """
+    require_quantity(quantity)
+    if first == second:
+        raise CannotCalibrate("same_scanner", "expected two scanners, came one twice")
+    mine, theirs = (
+        _trends(catalog, facilities, each, quantity, protocol) for each in (first, second)
+    )
+    one, other = _pair(mine, theirs)
+    return ScannerComparison(
+        first=one.key,
+        second=other.key,
+        quantity=quantity,
+        unit=unit_of(quantity),
+        first_trend=one,
+        second_trend=other,
+        agreement=bland_altman(pair_by_time(one, other, within_days=within_days)),
+    )
+
+
+def _trends(
+    catalog: Catalog,
+    facilities: Collection[str] | None,
+    scanner: str,
+    quantity: str,
+    protocol: str | None,
+) -> tuple[Trend, ...]:
+    records = find_in_sight(catalog, (HuKind.ANALYSIS,), facilities, scanner=scanner)
+    readings: list[Reading] = [
+        reading
+        for scan in scans_of(records)
+        if protocol is None or scan.key.protocol == protocol
+        if (reading := scan.reading(quantity)) is not None
+    ]
+    found = tuple(trend for trend in trends_of(readings) if len(trend))
+    if not found:
+        raise CannotCalibrate(
+            "no_scans", f"no scan of {scanner[:64]!r} has {quantity[:64]!r} in that protocol"
+        )
+    return found
+
+
+def _pair(mine: tuple[Trend, ...], theirs: tuple[Trend, ...]) -> tuple[Trend, Trend]:
+    by_protocol = {trend.key.protocol: trend for trend in theirs}
+    common = [trend for trend in mine if trend.key.protocol in by_protocol]
+    if len(common) > 1:
+        names = "; ".join(trend.key.protocol for trend in common)
+        raise CannotCalibrate("several_protocols", f"say which of these protocols: {names}")
+    if common:
+        return common[0], by_protocol[common[0].key.protocol]
+    if len(mine) > 1 or len(theirs) > 1:
+        raise CannotCalibrate("no_common_protocol", "the scanners have no protocol in common")
+    return mine[0], theirs[0]
