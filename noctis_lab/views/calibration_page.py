@@ -39,6 +39,9 @@ class CalibrationPage(JSComponent):
     """
 
     told = param.Dict(default={}, constant=True, doc="Words for the client, see `told`.")
+    api_base = param.String(
+        default="", constant=True, doc="Path of the API; empty lets `acts` do what forms ask for."
+    )
     answer = param.Dict(default={}, doc="What became of the form of a number.")
     figures = Children(default=[], constant=True, doc="Bokeh's figures.")
     late = param.Dict(default={}, doc="What panels say once their slots are filled, by place.")

@@ -51,7 +51,12 @@ _EMPTY: Final = {
 
 
 def fleet_page(
-    records: CalibrationRecords, asked: Asked, *, now: datetime, can_calibrate: bool
+    records: CalibrationRecords,
+    asked: Asked,
+    *,
+    now: datetime,
+    can_calibrate: bool,
+    api_base: str = "",
 ) -> tuple[dict[str, Any], list[Any]]:
     """Return the fleet's page: what its client is told, and its figures.
 
@@ -65,6 +70,8 @@ def fleet_page(
         The end of the period, by the scanners' clocks.
     can_calibrate
         Whether who looks may name events.
+    api_base
+        Path of the API, from which the charts are to be had as files; empty: it is not served.
     """
     groups = group_charts(records.charts())
     first = asked.first if asked.first < len(groups) else 0
@@ -88,7 +95,7 @@ def fleet_page(
     }
     told = page(
         "fleet",
-        head("HU calibration", choices=_choices(asked), actions=_exports()),
+        head("HU calibration", choices=_choices(asked), actions=_exports(api_base)),
         status=[
             counted(len({group.first.scanner for group in groups}), "scanner"),
             f"{counted(len(counted_scans), 'phantom scan')} {_within(asked)}",
@@ -273,8 +280,14 @@ def period_choices(asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def _exports() -> list[dict[str, Any]]:
-    return []
+def _exports(api_base: str) -> list[dict[str, Any]]:
+    if not api_base:
+        return []
+    path = f"{api_base}/calibration/export/trends"
+    return [
+        action("CSV", "download", href=f"{path}.csv"),
+        action("Parquet", "download", href=f"{path}.parquet"),
+    ]
 
 
 def _more(asked: Asked, first: int, count: int) -> list[dict[str, Any]]:

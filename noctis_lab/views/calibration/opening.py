@@ -74,8 +74,10 @@ def open_page(
     elif asked.scanner:
         told, figures = scanner_page(records, asked, now=now, can_calibrate=can_calibrate)
     else:
-        told, figures = fleet_page(records, asked, now=now, can_calibrate=can_calibrate)
-    return _page(told, figures, acts=_acts(lab, principal))
+        told, figures = fleet_page(
+            records, asked, now=now, can_calibrate=can_calibrate, api_base=api_base
+        )
+    return _page(told, figures, acts=_acts(lab, principal), api_base=api_base)
 
 
 def _page(told: Mapping[str, Any], figures: list[Any], **more: Any) -> CalibrationPage:
@@ -145,7 +147,12 @@ def _open_scan(
     can_calibrate = may(principal, Action.CALIBRATE)
     acts = _acts(lab, principal) | {"analyse": lambda said: _analyse(lab, principal, series, said)}
     if row is None:
-        return _page(_unanalysed(records, series, can_calibrate=can_calibrate), [], acts=acts)
+        return _page(
+            _unanalysed(records, series, can_calibrate=can_calibrate),
+            [],
+            acts=acts,
+            api_base=api_base,
+        )
     found = records.rois(analysis_id=row["analysis_id"]).to_dict("records")
     rois = [{str(name): value for name, value in roi.items()} for roi in found]
     stack = _stack_of(lab, series)
@@ -172,7 +179,14 @@ def _open_scan(
         if isinstance(index, int) and 0 <= index < len(heights):
             viewer.state.index = index
 
-    page = _page(told, figures, slots=SLOTS, viewer=viewer, acts=acts | {"plane": show_plane})
+    page = _page(
+        told,
+        figures,
+        slots=SLOTS,
+        viewer=viewer,
+        api_base=api_base,
+        acts=acts | {"plane": show_plane},
+    )
     page.begin(partial(_measure_late, lab, series, row, page, viewer, modules))
     return page
 

@@ -29,6 +29,7 @@ from noctis_lab.views.calibration.quantities import Quantity, quantity_of
 
 __all__ = ["empty_plot", "shared_range", "trend_plot"]
 
+_LONG_MS: Final = 400 * 86_400e3  # months alone would not tell the year
 _MOST_EVENTS: Final = 20
 _MOST_REACHES: Final = 2.5
 _ROOM: Final = 0.06
@@ -99,7 +100,10 @@ def trend_plot(
     low, high = shared_range([chart]) if y is None else y
     plot = plain_figure((begins, ends), (low, high), has_tools=not is_card, x_axis_type="datetime")
     plot.xaxis.formatter = DatetimeTickFormatter(
-        hours="%d %b", days="%d %b", months="%b", years="%Y"
+        hours="%d %b",
+        days="%d %b",
+        years="%Y",
+        months="%b" if ends - begins < _LONG_MS else "%b %Y",
     )
     plot.xaxis.ticker.desired_num_ticks = 5
     plot.yaxis.ticker.desired_num_ticks = 3 if is_card else 5

@@ -85,3 +85,16 @@ function inputOf({ name, label, kind, list, isNeeded, hint }: Field, lists: Reco
     : el("input", { ...common, type: kind === "date" ? "date" : kind === "number" ? "number" : "text", step: kind === "number" ? "any" : null, maxlength: LONGEST, placeholder: hint ?? null, value: kind === "date" ? new Date().toISOString().slice(0, 10) : null });
   return el("label", {}, el("span", { class: "f12 t2" }, label), el("span", { class: "input" }, input));
 }
+
+/** Return what the API takes for a form, and where; null where Python does it. Pure. */
+export function postOf(form: FormName | undefined, said: Record<string, string>): { path: string; body: Record<string, string> } | null {
+  const { alarm_id = "", happened_on, valid_on, ...rest } = said;
+  // A day by the scanner's own clock: without a zone.
+  const day = (name: string, at: string | undefined): Record<string, string> => (at ? { [name]: `${at}T00:00:00` } : {});
+  switch (form) {
+    case "event": return { path: "events", body: { scanner: rest["scanner"] ?? "", event_kind: rest["event_kind"] ?? "", note: rest["note"] ?? "", ...day("happened_at", happened_on) } };
+    case "baseline": return { path: "baselines", body: { ...rest, ...day("valid_from", valid_on) } };
+    case "acknowledge": return { path: `alarms/${encodeURIComponent(alarm_id)}/acknowledge`, body: { note: rest["note"] ?? "" } };
+    default: return null;
+  }
+}

@@ -2,10 +2,12 @@
 import baseCss from "../ground/base.css";
 import { adoptStyles, el } from "../ground/dom";
 import tokensCss from "../ground/tokens.css";
+import { request } from "../ground/transport";
+import { sent } from "../ground/writing";
 import { Toast } from "../measure/toast";
 import { followTheme } from "../viewer/theme";
 import css from "./calibration.css";
-import { openForm } from "./forms";
+import { openForm, postOf } from "./forms";
 import { followAlarms } from "./alarms";
 import { pageOf } from "./pages";
 import { type InkedModel, onPoint, paint } from "./paint";
@@ -22,6 +24,8 @@ interface Answer {
 interface PageModel {
   told: Told;
   answer: Answer;
+  /** Path of the API; empty where there is none. */
+  api_base: string;
   late: Record<string, { subtitle: string; none: string }>;
   viewer: object | null;
   get_child(name: string): HTMLElement | HTMLElement[];
@@ -78,7 +82,16 @@ class Page {
     this.#ends.push(followAlarms((words, href) => this.#toast.show(words, "Open", () => location.assign(href))));
   }
 
-  #send(action: Action, said: Record<string, string>): Promise<void> {
+  async #send(action: Action, said: Record<string, string>): Promise<void> {
+    const { api_base: base } = this.model;
+    const posted = base === "" ? null : postOf(action.form, said);
+    if (posted) await request(`${base}/calibration/${posted.path}`, sent("POST", posted.body));
+    else await this.#ask(action, said);
+    location.reload(); // the charts are others now
+  }
+
+  /** Let Python do it, and wait for what became of it. */
+  #ask(action: Action, said: Record<string, string>): Promise<void> {
     const number = ++this.#asked;
     this.model.send_msg({ kind: action.form, number, said });
     return new Promise((resolve, reject) => {
@@ -86,11 +99,8 @@ class Page {
       this.#waiting.set(number, ({ problem = "" }) => {
         clearTimeout(timer);
         this.#waiting.delete(number);
-        if (problem !== "") reject(new Error(problem));
-        else {
-          resolve();
-          location.reload(); // the charts are others now
-        }
+        if (problem === "") resolve();
+        else reject(new Error(problem));
       });
     });
   }
