@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "API_PATH",
     "ASSETS_PATH",
+    "CALIBRATION_PATH",
     "UPLOAD_PATH",
     "VIEWER_PATH",
     "Visit",
@@ -40,6 +41,7 @@ __all__ = [
 #: Panel matches such a template itself: the document's path and its websocket's alike.
 VIEWER_PATH = "/viewer/{StudyInstanceUID}"
 UPLOAD_PATH = "/upload"
+CALIBRATION_PATH = "/calibration"
 ASSETS_PATH = "/assets"
 #: Where the components ask; the web floor mounts its routes there.
 API_PATH = "/api/v1/dicom"
@@ -106,14 +108,20 @@ def mount_pages(app: FastAPI, lab: Lab, *, visit: Callable[[], Visit]) -> None:
         asked, compare = _asked_uid("series"), _asked_uid("compare")
         return _viewer_body(lab, visitor.principal, StudyInstanceUID, asked, compare)
 
+    def calibration() -> Viewable:
+        visitor = visit()
+        _dress(shell, lab, visitor, page="calibration")
+        return _calibration_body(lab, visitor.principal)
+
     app.mount(ASSETS_PATH, StaticFiles(directory=_STATIC), name="assets")
     add_applications(
-        {"/": worklist, VIEWER_PATH: viewer, UPLOAD_PATH: upload},
+        {"/": worklist, VIEWER_PATH: viewer, UPLOAD_PATH: upload, CALIBRATION_PATH: calibration},
         app=app,
         title={
             "/": "Worklist · noctis_lab",
             VIEWER_PATH: "Viewer · noctis_lab",
             UPLOAD_PATH: "Upload · noctis_lab",
+            CALIBRATION_PATH: "Calibration · noctis_lab",
         },
         location=False,
         ico_path="none",
@@ -241,3 +249,12 @@ def _viewer_body(
         sizing_mode="stretch_both",
         margin=0,
     )
+
+
+def _calibration_body(lab: Lab, principal: Principal) -> Viewable:
+    from noctis_lab.views.calibration.address import read_asked
+    from noctis_lab.views.calibration.opening import open_page
+
+    asked = read_asked(pn.state.session_args)
+    root = find_named_root(lab.settings, principal)
+    return open_page(lab, principal, asked, api_base=API_PATH, root=root)

@@ -72,6 +72,10 @@ class SeriesView(CellView, JSComponent):
     hanging = param.Dict(
         default={}, doc="Of a page: the protocols that apply to its study, and which one hung it."
     )
+    marks = param.List(
+        default=[], item_type=dict,
+        doc="Circles over the images, as `calibration.marks` gives them; not kept.",
+    )  # fmt: skip
     link_key = param.String(default="", constant=True, doc="By which plots know this view.")
     plots = Child(default=None, allow_None=True, constant=True, doc="The plots of a page.")
 

@@ -17,6 +17,7 @@ const sources = {
   plots: "src/plots/main.ts",
   worklist: "src/worklist/main.ts",
   upload: "src/upload/main.ts",
+  calibration: "src/calibration/main.ts",
   page: "src/page/page.css",
   shell: "src/page/shell.ts",
   login: "src/page/login.ts",

@@ -1,5 +1,5 @@
 /** A row of badges over an image, each with its sentence at a click. Whoever has something to say sets its topic. */
-import { type Badge, badgeIcon } from "./badges";
+import { type Badge, badgeIcon, moreOf } from "./badges";
 import { el } from "./dom";
 
 /** What badges are about, in the order in which they stand. */
@@ -41,15 +41,16 @@ export class BadgeNotes {
     this.element.hidden = badges.length === 0;
     this.element.replaceChildren(el("div", { class: "row g1 wrap" }, ...badges.map((badge) => el("button", {
       class: `badge ${badge.kind}`, "aria-expanded": "false",
-      click: (event) => this.#toggle(event.currentTarget as HTMLElement, badge.sentence),
+      click: (event) => this.#toggle(event.currentTarget as HTMLElement, badge),
     }, badgeIcon(badge), el("span", {}, badge.text)))), this.#sentence);
   }
 
-  #toggle(button: HTMLElement, sentence: string): void {
+  #toggle(button: HTMLElement, badge: Badge): void {
     const wasOpen = button.getAttribute("aria-expanded") === "true";
     this.close();
     if (wasOpen) return;
-    this.#sentence.textContent = sentence;
+    const more = moreOf(badge);
+    this.#sentence.replaceChildren(badge.sentence, ...(more ? [" ", more] : []));
     this.#sentence.hidden = false;
     button.setAttribute("aria-expanded", "true");
   }

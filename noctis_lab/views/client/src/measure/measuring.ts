@@ -6,6 +6,7 @@ import { Draft } from "./draft";
 import { handlesOf, shifted } from "./handles";
 import type { MeasuredPane, MeasuringHost } from "./host";
 import { askLabel } from "./labelInput";
+import { type Mark, marksOn } from "./marks";
 import { Overlay, type Shown } from "./overlay";
 import { isOn, isSamePlane, measuredOn, passOf, placedOn, pointsOn, toldPoints } from "./seen";
 import { factsOf, type Kind, type Measurement, newUID } from "./shapes";
@@ -41,6 +42,7 @@ export class Measuring {
   #redraw = 0;
   #liveTimer = 0;
   #isClosed = false;
+  #marks: readonly Mark[] = [];
 
   constructor(readonly host: MeasuringHost, source: MeasurementSource | null) {
     this.store = new MeasurementStore(source, {
@@ -266,6 +268,12 @@ export class Measuring {
 
   // -- showing ---------------------------------------------------------------------------------
 
+  /** Draw these circles too. */
+  mark(marks: readonly Mark[]): void {
+    this.#marks = marks;
+    this.changed();
+  }
+
   /** What lies on the image in a pane. */
   on(plane: ImagePlane): Measurement[] {
     return this.store.ofSeries(plane.SeriesInstanceUID)
@@ -299,7 +307,7 @@ export class Measuring {
     const overlay = this.overlay(pane);
     overlay.element.classList.toggle("on-white", this.host.isOnWhite(pane));
     overlay.draw(plane, this.#version, (drawn) => ({
-      shapes: [...this.on(drawn).map((item) => this.#shownOf(item, drawn)), ...this.#shownDraft(pane, drawn)],
+      shapes: [...marksOn(this.#marks, drawn), ...this.on(drawn).map((item) => this.#shownOf(item, drawn)), ...this.#shownDraft(pane, drawn)],
       dots: this.#dots(drawn, this.host.reachOf(pane)),
       cursor: this.#cursor?.pane === pane ? this.#cursor.at : null,
     }));

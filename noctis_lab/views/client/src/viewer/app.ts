@@ -83,6 +83,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
     this.planes = new Planes(this);
     this.volumes = new Volumes(this, options.surfaces ?? null, state);
     this.measured = new Measured(this, options.measurements ?? null);
+    this.measured.measuring.mark(options.marks ?? []);
     this.overlays = new Overlays(this, state.overlay ?? null);
     this.plots = new PlotDock(this, options.linkKey ?? "", this.grid.element, options.plots ?? null);
     this.#exchange = new Exchange(this, (said) => options.onReport?.(said));

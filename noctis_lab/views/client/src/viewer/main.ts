@@ -2,6 +2,7 @@
 import { el } from "../ground/dom";
 import { HttpTransport } from "../ground/transport";
 import { decodeView, encodeView, NoView } from "./address";
+import type { Mark } from "../measure/marks";
 import { HttpMeasurements } from "../measure/source";
 import { ViewerApp } from "./app";
 import { ChannelTransport, type ComponentModel } from "./channel";
@@ -45,6 +46,8 @@ interface SeriesModel extends ComponentModel {
   root: string;
   /** Of a page: the protocols that apply to its study, and which one hung it; else empty. */
   hanging: HangingModel | Record<string, never>;
+  /** Circles over the images. */
+  marks: Mark[];
   /** By which plots know this view. */
   link_key: string;
   /** A page's plots: a component of their own. */
@@ -113,8 +116,9 @@ function keepInAddress({ StudyInstanceUID, SeriesInstanceUID }: SeriesPlace): vo
 function render({ model, el: container }: RenderArguments): HTMLElement {
   const element = el("div", { class: "noctis-viewer" });
   const isPage = model.mode === "page";
-  element.style.cssText = `display:block;position:relative;width:100%;height:${isPage ? "100%" : "648px"}`;
-  container.style.cssText += `;width:100%;${isPage ? "height:100%" : ""}`;
+  const isFilling = isPage || model.api_base !== ""; // a notebook's cell has the height of one
+  element.style.cssText = `display:block;position:relative;width:100%;height:${isFilling ? "100%" : "648px"}`;
+  container.style.cssText += `;width:100%;${isFilling ? "height:100%" : ""}`;
   const http = model.api_base === "" ? null : new HttpTransport(model.StudyInstanceUID, model.api_base);
   const channel = http === null ? new ChannelTransport(model) : null;
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
@@ -125,7 +129,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const app = mountViewer(element, {
     transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, linkKey: model.link_key, plots: model.plots ? model.get_child("plots") : null, sessions: http && isPage ? new SessionStore() : null,
-    measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging,
+    measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging, marks: model.marks,
     surfaces: channel ?? new HttpSurfaces(model.api_base),
     onOtherStudy: ({ StudyInstanceUID, state }) => { location.assign(`/viewer/${encodeURIComponent(StudyInstanceUID)}#${encodeView(state)}`); },
     onReport: (state) => {
@@ -145,7 +149,9 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
     app.apply(stateOf(model));
     if (isPage) keepStateInAddress(app.state);
   };
+  const mark = (): void => app.measured.measuring.mark(model.marks);
   model.on("view_state", apply as (event: never) => void);
+  model.on("marks", mark as (event: never) => void);
   const claim = (): void => {
     claimKeys(element);
     still.hold(outermostOf(element));
@@ -153,6 +159,7 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   model.on("after_render", claim as (event: never) => void);
   model.on("remove", (() => {
     model.off("view_state", apply as (event: never) => void);
+    model.off("marks", mark as (event: never) => void);
     model.off("after_render", claim as (event: never) => void);
     window.removeEventListener("hashchange", onAddress);
     app.close();

@@ -1,5 +1,6 @@
 /** What a view is opened with. */
 import type { Transport } from "../ground/transport";
+import type { Mark } from "../measure/marks";
 import type { MeasurementSource } from "../measure/store";
 import type { SurfaceSource } from "../volume3d/surfaces";
 import type { HangingModel } from "./hanging";
@@ -26,6 +27,8 @@ export interface MountOptions {
   isArranged?: boolean;
   /** Where measurements are kept; without it they last as long as the view. */
   measurements?: MeasurementSource | null;
+  /** Circles that an analysis measured, drawn over the images. */
+  marks?: readonly Mark[];
   /** The protocols that apply to the study, and which one says how its panes stand. */
   hanging?: HangingModel | null;
   /** Where a reader's own window presets are kept; without it they last as long as the view. */

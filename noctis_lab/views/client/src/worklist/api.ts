@@ -1,4 +1,5 @@
 /** What the worklist asks of the archive, over HTTP, same origin; names travel in bodies only. */
+import { ALARM, type Alarm } from "../calibration/alarms";
 import type { Badge } from "../ground/badges";
 import { request } from "../ground/transport";
 
@@ -87,6 +88,8 @@ export interface Happening {
   StudyInstanceUID: string | null;
   SeriesInstanceUID: string | null;
   instance_count: number;
+  /** Of a scanner that passed a limit. */
+  alarm?: Alarm;
 }
 
 /** Bytes that are kept aside, as a row of the admin corner. */
@@ -245,6 +248,10 @@ export class HttpSource implements Source {
         });
       });
     }
+    source.addEventListener(ALARM, (event) => {
+      const alarm = JSON.parse((event as MessageEvent<string>).data) as Alarm;
+      happened({ kind: ALARM, StudyInstanceUID: null, SeriesInstanceUID: null, instance_count: 0, alarm });
+    });
     return () => source.close();
   }
 }

@@ -4,6 +4,7 @@ import { adoptStyles, el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import tokensCss from "../ground/tokens.css";
+import { Toast } from "../measure/toast";
 import { takeDrops } from "../upload/drop";
 import { UploadPanel } from "../upload/panel";
 import uploadCss from "../upload/upload.css";
@@ -12,6 +13,7 @@ import { type Facets, type Filters, type Happening, HttpSource, type Query, type
 import type { ComponentModel } from "../viewer/channel";
 import { Arrivals } from "./arrivals";
 import { ChannelSource } from "./channel";
+import { placeOf, wordsOf } from "../calibration/alarms";
 import { AdminCorner } from "./corner";
 import { findingsOf, firstRunOf, noticeOf } from "./empty";
 import { FacetColumn } from "./facets";
@@ -65,6 +67,7 @@ class Worklist {
   private readonly middle = el("div", { class: "middle" });
   private readonly root: HTMLElement;
   private readonly keys: HTMLElement;
+  private readonly toast = new Toast();
   private sql = "";
   private searching: AbortController | null = null;
   private typing = 0;
@@ -96,6 +99,7 @@ class Worklist {
   }
 
   mount(host: HTMLElement): () => void {
+    this.root.append(this.toast.element);
     host.append(this.root);
     this.ends.push(followTheme(this.root));
     const { upload } = this;
@@ -344,6 +348,8 @@ class Worklist {
   private happened(what: Happening): void {
     this.arrivals.happened(what);
     this.corner?.happened(what);
+    const { alarm } = what;
+    if (alarm) this.toast.show(wordsOf(alarm), "Open", () => location.assign(placeOf(alarm)));
     if (what.StudyInstanceUID) this.changed.add(what.StudyInstanceUID);
     if (["instance-stored", "series-summarised", "missed"].includes(what.kind)) this.refresher.ask();
   }

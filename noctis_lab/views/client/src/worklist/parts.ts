@@ -1,5 +1,5 @@
 /** Small pieces that the worklist's parts share. */
-import { type Badge, badgeIcon } from "../ground/badges";
+import { type Badge, badgeIcon, moreOf } from "../ground/badges";
 import { copyText } from "../ground/clipboard";
 import { el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
@@ -15,7 +15,7 @@ export function badgeOf(badge: Badge): HTMLElement {
 
 /** A badge that tells its sentence on a click too: hovering is never the only way. */
 export function tellingBadgeOf(badge: Badge): HTMLElement {
-  const sentence = el("div", { class: "pop why", popover: "auto", role: "note" }, el("div", { class: "m" }, badge.text), el("p", { class: "t2" }, badge.sentence));
+  const sentence = el("div", { class: "pop why", popover: "auto", role: "note" }, el("div", { class: "m" }, badge.text), el("p", { class: "t2" }, badge.sentence), moreOf(badge));
   const button = el("button", {
     type: "button", class: `badge ${badge.kind}`, tabindex: "-1", title: badge.sentence,
     click: (event: Event) => {

@@ -1,0 +1,41 @@
+/** New alarms while a page is open: by the archive's stream of events. */
+
+const STREAM = "/api/v1/dicom/notifications/stream";
+/** The events' name for a scan that passed a limit for the first time. */
+export const ALARM = "hu-alarm";
+
+/** What an event of that name tells; `events.HuAlarm` in Python. */
+export interface Alarm {
+  scanner: string;
+  scanner_display: string;
+  protocol: string;
+  quantity: string;
+  rule: string;
+  side: string;
+}
+
+const RULES: Record<string, string> = { ewma: "EWMA", shewhart: "Shewhart" };
+const QUANTITIES: Record<string, string> = {
+  intercept_hu: "offset", water_hu: "water", slope: "slope", noise_hu: "noise", periphery_minus_center_hu: "uniformity",
+};
+
+/** Return what happened, in words. Pure. */
+export function wordsOf({ scanner_display: scanner, quantity, rule, side }: Alarm): string {
+  const name = QUANTITIES[quantity] ?? quantity.replace(/^roi:/, "").replaceAll("_", " ");
+  const limit = rule === "tolerance" ? "out of tolerance" : `passed its ${RULES[rule] ?? rule} limit`;
+  return `${scanner}: ${name} ${limit}, ${side}`;
+}
+
+/** Return where an alarm is to be looked at. Pure. */
+export const placeOf = ({ scanner, protocol }: Pick<Alarm, "scanner" | "protocol">): string =>
+  `/calibration?${new URLSearchParams({ scanner, protocol }).toString()}`;
+
+/** Call back with an alarm's words and its page; returns how to stop. */
+export function followAlarms(run: (words: string, href: string) => void): () => void {
+  const source = new EventSource(STREAM);
+  source.addEventListener(ALARM, (event) => {
+    const alarm = JSON.parse((event as MessageEvent<string>).data) as Alarm;
+    run(wordsOf(alarm), placeOf(alarm));
+  });
+  return () => source.close();
+}
