@@ -46,8 +46,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def watched(browser: Browser, site: Site) -> Iterator[Watched]:
-    """Open a page of the signed-in administrator."""
+    """Give a page, still empty, of the signed-in administrator."""
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = Watched(context.new_page(), site.base)
         page.sign_in(site)
         yield page
+
+
+@pytest.fixture
+def worklist_shown(watched: Watched, site: Site) -> None:
+    """Open the worklist."""
+    watched.page.goto(site.base)

@@ -17,7 +17,7 @@ from tests.browser.test_measuring import all_saved
 from tests.browser.watched import Watched
 from tests.served import Seen, Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("worklist_shown")]
 
 PLANES, MIDDLE = 15, 7
 MOST_S = 60.0

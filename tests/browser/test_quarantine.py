@@ -17,7 +17,7 @@ from noctis_lab.synthetic import write_series
 from tests.browser.watched import Watched
 from tests.served import Site, named_series
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("worklist_shown")]
 
 
 def receive(site: Site, path: Path, source: ReceiptSource = ReceiptSource.SCP) -> str:

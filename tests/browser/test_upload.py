@@ -20,7 +20,7 @@ from noctis_lab.synthetic import write_series
 from tests.browser.watched import Watched
 from tests.served import Site, named_series
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("worklist_shown")]
 
 HOSTILE_FILE = "<img src=x onerror=alert(1)>.txt"
 

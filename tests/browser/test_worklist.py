@@ -13,7 +13,7 @@ from noctis_lab.synthetic import ct_series
 from tests.browser.watched import Watched
 from tests.served import Site, named_series
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("worklist_shown")]
 
 #: Of a patient; without "=", which would begin another writing of the name.
 MARKUP = "<iframe></iframe>^EVIL"
