@@ -210,7 +210,9 @@ def plan_conversion(handle: Handle, stack: Stack, **options: Unpack[ValueOptions
     if dtype is None:
         _require_exact(stack, rescales, luts, exact)
     if mask_padding and not stack.is_color and exact.kind != "f":
-        exact = np.result_type(exact, np.float32)
+        # Of int32, which 16 bits and an intercept make, numpy would make float64.
+        is_wide = is_rounded(stack, rescales, luts, np.dtype(np.float32))
+        exact = np.dtype(np.float64 if is_wide else np.float32)
     wanted = wanted_dtype(stack, exact, dtype)
     return Conversion(
         dtype=wanted,

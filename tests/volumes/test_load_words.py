@@ -124,6 +124,20 @@ def test_infinities_that_are_stored_are_values(handle: Handle, tmp_path: Path) -
     assert np.isposinf(loaded.values).all()
 
 
+@pytest.mark.parametrize(("bits", "dtype"), [(16, "float32"), (32, "float64")])
+def test_masked_integers_are_float32_where_that_has_their_digits(
+    handle: Handle, tmp_path: Path, bits: int, dtype: str
+) -> None:
+    values = np.arange(60).astype(f"u{bits // 8}").reshape(SHAPE)
+    planes = rescaled(values, "1", "-1024")
+    for plane in planes:
+        plane.PixelPaddingValue = 7
+    admit(handle, planes, tmp_path / "in")
+    loaded = load(handle, planes[0].SeriesInstanceUID, mask_padding=True)
+    assert loaded.dtype == dtype
+    np.testing.assert_array_equal(loaded, np.where(values == 7, np.nan, values - 1024.0))
+
+
 def test_integers_beyond_every_type_of_integers_are_refused(handle: Handle, tmp_path: Path) -> None:
     planes = rescaled(np.arange(60, dtype=np.uint16).reshape(SHAPE), "1", "1e30")
     admit(handle, planes, tmp_path / "in")
