@@ -24,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 _STILL_PX = 512  # the longer side of what stands in a notebook's file
 _PANE_PX = (768, 768)
+_STILL_WORDS = (
+    "A still: running this cell shows the view itself. Where a still is all that comes, the page "
+    "was loaded anew and has lost what the view needs: run <code>import panel; "
+    "panel.extension(inline=True)</code> in a cell, then this one."
+)
 
 
 class CellView:
@@ -170,8 +175,9 @@ class CellView:
         data, metadata = bundle
         encoded = base64.b64encode(still).decode("ascii")
         image = (
-            f'<img class="noctis-still" data-view="{name}" alt="Still of the view" '
-            f'src="data:image/png;base64,{encoded}">'
+            f'<figure class="noctis-still" data-view="{name}" style="margin: 0">'
+            f'<img alt="Still of the view" src="data:image/png;base64,{encoded}">'
+            f"<figcaption>{_STILL_WORDS}</figcaption></figure>"
         )
         html = data["text/html"].replace("<script", f"{image}\n<script", 1)
         return {**data, "text/html": html, "image/png": encoded}, metadata

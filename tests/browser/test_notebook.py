@@ -225,7 +225,7 @@ def test_an_array_beside_its_series_follows_it_is_measured_and_leaves_a_still(
         stages = page.locator(".stage")
         expect(stages.nth(1)).to_have_attribute("data-shown", str(INDEX), timeout=CELL_MS)
         expect(stages.nth(0)).to_have_attribute("data-shown", str(INDEX))
-        expect(page.locator("img.noctis-still")).to_have_count(0)
+        expect(page.locator(".noctis-still")).to_have_count(0)
         stages.nth(1).scroll_into_view_if_needed()
         page.wait_for_timeout(500)
         plane = catphan504(planes=PLANES)[INDEX]
@@ -290,8 +290,9 @@ def _expect_a_still(browser: Browser, notebook: Path, folder: Path) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_file.as_uri())
         page.wait_for_timeout(3000)
-        still = page.locator("img.noctis-still")
+        still = page.locator(".noctis-still img")
         expect(still).to_be_visible()
+        expect(page.locator(".noctis-still")).to_contain_text("panel.extension(inline=True)")
         assert still.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [512, 256]
         expect(page.locator(".stage")).to_have_count(2)  # the client runs, and has no answer
         expect(page.locator(".stage").first).not_to_be_visible()

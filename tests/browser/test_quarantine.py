@@ -54,6 +54,8 @@ def test_a_conflict_appears_is_explained_and_accepted(
     row = corner.locator(".keptrow")
     expect(row).to_contain_text("Same instance, other content")
     expect(row).to_contain_text("indexed · local")
+    row.locator("time").evaluate("time => { time.dateTime = '2020-01-02T03:04:05Z' }")
+    expect(row.locator("time")).to_contain_text("2020", timeout=10_000)  # "now" does not last
     row.locator("> summary").click()
     expect(row.locator(".diffs")).to_contain_text("StudyDescription")
     row.get_by_role("button", name="Accept", exact=True).click()

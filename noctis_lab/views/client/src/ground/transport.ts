@@ -124,6 +124,13 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 /** The series has other frames than when it was described: describe it again. */
 export const isStale = (error: unknown): boolean => error instanceof TransportError && error.status === 409;
 
+/** Nobody is signed in (any more): another archive may answer at this address by now. */
+export const isSignedOut = (error: unknown): boolean => error instanceof TransportError && error.status === 401;
+
+/** The page that signs in, and comes back to what is in view. */
+export const signInAddress = (): string =>
+  `/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+
 const REASONS: Record<number, string> = {
   401: "You are signed out. Sign in again, then retry.",
   403: "Your account may not see this.",

@@ -39,7 +39,7 @@ export class PlanePanel {
     this.#along = el("div", { hidden: true }, head("Along the series", this.#extraWords), el("div", { class: "sec row g3", title: "{ } or Alt and the wheel: the one before, after" }, this.#extra), el("div", { class: "hr" }));
     this.element.append(
       this.#along, head("Crosshair", copy),
-      el("div", { class: "kv" }, el("span", {}, "Patient, mm"), this.#place, el("span", {}, "Voxel i, j, k"), this.#voxel, el("span", {}, "Value"), this.#value),
+      el("div", { class: "kv" }, el("span", {}, "Patient, mm"), this.#place, el("span", {}, "Voxel x, y, z"), this.#voxel, el("span", {}, "Value"), this.#value),
       el("div", { class: "hr" }), head("Geometry", el("span", { class: "f12 t2" }, "from positions")), this.#geometry,
       el("div", { class: "hr" }), head("Planes", reset), this.#planes,
       el("div", { class: "hr" }), head("Slab", this.#slabOf),

@@ -27,7 +27,9 @@ export function pythonOf(name: PlaneName, { planes, crosshair, stack, extraIndex
   const tuple = (vector: Vector): string => `(${vector.map((part) => Number(part.toPrecision(7)) + 0).join(", ")})`;
   const isOblique = obliquity(name, frame) > 1e-6 || frame.right.some((part, i) => part !== ORTHOGONAL[name].right[i]);
   const lie = isOblique ? `normal=${tuple(normalOf(frame))}, up=${tuple(scaled(frame.down, -1))}` : `normal="${name}"`;
-  const place = `centre_mm=${tuple(crosshair)}, ${lie}`;
+  // What is nearer than a nanometre to a round place is rounding's.
+  const centre = crosshair.map((part) => Number(part.toFixed(6))) as unknown as Vector;
+  const place = `centre_mm=${tuple(centre)}, ${lie}`;
   const volume = stack?.extra ? `isel(${stack.extra.dim}=${extraIndex}).dicom` : "dicom";
   return `${volume}.` + (frame.slab_mm > 0 ? `slab(thickness_mm=${frame.slab_mm}, how="${frame.projection}", ${place})` : `reslice(${place})`);
 }

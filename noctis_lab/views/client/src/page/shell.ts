@@ -1,6 +1,6 @@
 /** The bar at the top of every page: receiver, theme, account. */
 import { el } from "../ground/dom";
-import { request } from "../ground/transport";
+import { isSignedOut, request, signInAddress } from "../ground/transport";
 
 const RECEIVER_EVERY_MS = 15_000;
 
@@ -29,10 +29,11 @@ async function showReceiver(mark: HTMLElement): Promise<void> {
   try {
     const status = (await (await request("/api/v1/dicom/status")).json()) as Status;
     state = status.receiver.listening ? "listening" : "stopped";
-  } catch {
-    state = "unreachable";
+  } catch (error) {
+    state = isSignedOut(error) ? "signed-out" : "unreachable";
   }
-  const words = { listening: "Receiving on", stopped: "Not receiving", unreachable: "Server is away" }[state] ?? "";
+  const words = { listening: "Receiving on", stopped: "Not receiving", unreachable: "Server is away" }[state]
+    ?? el("a", { href: signInAddress() }, "Signed out: sign in");
   mark.dataset["state"] = state;
   mark.querySelector(".dot")?.setAttribute("class", `dot ${state === "listening" ? "" : "fail"}`);
   mark.querySelector(".rxl")?.replaceChildren(words);

@@ -7,7 +7,7 @@ export class Still {
 
   /** `name` is what stills in the document call the view; empty: there is none. */
   constructor(name: string) {
-    this.#stills = name === "" ? [] : [...document.querySelectorAll<HTMLElement>(`img.noctis-still[data-view="${CSS.escape(name)}"]`)];
+    this.#stills = name === "" ? [] : [...document.querySelectorAll<HTMLElement>(`.noctis-still[data-view="${CSS.escape(name)}"]`)];
   }
 
   /** Give way at a transport's first answer; a refusal is one too: the view says what it is. */

@@ -1,7 +1,7 @@
 /** What the worklist asks of the archive, over HTTP, same origin; names travel in bodies only. */
 import { ALARM, type Alarm } from "../calibration/alarms";
 import type { Badge } from "../ground/badges";
-import { request } from "../ground/transport";
+import { isSignedOut, request } from "../ground/transport";
 
 export interface Study {
   StudyInstanceUID: string;
@@ -154,6 +154,12 @@ async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await request(BASE + path, signal ? { signal } : {})).json()) as T;
 }
 
+/** How it stands with the stream of what happens in the archive. */
+export type Connection = "live" | "away" | "signed-out";
+
+/** After which a stream that was refused is asked for anew. */
+const AGAIN_MS = 15_000;
+
 /** Where the worklist learns what it shows: the API where it is served, the component's channel elsewhere. */
 export interface Source {
   search(query: Query, offset: number, limit: number, signal?: AbortSignal): Promise<SearchAnswer>;
@@ -172,7 +178,7 @@ export interface Source {
   demo(): Promise<Demo>;
   loadDemo(): Promise<Demo>;
   /** Follow what happens; the function returned ends it. */
-  follow(happened: (what: Happening) => void, connected: (isConnected: boolean) => void): () => void;
+  follow(happened: (what: Happening) => void, connected: (how: Connection) => void): () => void;
 }
 
 export class HttpSource implements Source {
@@ -233,10 +239,33 @@ export class HttpSource implements Source {
   }
 
   /** The browser reconnects with the last event's number by itself. */
-  follow(happened: (what: Happening) => void, connected: (isConnected: boolean) => void): () => void {
+  follow(happened: (what: Happening) => void, connected: (how: Connection) => void): () => void {
+    let source = this.openStream(happened, connected);
+    let again: ReturnType<typeof setTimeout> | undefined;
+    const watch = (): void => {
+      source.addEventListener("error", () => {
+        connected("away");
+        // What is no stream (a refusal, a proxy's page) ends it for good; all else it tries again by itself.
+        if (source.readyState !== EventSource.CLOSED) return;
+        this.status().catch((error: unknown) => {
+          if (isSignedOut(error)) connected("signed-out");
+        });
+        again = setTimeout(() => {
+          source = this.openStream(happened, connected);
+          watch();
+        }, AGAIN_MS);
+      });
+    };
+    watch();
+    return () => {
+      clearTimeout(again);
+      source.close();
+    };
+  }
+
+  private openStream(happened: (what: Happening) => void, connected: (how: Connection) => void): EventSource {
     const source = new EventSource(`${BASE}/notifications/stream`);
-    source.addEventListener("open", () => connected(true));
-    source.addEventListener("error", () => connected(false));
+    source.addEventListener("open", () => connected("live"));
     for (const kind of KINDS) {
       source.addEventListener(kind, (event) => {
         const fields = JSON.parse((event as MessageEvent<string>).data) as Partial<Happening>;
@@ -252,6 +281,6 @@ export class HttpSource implements Source {
       const alarm = JSON.parse((event as MessageEvent<string>).data) as Alarm;
       happened({ kind: ALARM, StudyInstanceUID: null, SeriesInstanceUID: null, instance_count: 0, alarm });
     });
-    return () => source.close();
+    return source;
   }
 }

@@ -24,6 +24,7 @@ export class AdminCorner {
   /** Look again at what waits for a decision: it may have been taken elsewhere. */
   look(): void {
     this.senders.look();
+    this.quarantine.look();
   }
 
   happened(what: Happening): void {

@@ -5,11 +5,12 @@ import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import tokensCss from "../ground/tokens.css";
 import { Toast } from "../measure/toast";
+import { signInAddress } from "../ground/transport";
 import { takeDrops } from "../upload/drop";
 import { UploadPanel } from "../upload/panel";
 import uploadCss from "../upload/upload.css";
 import { followTheme } from "../viewer/theme";
-import { type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
+import { type Connection, type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
 import type { ComponentModel } from "../viewer/channel";
 import { Arrivals } from "./arrivals";
 import { ChannelSource } from "./channel";
@@ -180,7 +181,7 @@ class Worklist {
       this.input.value = this.query.text;
       this.search();
     });
-    this.ends.push(this.source.follow((what) => this.happened(what), (isConnected) => this.connected(isConnected)));
+    this.ends.push(this.source.follow((what) => this.happened(what), (how) => this.connected(how)));
     const tick = setInterval(() => this.tick(), TICK_MS);
     const rate = setInterval(() => this.arrivals.drawRate(), 1000);
     this.ends.push(() => { clearInterval(tick); clearInterval(rate); this.refresher.close(); this.windows.clear(); });
@@ -366,8 +367,11 @@ class Worklist {
     ]);
   }
 
-  private connected(isConnected: boolean): void {
+  private connected(how: Connection): void {
+    const isConnected = how === "live";
     this.offline.hidden = isConnected;
+    this.offline.lastChild?.replaceWith(
+      how === "signed-out" ? el("a", { href: signInAddress() }, "Signed out: sign in again") : "Not connected; trying again");
     // The first time too: what arrived between the page's own queries and now was told to nobody.
     if (isConnected) this.refresher.ask();
   }

@@ -35,6 +35,11 @@ export class QuarantineList {
     }
   }
 
+  /** Say again how long ago each came: "now" does not last. */
+  look(): void {
+    for (const time of this.list.querySelectorAll("time")) time.textContent = formatArrival(new Date(time.dateTime), new Date());
+  }
+
   private show(answer: Quarantine): void {
     this.element.hidden = answer.total === 0;
     this.count.textContent = `${formatNumber(answer.total, 0)} in quarantine`;
@@ -59,7 +64,7 @@ export class QuarantineList {
     const element = el("details", { class: "keptrow" },
       el("summary", {},
         el("span", { class: "row g2" }, el("span", { class: `badge ${row.kind === "conflict" ? "warn" : "fail"}` }, icon(row.kind === "conflict" ? "duplicate" : "fail", "xs"), el("span", {}, row.kind === "conflict" ? "Conflict" : "Rejected")),
-          el("span", { class: "grow" }), el("span", { class: "f12 t3" }, formatArrival(new Date(row.received_at), new Date()))),
+          el("span", { class: "grow" }), el("time", { class: "f12 t3", datetime: row.received_at }, formatArrival(new Date(row.received_at), new Date()))),
         el("span", { class: "keptwhat" }, what),
         el("span", { class: "f12 t2 ell" }, from)),
       detail);
