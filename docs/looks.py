@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from looks_more import PATIENT, admit_more
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from screenshots import PUSHED_MS, serve
 
 SIZES = ((1280, 800), (1920, 1080))
@@ -34,7 +36,9 @@ class Look:
     is_empty: bool = False  # of an archive that holds nothing yet
     click: str = ""  # what is clicked before the keys
     patient: str = ""  # of the worklist's row whose viewer is opened; empty: the worklist itself
+    beside: int = 0  # which row of that patient is compared with, from the first that is opened
     keys: Sequence[str] = ()
+    clicks: Sequence[str] = ()  # what is clicked after the keys, one after the other
     keys_after: Sequence[str] = ()  # that take back what would show in later pictures
     settle_ms: int = SETTLED_MS
 
@@ -67,6 +71,30 @@ LOOKS = (
     Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
     Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
     Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
+    Look(name="compare", patient=PATIENT, beside=1, settle_ms=8_000),
+    Look(name="overlay", patient=PATIENT),
+    Look(name="overlay-mpr", patient=PATIENT, keys=("Shift+M",), settle_ms=8_000),
+    Look(
+        name="mpr-oblique-slab",
+        patient="PHANTOM, TORSO",
+        keys=("Shift+M", *[">"] * 20, *["]"] * 3),
+        settle_ms=8_000,
+    ),
+    Look(
+        name="surfaces",
+        patient=PATIENT,
+        keys=("Shift+D",),
+        clicks=("button:text-is('Surface')", "button:text-is('From threshold')"),
+        settle_ms=25_000,
+    ),
+    Look(name="viewer-sessions", patient="PHANTOM, CATPHAN", keys=("Shift+S",)),
+    Look(
+        name="viewer-save-layout",
+        patient="PHANTOM, CATPHAN",
+        keys=("Shift+H",),
+        clicks=("[role=menuitem]:has-text('Save this layout')",),
+    ),
+    Look(name="quarantine", clicks=(".kept > summary", ".keptrow > summary")),
     Look(name="plots", patient="PHANTOM, CATPHAN", keys=("Shift+G",), settle_ms=8_000),
 )
 
@@ -77,8 +105,10 @@ def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
     if not look.path:
         page.locator("[data-study]").first.wait_for()
     if look.patient:
-        row = page.locator("[data-study]", has_text=look.patient).first
-        page.goto(f"{origin}/viewer/{row.get_attribute('data-study')}")
+        rows = page.locator("[data-study]", has_text=look.patient)
+        study, other = (rows.nth(i).get_attribute("data-study") for i in (0, look.beside))
+        compare = f"?compare={other}" if look.beside else ""
+        page.goto(f"{origin}/viewer/{study}{compare}")
         page.locator(".stage").first.wait_for()
         page.wait_for_timeout(SETTLED_MS)
         page.locator(".stage").first.focus()
@@ -86,6 +116,8 @@ def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
         page.locator(look.click).first.click()
     for key in look.keys:
         page.keyboard.press(key)
+    for selector in look.clicks:
+        page.locator(selector).first.click()
     page.wait_for_timeout(look.settle_ms)
     size = page.viewport_size
     assert size is not None
@@ -113,6 +145,8 @@ def photograph_served(
         if any(not look.is_empty for look in looks):
             torso = page.locator("[data-study]", has_text="PHANTOM, TORSO")
             torso.first.wait_for(timeout=PUSHED_MS)
+            with tempfile.TemporaryDirectory() as scratch:
+                admit_more(root, Path(scratch))
             page.wait_for_timeout(ARRIVED_MS)
         session = context.storage_state()
         context.close()
@@ -145,7 +179,10 @@ def photograph_all(
                         complaints.append(f"{name}: {message.text}")
 
                 page.on("console", hear)
-                photograph(page, folder, look, origin)
+                try:
+                    photograph(page, folder, look, origin)
+                except PlaywrightTimeout as error:
+                    complaints.append(f"{look.name}: {error}")
                 page.close()
             signed_in.close()
             signed_out.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.dicom.voi import Window
 from noctis_lab.synthetic import ct_series
-from tests.browser.test_viewer import python_views, soon
+from tests.browser.test_viewer import python_view, python_views, soon
 from tests.browser.watched import Watched
 from tests.served import Seen, Site
 
@@ -121,3 +121,28 @@ def test_a_series_that_the_study_has_not_is_told_in_its_pane(
     page.goto(f"{site.base}/viewer/{seen.study}#l=1x2&p={seen.series},i1&p=2.25.404")
     expect(stages.nth(0)).to_have_attribute("data-shown", "1")
     expect(stages.nth(1).locator(".notice")).to_contain_text("This series could not be opened")
+
+
+def test_what_python_says_before_the_page_is_there_counts_before_the_address(
+    watched: Watched, site: Site, seen: Seen
+) -> None:
+    page = watched.page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/viewer.js*", hold)
+    page.goto(
+        f"{site.base}/viewer/{seen.study}#l=1x2&p={seen.series},i1&p={seen.series},i2",
+        wait_until="commit",
+    )
+    while not held:
+        page.wait_for_timeout(50)
+    python_view(seen.series).state.layout = "mpr"
+    for route in held:
+        route.continue_()
+    expect(page.locator(".stage")).to_have_count(4)
+    assert soon(lambda: fragment(watched).startswith("#l=mpr"))
+    assert python_view(seen.series).state.layout == "mpr"
+    assert watched.complaints == []

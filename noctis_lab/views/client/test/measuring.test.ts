@@ -232,6 +232,8 @@ describe("on the plane in view", () => {
     expect([isOn(item, planeOf({})), isOn(item, planeOf({ SOPInstanceUID: "1.4" })), isOn(item, planeOf({ frame: 1 }))]).toEqual([true, false, false]);
     const next = planeOf({ SOPInstanceUID: "1.4", geometry: { ...geometry, origin_mm: [-10, -20, 32] } });
     expect(passOf(item, next, 2)).toEqual([6, 6]);
+    const later = (extra_index: number): ImagePlane => ({ ...next, extra_index });
+    expect([passOf({ ...item, extra_index: 3 }, later(3), 2), passOf({ ...item, extra_index: 3 }, later(4), 2)]).toEqual([[6, 6], null]);
     expect([passOf(item, next, 1.9), passOf(item, planeOf({}), 2), passOf(item, { ...next, SeriesInstanceUID: "9" }, 2)]).toEqual([null, null, null]);
   });
 

@@ -138,6 +138,26 @@ describe("a series with several volumes at the same places", () => {
     for (const text of ["1:2:3,,,,2", "1:2:3,,,,e-1", "1:2:3,,,,e1.5", "1:2:3,,,,e", "1:2:3,,,,e99999999", "1:2:3,,,,e1,e1"]) expect(decodeMpr(text)).toBeNull();
   });
 
+  it("says in words which step forms no volume, and goes on past it", async () => {
+    const stack = echoes();
+    const colour = stack.frames.map((frame, i) => (i >= PLANES && i < 2 * PLANES ? { ...frame, dtype: "rgb8" as const } : frame));
+    const model = await opened({ ...served(), stack: () => Promise.resolve({ ...stack, frames: colour }) });
+    const changes: Change[] = [];
+    model.listen((change) => changes.push(change));
+    await settled();
+    changes.length = 0;
+    expect([model.setExtra(1), model.extraIndex, changes]).toEqual([true, 0, ["missing"]]);
+    expect(model.refusedStep?.words).toBe("No planes of echo 2/3, 5 ms: colour images");
+    expect(model.refusedStep?.why).toContain("nothing is interpolated");
+    model.stepExtra(1);
+    expect([model.extraIndex, model.refusedStep?.words]).toEqual([2, "No planes of echo 2/3, 5 ms: colour images"]);
+    model.stepExtra(1);
+    expect([model.extraIndex, model.refusedStep]).toEqual([2, null]);
+    model.stepExtra(-2);
+    expect([model.extraIndex, model.refusedStep]).toEqual([0, null]);
+    model.close();
+  });
+
   it("has no other step where there is one volume", async () => {
     const model = await opened(transportOf());
     expect([model.stepExtra(1), model.extraSize, model.extraWords]).toEqual([false, 1, null]);

@@ -128,6 +128,55 @@ function noBricks(found: Voxels): Bricks {
 
 const ball = (column: number, row: number, k: number): number => Math.round(1000 - 100 * Math.hypot((column - 15) * 0.8, (row - 12.5) * 0.8, (k - 9) * 2));
 
+describe("bricks that show nothing", () => {
+  const spots = (column: number, row: number, k: number): number => (Math.hypot(column - 4, row - 5, k - 60) < 3 || Math.hypot(column - 27, row - 20, k - 9) < 2 ? 900 : (column + row + k) % 40);
+  const found = voxels(Array.from({ length: 70 }, (_, k) => 0.8 * k), 0, spots);
+  const matters: Matter[] = [
+    { mode: "surface", level: 300, isRising: true }, { mode: "surface", level: -300, isRising: false },
+    { mode: "volume", transfer: transferOf(VOLUME_PRESETS[0] as never, 0, null), slope: 1, intercept: 0 },
+  ];
+  it.each(matters)("are leapt over, many at once, without losing any: $mode", (matter) => {
+    const over = { centre: [0, 0, 28] as Vector, right: [0.8, 0.6, 0] as Vector, down: [0.36, -0.48, -0.8] as Vector, fineness: 2, width: 70, height: 80 };
+    const bricks = new Bricks(found);
+    bricks.update();
+    const [leaping, plain] = [bricks, noBricks(found)].map((each) => {
+      const caster = new Caster(new Field(found), each, lens(over), matter);
+      caster.cast(0, 80);
+      return Array.from(caster.pixels);
+    }) as [number[], number[]];
+    expect(leaping).toEqual(plain);
+    if (matter.mode !== "surface" || matter.isRising) expect(new Set(plain).size).toBeGreaterThan(20);
+  });
+
+  it("are known anew once another slice has landed", () => {
+    const slices = found.slices.map((slice, k) => (k < 30 ? slice : null));
+    const bricks = new Bricks({ ...found, slices });
+    bricks.update();
+    const shows = (_low: number, high: number): boolean => high > 500;
+    const before = bricks.leaps("same", shows);
+    expect(bricks.leaps("same", shows)).toBe(before);
+    expect(before[0]).toBe(3);
+    slices.splice(30, 40, ...found.slices.slice(30));
+    bricks.update();
+    const after = bricks.leaps("same", shows);
+    const at = (a: number, b: number, c: number): number => after[(c * bricks.along + b) * bricks.across + a] as number;
+    expect([at(0, 0, 7), at(0, 0, 6), at(0, 0, 5), at(3, 0, 5)]).toEqual([0, 1, 2, 3]);
+  });
+});
+
+describe("how values change about a place", () => {
+  it("is the difference of its neighbours, also at the edge", () => {
+    const field = new Field(voxels());
+    for (const [u, v, w] of [[7.3, 9.6, 8.2], [12, 4, 5], [0.4, 25, 17.5], [1.5, 1.5, 1]] as Vector[]) {
+      const value = field.sample(u, v, w);
+      const or = (other: number): number => (Number.isNaN(other) ? value : other);
+      const expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(([a, b, c]) => or(field.sample(u + (a as number), v + (b as number), w + (c as number))) - or(field.sample(u - (a as number), v - (b as number), w - (c as number))));
+      field.slope(u, v, w, value);
+      expected.forEach((part, i) => expect(field.slopes[i]).toBeCloseTo(part, 9));
+    }
+  });
+});
+
 describe("the surface at a level", () => {
   it("is a disc of the ball's radius, and brightest towards the light", () => {
     const found = voxels(undefined, 0, ball);

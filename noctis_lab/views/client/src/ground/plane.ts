@@ -48,7 +48,7 @@ export interface ImagePlane {
   readonly spacing_mm: [number, number] | null;
   /** null where the images state no place in the patient. */
   readonly geometry: PlaneGeometry | null;
-  /** Of a reformat alone: which of several volumes at the same places (time, echo, b-value), from 0; left out where there is one. */
+  /** Which of several volumes at the same places (time, echo, b-value) it is of, from 0; left out where there is one. */
   readonly extra_index?: number;
   /** How thick a slab the values are of, and what of its samples; a frame, or a plane without a slab, has neither. */
   readonly slab_mm?: number;

@@ -15,6 +15,9 @@ function distanceFrom({ origin_mm, right, down }: Pick<PlaneGeometry, "origin_mm
   return dot(place.map((part, i) => part - (origin_mm[i] as number)), cross(right, down));
 }
 
+/** Return whether a measurement is of the same time, echo or b-value as what is in view. */
+const isOfStep = ({ extra_index }: Measurement, plane: ImagePlane): boolean => plane.extra_index === undefined || (extra_index ?? 0) === plane.extra_index;
+
 /** Return whether a measurement was drawn on what is in view. */
 export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
   if (measurement.SeriesInstanceUID !== plane.SeriesInstanceUID) return false;
@@ -22,7 +25,7 @@ export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
     return plane.SOPInstanceUID !== null && measurement.SOPInstanceUID === plane.SOPInstanceUID && measurement.frame === plane.frame;
   }
   if (plane.SOPInstanceUID !== null || plane.geometry === null || measurement.points_mm === null) return false;
-  if (plane.extra_index !== undefined && (measurement.extra_index ?? 0) !== plane.extra_index) return false;
+  if (!isOfStep(measurement, plane)) return false;
   const { right, down } = measurement.plane;
   const reach = plane.step_mm === undefined ? SAME_MM : plane.step_mm / 2;
   const isParallel = Math.abs(dot(cross(right, down), cross(plane.geometry.right, plane.geometry.down))) > 1 - 1e-6;
@@ -32,12 +35,13 @@ export function isOn(measurement: Measurement, plane: ImagePlane): boolean {
 /**
  * Return where a measurement that lies on another image passes by the one in view, in its voxels, or null.
  *
- * It does where its middle is no farther away than `reach_mm`.
+ * It does where its middle is no farther away than `reach_mm`: one slice on. What was drawn at another time, echo or b-value lies on no
+ * slice beside this one.
  */
 export function passOf(measurement: Measurement, plane: ImagePlane, reach_mm: number): Point | null {
   const places = measurement.points_mm;
   if (plane.geometry === null || places === null || places.length === 0 || isOn(measurement, plane)) return null;
-  if (measurement.SeriesInstanceUID !== plane.SeriesInstanceUID) return null;
+  if (measurement.SeriesInstanceUID !== plane.SeriesInstanceUID || !isOfStep(measurement, plane)) return null;
   const middle = [0, 1, 2].map((i) => places.reduce((sum, place) => sum + (place[i] as number), 0) / places.length) as Vector;
   return Math.abs(distanceFrom(plane.geometry, middle)) <= reach_mm ? voxelOn(plane.geometry, middle) : null;
 }

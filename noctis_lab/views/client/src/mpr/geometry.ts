@@ -163,6 +163,14 @@ export function indexAt(geometry: VolumeGeometry, place: Vector): [number, numbe
   return [dot(place, right) / column_mm - between(originColumns), dot(place, down) / row_mm - between(originRows), k + t];
 }
 
+/** Return a place moved to the slice nearest to another one; itself where that is the nearest to it already. */
+export function onSliceOf(geometry: VolumeGeometry, place: Vector, other: Vector): Vector {
+  const last = geometry.heights_mm.length - 1;
+  const sliceOf = (point: Vector): number => Math.min(Math.max(Math.round(indexAt(geometry, point)[2]), 0), last);
+  const [column, row] = indexAt(geometry, place);
+  return sliceOf(other) === sliceOf(place) ? place : placeAt(geometry, column, row, sliceOf(other));
+}
+
 /** Return the corners of the hull of all voxel centres. */
 export function cornersOf(geometry: VolumeGeometry): Vector[] {
   const last = geometry.heights_mm.length - 1;

@@ -7,8 +7,9 @@ import type { FrameStore } from "../viewer/frames";
 import type { Window } from "../viewer/state";
 import { statedWindow, windowFromPixels } from "../viewer/windowing";
 import { extraPlaceOf, stepsOf, stepWords } from "../viewer/extra";
-import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, placeAt, type Refusal } from "./geometry";
+import { centreOf, cornersOf, geometryOf, indexAt, isRefusal, onSliceOf, placeAt, type Refusal } from "./geometry";
 import { KeptVolumes } from "./kept";
+import { firstShown, type RefusedStep, stepsOnward } from "./steps";
 import { boundedSlab, samplingAlong, type Projection } from "./slab";
 import { cross, dot, minus, orthonormal, plus, rotated, scaled, type Vector } from "./vectors";
 import { Volume, VOLUME_BYTES, VolumeLoader } from "./volume";
@@ -89,8 +90,9 @@ export class MprModel {
   zoom = 1;
   /** Handles or the crosshair are being dragged: oblique planes and slabs may be drawn coarser. */
   isDragging = false;
-  /** Which of several volumes at the same places, from 0. */
+  /** Which of several volumes at the same places, from 0; and which was asked for last and is none. */
   extraIndex = 0;
+  refusedStep: RefusedStep | null = null;
   readonly #others = new KeptVolumes();
   /** A store that others keep of the series: what it holds need not be fetched. */
   #beside: FrameStore | null = null;
@@ -180,7 +182,7 @@ export class MprModel {
     [this.SeriesInstanceUID, this.StudyInstanceUID] = [place.SeriesInstanceUID, place.StudyInstanceUID ?? ""];
     this.#loader?.close();
     [this.#loader, this.stack, this.volume, this.refusal, this.window, this.#pixelWindow] = [null, null, null, null, null, null];
-    [this.#wanted, this.known, this.#beside, this.extraIndex] = [null, null, null, 0];
+    [this.#wanted, this.known, this.#beside, this.extraIndex, this.refusedStep] = [null, null, null, 0, null];
     this.#others.clear();
     [this.planes, this.zoom, this.inverted, this.colormap] = [defaultPlanes(), 1, false, null];
     this.resets += 1;
@@ -227,7 +229,7 @@ export class MprModel {
   /** Begin with a description, or go on with a later one: what is in memory of the series is not asked for again. */
   #begin(stack: StackDescription): void {
     const [before, loader] = [this.volume, this.#loader];
-    this.stack = stack;
+    [this.stack, this.refusedStep] = [stack, null];
     if (before === null) this.extraIndex = this.#firstExtra();
     this.extraIndex = Math.min(this.extraIndex, this.extraSize - 1);
     this.#others.clear(); // of the series as it was
@@ -241,24 +243,13 @@ export class MprModel {
       else this.volume.adopt(before);
       if (this.#wanted !== null) this.restore({ ...this.#wanted, extra_index: this.extraIndex }); // said or shown: it was chosen above
       this.#wanted = null;
-      if (before === null) this.#beginAt(this.known?.index ?? null);
+      const inView = stack.frames[this.known?.index ?? -1]?.position_mm ?? null;
+      if (before === null && inView !== null) this.crosshair = onSliceOf(geometry, this.crosshair, inView);
       this.#loader = this.#fetch(this.volume, loader?.store ?? this.#beside);
       this.known = null; // its frames are the volume's now
     }
     loader?.close();
     this.#say("volume");
-  }
-
-  /** Let the crosshair stand on the slice in view, unless that is the nearest one already. */
-  #beginAt(index: number | null): void {
-    const { volume } = this;
-    const place = index === null ? null : (this.stack?.frames[index]?.position_mm ?? null);
-    if (volume === null || place === null) return;
-    const { full } = volume;
-    const last = full.heights_mm.length - 1;
-    const sliceOf = (point: Vector): number => Math.min(Math.max(Math.round(indexAt(full, point)[2]), 0), last);
-    const [column, row] = indexAt(full, this.crosshair);
-    if (sliceOf(place) !== sliceOf(this.crosshair)) this.crosshair = placeAt(full, column, row, sliceOf(place));
   }
 
   #fetch(volume: Volume, known: FrameStore | null): VolumeLoader {
@@ -292,23 +283,33 @@ export class MprModel {
 
   /** Show the volume of another time, echo or b-value, within those that there are; false where there is one. */
   setExtra(index: number): boolean {
-    const { stack, volume } = this;
     const next = Math.min(Math.max(Math.round(index), 0), this.extraSize - 1);
-    if (stack === null || volume === null || this.extraSize < 2 || !Number.isFinite(next)) return false;
-    const geometry = next === this.extraIndex ? null : geometryOf(stack, next);
-    if (geometry === null || isRefusal(geometry)) return true;
-    const kept = this.#others.exchange(this.extraIndex, volume, next, VOLUME_BYTES - volume.claimedBytes);
+    return Number.isFinite(next) && this.#showFirst([next]);
+  }
+
+  /** Go along them, past such as form no volume. */
+  stepExtra(count: number): boolean {
+    return this.#showFirst(stepsOnward(this.extraIndex, count, this.extraSize));
+  }
+
+  #showFirst(wanted: readonly number[]): boolean {
+    const { stack, volume } = this;
+    if (stack === null || volume === null || this.extraSize < 2) return false;
+    const { found, refused } = firstShown(stack, wanted.filter((step) => step !== this.extraIndex));
+    const isSaidAnew = refused !== this.refusedStep;
+    this.refusedStep = refused;
+    if (found === null) {
+      if (isSaidAnew) this.#say("missing");
+      return true;
+    }
+    const kept = this.#others.exchange(this.extraIndex, volume, found.step, VOLUME_BYTES - volume.claimedBytes);
     this.#loader?.close();
-    this.extraIndex = next;
-    this.volume = kept ?? new Volume(stack, geometry);
+    this.extraIndex = found.step;
+    this.volume = kept ?? new Volume(stack, found.geometry);
     this.crosshair = this.#bounded(this.crosshair); // where it begins to fetch
     this.#loader = this.#fetch(this.volume, this.#beside);
     this.#say("extra");
     return true;
-  }
-
-  stepExtra(count: number): boolean {
-    return this.setExtra(this.extraIndex + count);
   }
 
   close(): void {

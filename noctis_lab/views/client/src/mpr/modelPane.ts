@@ -278,12 +278,13 @@ export abstract class ModelPane implements Pane {
   }
 
   #noticeState(): void {
-    const { refusal, failure, volume, missing, stack } = this.data;
+    const { refusal, failure, volume, missing, stack, refusedStep } = this.data;
     if (refusal !== null) {
       const { title, sentence } = this.refusalWords(refusal);
       this.stage.notice(title, sentence);
     } else if (failure !== null && volume === null) this.stage.notice("This series could not be opened", failure, () => void this.data.reload());
     else this.stage.notice(null);
-    this.stage.missing(missing && missingWords(missing, stack?.frames.length ?? 0), () => this.data.retry());
+    if (refusedStep !== null) this.stage.missing(refusedStep); // to ask again would not help
+    else this.stage.missing(missing && missingWords(missing, stack?.frames.length ?? 0), () => this.data.retry());
   }
 }

@@ -84,12 +84,12 @@ export class ModelStage {
   }
 
   /** Say what is missing, and why; null takes it back. */
-  missing(said: { words: string; why: string } | null, retry: () => void): void {
-    if (!this.#made.missing.isNew(said?.words, said?.why)) return;
+  missing(said: { words: string; why: string } | null, retry: (() => void) | null = null): void {
+    if (!this.#made.missing.isNew(said?.words, said?.why, retry === null)) return;
     this.#missing.hidden = said === null;
     if (said === null) return;
     this.#missing.title = said.why;
-    this.#missing.replaceChildren(icon("fail", "s"), el("span", {}, said.words), el("button", { class: "btn s", click: retry }, "Try again"));
+    this.#missing.replaceChildren(icon("fail", "s"), el("span", {}, said.words), ...(retry ? [el("button", { class: "btn s", click: retry }, "Try again")] : []));
   }
 
   /** Say in words why there is no image; null takes it back. */

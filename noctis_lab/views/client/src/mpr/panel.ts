@@ -57,7 +57,7 @@ export class PlanePanel {
       this.#thicken(Number(this.#number.value.replace("−", "-")));
       this.onDone();
     });
-    this.#extra.addEventListener("input", () => this.#model?.setExtra(Number(this.#extra.value)));
+    this.#extra.addEventListener("input", () => this.#model?.stepExtra(Number(this.#extra.value) - this.#model.extraIndex));
     this.#extra.addEventListener("change", () => this.onDone());
     for (const input of [this.#slider, this.#number, this.#extra]) input.addEventListener("keydown", (event) => event.stopPropagation());
   }

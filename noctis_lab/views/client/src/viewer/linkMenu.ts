@@ -29,7 +29,8 @@ export class LinkMenu {
   refresh(paneCount: number): void {
     this.button.hidden = paneCount < 2;
     const on = LINKS.filter(({ name }) => this.host.link[name]);
-    this.#name.textContent = on.length === 0 ? "Not linked" : on.length === LINKS.length ? "Linked" : on.map(({ words }) => words).join(", ");
+    this.#name.textContent = on.length === 0 ? "Not linked" : on.length === LINKS.length ? "Linked" : on.length === 1 ? (on[0]?.words ?? "") : `${on.length} of ${LINKS.length} links`;
+    this.button.title = on.map(({ words }) => words).join(", "); // the menu says it too
   }
 
   #item({ name, key, words, hint }: (typeof LINKS)[number]): HTMLElement {

@@ -80,6 +80,7 @@ function claimKeys(element: HTMLElement): void {
 
 /** Where the page's address is read and written; a notebook's cell leaves it alone. */
 interface Address {
+  /** null: it states none, or Python has said since what is shown. */
   state: ViewState | null;
   /** It states what is no view. */
   isUnsound: boolean;
@@ -124,10 +125,11 @@ function render({ model, el: container }: RenderArguments): HTMLElement {
   const transport = (http ?? channel) as HttpTransport | ChannelTransport;
   const still = new Still(isPage ? "" : model.still);
   still.awaitAnswer(transport);
-  const address = isPage ? readAddress() : { state: null, isUnsound: false };
-  const hanging = isPage && "protocols" in model.hanging ? hangingOf(model.hanging as HangingModel, address.state !== null) : null;
+  const isSaid = (model.view_state.revision ?? 0) > 0; // by Python, since the page was asked for
+  const address = isPage && !isSaid ? readAddress() : { state: null, isUnsound: false };
+  const hanging = isPage && "protocols" in model.hanging ? hangingOf(model.hanging as HangingModel, isSaid || address.state !== null) : null;
   const app = mountViewer(element, {
-    transport, state: address.state ?? stateOf(model), isArranged: address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
+    transport, state: address.state ?? stateOf(model), isArranged: isSaid || address.state !== null || Boolean(hanging?.hung), mode: model.mode, StudyInstanceUID: model.StudyInstanceUID, series: http, compare: model.compare,
     root: model.root || null, linkKey: model.link_key, plots: model.plots ? model.get_child("plots") : null, sessions: http && isPage ? new SessionStore() : null,
     measurements: channel ?? new HttpMeasurements(model.api_base), presets: channel ?? new HttpPresets(), hanging, marks: model.marks,
     surfaces: channel ?? new HttpSurfaces(model.api_base),

@@ -2,6 +2,7 @@
 import { type ImagePlane, type PlaneGeometry, positionOn, type Vector, voxelOn } from "../ground/plane";
 import type { FrameDescription, StackDescription } from "../ground/transport";
 import { Made } from "../ground/made";
+import { extraPlaceOf } from "./extra";
 import { indexAfter } from "./frames";
 import { type Placement, pointOf, type Turn, voxelAt } from "./geometry";
 import type { Frame } from "./renderer";
@@ -29,7 +30,7 @@ export class ShownPlane {
     if (!shown || shown.frame.whole || !stack || !placement || !description) return null;
     const { rotation_deg, flipped } = turn;
     if (this.#made.isNew(stack, shown.frame, shown.index, placement, rotation_deg, flipped, pixelRatio)) {
-      this.#plane = planeOfStack(stack, description, shown.frame, placement, { rotation_deg, flipped }, pixelRatio);
+      this.#plane = planeOfStack(stack, shown, description, placement, { rotation_deg, flipped }, pixelRatio);
     }
     return this.#plane;
   }
@@ -48,8 +49,9 @@ export function geometryOf({ orientation, pixel_spacing_mm: spacing }: Placed, f
 
 /** Return the plane on a canvas. */
 function planeOfStack(
-  stack: StackDescription, description: FrameDescription, pixels: Frame, placement: Placement, turn: Turn, pixelRatio: number,
+  stack: StackDescription, { index, frame: pixels }: ShownFrame, description: FrameDescription, placement: Placement, turn: Turn, pixelRatio: number,
 ): ImagePlane {
+  const step = extraPlaceOf(stack, index)?.at;
   const geometry = geometryOf(stack, description);
   const toVoxel = (x: number, y: number): [number, number] => voxelAt(x * pixelRatio, y * pixelRatio, placement, turn, pixels);
   const fromVoxel = (column: number, row: number): [number, number] => {
@@ -58,7 +60,7 @@ function planeOfStack(
   };
   return {
     SeriesInstanceUID: stack.SeriesInstanceUID, FrameOfReferenceUID: stack.FrameOfReferenceUID ?? null,
-    SOPInstanceUID: description.SOPInstanceUID, frame: description.frame, units: stack.units,
+    SOPInstanceUID: description.SOPInstanceUID, frame: description.frame, ...(step === undefined ? {} : { extra_index: step }), units: stack.units,
     spacing_mm: stack.pixel_spacing_mm, geometry, toVoxel, fromVoxel,
     toCanvas: (point) => geometry && fromVoxel(...voxelOn(geometry, point)),
     toPatient: (x, y) => geometry && positionOn(geometry, ...toVoxel(x, y)),

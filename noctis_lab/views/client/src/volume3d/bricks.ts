@@ -12,6 +12,7 @@ export class Bricks {
   readonly lowest: Float32Array;
   readonly highest: Float32Array;
   readonly #taken: (Stored | null)[];
+  #leaps: { key: string; leaps: Uint8Array } | null = null;
 
   constructor(readonly voxels: Voxels) {
     const { columns, rows, frames } = voxels.geometry;
@@ -30,12 +31,23 @@ export class Bricks {
       if (slice === null || this.#taken[k] === slice) return;
       this.#taken[k] = slice;
       isNew = true;
+      this.#leaps = null;
       // The cells above a slice, and those below it, are bounded by it.
       const layer = Math.min(Math.floor(k / BRICK), this.up - 1);
       this.#take(slice, layer);
       if (k % BRICK === 0 && k > 0 && layer === k / BRICK) this.#take(slice, layer - 1);
     });
     return isNew;
+  }
+
+  /**
+   * Return over how many bricks a ray that is in one may leap; 0: that one may show something.
+   *
+   * `shows` says it of a brick's lowest and highest value, and `key` what it goes by: while a volume is turned that stays the same.
+   */
+  leaps(key: string, shows: (low: number, high: number) => boolean): Uint8Array {
+    if (this.#leaps?.key !== key) this.#leaps = { key, leaps: leapsOf(this, shows) };
+    return this.#leaps.leaps;
   }
 
   #take(slice: Stored, layer: number): void {
@@ -60,4 +72,39 @@ export class Bricks {
       }
     }
   }
+}
+
+/** So many bricks are leapt over at once, at most. */
+const FARTHEST = 8;
+
+/**
+ * Return over how many bricks, its own counted, a ray that is in a brick may leap in any direction; 0: it may show something.
+ */
+function leapsOf({ across, along, up, lowest, highest }: Bricks, shows: (low: number, high: number) => boolean): Uint8Array {
+  const leaps = new Uint8Array(lowest.length).fill(FARTHEST);
+  let near = new Uint8Array(lowest.length);
+  for (let i = 0; i < near.length; i += 1) {
+    const [low, high] = [lowest[i] as number, highest[i] as number];
+    if (!(low <= high && shows(low, high))) continue;
+    near[i] = 1;
+    leaps[i] = 0;
+  }
+  for (let reach = 1; reach < FARTHEST; reach += 1) {
+    for (const [size, stride] of [[across, 1], [along, across], [up, across * along]] as const) near = grown(near, size, stride);
+    for (let i = 0; i < near.length; i += 1) if (near[i] === 1 && leaps[i] === FARTHEST) leaps[i] = reach;
+  }
+  return leaps;
+}
+
+/** Return what is marked and its neighbours along one axis. */
+function grown(marked: Uint8Array<ArrayBuffer>, size: number, stride: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(marked.length);
+  for (let start = 0; start < all.length; start += size * stride) {
+    for (let at = 0; at < size; at += 1) {
+      for (let i = start + at * stride, end = i + stride; i < end; i += 1) {
+        all[i] = (marked[i] as number) | (at > 0 ? (marked[i - stride] as number) : 0) | (at < size - 1 ? (marked[i + stride] as number) : 0);
+      }
+    }
+  }
+  return all;
 }

@@ -81,7 +81,10 @@ export class Caster {
   readonly #step: number;
   readonly #light: ReturnType<typeof lightOf>;
   readonly #opacity: Float32Array;
-  readonly #isSeen: Uint8Array | null;
+  /** Over how many bricks a ray may leap; 0: none. */
+  readonly #leaps: Uint8Array | null;
+  /** Of MIP: where the ray at hand is in which brick, mm of the first sample, how many, and how high they can be. */
+  readonly #stretches: { from: Float64Array; count: Int32Array; bound: Float64Array };
   /** Which way along values is outward: where they fall, of stored values that fall as values rise the other way. */
   readonly #sign: 1 | -1;
   /** Brightness and gloss of the sample at hand. */
@@ -104,11 +107,14 @@ export class Caster {
     this.#light = lightOf(right, down);
     const isRising = matter.mode === "volume" ? matter.slope > 0 : matter.isRising;
     this.#sign = isRising ? -1 : 1;
+    const { across: bx, along: by, up: bz } = bricks;
+    const most = matter.mode === "mip" ? 2 * (bx + by + bz) + 3 : 0; // a ray on an edge is in a brick twice
+    this.#stretches = { from: new Float64Array(most), count: new Int32Array(most), bound: new Float64Array(most) };
     const size = width * height;
     this.values = new Float32Array(matter.mode === "mip" ? size : 0).fill(NaN);
     this.pixels = new Uint32Array(matter.mode === "mip" ? 0 : size).fill(0xff000000);
     this.#opacity = matter.mode === "volume" ? matter.transfer.opacity.map((opacity) => 1 - (1 - opacity) ** this.#step) : new Float32Array(0);
-    this.#isSeen = this.#bricks === null || matter.mode === "mip" ? null : seenOf(this.#bricks, matter);
+    this.#leaps = this.#bricks === null || matter.mode === "mip" ? null : this.#bricks.leaps(keyOf(matter), showsOf(matter));
   }
 
   /** Cast the rays of rows first … end − 1. */
@@ -160,36 +166,57 @@ export class Caster {
     return (whole / fineness - at) / step;
   }
 
+  /** The highest value on a ray: where it can be highest first, then only where it can be higher still. */
   #highest(u: number, v: number, w: number): number {
-    const du = this.#into[0];
-    const dv = this.#into[1];
-    const dw = this.#into[2];
     const step = this.#step;
     const end = this.#reach[1] + SNAP;
-    const field = this.#field;
-    const bricks = this.#bricks;
+    const first = this.#first(u, v, w);
     const sign = (this.#matter as Matter & { mode: "mip" }).isRising ? 1 : -1;
-    const bounds = sign === 1 ? bricks?.highest : bricks?.lowest;
-    let most = NaN;
-    for (let t = this.#first(u, v, w); t <= end; t += step) {
-      const a = u + t * du;
-      const b = v + t * dv;
-      const c = w + t * dw;
-      if (bricks !== null && bounds !== undefined && sign * (bounds[brickAt(bricks, a, b, c)] as number) <= most) {
-        t += step * (this.#leap(a, b, c) - 1);
-        continue;
-      }
-      const value = sign * field.sample(a, b, c);
-      if (value > most || Number.isNaN(most)) most = value;
+    const bricks = this.#bricks;
+    if (bricks === null) return sign * this.#most(u, v, w, first, Math.floor((end - first) / step) + 1, sign, NaN);
+    const bounds = sign === 1 ? bricks.highest : bricks.lowest;
+    const { from, count, bound } = this.#stretches;
+    let stretches = 0;
+    let best = 0;
+    for (let t = first; t <= end; t += step * (count[stretches - 1] as number)) {
+      const a = u + t * this.#into[0];
+      const b = v + t * this.#into[1];
+      const c = w + t * this.#into[2];
+      from[stretches] = t;
+      bound[stretches] = sign * (bounds[brickAt(bricks, a, b, c)] as number);
+      count[stretches] = Math.min(this.#leap(a, b, c, 1), Math.floor((end - t) / step) + 1);
+      if ((bound[stretches] as number) > (bound[best] as number)) best = stretches;
+      stretches += 1;
+    }
+    if (stretches === 0) return NaN;
+    let most = this.#most(u, v, w, from[best] as number, count[best] as number, sign, NaN);
+    for (let i = 0; i < stretches; i += 1) {
+      if (i !== best && !((bound[i] as number) <= most)) most = this.#most(u, v, w, from[i] as number, count[i] as number, sign, most);
     }
     return sign * most;
   }
 
-  /** How many samples on the ray leaves the brick that it is in: at least 1. */
-  #leap(a: number, b: number, c: number): number {
+  /** The highest of so many samples from a place on a ray on, and of what was found before. */
+  #most(u: number, v: number, w: number, from: number, count: number, sign: number, before: number): number {
+    const field = this.#field;
+    const step = this.#step;
+    const du = this.#into[0];
+    const dv = this.#into[1];
+    const dw = this.#into[2];
+    let most = before;
+    for (let i = 0; i < count; i += 1) {
+      const t = from + i * step;
+      const value = sign * field.sample(u + t * du, v + t * dv, w + t * dw);
+      if (value > most || most !== most) most = value;
+    }
+    return most;
+  }
+
+  /** How many samples on the ray leaves so many bricks from the one that it is in: at least 1. */
+  #leap(a: number, b: number, c: number, reach: number): number {
     const into = this.#into;
     const bricks = this.#bricks as Bricks;
-    const mm = Math.min(exit(a, into[0], bricks.across), exit(b, into[1], bricks.along), exit(c, into[2], bricks.up));
+    const mm = Math.min(exit(a, into[0], bricks.across, reach), exit(b, into[1], bricks.along, reach), exit(c, into[2], bricks.up, reach));
     return Math.max(1, Math.ceil(mm / this.#step - SNAP));
   }
 
@@ -205,20 +232,26 @@ export class Caster {
     const step = this.#step;
     const field = this.#field;
     const bricks = this.#bricks;
-    const isSeen = this.#isSeen;
+    const leaps = this.#leaps;
     const opacity = this.#opacity;
     const lit = this.#lit;
     let red = 0;
     let green = 0;
     let blue = 0;
     let stopped = 0;
+    let checked = -Infinity; // mm before which all is of a brick that may show something
     for (let t = this.#first(u, v, w); t <= end; t += step) {
       const a = u + t * du;
       const b = v + t * dv;
       const c = w + t * dw;
-      if (bricks !== null && isSeen !== null && isSeen[brickAt(bricks, a, b, c)] === 0) {
-        t += step * (this.#leap(a, b, c) - 1);
-        continue;
+      if (bricks !== null && leaps !== null && t >= checked) {
+        const reach = leaps[brickAt(bricks, a, b, c)] as number;
+        const next = t + step * (this.#leap(a, b, c, reach || 1) - 0.5);
+        if (reach > 0) {
+          t = next - 0.5 * step;
+          continue;
+        }
+        checked = next;
       }
       const value = field.sample(a, b, c);
       const entry = value * gain + offset;
@@ -247,9 +280,10 @@ export class Caster {
   /** How bright a place with a value is, and its gloss, into `#lit`: lit where values fall towards the light. */
   #shade(a: number, b: number, c: number, value: number): void {
     const field = this.#field;
-    const du = slope(field.sample(a - 1, b, c), value, field.sample(a + 1, b, c));
-    const dv = slope(field.sample(a, b - 1, c), value, field.sample(a, b + 1, c));
-    const dw = slope(field.sample(a, b, c - 1), value, field.sample(a, b, c + 1));
+    field.slope(a, b, c, value);
+    const du = field.slopes[0] as number;
+    const dv = field.slopes[1] as number;
+    const dw = field.slopes[2] as number;
     const rows = field.lattice.rows;
     const sign = this.#sign;
     const x = sign * (du * rows[0][0] + dv * rows[1][0] + dw * rows[2][0]);
@@ -277,14 +311,20 @@ export class Caster {
     const step = this.#step;
     const field = this.#field;
     const bricks = this.#bricks;
-    const isSeen = this.#isSeen;
+    const leaps = this.#leaps;
+    let checked = -Infinity; // mm before which all is of a brick that may show something
     for (let t = this.#first(u, v, w); t <= end; t += step) {
       const a = u + t * du;
       const b = v + t * dv;
       const c = w + t * dw;
-      if (bricks !== null && isSeen !== null && isSeen[brickAt(bricks, a, b, c)] === 0) {
-        t += step * (this.#leap(a, b, c) - 1);
-        continue;
+      if (bricks !== null && leaps !== null && t >= checked) {
+        const reach = leaps[brickAt(bricks, a, b, c)] as number;
+        const next = t + step * (this.#leap(a, b, c, reach || 1) - 0.5);
+        if (reach > 0) {
+          t = next - 0.5 * step;
+          continue;
+        }
+        checked = next;
       }
       const value = field.sample(a, b, c);
       if (!(isRising ? value >= level : value <= level)) continue;
@@ -305,13 +345,6 @@ export class Caster {
     return 0xff000000;
   }
 }
-
-/** How much a value changes across two voxels; beside the volume there is only the way to here. */
-const slope = (before: number, here: number, after: number): number => {
-  const low = before === before ? before : here;
-  const high = after === after ? after : here;
-  return high - low;
-};
 
 const byte = (value: number): number => (value >= 255 ? 255 : (value + 0.5) | 0);
 /** A pixel as a canvas has it, little endian. */
@@ -335,27 +368,28 @@ const cell = (place: number, count: number): number => {
 const brickAt = (bricks: Bricks, a: number, b: number, c: number): number =>
   (cell(c, bricks.up) * bricks.along + cell(b, bricks.along)) * bricks.across + cell(a, bricks.across);
 
-/** mm until a place leaves its brick along one axis. */
-function exit(place: number, step: number, count: number): number {
+/** mm until a place leaves its brick and those beside it, `reach` in all each way, along one axis. */
+function exit(place: number, step: number, count: number, reach: number): number {
   if (Math.abs(step) < 1e-12) return Infinity;
-  const at = cell(place, count);
-  const edge = step > 0 ? (at + 1) * BRICK : at * BRICK;
+  const edge = step > 0 ? cell(place, count) + reach : cell(place, count) - reach + 1;
   // Beyond the first and the last brick there is nothing more to leave.
-  if ((step > 0 && at === count - 1) || (step < 0 && at === 0)) return Infinity;
-  return Math.max((edge - place) / step, 0);
+  return edge >= count || edge <= 0 ? Infinity : Math.max((edge * BRICK - place) / step, 0);
 }
 
-/** Return which bricks can show anything. */
-function seenOf(bricks: Bricks, matter: Matter): Uint8Array {
-  const { lowest, highest } = bricks;
-  const seen = new Uint8Array(lowest.length);
-  for (let i = 0; i < seen.length; i += 1) {
-    const [low, high] = [lowest[i] as number, highest[i] as number];
-    if (matter.mode === "surface") seen[i] = (matter.isRising ? high >= matter.level : low <= matter.level) ? 1 : 0;
-    else if (matter.mode === "volume") {
-      const [a, b] = [low * matter.slope + matter.intercept, high * matter.slope + matter.intercept];
-      seen[i] = low <= high && !isClear(matter.transfer, Math.min(a, b), Math.max(a, b)) ? 1 : 0;
-    }
-  }
-  return seen;
+/** Return by what it goes which bricks a matter shows. */
+function keyOf(matter: Matter): string {
+  if (matter.mode === "mip") return "";
+  if (matter.mode === "surface") return [matter.isRising, matter.level].join();
+  const { transfer: { low, high, opaqueBefore }, slope, intercept } = matter;
+  return [low, high, slope, intercept, ...opaqueBefore].join();
+}
+
+/** Return what tells of a brick's lowest and highest value whether it can show anything. */
+function showsOf(matter: Matter): (low: number, high: number) => boolean {
+  if (matter.mode === "mip") return () => true;
+  if (matter.mode === "surface") return matter.isRising ? (_, high) => high >= matter.level : (low) => low <= matter.level;
+  const { transfer, slope, intercept } = matter;
+  return slope > 0
+    ? (low, high) => !isClear(transfer, low * slope + intercept, high * slope + intercept)
+    : (low, high) => !isClear(transfer, high * slope + intercept, low * slope + intercept);
 }
