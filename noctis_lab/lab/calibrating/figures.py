@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 420, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 10, 10, 36
 _TICKS: Final = 5
 _MOST_MARKS: Final = 5_000
+_WEEK_S: Final = 7 * 86_400.0
 
 type Points = Sequence[tuple[float, float]]
 
@@ -86,7 +87,10 @@ def place(
         x is seconds since 1970, and told as dates.
     """
     lines, dots, bands = list(lines), list(dots)[:_MOST_MARKS], list(bands)
-    x = _Axis.over([p[0] for line in lines for p in line.points] + [dot.x for dot in dots])
+    x = _Axis.over(
+        [p[0] for line in lines for p in line.points] + [dot.x for dot in dots],
+        least_room=_WEEK_S if are_dates else 0.0,
+    )
     y = _Axis.over(
         [p[1] for line in lines for p in line.points]
         + [dot.y for dot in dots]
@@ -129,12 +133,12 @@ class _Axis:
     high: float
 
     @classmethod
-    def over(cls, values: Iterable[float]) -> _Axis | None:
+    def over(cls, values: Iterable[float], *, least_room: float = 0.0) -> _Axis | None:
         real = [value for value in values if math.isfinite(value)]
         if not real:
             return None
         low, high = min(real), max(real)
-        room = (high - low) * 0.05 or max(abs(high), 1.0) * 0.05
+        room = max((high - low) * 0.05, least_room) or max(abs(high), 1.0) * 0.05
         return cls(low - room, high + room)
 
     def share(self, value: float) -> float:
