@@ -23,7 +23,14 @@ from noctis_lab.views.calibration.module_plots import (
     profile_plot,
     uniformity_plot,
 )
-from noctis_lab.views.calibration.numbers import between, number, number_of, signed, text_of
+from noctis_lab.views.calibration.numbers import (
+    between,
+    number,
+    number_of,
+    rows_of,
+    signed,
+    text_of,
+)
 from noctis_lab.views.calibration.quantities import quantity_of
 from noctis_lab.views.calibration.scale_plot import (
     Insert,
@@ -66,8 +73,8 @@ def newest_analysis(
     where = {"SeriesInstanceUID": SeriesInstanceUID}
     if StudyInstanceUID:
         where["StudyInstanceUID"] = StudyInstanceUID
-    found = records.analyses(**where).to_dict("records")
-    return {str(name): value for name, value in found[-1].items()} if found else None
+    found = rows_of(records.analyses(**where))
+    return found[-1] if found else None
 
 
 def trended(records: CalibrationRecords, row: Mapping[str, Any]) -> ScannerChart | None:
