@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +45,10 @@ def calibrate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole report as JSON on stdout.")
     ] = False,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", help="With one series: write its analysis as an HTML page."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Analyse CT series as phantoms of known materials; each analysis is added to the records.
@@ -55,6 +60,8 @@ def calibrate(
     """
     if bool(series_uids) == every:
         raise typer.BadParameter("name series, or give --all", param_hint="SERIES_UID")
+    if report_file is not None and len(series_uids or ()) != 1:
+        raise typer.BadParameter("is of one series: name it", param_hint="--report")
     settings = opened_settings(root=root)
     with outer_door():
         from noctis_lab.catalog.store import require_catalog
@@ -85,6 +92,8 @@ def calibrate(
                 calibrate_many(
                     lab.handle, lab.ledger, series, asked, progress=show, stop=stop, report=report
                 )
+                if report_file is not None and report.analyses:
+                    lab.calibration.report(report.outcomes[0].SeriesInstanceUID, report_file)
         finally:
             print(report.to_json() if as_json else report.to_text(listed=not every))
         code = _exit_code(report, every=every)

@@ -127,6 +127,7 @@ def create_app(lab: Lab) -> Guard:
     ):
         app.include_router(routes.router, prefix=API_PATH)
     app.include_router(hanging.of_study, prefix=API_PATH)
+    app.include_router(calibration.of_series, prefix=API_PATH)
     for kept in (viewer_sessions, hanging, window_presets):
         app.include_router(kept.router, prefix="/api/v1")
     app.add_exception_handler(RequestValidationError, _not_understood)

@@ -130,6 +130,7 @@ _RULES: tuple[_Rule, ...] = (
         action=Action.ANNOTATE,
         body_bytes=MEASUREMENT_BYTES,
     ),
+    _rule(f"{_SERIES}/calibration-report", Kind.STUDY, is_viewing=True),
     _rule(f"{_SERIES}/surfaces", Kind.STUDY),
     _rule(f"{_SERIES}/surfaces/segments", Kind.STUDY),
     _rule(f"{_SERIES}/surfaces/{{item}}", Kind.STUDY),

@@ -279,6 +279,26 @@ class CalibrationTables:
         """
         return write_result(self.exported(table), Path(path))
 
+    def report(self, SeriesInstanceUID: str, path: str | Path | None = None) -> str:
+        """Return a series' newest analysis as an HTML page that stands alone: no patient's name.
+
+        Parameters
+        ----------
+        path
+            Where it is written too; None: nowhere.
+
+        Raises
+        ------
+        CalibrationNotFound
+            No analysis of the series is recorded, or none that is in sight.
+        """
+        from noctis_lab.lab.calibrating.report import report_of
+
+        page = report_of(self._lab.handle, self._facilities, SeriesInstanceUID)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
     def exported(self, table: ExportedTable) -> Result:
         """Return what `export` writes.
 

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from noctis_lab.lab import Lab
 from noctis_lab.lab.calibrating.answers import chart_json, comparison_json, row_json
 from noctis_lab.web.routes.context import AskedLab, Asking
+from noctis_lab.web.routes.series import AskedSeries
 from noctis_lab.web.schemas import (
     AcknowledgeAlarm,
     HuPageAnswer,
@@ -25,9 +26,10 @@ from noctis_lab.web.schemas import (
     SetBaseline,
 )
 
-__all__ = ["router"]
+__all__ = ["of_series", "router"]
 
 router = APIRouter(prefix="/calibration", tags=["calibration"])
+of_series = APIRouter(prefix="/studies/{study_uid}/series/{uid}", tags=["calibration"])
 
 MOST_ROWS = 1_000
 
@@ -242,6 +244,18 @@ async def export(
         data,
         media_type=kind,
         headers={"Content-Disposition": f'attachment; filename="calibration-{table}.{suffix}"'},
+    )
+
+
+@of_series.get("/calibration-report", response_class=Response)
+async def report(lab: AskedLab, principal: Asking, series: AskedSeries) -> Response:
+    """Return the series' newest phantom analysis as an HTML file that stands alone."""
+    seen = lab.calibration.seen_by(principal)
+    page = await asyncio.to_thread(seen.report, series.SeriesInstanceUID)
+    return Response(
+        page,
+        media_type="text/html; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="calibration-report.html"'},
     )
 
 
