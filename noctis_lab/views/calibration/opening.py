@@ -22,6 +22,7 @@ from noctis_lab.views.calibration.scan import (
     SLOTS,
     SPECTRA,
     UNIFORMITY,
+    Visitor,
     late_panels,
     newest_analysis,
     no_analysis_page,
@@ -164,9 +165,8 @@ def _open_scan(
         if _is_reached(heights, module.z_mm)
     ]
     chart = trended(records, row)
-    told, figures = scan_page(
-        row, rois, chart, modules, planes, can_calibrate=can_calibrate, root=root
-    )
+    visitor = Visitor(can_calibrate=can_calibrate, root=root, api_base=api_base)
+    told, figures = scan_page(row, rois, chart, modules, planes, visitor=visitor)
     viewer = _viewer_of(lab, series, api_base)
     spacing_mm = series.facts.slice_spacing_mm or 1.0
     viewer.marks = region_marks(series.SeriesInstanceUID, rois, spacing_mm)
