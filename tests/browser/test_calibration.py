@@ -29,7 +29,7 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     expect(page.get_by_role("heading", name="No phantom has been analysed yet")).to_be_visible()
     with nl.open_lab(Path(site.settings.root)) as lab:
         lab.series().one().calibrate()
-    page.goto(f"{site.base}/calibration")
+    page.goto(f"{site.base}/calibration?period=all")
     plot = page.locator(".cd .bk-Figure").first
     plot.wait_for()
     expect(page.locator(".fleet .tt tbody tr")).to_have_count(1)

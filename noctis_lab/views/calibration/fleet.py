@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.jobs.calibration.charts import ScannerChart
@@ -131,7 +131,7 @@ def period_of(
     times = [point.at for chart in charts for point in (chart.points[0], chart.points[-1])]
     length = PERIODS[asked.period]
     if length is None and times:
-        room = (max(times) - min(times)) * 0.03
+        room = max((max(times) - min(times)) * 0.03, timedelta(days=1))
         return min(times) - room, max(times) + room
     ends = max([now, *times])
     length = length or PERIODS["1y"]
