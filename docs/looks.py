@@ -71,6 +71,7 @@ LOOKS = (
     Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
     Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
     Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
+<<<<<<< HEAD
     Look(name="compare", patient=PATIENT, beside=1, settle_ms=8_000),
     Look(name="overlay", patient=PATIENT),
     Look(name="overlay-mpr", patient=PATIENT, keys=("Shift+M",), settle_ms=8_000),
@@ -95,6 +96,15 @@ LOOKS = (
         clicks=("[role=menuitem]:has-text('Save this layout')",),
     ),
     Look(name="quarantine", clicks=(".kept > summary", ".keptrow > summary")),
+=======
+    Look(name="calibration-fleet", path="/calibration", settle_ms=8_000),
+    Look(
+        name="calibration-scan",
+        path="/calibration",
+        click=".fleet .tt tbody a",
+        settle_ms=12_000,
+    ),
+>>>>>>> hu6b
     Look(name="plots", patient="PHANTOM, CATPHAN", keys=("Shift+G",), settle_ms=8_000),
 )
 
@@ -112,6 +122,8 @@ def photograph(page: Page, folder: Path, look: Look, origin: str) -> None:
         page.locator(".stage").first.wait_for()
         page.wait_for_timeout(SETTLED_MS)
         page.locator(".stage").first.focus()
+    if look.click and look.path:
+        page.wait_for_timeout(SETTLED_MS)
     if look.click and page.locator(look.click).count():
         page.locator(look.click).first.click()
     for key in look.keys:

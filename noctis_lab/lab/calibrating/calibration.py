@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.curves import DensityCurve, curve_through
@@ -13,6 +13,7 @@ from noctis_lab.analysis.calibration.result import HuAnalysis
 from noctis_lab.jobs.calibration.documents import Asked
 from noctis_lab.jobs.calibration.run import analyse_asked, calibrate_one
 from noctis_lab.lab.measuring.keeping import own_principal
+from noctis_lab.lab.opening import open_plots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +108,10 @@ class Calibration:
             Too few inserts have a density that is known at this kVp, or it does not ascend.
         """
         return curve_through(self.analysis.rois)
+
+    def plot(self) -> Any:
+        """Return its figures for a notebook's cell: scale, residuals, uniformity, MTF, noise."""
+        return open_plots("analysis", self)
 
     def __repr__(self) -> str:
         kept = "not kept" if self.analysis_id is None else self.analysis_id

@@ -15,6 +15,7 @@ from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
 from noctis_lab.jobs.calibration.comparing import ScannerComparison, compare_scanners
 from noctis_lab.jobs.calibration.scans import ROI, require_quantity
 from noctis_lab.jobs.calibration.trend_table import trend_table
+from noctis_lab.lab.opening import open_plots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,6 +202,21 @@ class CalibrationTables:
             protocol=protocol,
             quantity=quantity,
         )
+
+    def plot(
+        self,
+        scanner: str | None = None,
+        protocol: str | None = None,
+        quantity: str | None = None,
+    ) -> Any:
+        """Return control charts for a notebook's cell; parameters as `charts`, 24 at most.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``no_scans``, ``too_many_charts``; ``no_such_quantity``.
+        """
+        return open_plots("charts", self.charts(scanner, protocol, quantity))
 
     def compare(
         self,

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, Label, Span
+from bokeh.models import ColumnDataSource
+from bokeh.models.annotations import BoxAnnotation, Label, Span
 
 from noctis_lab.analysis.calibration.charts.agreement import (
     Agreement,
@@ -44,7 +45,7 @@ def comparison_page(records: CalibrationRecords, asked: Asked) -> tuple[dict[str
     the asked quantity scan by scan, those within a week of one another.
     """
     groups = group_charts(records.charts())
-    names = {group.first.scanner: group.first.name.display for group in groups}
+    names = {group.first.scanner: group.label for group in groups}
     first = asked.compare[0] if asked.compare and asked.compare[0] in names else ""
     others = [scanner for scanner in names if scanner != first]
     second = asked.compare[1] if len(asked.compare) > 1 and asked.compare[1] in others else ""

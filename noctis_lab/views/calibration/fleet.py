@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.jobs.calibration.charts import ScannerChart
 from noctis_lab.views.calibration.address import PERIODS, Asked, scan_address
-from noctis_lab.views.calibration.numbers import counted, number, number_of, signed, text_of
+from noctis_lab.views.calibration.numbers import (
+    counted,
+    number,
+    number_of,
+    rows_of,
+    signed,
+    text_of,
+)
 from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, quantity_of
 from noctis_lab.views.calibration.standings import (
     Group,
@@ -80,7 +87,7 @@ def fleet_page(
     charts = [chart for chart in shown if chart is not None]
     begins, ends = period_of(charts or [group.first for group in cards], asked, now)
     y = shared_range([chart.chart for chart in charts], is_signed=asked.quantity.is_signed)
-    alarms = open_alarms(records.alarms().to_dict("records")) if groups else {}
+    alarms = open_alarms(rows_of(records.alarms())) if groups else {}
     needs = [
         need
         for group in groups
@@ -124,7 +131,7 @@ def period_of(
     times = [point.at for chart in charts for point in (chart.points[0], chart.points[-1])]
     length = PERIODS[asked.period]
     if length is None and times:
-        room = (max(times) - min(times)) * 0.03
+        room = max((max(times) - min(times)) * 0.03, timedelta(days=1))
         return min(times) - room, max(times) + room
     ends = max([now, *times])
     length = length or PERIODS["1y"]
@@ -156,12 +163,12 @@ def scan_table(records: CalibrationRecords, groups: Sequence[Group]) -> dict[str
         reverse=True,
     )
     ids = [analysis_id for _, analysis_id in newest[:MOST_ROWS]]
-    names = {group.first.scanner: group.first.name.display for group in groups}
+    names = {group.first.scanner: group.label for group in groups}
     standing = _standing_of(groups)
     rows = {}
     if ids:
-        found = records.analyses(analysis_id=ids)
-        rows = {row["analysis_id"]: row for row in found.to_dict("records")}
+        found = rows_of(records.analyses(analysis_id=tuple(ids)))
+        rows = {row["analysis_id"]: row for row in found}
     at = {analysis_id: when for when, analysis_id in newest}
     told = [
         (_cells(rows[one], names, at[one], standing.get(one)), _address(rows[one]))
@@ -252,7 +259,7 @@ def _card(
         if chart.points[-1].at < begins:
             note = f"last scan {chart.points[-1].at:%Y-%m-%d}"
     return {
-        "title": group.first.name.display,
+        "title": group.label,
         "subtitle": group.subtitle,
         "value": value,
         "note": note,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bokeh.models import HoverTool, Range1d, TapTool, Title
+from bokeh.models import HoverTool, Range1d, TapTool
+from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
 __all__ = ["INK", "caption", "finish", "ink", "plain_figure", "tap_and_hover"]
@@ -32,8 +33,8 @@ def ink(model: Any, **tokens: str) -> Any:
 
 
 def plain_figure(
-    x: tuple[float, float] | Range1d | Any,
-    y: tuple[float, float] | Range1d,
+    x: tuple[float, float] | Any,
+    y: tuple[float, float] | Any,
     *,
     has_tools: bool = False,
     **settings: Any,
@@ -43,17 +44,17 @@ def plain_figure(
     Parameters
     ----------
     x, y
-        Ranges; `x` may be a factor range too.
+        From where to where, or ranges of Bokeh's.
     has_tools
         Whether it can be panned and zoomed, with a toolbar while the mouse is over it.
     **settings
         Of Bokeh's ``figure``.
     """
-    ranges = {
-        "x_range": Range1d(*x, bounds=None) if isinstance(x, tuple) else x,
-        "y_range": Range1d(*y, bounds=None) if isinstance(y, tuple) else y,
+    ranges: dict[str, Any] = {
+        "x_range": Range1d(start=x[0], end=x[1]) if isinstance(x, tuple) else x,
+        "y_range": Range1d(start=y[0], end=y[1]) if isinstance(y, tuple) else y,
     }
-    given = {
+    given: dict[str, Any] = {
         "sizing_mode": "stretch_both",
         "min_width": 120,
         "min_height": 80,
@@ -63,7 +64,8 @@ def plain_figure(
         "tools": "pan,box_zoom,reset,save" if has_tools else "",
         "toolbar_location": "right" if has_tools else None,
     }
-    plot = figure(**ranges, **(given | settings))
+    settings = ranges | given | settings
+    plot = figure(**settings)
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     plot.toolbar.active_drag = None

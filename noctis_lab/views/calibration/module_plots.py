@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.models import ColorBar, ColumnDataSource, DataRange1d, LabelSet, LinearColorMapper, Span
+from bokeh.models import ColumnDataSource, DataRange1d, LinearColorMapper
+from bokeh.models.annotations import ColorBar, LabelSet, Span
 
 from noctis_lab.analysis.calibration.edge import Mtf
 from noctis_lab.analysis.calibration.spectrum import NoiseSpectrum

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["between", "counted", "number", "number_of", "signed", "text_of", "with_unit"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["between", "counted", "number", "number_of", "rows_of", "signed", "text_of", "with_unit"]
 
 _MINUS: Final = "\N{MINUS SIGN}"
 
@@ -73,3 +76,9 @@ def number_of(value: Any) -> float | None:
 def text_of(value: Any) -> str:
     """Return a record's text; empty where it has none, as a frame's NaN."""
     return value if isinstance(value, str) else ""
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows, by the names of their columns."""
+    found = frame.to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in found]

@@ -17,11 +17,12 @@ from noctis_lab.views.calibration.again import analyse_again
 from noctis_lab.views.calibration.comparison import comparison_page
 from noctis_lab.views.calibration.fleet import fleet_page
 from noctis_lab.views.calibration.marks import modules_of, region_marks, uniformity_marks
-from noctis_lab.views.calibration.numbers import number_of, text_of
+from noctis_lab.views.calibration.numbers import number_of, rows_of, text_of
 from noctis_lab.views.calibration.scan import (
     SLOTS,
     SPECTRA,
     UNIFORMITY,
+    Visitor,
     late_panels,
     newest_analysis,
     no_analysis_page,
@@ -153,8 +154,7 @@ def _open_scan(
             acts=acts,
             api_base=api_base,
         )
-    found = records.rois(analysis_id=row["analysis_id"]).to_dict("records")
-    rois = [{str(name): value for name, value in roi.items()} for roi in found]
+    rois = rows_of(records.rois(analysis_id=row["analysis_id"]))
     stack = _stack_of(lab, series)
     frames = () if stack is None else stack.frames
     heights = [0.0 if one.position_mm is None else float(one.position_mm[2]) for one in frames]
@@ -165,9 +165,8 @@ def _open_scan(
         if _is_reached(heights, module.z_mm)
     ]
     chart = trended(records, row)
-    told, figures = scan_page(
-        row, rois, chart, modules, planes, can_calibrate=can_calibrate, root=root
-    )
+    visitor = Visitor(can_calibrate=can_calibrate, root=root, api_base=api_base)
+    told, figures = scan_page(row, rois, chart, modules, planes, visitor=visitor)
     viewer = _viewer_of(lab, series, api_base)
     spacing_mm = series.facts.slice_spacing_mm or 1.0
     viewer.marks = region_marks(series.SeriesInstanceUID, rois, spacing_mm)

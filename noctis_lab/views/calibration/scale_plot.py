@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.models import ColumnDataSource, FactorRange, LabelSet, Range1d, Span
+from bokeh.models import ColumnDataSource, FactorRange
+from bokeh.models.annotations import LabelSet, Span
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -145,9 +146,8 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
     lows = [(one.low or 0.0) - (one.nominal or 0.0) for one in known]
     highs = [(one.high or 0.0) - (one.nominal or 0.0) for one in known]
     reach = 1.15 * max(map(abs, (*off, *lows, *highs)))
-    plot = plain_figure(
-        FactorRange(*names, range_padding=0.1), Range1d(-reach, reach), has_tools=True
-    )
+    across = FactorRange(factors=names, range_padding=0.1)
+    plot = plain_figure(across, (-reach, reach), has_tools=True)
     caption(plot, "Measured minus nominal, HU. Grey: accepted")
     plot.yaxis.ticker.desired_num_ticks = 4
     source = ColumnDataSource(
@@ -174,7 +174,7 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
         part = {name: [values[row] for row in rows] for name, values in source.data.items()}
         points = plot.scatter(
             x="x", y="y", size=9 if verdict else 7, marker=marker, line_width=2,
-            source=ColumnDataSource(part), name=f"points {verdict or 'residuals'}",
+            source=ColumnDataSource(data=part), name=f"points {verdict or 'residuals'}",
         )  # fmt: skip
         ink(points.glyph, fill_color="surface-1", line_color=token)
         drawn.append(points)

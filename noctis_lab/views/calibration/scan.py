@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.analysis.calibration.edge import Mtf
@@ -23,7 +23,14 @@ from noctis_lab.views.calibration.module_plots import (
     profile_plot,
     uniformity_plot,
 )
-from noctis_lab.views.calibration.numbers import between, number, number_of, signed, text_of
+from noctis_lab.views.calibration.numbers import (
+    between,
+    number,
+    number_of,
+    rows_of,
+    signed,
+    text_of,
+)
 from noctis_lab.views.calibration.quantities import quantity_of
 from noctis_lab.views.calibration.scale_plot import (
     Insert,
@@ -44,6 +51,7 @@ __all__ = [
     "SLOTS",
     "SPECTRA",
     "UNIFORMITY",
+    "Visitor",
     "late_panels",
     "newest_analysis",
     "no_analysis_page",
@@ -59,6 +67,25 @@ _NO_LINE: Final = "No nominal values hold at this kVp: there is no line to be dr
 _MEASURING: Final = "Measuring the images again\N{HORIZONTAL ELLIPSIS}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """For whom a page is.
+
+    Attributes
+    ----------
+    can_calibrate
+        Whether they may analyse, name events and set baselines.
+    root
+        The archive's folder, where copied code has to name it.
+    api_base
+        Path of the API; empty: it is not served.
+    """
+
+    can_calibrate: bool
+    root: str | None
+    api_base: str
+
+
 def newest_analysis(
     records: CalibrationRecords, SeriesInstanceUID: str, StudyInstanceUID: str = ""
 ) -> dict[str, Any] | None:
@@ -66,8 +93,8 @@ def newest_analysis(
     where = {"SeriesInstanceUID": SeriesInstanceUID}
     if StudyInstanceUID:
         where["StudyInstanceUID"] = StudyInstanceUID
-    found = records.analyses(**where).to_dict("records")
-    return {str(name): value for name, value in found[-1].items()} if found else None
+    found = rows_of(records.analyses(**where))
+    return found[-1] if found else None
 
 
 def trended(records: CalibrationRecords, row: Mapping[str, Any]) -> ScannerChart | None:
@@ -92,8 +119,7 @@ def scan_page(
     modules: Sequence[tuple[Module, int]],
     planes: Mapping[str, int],
     *,
-    can_calibrate: bool,
-    root: str | None,
+    visitor: Visitor,
 ) -> tuple[dict[str, Any], list[Any]]:
     """Return a scan's page and its figures.
 
@@ -107,8 +133,8 @@ def scan_page(
         Each with the index of the image at its middle.
     planes
         SOPInstanceUID → index of the image.
-    root
-        The archive's folder, where copied code has to name it.
+    visitor
+        For whom.
     """
     inserts = inserts_of(rois)
     figures = [one for one in _of_scale(inserts, planes) if one is not None]
@@ -127,10 +153,10 @@ def scan_page(
     before, after = _neighbours(row, chart)
     told = page(
         "scan",
-        _head(row, rois, chart, can_calibrate=can_calibrate, root=root),
+        _head(row, rois, chart, visitor),
         status=["\N{LEFTWARDS ARROW} \N{RIGHTWARDS ARROW} previous, next scan"],
         hint="click a point to open its scan or its slice",
-        verdict=_verdict(row, inserts, chart, can_calibrate=can_calibrate),
+        verdict=_verdict(row, inserts, chart, can_calibrate=visitor.can_calibrate),
         modules=[
             {"name": module.name, "index": index, "words": module.words}
             for module, index in modules
@@ -203,9 +229,7 @@ def _head(
     row: Mapping[str, Any],
     rois: Sequence[Mapping[str, Any]],
     chart: ScannerChart | None,
-    *,
-    can_calibrate: bool,
-    root: str | None,
+    visitor: Visitor,
 ) -> dict[str, Any]:
     score, roll = number_of(row["score"]), number_of(row["roll_deg"])
     chips = [("phantom", text_of(row["phantom_model"]))]
@@ -217,11 +241,12 @@ def _head(
         chips.append(("placed", "by hand"))
     series, study = text_of(row["SeriesInstanceUID"]), text_of(row["StudyInstanceUID"])
     actions = [action("Viewer", "open", href=viewer_address(study, series))]
-    if can_calibrate:
+    if visitor.can_calibrate:
         actions.append(action("Analyse again\N{HORIZONTAL ELLIPSIS}", "refresh", form="analyse"))
     actions += [
+        *_report(study, series, visitor.api_base),
         action("Copy data", "table", copied=_csv(rois)),
-        action("Copy as Python", "code", copied=_python(series, study, root)),
+        action("Copy as Python", "code", copied=_python(series, study, visitor.root)),
     ]
     name = text_of(row["StationName"]) or text_of(row["scanner"])
     back = Asked(scanner=text_of(row["scanner"]), protocol=text_of(row["protocol"])).address()
@@ -229,6 +254,13 @@ def _head(
         chart.name.display if chart is not None else name,
         subtitle=_acquired(row), back=back, chips=chips, actions=actions,
     )  # fmt: skip
+
+
+def _report(study: str, series: str, api_base: str) -> list[dict[str, Any]]:
+    if not api_base:
+        return []
+    path = f"{api_base}/studies/{study}/series/{series}/calibration-report"
+    return [action("Report", "document", href=path)]
 
 
 def _verdict(

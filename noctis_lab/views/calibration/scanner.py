@@ -14,7 +14,7 @@ from noctis_lab.views.calibration.fleet import (
     period_of,
     scan_table,
 )
-from noctis_lab.views.calibration.numbers import counted
+from noctis_lab.views.calibration.numbers import counted, rows_of
 from noctis_lab.views.calibration.quantities import quantity_of
 from noctis_lab.views.calibration.standings import (
     Group,
@@ -71,7 +71,7 @@ def scanner_page(
     told = page(
         "scanner",
         head(
-            name.display,
+            group.label,
             subtitle=" ".join(filter(None, (name.Manufacturer, name.ManufacturerModelName))),
             back=CALIBRATION_PATH,
             choices=(_protocols(groups, group, asked), period_choices(asked)),
@@ -87,7 +87,7 @@ def scanner_page(
         tables=[_baselines(charts), _events(group.first), scan_table(records, [group])],
         needs=needs_of(
             group,
-            open_alarms(records.alarms(scanner=asked.scanner).to_dict("records")),
+            open_alarms(rows_of(records.alarms(scanner=asked.scanner))),
             can_calibrate=can_calibrate,
         ),
         choices={

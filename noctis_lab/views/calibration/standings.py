@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,9 +36,17 @@ _FALLBACK: Final = {"intercept_hu": "water_hu"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The charts of one scanner and protocol."""
+    """The charts of one scanner and protocol.
+
+    Attributes
+    ----------
+    label
+        What people call the scanner; with its serial number, or all that the records say of it,
+        where another one is called the same.
+    """
 
     charts: tuple[ScannerChart, ...]
+    label: str
 
     @property
     def first(self) -> ScannerChart:
@@ -81,17 +90,31 @@ def group_charts(charts: Iterable[ScannerChart]) -> tuple[Group, ...]:
     for chart in charts:
         if chart.points:
             found.setdefault((chart.scanner, chart.protocol), []).append(chart)
-    groups = [Group(charts=tuple(mine)) for mine in found.values()]
+    labels = _labels(mine[0] for mine in found.values())
+    groups = [Group(charts=tuple(mine), label=labels[mine[0].scanner]) for mine in found.values()]
     return tuple(
         sorted(
             groups,
             key=lambda one: (
                 one.worst.status not in _TROUBLED,
-                one.first.name.display.casefold(),
+                one.label.casefold(),
                 one.first.protocol,
             ),
         )
     )
+
+
+def _labels(charts: Iterable[ScannerChart]) -> dict[str, str]:
+    names = {chart.scanner: chart.name for chart in charts}
+    found = {scanner: name.display for scanner, name in names.items()}
+    serials = {
+        scanner: f"{label} {names[scanner].DeviceSerialNumber or ''}".strip()
+        for scanner, label in found.items()
+    }
+    for better in (serials, {scanner: scanner for scanner in names}):
+        alike = Counter(found.values())
+        found = {s: better[s] if alike[label] > 1 else label for s, label in found.items()}
+    return found
 
 
 def shown_chart(group: Group, quantity: Quantity) -> ScannerChart | None:
@@ -200,7 +223,8 @@ def needs_of(
         troubled, key=lambda one: (STANDINGS.index(one.status), one.quantity.startswith(_ROI))
     )
     return [
-        _need(chart, alarms.get(_key(chart)), can_calibrate=can_calibrate) for chart in told[:most]
+        _need(group, chart, alarms.get(_key(chart)), can_calibrate=can_calibrate)
+        for chart in told[:most]
     ]
 
 
@@ -208,7 +232,9 @@ def _key(chart: ScannerChart) -> tuple[str, str, str]:
     return chart.scanner, chart.protocol, chart.quantity
 
 
-def _need(chart: ScannerChart, alarm_id: str | None, *, can_calibrate: bool) -> dict[str, Any]:
+def _need(
+    group: Group, chart: ScannerChart, alarm_id: str | None, *, can_calibrate: bool
+) -> dict[str, Any]:
     quantity = quantity_of(chart.quantity)
     kind, icon, word = STANDING_BADGES[chart.status]
     what = {"drifting": "slow drift", "step": "a step"}.get(chart.status, word.lower())
@@ -231,7 +257,7 @@ def _need(chart: ScannerChart, alarm_id: str | None, *, can_calibrate: bool) -> 
         actions.append(action(label, form="acknowledge", about=about, isQuiet=True))
     return {
         "badge": badge(kind, icon, word),
-        "title": f"{chart.name.display}: {quantity.in_words}, {what}",
+        "title": f"{group.label}: {quantity.in_words}, {what}",
         "text": sentences_of(chart),
         "actions": actions,
     }

@@ -7,17 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
-from bokeh.models import (
-    BoxAnnotation,
-    ColumnDataSource,
-    DatetimeTickFormatter,
-    Label,
-    Line,
-    Quad,
-    Scatter,
-    Segment,
-    Span,
-)
+from bokeh.models import ColumnDataSource, DatetimeTickFormatter, Line, Quad, Scatter, Segment
+from bokeh.models.annotations import BoxAnnotation, Label, Span
 from numpy.typing import NDArray
 
 from noctis_lab.analysis.calibration.charts.control import ControlChart, RuleTrack
@@ -106,7 +97,7 @@ def trend_plot(
         months="%b" if ends - begins < _LONG_MS else "%b %Y",
     )
     plot.xaxis.ticker.desired_num_ticks = 5
-    plot.yaxis.ticker.desired_num_ticks = 3 if is_card else 5
+    plot.yaxis.ticker.desired_num_ticks = 4 if is_card else 5
     if not is_card:
         caption(plot, quantity.caption)
     _draw_tolerance(plot, chart)
@@ -149,13 +140,17 @@ def _draw_tolerance(plot: Any, chart: ControlChart) -> None:
     band = chart.tolerance
     if band is None:
         return
-    for end, side in ((band.high, "bottom"), (band.low, "top")):
+    for end, is_top in ((band.high, True), (band.low, False)):
         if not np.isfinite(end):
             continue
         box = BoxAnnotation(
-            **{side: end}, fill_alpha=0.5, line_color=None, level="underlay",
+            fill_alpha=0.5, line_color=None, level="underlay",
             hatch_pattern="/", hatch_scale=7, hatch_weight=1.4,
         )  # fmt: skip
+        if is_top:
+            box.bottom = end
+        else:
+            box.top = end
         plot.add_layout(ink(box, fill_color="surface-2", hatch_color="line-strong"))
         edge = Span(dimension="width", location=end, line_width=1, level="underlay")
         plot.add_layout(ink(edge, line_color="text-3"))
@@ -264,7 +259,7 @@ def _draw_points(
         edge = "surface-1" if kind == "alarm" else token
         width = 2 if kind == "broken" else 1
         glyph = Scatter(x="x", y="y", marker=marker, size=size, line_width=width)
-        source = ColumnDataSource(_columns(mine, quantity, y))
+        source = ColumnDataSource(data=_columns(mine, quantity, y))
         renderers.append(
             plot.add_glyph(source, ink(glyph, fill_color=token, line_color=edge),
                            name=f"points {kind}")

@@ -1,0 +1,278 @@
+"""What the calibration pages say: of a fleet, one scanner, a scan's verdict, two scanners."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+import noctis_lab as nl
+from noctis_lab.access import Principal, Role
+from noctis_lab.analysis.calibration.charts.agreement import bland_altman, pair_by_name
+from noctis_lab.analysis.calibration.fit import fit_line
+from noctis_lab.errors import CannotCalibrate
+from noctis_lab.lab import Lab
+from noctis_lab.lab.calibrating.records import CalibrationRecords
+from noctis_lab.views.calibration.address import Asked, read_asked
+from noctis_lab.views.calibration.comparison import agreement_words, comparison_page
+from noctis_lab.views.calibration.fleet import MOST_CARDS, MOST_ROWS, fleet_page
+from noctis_lab.views.calibration.ink import INK
+from noctis_lab.views.calibration.opening import open_page
+from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, quantity_of
+from noctis_lab.views.calibration.scale_plot import Insert, confidence_band, scale_plot
+from noctis_lab.views.calibration.scanner import scanner_page
+from noctis_lab.views.calibration.standings import group_charts, needs_of, note_of, open_alarms
+from noctis_lab.views.calibration.trend_plot import shared_range, trend_plot
+from noctis_lab.views.calibration.verdicts import scan_badge, verdict_of
+from tests.lab.fleet_records import grant, note_known_changes, record_fleet
+
+STEADY, DRIFTING, CHANGED = "ACME CT 1 4711", "ACME CT 1 4712", "ACME CT 2 0815"
+NOW = datetime(2025, 12, 30)  # noqa: DTZ001 - a scanner's clock has no zone
+ADMIN = Principal(name="ann", role=Role.ADMIN, facilities=None)
+ROW: dict[str, Any] = {
+    "status": "pass",
+    "phantom_model": "CatPhan 504",
+    "KVP": 120.0,
+    "checks": None,
+    "tolerance_set": None,
+    "max_deviation_hu": 9.0,
+    "slope": 1.0,
+}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """An archive that holds two years of three scanners as records."""
+    with nl.open_lab(tmp_path_factory.mktemp("fleet") / "root") as lab:
+        fleet = record_fleet(lab.catalog)
+        note_known_changes(lab.catalog, fleet)
+        grant(lab.catalog, [s for s in fleet.scans if s.scanner == STEADY][:30], "north")
+        yield lab
+
+
+@pytest.fixture
+def records(lab: Lab) -> CalibrationRecords:
+    return lab.calibration
+
+
+def insert(material: str, value: float, nominal: float | None, reach: float = 30.0) -> Insert:
+    is_known = nominal is not None
+    verdict = "no nominal"
+    if nominal is not None:
+        verdict = "pass" if abs(value - nominal) <= reach else "fail"
+    return Insert(
+        material=material, value=value, se=0.2, sd=5.0, nominal=nominal,
+        low=nominal - reach if is_known else None, high=nominal + reach if is_known else None,
+        verdict=verdict, clipped=0.0, source="a manual", SOPInstanceUID="1.2.3",
+    )  # fmt: skip
+
+
+SOUND = [insert("air", -1000, -1000), insert("LDPE", -100, -100), insert("acrylic", 118, 116),
+         insert("Delrin", 344, 345), insert("Teflon", 950, 951)]  # fmt: skip
+
+
+def test_a_fleet_has_a_card_a_scanner_and_says_who_needs_a_look(
+    records: CalibrationRecords,
+) -> None:
+    told, figures = fleet_page(records, Asked(), now=NOW, can_calibrate=True)
+    cards = {card["title"]: card for card in told["cards"]}
+    assert len(figures) == len(cards) == 3
+    names = {group.first.scanner: group.label for group in group_charts(records.charts())}
+    drifting, steady = cards[names[DRIFTING]], cards[names[STEADY]]
+    assert drifting["badge"]["kind"] == "warn"
+    assert steady["badge"]["kind"] in ("pass", "warn")
+    assert told["cards"][0]["badge"]["kind"] != "pass", "what needs a look stands first"
+    assert drifting["value"].endswith(" HU")
+    assert drifting["value"][0] in "+\N{MINUS SIGN}"
+    assert any(need["title"].startswith(names[DRIFTING]) for need in told["needs"])
+    assert told["status"][0] == "3 scanners"
+    assert len(told["table"]["rows"]) == MOST_ROWS
+    assert "older scans" in told["table"]["more"]
+    assert told["table"]["rows"][0]["href"].startswith("/calibration?series=")
+    assert len({figure.y_range.end for figure in figures}) == 1, "cards share one scale"
+    assert figures[0].y_range.start == -figures[0].y_range.end, "zero is amid"
+    later, _ = fleet_page(records, Asked(first=MOST_CARDS), now=NOW, can_calibrate=False)
+    assert len(later["cards"]) == 3, "an address beyond the last card shows the first"
+    assert not any(a.get("form") for need in later["needs"] for a in need["actions"])
+
+
+def test_an_archive_without_phantoms_says_what_fills_the_page(tmp_path: Any) -> None:
+    with nl.open_lab(tmp_path / "root") as empty:
+        page = open_page(empty, ADMIN, Asked(), api_base="", root=None)
+        assert "noctis calibrate --all" in page.told["empty"]["code"]
+        scan = open_page(empty, ADMIN, Asked(series="1.2.3"), api_base="", root=None)
+        assert scan.told["empty"]["text"] == "It is not in this archive, or not yours to see."
+
+
+def test_a_facility_sees_its_own_scans_and_no_more(lab: Lab) -> None:
+    north = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"north"}))
+    seen = lab.calibration.seen_by(north)
+    told, _ = fleet_page(seen, Asked(period="all"), now=NOW, can_calibrate=False)
+    assert len(told["cards"]) == 1
+    assert told["status"] == ["1 scanner", "30 phantom scans in all"]
+    other, figures = scanner_page(seen, Asked(scanner=DRIFTING), now=NOW, can_calibrate=False)
+    assert other["empty"]["title"] == "No phantom scan of this scanner"
+    assert not figures
+
+
+def test_a_scanner_has_all_its_charts_events_and_baselines(records: CalibrationRecords) -> None:
+    told, figures = scanner_page(
+        records, Asked(scanner=CHANGED, period="all"), now=NOW, can_calibrate=True
+    )
+    assert len(figures) == len(told["cards"]) == len(records.charts(scanner=CHANGED))
+    baselines, events, scans = told["tables"]
+    assert [row["cells"][1] for row in events["rows"]] == ["tube change", "service"]
+    assert {row["cells"][6] for row in baselines["rows"]} >= {"tube change", "service"}
+    assert scans["rows"]
+    forms = {one.get("form") for one in told["head"]["actions"]}
+    assert {"event", "baseline"} <= forms
+    notes = {card["title"]: card["note"] for card in told["cards"]}
+    assert "since tube change" in notes["Noise"]
+
+
+def test_a_chart_draws_each_scan_once_with_its_page(records: CalibrationRecords) -> None:
+    chart = records.charts(scanner=DRIFTING, quantity="intercept_hu")[0]
+    plot = trend_plot(chart)
+    points = [part for part in plot.renderers if (part.name or "").startswith("points")]
+    hrefs = [href for part in points for href in part.data_source.data["href"]]
+    assert sorted(hrefs) == sorted(set(hrefs))
+    assert len(hrefs) == len(chart.points)
+    alarmed = next(part for part in points if part.name == "points alarm")
+    assert len(alarmed.data_source.data["x"]) == sum(bool(p.alarms) for p in chart.points)
+    assert any(tag == f"{INK}fill_color=warn" for tag in alarmed.glyph.tags)
+    colours = {"line_color", "fill_color"}
+    for part in plot.renderers:  # a colour without a token would be one theme's alone
+        painted = {tag.split("=")[0].removeprefix(INK) for tag in part.glyph.tags}
+        assert painted & colours
+
+
+def test_one_wild_chart_does_not_flatten_the_others(records: CalibrationRecords) -> None:
+    charts = [one.chart for one in records.charts(quantity="intercept_hu")]
+    low, high = shared_range(charts)
+    trend = replace(charts[0].trend, values=charts[0].trend.values + 500)
+    wild = replace(charts[0], trend=trend, baselines=(), tracks=())
+    assert shared_range([*charts, wild])[1] < low + 10 * (high - low)
+    assert shared_range([]) == (-1.0, 1.0)
+    signed = shared_range(charts, is_signed=True)
+    assert signed[0] == -signed[1]
+
+
+def test_what_needs_a_look_says_since_when_and_goes_once_acknowledged(
+    records: CalibrationRecords,
+) -> None:
+    groups = group_charts(records.charts(scanner=DRIFTING))
+    need = needs_of(groups[0], {}, can_calibrate=True)[0]
+    assert "began on" in need["text"]
+    assert "Usual for this scanner is" in need["text"]
+    chart = next(c for c in groups[0].charts if c.status in ("drifting", "step"))
+    assert "alarm for" in note_of(chart)
+    key = {"scanner": chart.scanner, "protocol": chart.protocol}
+    rows = [
+        key | {"quantity": c.quantity, "alarm_id": "a" * 32, "acknowledged_by": by}
+        for by in (float("nan"), "ann")
+        for c in groups[0].charts
+    ]
+    first = open_alarms(rows[: len(groups[0].charts)])
+    told = needs_of(groups[0], first, can_calibrate=True)
+    assert any(a.get("form") == "acknowledge" for one in told for a in one["actions"])
+    assert needs_of(groups[0], open_alarms(rows), can_calibrate=True) == []
+
+
+@pytest.mark.parametrize(
+    ("inserts", "changed", "kind", "title", "meaning"),
+    [
+        (SOUND, {}, "pass", "All checks passed", ""),
+        (
+            [*SOUND[:4], insert("Teflon", 800, 951)], {"status": "fail"}, "fail",
+            "One check failed: Teflon", "Some inserts are off",
+        ),
+        (
+            [replace(one, value=one.value + 60, verdict="fail") for one in SOUND],
+            {"status": "fail"}, "fail", "5 checks failed", "shifted as a whole",
+        ),
+        (
+            [insert(one.material, 0.9 * one.value, one.nominal) for one in SOUND],
+            {"status": "fail", "slope": 0.9}, "fail", "checks failed", "stretched",
+        ),
+        (
+            SOUND,
+            {"status": "fail", "tolerance_set": "ACR 2017", "checks": json.dumps([
+                {"figure": "periphery_minus_center_hu", "low": -5, "high": 5, "value": -11.4,
+                 "verdict": "fail"}])},
+            "fail", "One check failed: uniformity", "the HU scale itself holds",
+        ),
+        (
+            [insert("air", -1000, None)], {"status": "trend only", "KVP": 80.0}, "none",
+            "No verdict at 80 kVp", "",
+        ),
+    ],
+)  # fmt: skip
+def test_a_verdict_says_what_failed_and_what_it_points_to(
+    inserts: list[Insert], changed: dict[str, Any], kind: str, title: str, meaning: str
+) -> None:
+    words = verdict_of(ROW | changed, inserts)
+    assert words.kind == kind
+    assert title in words.title
+    assert meaning in words.meaning
+    assert words.text.endswith(".")
+    assert scan_badge(ROW | changed, inserts)[0] == kind
+    assert bool(words.advice) == (kind != "pass")
+
+
+def test_the_band_of_a_line_is_that_of_its_mean() -> None:
+    nominal = np.array([-1000.0, -100, 116, 345, 951])
+    fit = fit_line(nominal, nominal * 1.01 + np.array([3.0, -2, 1, -1, 2]))
+    narrow, wide = confidence_band(fit, nominal, np.array([nominal.mean(), 3000.0]))
+    # at x = 0 the mean's interval is the intercept's own
+    at_zero = confidence_band(fit, nominal, np.zeros(1))[0]
+    assert at_zero == pytest.approx((fit.intercept_ci[1] - fit.intercept_ci[0]) / 2)
+    assert 0 < narrow < wide
+    assert scale_plot([insert("air", -1000, None)]) is None
+    plot = scale_plot(SOUND, {"1.2.3": 7})
+    points = next(part for part in plot.renderers if part.name == "points inserts")
+    assert points.data_source.data["plane"] == ["7"] * 5
+
+
+def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None:
+    told, figures = comparison_page(records, Asked(compare=(STEADY, CHANGED)))
+    assert len(figures) == 2
+    assert told["empty"] is None
+    assert "95 are expected to differ by between" in told["verdict"]["text"]
+    alone, _ = comparison_page(records, Asked(compare=(STEADY,)))
+    assert alone["empty"]["text"] == "Choose two scanners above."
+    first = {str(n): float(n) for n in range(8)}
+    second = {name: value + 5 + 0.1 * (value % 3) for name, value in first.items()}
+    agreement = bland_altman(pair_by_name(first, second))
+    words = agreement_words(agreement, ("A", "B"), quantity_of("water_hu"))
+    assert words.title.startswith("B reads 5.1 HU above A")
+
+
+def test_an_address_is_read_within_bounds_and_written_back() -> None:
+    asked = Asked(scanner="ACME CT & Co 1", quantity=CARD_QUANTITIES[3], period="1y")
+    from urllib.parse import parse_qs, urlsplit
+
+    said = parse_qs(urlsplit(asked.address()).query)
+    arguments = {name: [value.encode() for value in values] for name, values in said.items()}
+    assert read_asked(arguments) == asked
+    hostile = {
+        "series": [b"1.2<script>"], "period": [b"7d"], "quantity": [b"\xff"], "first": [b"-1"],
+        "scanner": [b"a\n" * 9_000], "compare": [b"A", b"B", b"C"],
+    }  # fmt: skip
+    read = read_asked(hostile)
+    assert (read.series, read.period, read.first, read.scanner) == ("", "120d", 0, "")
+    assert read.compare == ("A", "B")
+
+
+def test_charts_are_plotted_in_a_notebook_and_bounded(lab: Lab) -> None:
+    page = lab.calibration.plot(quantity="slope")
+    assert [pane.object.name is None for pane in page.figures] == [True] * 3
+    assert page.told["page"] == "plots"
+    assert len(page.told["titles"]) == 3
+    with pytest.raises(CannotCalibrate, match="24") as refused:
+        lab.calibration.plot()
+    assert refused.value.refusal == "too_many_charts"
