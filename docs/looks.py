@@ -71,7 +71,6 @@ LOOKS = (
     Look(name="mpr", patient="PHANTOM, TORSO", keys=("Shift+M",), settle_ms=8_000),
     Look(name="3d", patient="PHANTOM, TORSO", keys=("Shift+D",), settle_ms=25_000),
     Look(name="mpr-3d", patient="PHANTOM, TORSO", keys=("Shift+B",), settle_ms=25_000),
-<<<<<<< HEAD
     Look(name="compare", patient=PATIENT, beside=1, settle_ms=8_000),
     Look(name="overlay", patient=PATIENT),
     Look(name="overlay-mpr", patient=PATIENT, keys=("Shift+M",), settle_ms=8_000),
@@ -96,7 +95,6 @@ LOOKS = (
         clicks=("[role=menuitem]:has-text('Save this layout')",),
     ),
     Look(name="quarantine", clicks=(".kept > summary", ".keptrow > summary")),
-=======
     Look(name="calibration-fleet", path="/calibration", settle_ms=8_000),
     Look(
         name="calibration-scan",
@@ -104,7 +102,6 @@ LOOKS = (
         click=".fleet .tt tbody a",
         settle_ms=12_000,
     ),
->>>>>>> hu6b
     Look(name="plots", patient="PHANTOM, CATPHAN", keys=("Shift+G",), settle_ms=8_000),
 )
 
