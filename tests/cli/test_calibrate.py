@@ -32,7 +32,9 @@ def test_series_by_name_end_as_their_analyses_do(
     archive: tuple[Path, tuple[str, str, str]],
 ) -> None:
     root, (phantom, body, short) = archive
-    done = run(root, phantom)
+    report = root.parent / "report.html"
+    done = run(root, phantom, "--report", str(report))
+    assert "Pass" in report.read_text("utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"analysed: {phantom}: pass: CatPhan 504" in done.stdout
     partly = run(root, phantom, body, "--json")
@@ -45,6 +47,7 @@ def test_series_by_name_end_as_their_analyses_do(
     assert "too_few_planes" in none.stdout
     assert run(root).returncode == 2
     assert run(root, phantom, "--all").returncode == 2
+    assert run(root, phantom, body, "--report", str(report)).returncode == 2
 
 
 def test_all_are_gone_through_once(archive: tuple[Path, tuple[str, str, str]]) -> None:

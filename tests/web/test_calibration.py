@@ -159,3 +159,13 @@ def test_an_alarm_is_heard_by_who_may_see_its_study(fleet: Site) -> None:
             heard[name] = kinds
     assert heard["eve"].count("hu-alarm") >= 1
     assert "hu-alarm" not in heard["mallory"]
+
+
+def test_a_report_is_of_a_series_that_one_may_see(fleet: Site) -> None:
+    scan = EAST[0]
+    address = f"/api/v1/dicom/studies/{uid_of(scan)}/series/{uid_of(scan)}.1/calibration-report"
+    with fleet.client("eve") as eve, fleet.client("mallory") as mallory:
+        answer = eve.get(address)
+        assert answer.status_code == 200, answer.text
+        assert "CatPhan 504 on ACME CT 1 4711" in answer.text
+        assert mallory.get(address).status_code == 404

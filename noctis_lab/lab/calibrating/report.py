@@ -86,6 +86,7 @@ def report_of(
     facilities: Collection[str] | None,
     SeriesInstanceUID: str,
     *,
+    StudyInstanceUID: str | None = None,
     made_at: datetime | None = None,
 ) -> str:
     """Return the newest analysis of a series as HTML that stands alone, and names no patient.
@@ -97,6 +98,8 @@ def report_of(
     ----------
     facilities
         Whose records count; None for every one.
+    StudyInstanceUID
+        Of which study, where several hold a series of that UID; None: the newest analysis of any.
     made_at
         The present by default.
 
@@ -106,7 +109,12 @@ def report_of(
         No analysis of the series is recorded, or none that may be seen.
     """
     records = find_in_sight(handle.catalog, (HuKind.ANALYSIS,), facilities)
-    mine = [each for each in records if each.SeriesInstanceUID == SeriesInstanceUID]
+    mine = [
+        each
+        for each in records
+        if each.SeriesInstanceUID == SeriesInstanceUID
+        and StudyInstanceUID in (None, each.StudyInstanceUID)
+    ]
     if not mine:
         raise CalibrationNotFound(
             "no_analysis",

@@ -279,13 +279,21 @@ class CalibrationTables:
         """
         return write_result(self.exported(table), Path(path))
 
-    def report(self, SeriesInstanceUID: str, path: str | Path | None = None) -> str:
+    def report(
+        self,
+        SeriesInstanceUID: str,
+        path: str | Path | None = None,
+        *,
+        StudyInstanceUID: str | None = None,
+    ) -> str:
         """Return a series' newest analysis as an HTML page that stands alone: no patient's name.
 
         Parameters
         ----------
         path
             Where it is written too; None: nowhere.
+        StudyInstanceUID
+            Of which study, where several hold a series of that UID.
 
         Raises
         ------
@@ -294,7 +302,12 @@ class CalibrationTables:
         """
         from noctis_lab.lab.calibrating.report import report_of
 
-        page = report_of(self._lab.handle, self._facilities, SeriesInstanceUID)
+        page = report_of(
+            self._lab.handle,
+            self._facilities,
+            SeriesInstanceUID,
+            StudyInstanceUID=StudyInstanceUID,
+        )
         if path is not None:
             Path(path).write_text(page, encoding="utf-8")
         return page

@@ -251,7 +251,9 @@ async def export(
 async def report(lab: AskedLab, principal: Asking, series: AskedSeries) -> Response:
     """Return the series' newest phantom analysis as an HTML file that stands alone."""
     seen = lab.calibration.seen_by(principal)
-    page = await asyncio.to_thread(seen.report, series.SeriesInstanceUID)
+    page = await asyncio.to_thread(
+        seen.report, series.SeriesInstanceUID, StudyInstanceUID=series.StudyInstanceUID
+    )
     return Response(
         page,
         media_type="text/html; charset=utf-8",
