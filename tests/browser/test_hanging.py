@@ -253,6 +253,7 @@ def test_own_protocols_are_renamed_exported_taken_in_and_deleted(
     assert [each for each in watched.complaints if "422" not in each] == []
 
 
+@pytest.mark.usefixtures("worklist_shown")
 def test_presets_follow_their_owner_and_those_of_the_browser_are_taken_over(
     watched: Watched, browser: Browser, site: Site
 ) -> None:

@@ -44,6 +44,9 @@ import { Viewer } from "./viewer";
 import viewerCss from "./viewer.css";
 import { WindowPanel } from "./windowPanel";
 
+/** Of a new pane, while the strip's series are still asked for. */
+const UNTIL_LISTED: Partial<PaneState> = {};
+
 export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp, OverlayHost, VolumesHost, PlanesHost, ExchangeHost {
   readonly grid = new Grid(this);
   readonly mode: "page" | "cell";
@@ -66,6 +69,8 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   readonly #strip: SeriesStrip | null;
   readonly #side: SidePanel | null;
   readonly #fittings = new Fittings(this);
+  /** Panes that were made before the strip knew which series comes next. */
+  readonly #late = new Set<Pane>();
   /** One budget for all panes, so that nine take no more than one. */
   readonly #limits: FrameLimits = { ...DEFAULT_LIMITS };
   readonly #unfollow: () => void;
@@ -192,12 +197,23 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   /** The strip is here: two studies stand side by side, unless it is said how they should. */
   #onStrip(): void {
     const { compare = "", isArranged = false } = this.options;
+    this.#fillLate();
     const beside = compare === "" || isArranged ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
     if (beside && this.grid.layout.name === "1x1") {
       this.links.now = COMPARED;
       this.grid.arrange("1x2", 0, [{}, beside]);
     }
     this.#markSeries();
+  }
+
+  /** Panes that were asked for before the strip's series were known show the next ones now. */
+  #fillLate(): void {
+    for (const pane of this.grid.panes) {
+      if (!this.#late.has(pane) || pane.state.SeriesInstanceUID !== "") continue;
+      const next = this.#strip?.next(this.grid.panes.map(({ state }) => state));
+      if (next) pane.open(next.SeriesInstanceUID, next);
+    }
+    this.#late.clear();
   }
 
   #markSeries(): void {
@@ -208,7 +224,9 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   // -- what the grid asks for --------------------------------------------------------------------
 
   makePane(state: Partial<PaneState>): Pane {
-    return this.#fitted((events) => new Viewer(this.options.transport, { SeriesInstanceUID: "", ...state }, events, this.#limits));
+    const pane = this.#fitted((events) => new Viewer(this.options.transport, { SeriesInstanceUID: "", ...state }, events, this.#limits));
+    if (state === UNTIL_LISTED) this.#late.add(pane);
+    return pane;
   }
 
   makePlane(name: PlaneName, state: Partial<PaneState>, images: Pane | null): Pane {
@@ -238,6 +256,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   /** A page's new pane shows the next series of the strip; a cell knows one series alone. */
   stateForNew(panes: readonly Pane[]): Partial<PaneState> {
     const shown = panes.map((pane) => pane.state);
+    if (this.#strip && !this.#strip.isListed) return UNTIL_LISTED;
     return this.#strip ? (this.#strip.next(shown) ?? {}) : { SeriesInstanceUID: shown[0]?.SeriesInstanceUID ?? "" };
   }
 

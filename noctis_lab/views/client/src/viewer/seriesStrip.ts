@@ -89,6 +89,11 @@ export class SeriesStrip {
     }
   }
 
+  /** Whether it is known which series there are. */
+  get isListed(): boolean {
+    return this.#series.length > 0;
+  }
+
   step(count: 1 | -1): void {
     const next = this.#series[this.#series.findIndex((item) => isSame(item, this.#current)) + count];
     if (next) this.events.onOpen(placeOf(next));
