@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import panel as pn
 import pytest
 from numpy.typing import NDArray
+from panel.viewable import Viewable
 from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.dicom.voi import Window
@@ -62,8 +63,10 @@ def stage(watched: Watched, site: Site, seen: Seen) -> Iterator[Locator]:
 
 def python_views(series: str) -> list[SeriesView]:
     """Return the views of a series that this process's sessions hold; one per page load."""
-    gc.collect()
-    views = [found for found in gc.get_objects() if isinstance(found, SeriesView)]
+    held = list(pn.state._views.values())
+    roots = [root for root, *_ in held if isinstance(root, Viewable)]
+    found = {id(each): each for root in roots for each in root.select()}
+    views = [each for each in found.values() if isinstance(each, SeriesView)]
     return [view for view in views if view.state.SeriesInstanceUID == series]
 
 
