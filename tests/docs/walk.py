@@ -102,7 +102,8 @@ class Walk:
     def _modality(self) -> list[str]:
         if self.modality_pid is None:
             apart = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
-            self.stack.callback(_end, apart)
+            self.stack.callback(apart.wait)
+            self.stack.callback(apart.kill)
             self.modality_pid = apart.pid
             _connect(apart.pid)
         return ["nsenter", "-t", str(self.modality_pid), "-n"]
@@ -151,7 +152,10 @@ def _connect(pid: int) -> None:
 
 
 def _end(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT if process.poll() is None else 0)
+    if process.stdin is not None:  # the interpreter: it ends with its blocks
+        process.stdin.close()
+    else:
+        process.send_signal(signal.SIGINT if process.poll() is None else 0)
     try:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:

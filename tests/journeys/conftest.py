@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,13 +117,26 @@ def stop(served: Served) -> int:
     return code
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """Serve an empty archive for one test."""
-    archive = start("serve", "--port", "0", "--dicom-port", "0", root=tmp_path / "archive")
+@contextmanager
+def _serving(folder: Path) -> Iterator[Served]:
+    archive = start("serve", "--port", "0", "--dicom-port", "0", root=folder / "archive")
     yield archive
     if archive.process.poll() is None:
         stop(archive)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Serve an empty archive for one test."""
+    with _serving(tmp_path) as archive:
+        yield archive
+
+
+@pytest.fixture(scope="module")
+def served_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve an empty archive for tests that leave it serving."""
+    with _serving(tmp_path_factory.mktemp("served")) as archive:
+        yield archive
 
 
 @pytest.fixture

@@ -45,8 +45,9 @@ def test_one_interrupt_ends_all_processes_and_leaves_no_debris(served: Served) -
 
 @pytest.mark.parametrize("name", ["receive", "web", "worker"])
 def test_a_dead_child_is_restarted_and_reported(
-    served: Served, dcmtk: dict[str, str], name: str
+    served_for_all: Served, dcmtk: dict[str, str], name: str
 ) -> None:
+    served = served_for_all
     before = _children(served)[name]
     os.kill(before.pid, signal.SIGKILL)
 
@@ -62,7 +63,9 @@ def test_a_dead_child_is_restarted_and_reported(
         told = [
             event for _, event in catalog.poll_events(after=0) if isinstance(event, ChildRestarted)
         ]
-    assert told == [ChildRestarted(process=name, exit_code=-signal.SIGKILL)]
+    assert [event for event in told if event.process == name] == [
+        ChildRestarted(process=name, exit_code=-signal.SIGKILL)
+    ]
 
 
 def test_the_supervisors_death_ends_its_children(tmp_path: Path) -> None:
@@ -78,13 +81,12 @@ def test_the_supervisors_death_ends_its_children(tmp_path: Path) -> None:
     assert alive == []
 
 
-def test_a_taken_port_ends_serve_with_a_remedy(served: Served, tmp_path: Path) -> None:
-    second = noctis(
-        "serve", "--port", "0", "--dicom-port", str(served.dicom_port), root=tmp_path / "second"
-    )
+def test_a_taken_port_ends_serve_with_a_remedy(served_for_all: Served, tmp_path: Path) -> None:
+    taken = served_for_all.dicom_port
+    second = noctis("serve", "--port", "0", "--dicom-port", str(taken), root=tmp_path / "second")
 
     assert second.returncode == 1
-    assert f"port {served.dicom_port} of 127.0.0.1 is in use" in second.stderr
+    assert f"port {taken} of 127.0.0.1 is in use" in second.stderr
     assert "--dicom-port 11113" in second.stderr
     assert "Traceback" not in second.stderr
 
@@ -111,7 +113,8 @@ def test_the_pages_know_where_the_receiver_is_and_keep_the_token_out_of_a_log(
     assert f":{served.dicom_port}; at the modality enter {entered}" in "".join(served.printed)
 
 
-def test_another_address_that_signs_in_can_be_had_while_it_runs(served: Served) -> None:
+def test_another_address_that_signs_in_can_be_had_while_it_runs(served_for_all: Served) -> None:
+    served = served_for_all
     again = _token(served.root)
     assert again.startswith(f"{served.origin}/login?token=")
     assert httpx.get(again).status_code == 303
