@@ -27,6 +27,7 @@ def find_in_sight(
     facilities: Collection[str] | None = None,
     *,
     scanner: str | None = None,
+    SeriesInstanceUID: str | None = None,
 ) -> list[HuRecord]:
     """Return the records of some kinds that people of some facilities may see, oldest first.
 
@@ -37,13 +38,17 @@ def find_in_sight(
     ----------
     facilities
         None for every one.
-    scanner
-        Only what is of it.
+    scanner, SeriesInstanceUID
+        Only what is of it; of each of several series of one UID.
     """
     table = schema.hu_record
     statement = select(table).where(table.c.kind.in_([kind.value for kind in kinds]))
     if scanner is not None:
         statement = statement.where(table.c.scanner == clean_text(scanner))
+    if SeriesInstanceUID is not None:  # a reference ends with it, but for a withheld series'
+        reference = table.c.reference
+        of_study = reference.endswith(f"\\{SeriesInstanceUID}", autoescape=True)
+        statement = statement.where((reference == SeriesInstanceUID) | of_study)
     with catalog.connections.read() as connection:
         rows = connection.execute(statement.order_by(table.c.record_number)).all()
         rows = [each for each in rows if not is_withheld_reference(each.reference or "")]

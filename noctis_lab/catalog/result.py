@@ -85,6 +85,20 @@ class Result:
         """Return a pyarrow Table, without a copy."""
         return self._table
 
+    def without_formulas(self) -> Self:
+        """Return it with an apostrophe before texts that a spreadsheet would take for formulas.
+
+        References
+        ----------
+        OWASP, CSV injection: texts that begin with = + - @, a tabulator or a carriage return.
+        """
+        table = self._table
+        for index, column in enumerate(table.columns):
+            if pa.types.is_string(column.type):
+                escaped = pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
+                table = table.set_column(index, table.column_names[index], escaped)
+        return type(self)(table)
+
     def to_text(self, format: Literal["table", "csv", "json"] = "table") -> str:  # noqa: A002
         """Return all rows as text.
 

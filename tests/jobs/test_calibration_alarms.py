@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from noctis_lab.catalog.hu_records import HuKind, HuRecord, write_records
 from noctis_lab.errors import AccessDenied, CannotCalibrate
 from noctis_lab.events import HuAlarm
 from noctis_lab.ingest.rebuild import rebuild
-from noctis_lab.jobs.calibration.alarms import alarms_of, raise_alarms
+from noctis_lab.jobs.calibration.alarms import REARMED_AFTER, alarms_of, raise_alarms
 from noctis_lab.jobs.calibration.charts import charts_of
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import FLEET_CHANGES, FleetScan, simulated_fleet
@@ -79,6 +79,60 @@ def test_a_change_of_tube_that_nobody_noted_is_told_at_its_first_scan() -> None:
     assert list(alarms_of(charts, str(records[-1].reference), known, recorded_at=AT)) == []
 
 
+def told_at(
+    offsets_hu: Sequence[float], *, looked_at_after: int = -1, begins_at: int | None = None
+) -> list[int]:
+    """Return at which scans after 20 in control Shewhart's rule raises an alarm.
+
+    `looked_at_after`: the scan after which somebody acknowledges what there is; `begins_at`: the
+    scan with which a baseline begins that says the same.
+    """
+    usual = [100 + (-1) ** number / 2 for number in range(20)]
+    values = [*usual, *(100 + offset for offset in offsets_hu)]
+    records: list[HuRecord] = []
+    known: list[str] = []
+    looked_at: list[str] = []
+    found = []
+    for number, (scan, value) in enumerate(zip(scans_of(STEADY), values, strict=False), start=-20):
+        if number == begins_at:
+            key = {"protocol": "CatPhan 504, 120 kVp, Br40, 2 mm", "quantity": "noise_hu"}
+            at = scan.at.replace(tzinfo=UTC).isoformat()
+            told = {"center": 100, "sigma": 0.9, "scan_count": 20, "scanner_time": at}
+            records.append(scanner_record(STEADY, HuKind.BASELINE, **key, **told))
+        records.append(analysis_of(scan, noise_hu=value))
+        raised = [
+            alarm.record_id
+            for alarm in alarms_of(
+                charts_of(records, quantity="noise_hu"),
+                *(str(records[-1].reference), known),
+                looked_at=looked_at,
+                recorded_at=AT,
+            )
+            if alarm.document["rule"] == "shewhart"
+        ]
+        known += raised
+        found += [number] * len(raised)
+        looked_at += known if number == looked_at_after else []
+    return found
+
+
+OFF, WITHIN = 10.0, 0.0
+
+
+def test_an_alarm_speaks_for_all_scans_until_enough_in_a_row_are_within() -> None:
+    assert told_at([OFF, OFF, WITHIN, OFF, WITHIN, WITHIN, OFF]) == [0]
+    few, enough = [WITHIN] * (REARMED_AFTER - 1), [WITHIN] * REARMED_AFTER
+    assert told_at([OFF, *few, OFF, *few, OFF]) == [0]
+    assert told_at([OFF, *enough, OFF, OFF]) == [0, 1 + REARMED_AFTER]
+    assert told_at([OFF, -OFF, OFF, -OFF]) == [0, 1]  # one for each side
+    assert told_at([OFF, OFF, OFF], begins_at=1) == [0, 1]
+
+
+def test_what_leaves_its_limits_anew_after_somebody_looked_is_told_at_once() -> None:
+    assert told_at([OFF, OFF, OFF], looked_at_after=0) == [0]  # it has not been within since
+    assert told_at([OFF, OFF, WITHIN, OFF, OFF, WITHIN, OFF], looked_at_after=1) == [0, 3]
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
@@ -138,6 +192,26 @@ def test_an_alarm_is_a_row_an_event_and_survives_a_rebuild(alarmed: Lab) -> None
     with nl.open_lab(root) as again:
         after = again.calibration.alarms().sort_values("alarm_id").astype(str)
         assert after.to_dict("records") == before.to_dict("records")
+
+
+def test_an_acknowledgement_lets_its_whole_chart_alarm_again(alarmed: Lab) -> None:
+    """One of a chart's alarms is acknowledged, as a page lets one do: the newest."""
+    within, off = (analysis_of(scan) for scan in scans_of(STEADY)[24:26])
+    rois = [
+        {**roi, "value_hu": roi["value_hu"] + 20 * (roi["material"] == "Teflon")}
+        for roi in off.document["rois"]
+    ]
+    off = replace(off, document={**off.document, "rois": rois})
+    of_chart = alarmed.calibration.alarms(quantity="roi:Teflon")
+    alarmed.calibration.acknowledge(str(of_chart["alarm_id"].iloc[-1]), note="off its mark")
+    raised = []
+    for record in (within, off):
+        write_records(alarmed.catalog, [record])
+        raised += raise_alarms(alarmed.catalog, alarmed.ledger, record)
+    # The moving average has not been within since, and says nothing new.
+    assert [(a.document["quantity"], a.document["rule"]) for a in raised] == [
+        ("roi:Teflon", "shewhart")
+    ]
 
 
 def test_who_may_calibrate_and_sees_it_acknowledges_an_alarm(alarmed: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from noctis_lab.lab.calibrating.figures import Dot, Line, place
 from noctis_lab.synthetic import ct_phantom, simulated_fleet
 from tests.analysis.phantom_volumes import SMALL
 from tests.lab.filling import fill
-from tests.lab.fleet_records import analysis_of, grant
+from tests.lab.fleet_records import analysis_of, grant, uid_of
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,7 @@ def test_a_report_stands_alone_and_says_its_verdict_first(
     verdict, inserts = body.index("Pass"), body.index("Inserts")
     assert verdict < body.index("inserts with an accepted range lie within it") < inserts
     assert "For research only" in body[:inserts]
+    assert "no control limits yet" in body[:inserts]  # one scan makes none
     assert "<b>bold</b>" in page.text  # as text, not as markup
     assert "b" not in page.tags
     for word in ("Teflon", "Slope", "MTF 50 %", "Periphery less centre", "Engine version"):
@@ -99,6 +101,31 @@ def test_an_analysis_without_its_images_is_told_as_far_as_it_is_recorded(lab: La
         lab.calibration.report("1.2.3.4.5")
     with pytest.raises(CalibrationNotFound):
         type(lab.calibration)(lab, ["south"]).report(str(failed))
+
+
+def test_curves_of_other_images_are_no_part_of_a_report(tmp_path: Path) -> None:
+    data_sets = ct_phantom("CatPhan 504", **SMALL)
+    uid = str(data_sets[0].SeriesInstanceUID)
+    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+        fill(lab, data_sets[:-1], tmp_path / "a")
+        lab.series().one().calibrate()
+        assert "Modulation transfer" in lab.calibration.report(uid)
+        fill(lab, data_sets[-1:], tmp_path / "b")
+        text = lab.calibration.report(uid)
+    assert "Modulation transfer" not in text
+    assert "the series has other images by now" in text
+
+
+def test_a_date_of_no_century_breaks_no_report(tmp_path: Path) -> None:
+    scans = simulated_fleet().scans[:2]
+    dates = ("0001-01-01", "9999-12-31")
+    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+        for scan, date in zip(scans, dates, strict=True):
+            of_one = replace(scan, scanner=scans[0].scanner)
+            told = {"AcquisitionDate": date, "AcquisitionTime": "235960"}
+            write_records(lab.catalog, [analysis_of(of_one, **told)])
+            assert date in lab.calibration.report(f"{uid_of(scan)}.1")
+        assert {(len(c.points), c.left_out_count) for c in lab.calibration.charts()} == {(0, 2)}
 
 
 def test_marks_stand_where_their_axes_say() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import shutil
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import noctis_lab as nl
@@ -19,7 +21,7 @@ from noctis_lab.analysis.calibration.charts.standing import STANDINGS, has_stepp
 from noctis_lab.catalog.hu_records import HuKind, write_record, write_records
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.lab import Lab
-from noctis_lab.synthetic import FLEET_CHANGES, FLEET_SIGMA_HU, simulated_fleet
+from noctis_lab.synthetic import FLEET_CHANGES, simulated_fleet
 from tests.lab.fleet_records import (
     analysis_of,
     grant,
@@ -160,6 +162,31 @@ def test_an_analysis_again_takes_the_place_of_the_one_before(lab: Lab) -> None:
     assert [point.value for point in chart.points] == [0.5]
 
 
+def test_scans_of_one_protocol_are_one_chart(lab: Lab) -> None:
+    """Headers say 0.6 mm in more than one way; the protocol is the same."""
+    for scan, thickness_mm in zip(NORTH, (0.6, 0.59999999, 0.6000000238), strict=True):
+        write_record(lab.catalog, analysis_of(scan, SliceThickness=thickness_mm))
+    (chart,) = lab.calibration.charts(quantity="slope")
+    assert chart.protocol == "CatPhan 504, 120 kVp, Br40, 0.6 mm"
+    assert (len(chart.points), chart.key.SliceThickness) == (3, 0.6)
+
+
+def test_no_text_of_an_image_is_a_formula_in_a_spreadsheet(lab: Lab, tmp_path: Path) -> None:
+    maker = "=HYPERLINK(1)"
+    record = replace(analysis_of(NORTH[0], StationName="@SUM(1)"), scanner=maker)
+    write_record(lab.catalog, record)
+    counts = [lab.calibration.export(tmp_path / f"t.{suffix}") for suffix in ("csv", "parquet")]
+    assert counts == [10, 10]
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["scanner"] for row in rows} == {f"'{maker}"}
+    assert {row["scanner_display"] for row in rows} == {"'@SUM(1)"}
+    (air,) = (row["value"] for row in rows if row["quantity"] == "roi:air")
+    assert float(air) < -900  # a number is none that anybody could have written
+    whole = pq.read_table(tmp_path / "t.parquet")
+    assert set(whole["scanner"].to_pylist()) == {maker}
+
+
 def test_documents_that_are_none_leave_the_others_chart_alone(lab: Lab) -> None:
     write_record(lab.catalog, analysis_of(NORTH[0]))
     hostile = {"rois": [3, {"material": 5}], "slope": "1", "AcquisitionDate": 7, "checks": "{"}
@@ -231,4 +258,3 @@ def test_a_step_and_a_drift_are_told_apart() -> None:
         told[False] += not has_stepped(noise + 0.08 * np.maximum(0, np.arange(60) - 20))
     assert told[True] > 180
     assert told[False] > 180
-    assert FLEET_SIGMA_HU == 0.5

@@ -243,6 +243,11 @@ def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None
     assert len(figures) == 2
     assert told["empty"] is None
     assert "95 are expected to differ by between" in told["verdict"]["text"]
+    # What the page says of a figure is what Python and HTTP say of it.
+    found = records.compare(STEADY, CHANGED, quantity="intercept_hu")
+    assert told["status"][1] == f"{found.agreement.means.size} pairs"
+    bias = quantity_of("intercept_hu").write(found.agreement.bias)
+    assert f"difference is {bias}, its" in told["verdict"]["text"]
     alone, _ = comparison_page(records, Asked(compare=(STEADY,)))
     assert alone["empty"]["text"] == "Choose two scanners above."
     first = {str(n): float(n) for n in range(8)}

@@ -44,6 +44,8 @@ def test_one_reads_what_is_of_studies_that_one_may_see(fleet: Site) -> None:
         assert {row["StudyInstanceUID"] for row in found["rows"]} <= {uid_of(s) for s in EAST}
         assert found["rows"][0]["recorded_at"] == "2026-01-02T00:00:00+00:00"
         assert admin.get(f"{API}/records/analyses").json()["total"] == 44
+        beyond = eve.get(f"{API}/records/analyses", params={"offset": 22}).json()
+        assert (beyond["total"], beyond["rows"]) == (22, [])
         one = analysis_of(EAST[0]).SeriesInstanceUID
         rois = eve.get(f"{API}/records/rois", params={"SeriesInstanceUID": one}).json()
         assert rois["total"] == 7
@@ -71,6 +73,13 @@ def test_an_alarm_is_acknowledged_by_who_may(fleet: Site) -> None:
         found = eve.get(f"{API}/alarms", params={"state": "open"}).json()
         assert found["total"] == 2
         assert {row["quantity"] for row in found["rows"]} == {"slope"}
+        windows = [
+            eve.get(f"{API}/alarms", params={"offset": offset, "limit": 1}).json()
+            for offset in (0, 1, 2)
+        ]
+        assert [window["total"] for window in windows] == [2, 2, 2]
+        seen = [row["alarm_id"] for window in windows for row in window["rows"]]
+        assert seen == [row["alarm_id"] for row in found["rows"]]
         assert mallory.get(f"{API}/alarms").json()["total"] == 0
         address = f"{API}/alarms/{found['rows'][0]['alarm_id']}/acknowledge"
         note = {"note": "phantom upside down"}
@@ -98,6 +107,8 @@ def test_events_and_baselines_are_said_by_who_may(fleet: Site) -> None:
         for path, body in (
             ("events", event | {"event_kind": "coffee"}),
             ("events", event | {"note": "x" * 501}),
+            ("events", event | {"happened_at": "0001-01-01T00:00:00+14:00"}),
+            ("baselines", baseline | {"valid_from": "9999-12-31T23:59:59-14:00"}),
             ("baselines", baseline | {"sigma": -1, "center": 0}),
             ("baselines", baseline | {"sigma": 1}),
             ("baselines", baseline | {"quantity": "x"}),
@@ -141,6 +152,8 @@ def test_scanners_are_compared_and_records_exported_within_ones_sight(fleet: Sit
 
 
 def test_an_alarm_is_heard_by_who_may_see_its_study(fleet: Site) -> None:
+    # After the alarms one more of west's, so that its stream goes past them before it ends.
+    write_records(fleet.catalog, [analysis_of(WEST[0])])
     heard = {}
     for name in ("eve", "mallory"):
         with (
@@ -149,12 +162,11 @@ def test_an_alarm_is_heard_by_who_may_see_its_study(fleet: Site) -> None:
                 "GET", "/api/v1/dicom/notifications/stream", headers={"Last-Event-ID": "0"}
             ) as stream,
         ):
-            # One more of east's and west's each, so that both streams have something to end on.
             kinds = []
             for line in stream.iter_lines():
                 if line.startswith("event: "):
                     kinds.append(line.removeprefix("event: "))
-                    if kinds.count("hu-recorded") == 22 + 2 * (name == "eve"):
+                    if kinds.count("hu-recorded") == {"eve": 24, "mallory": 23}[name]:
                         break
             heard[name] = kinds
     assert heard["eve"].count("hu-alarm") >= 1

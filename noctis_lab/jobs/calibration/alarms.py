@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from noctis_lab.analysis.calibration.charts.control import Alarm
 from noctis_lab.analysis.calibration.charts.tolerance import ToleranceBreach
@@ -21,11 +24,14 @@ if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog
     from noctis_lab.ingest.ledger import Ledger
 
-__all__ = ["TOLERANCE", "alarms_of", "raise_alarms"]
+__all__ = ["REARMED_AFTER", "TOLERANCE", "alarms_of", "raise_alarms"]
 
 logger = logging.getLogger(__name__)
 
-TOLERANCE = "tolerance"  #: the rule of an alarm that is of no control limit
+TOLERANCE: Final = "tolerance"  #: the rule of an alarm that is of no control limit
+#: Scans in a row within a rule's limits that end an excursion. A scanner that is two deviations off
+#: passes Shewhart's limits at one scan in six: what is told at each of them is soon not read.
+REARMED_AFTER: Final = 10
 
 
 def raise_alarms(catalog: Catalog, ledger: Ledger, analysis: HuRecord) -> list[HuRecord]:
@@ -42,7 +48,8 @@ def raise_alarms(catalog: Catalog, ledger: Ledger, analysis: HuRecord) -> list[H
     if analysis.is_withheld or analysis.StudyInstanceUID is None or analysis.scanner is None:
         return []
     reach = catalog.facilities_of(analysis.StudyInstanceUID) or None
-    records = find_in_sight(catalog, (*CHART_KINDS, HuKind.ALARM), reach, scanner=analysis.scanner)
+    kinds = (*CHART_KINDS, HuKind.ALARM, HuKind.ACKNOWLEDGEMENT)
+    records = find_in_sight(catalog, kinds, reach, scanner=analysis.scanner)
     (scan,) = scans_of([analysis])
     known = {record.record_id for record in records if record.kind is HuKind.ALARM}
     try:
@@ -50,7 +57,9 @@ def raise_alarms(catalog: Catalog, ledger: Ledger, analysis: HuRecord) -> list[H
     except CannotCalibrate as refusal:  # more scans or events than a chart takes
         logger.warning("no alarms are looked for", extra={"refusal": refusal.refusal})
         return []
-    found = list(alarms_of(charts, scan.scan_id, known, recorded_at=catalog.clock()))
+    seen = _looked_at(records)
+    now = catalog.clock()
+    found = list(alarms_of(charts, scan.scan_id, known, looked_at=seen, recorded_at=now))
     for alarm in found:
         ledger.record_hu(alarm)
     return found
@@ -61,55 +70,125 @@ def alarms_of(
     scan_id: str,
     known: Collection[str],
     *,
+    looked_at: Collection[str] = (),
     recorded_at: datetime,
 ) -> Iterator[HuRecord]:
     """Yield the alarms of charts that nobody was told of yet, after a scan has come to them.
 
-    An excursion is told once. Limits that were made of the same scans judge the scan that has just
-    come, and no earlier one again: each new scan moves them a little. A tolerance judges the scan
-    that has come too: it may change, and what was good stays so.
+    An excursion is told once: of a chart, rule and side one alarm speaks for all scans until
+    `REARMED_AFTER` of them in a row are within, or a baseline begins. Once somebody has looked at
+    it, the next scan that leaves the limits anew is told again.
+
+    Limits that were made of the same scans judge the scan that has just come, and no earlier one
+    again: each new scan moves them a little. A tolerance judges the scan that has come too: it may
+    change, and what was good stays so.
 
     Parameters
     ----------
     scan_id
         The scan's.
-    known
-        `record_id` of alarms that are recorded.
+    known, looked_at
+        `record_id` of alarms that are recorded, and of those that somebody has acknowledged.
     """
     for chart in charts:
-        for rule, side, run in _excursions(chart):
-            ids = [_alarm_id(chart, scan, rule, side) for scan, _, _ in run]
-            if set(ids).isdisjoint(known):
-                fresh = (n for n, (scan, anew, _) in enumerate(run) if anew or scan == scan_id)
-                which = next(fresh, None)
-                if which is not None:
-                    scan, _, words = run[which]
-                    told = {"rule": rule, "side": side, **words}
-                    yield _record(chart, scan, ids[which], told, recorded_at)
+        for rule, side, excursion in _excursions(chart):
+            told = {
+                alarm_id
+                for each in _scans_around(chart, excursion)
+                if (alarm_id := _alarm_id(chart, each, rule, side)) in known
+            }
+            which = _first_to_tell(excursion, scan_id, is_told=bool(told))
+            if which is None or not told <= set(looked_at):
+                continue
+            alarm_id = _alarm_id(chart, which.scan_id, rule, side)
+            if alarm_id not in told:
+                words = {"rule": rule, "side": side, **which.words}
+                yield _record(chart, which.scan_id, alarm_id, words, recorded_at)
 
 
-type _Outside = tuple[str, bool, dict[str, Any]]  # scan, whether limits are not of it, in words
+def _first_to_tell(
+    excursion: Sequence[_Outside], scan_id: str, *, is_told: bool
+) -> _Outside | None:
+    if is_told:
+        anew = (each for each in excursion if each.scan_id == scan_id and each.is_onset)
+    else:
+        anew = (each for each in excursion if each.scan_id == scan_id or each.is_anew)
+    return next(anew, None)
+
+
+def _scans_around(chart: ScannerChart, excursion: Sequence[_Outside]) -> Sequence[str]:
+    """Return the scans of an excursion and those just before it that an alarm may be of.
+
+    Limits move while they are made: a scan that was told of may be within them by now.
+    """
+    first, last = excursion[0], excursion[-1]
+    begins = max(0, first.place - REARMED_AFTER)
+    if first.baseline >= 0:
+        numbers = chart.chart.baseline_numbers
+        begins = max(begins, int(np.searchsorted(numbers, first.baseline)))
+    return chart.chart.trend.scan_ids[begins : last.place + 1]
+
+
+def _looked_at(records: Sequence[HuRecord]) -> set[str]:
+    """Return which alarms were acknowledged, by themselves or by a later one of their chart."""
+    said = {
+        each.document.get("alarm_id") for each in records if each.kind is HuKind.ACKNOWLEDGEMENT
+    }
+    before: dict[tuple[object, object], list[str]] = {}
+    found: set[str] = set()
+    alarms = (each for each in records if each.kind is HuKind.ALARM)
+    for alarm in sorted(alarms, key=lambda each: (each.recorded_at, each.record_id)):
+        chart = alarm.document.get("protocol"), alarm.document.get("quantity")
+        mine = before.setdefault(chart, [])
+        mine.append(alarm.record_id)
+        if alarm.record_id in said:
+            found.update(mine)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """A scan outside of a rule's limits, or of the tolerance."""
+
+    scan_id: str
+    place: int  # among the chart's scans
+    baseline: int
+    is_onset: bool
+    is_anew: bool  # the limits are not made of it
+    words: dict[str, Any]
 
 
 def _excursions(chart: ScannerChart) -> Iterator[tuple[str, str, list[_Outside]]]:
-    """Yield rule, side, and the scans that follow one another outside of it, oldest first."""
-    runs: dict[tuple[str, str], list[_Outside]] = {}
-    for alarm in chart.alarms:
-        key = alarm.rule, alarm.side
-        if alarm.is_onset and key in runs:
-            yield *key, runs.pop(key)
-        outside = alarm.scan_id, not alarm.is_retrospective, _of_rule(alarm)
-        runs.setdefault(key, []).append(outside)
+    """Yield rule, side, and the scans outside of it that one alarm speaks for, oldest first."""
+    for (rule, side), outside in _outside(chart).items():
+        excursion: list[_Outside] = []
+        for each in outside:
+            last = excursion[-1] if excursion else each
+            if each.place - last.place > REARMED_AFTER or each.baseline != last.baseline:
+                yield rule, side, excursion
+                excursion = []
+            excursion.append(each)
+        yield rule, side, excursion
+
+
+def _outside(chart: ScannerChart) -> dict[tuple[str, str], list[_Outside]]:
+    """Return the scans that are outside, by rule and side, oldest first."""
     places = {each: place for place, each in enumerate(chart.chart.trend.scan_ids)}
-    last = -1
+    found: dict[tuple[str, str], list[_Outside]] = {}
+    for alarm in chart.alarms:
+        place = places[alarm.scan_id]
+        number = chart.points[place].baseline_number
+        is_anew = not alarm.is_retrospective
+        found.setdefault((alarm.rule, alarm.side), []).append(
+            _Outside(alarm.scan_id, place, number, alarm.is_onset, is_anew, _of_rule(alarm))
+        )
     for breach in chart.breaches:
-        key, place = (TOLERANCE, breach.side), places[breach.scan_id]
-        if place != last + 1 and key in runs:
-            yield *key, runs.pop(key)
-        runs.setdefault(key, []).append((breach.scan_id, False, _of_breach(breach)))
-        last = place
-    for key, run in runs.items():
-        yield *key, run
+        mine = found.setdefault((TOLERANCE, breach.side), [])
+        place = places[breach.scan_id]
+        is_onset = not mine or mine[-1].place + 1 < place
+        # A tolerance is no baseline's: none that begins ends what is out of it.
+        mine.append(_Outside(breach.scan_id, place, -1, is_onset, False, _of_breach(breach)))
+    return found
 
 
 def _record(

@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
-
-from noctis_lab.analysis.calibration.charts.baselines import (
-    Baseline,
-    Estimator,
-    ScannerEvent,
-    baselines_from_events,
-)
+from noctis_lab.analysis.calibration.charts.baselines import Baseline
 from noctis_lab.analysis.calibration.charts.control import (
     Alarm,
     ControlChart,
@@ -30,20 +23,18 @@ from noctis_lab.catalog.hu_records import HuKind, HuRecord
 from noctis_lab.catalog.hu_sight import find_in_sight
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import CannotCalibrate
+from noctis_lab.jobs.calibration.said import ChartEvent, Said, baselines_of
 from noctis_lab.jobs.calibration.scans import (
     Measured,
     PhantomScan,
-    at_by_scanner,
     require_quantity,
     scans_of,
     unit_of,
 )
 
 __all__ = [
-    "BEGIN_ANEW",
     "CHART_KINDS",
     "ChartBaseline",
-    "ChartEvent",
     "ChartPoint",
     "ScannerChart",
     "ScannerName",
@@ -52,17 +43,8 @@ __all__ = [
     "find_trend",
 ]
 
-#: Events after which a scanner's figures may be others: each begins a baseline.
-BEGIN_ANEW: Final = frozenset(
-    {"service", "tube change", "detector change", "calibration", "software", "move"}
-)
 #: What charts are drawn from.
 CHART_KINDS: Final = (HuKind.ANALYSIS, HuKind.BASELINE, HuKind.SCANNER_EVENT)
-_RECORDED: Final = "recorded"
-_ESTIMATORS: Final[dict[str, Estimator]] = {
-    "moving range": "moving range",
-    "standard deviation": "standard deviation",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,18 +142,6 @@ class ChartBaseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChartEvent:
-    """Something that happened to the scanner; `at` by its own clock."""
-
-    event_id: str
-    event_kind: str
-    at: datetime
-    note: str | None
-    author: str
-    begins_baseline: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerChart:
     """A figure of one scanner and protocol over time, and how it stands.
 
@@ -226,7 +196,8 @@ def find_charts(
     """Draw the charts that people of some facilities may see.
 
     Baselines are those that were recorded; before the first of them, and from each event on that
-    may have made the scanner another (`BEGIN_ANEW`), they are estimated from the first 20 scans.
+    may have made the scanner another (`said.BEGIN_ANEW`), they are estimated from the first 20
+    scans.
 
     Parameters
     ----------
@@ -258,7 +229,7 @@ def charts_of(
     records: Sequence[HuRecord], *, protocol: str | None = None, quantity: str | None = None
 ) -> tuple[ScannerChart, ...]:
     """Draw the charts of records; as `find_charts`, which finds them."""
-    said = _Said.of(records)
+    said = Said.of(records)
     charts: list[ScannerChart] = []
     for key, scans in sorted(_by_key(scans_of(records), protocol).items(), key=_in_order):
         wanted = dict.fromkeys(q for scan in scans for q in scan.quantities)
@@ -293,31 +264,8 @@ def find_trend(
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """What people have recorded of scanners."""
-
-    baselines: Mapping[tuple[str | None, str, str], Sequence[HuRecord]]
-    events: Mapping[str | None, Sequence[ChartEvent]]
-
-    @classmethod
-    def of(cls, records: Iterable[HuRecord]) -> _Said:
-        baselines: dict[tuple[str | None, str, str], list[HuRecord]] = {}
-        events: dict[str | None, list[ChartEvent]] = {}
-        for record in records:
-            told = record.document
-            if record.kind is HuKind.BASELINE:
-                key = record.scanner, str(told.get("protocol")), str(told.get("quantity"))
-                baselines.setdefault(key, []).append(record)
-            elif record.kind is HuKind.SCANNER_EVENT and (event := _event_of(record)) is not None:
-                events.setdefault(record.scanner, []).append(event)
-        for noted in events.values():
-            noted.sort(key=lambda event: event.at)
-        return cls(baselines=baselines, events=events)
-
-
 def _draw(
-    key: ChartKey, quantity: str, scans: Sequence[PhantomScan], said: _Said
+    key: ChartKey, quantity: str, scans: Sequence[PhantomScan], said: Said
 ) -> ScannerChart | None:
     measured = {scan.scan_id: found for scan in scans if (found := scan.measured(quantity))}
     if not measured:
@@ -326,7 +274,7 @@ def _draw(
     readings = [by_id[scan_id].reading(quantity) for scan_id in measured]
     trend = trend_of(reading for reading in readings if reading is not None)
     events = tuple(said.events.get(key.scanner, ()))
-    held, named = _baselines(
+    held, named = baselines_of(
         trend, events, said.baselines.get((key.scanner, key.protocol, quantity), ())
     )
     chart = control_chart(trend, held, tolerance=_tolerance(trend, measured))
@@ -361,55 +309,6 @@ def _by_key(
 
 def _in_order(item: tuple[ChartKey, object]) -> tuple[str, str]:
     return item[0].scanner, item[0].protocol
-
-
-def _baselines(
-    trend: Trend, events: Sequence[ChartEvent], records: Sequence[HuRecord]
-) -> tuple[tuple[Baseline, ...], dict[int, HuRecord]]:
-    """Return the baselines, ascending in time, and by their number those that people have set."""
-    stated = {}
-    for record in records:  # of two of one moment the later recorded holds
-        baseline = _stated(record)
-        if baseline is not None:
-            stated[baseline.valid_from] = (baseline, record)
-    begins = [
-        ScannerEvent(kind=event.event_kind, happened_at=np.datetime64(event.at, "us"))
-        for event in events
-        if event.begins_baseline
-    ]
-    # Each recorded one ends what is estimated before it, as an event does.
-    begins += [ScannerEvent(kind=_RECORDED, happened_at=at) for at in stated]
-    estimated = baselines_from_events(trend, begins)
-    held = [each for each in estimated if each.valid_from not in stated]
-    held += [each for each, _ in stated.values()]
-    held.sort(key=lambda each: each.valid_from)
-    named = {n: stated[b.valid_from][1] for n, b in enumerate(held) if b.valid_from in stated}
-    return tuple(held), named
-
-
-def _stated(record: HuRecord) -> Baseline | None:
-    told = record.document
-    at, until = at_by_scanner(told, "valid_from"), told.get("estimated_until")
-    center, sigma, count = (told.get(name) for name in ("center", "sigma", "scan_count"))
-    if at is None or not isinstance(center, int | float) or not isinstance(sigma, int | float):
-        return None
-    try:
-        return Baseline(
-            valid_from=np.datetime64(at, "us"),
-            center=float(center),
-            sigma=float(sigma),
-            scan_count=count if isinstance(count, int) else 0,
-            reason=str(told.get("reason")),
-            estimator=_ESTIMATORS.get(str(told.get("estimator")), "stated"),
-            estimated_until=_until(until),
-        )
-    except CannotCalibrate:  # none that a chart can hold a scan against
-        return None
-
-
-def _until(told: object) -> np.datetime64 | None:
-    at = at_by_scanner({"scanner_time": told}, "")
-    return None if at is None else np.datetime64(at, "us")
 
 
 def _tolerance(trend: Trend, measured: Mapping[str, Measured]) -> ToleranceBand | None:
@@ -484,22 +383,6 @@ def _shown(baseline: Baseline, record: HuRecord | None) -> ChartBaseline:
         reason=baseline.reason,
         baseline_id=None if record is None else record.record_id,
         author=None if record is None else record.author,
-    )
-
-
-def _event_of(record: HuRecord) -> ChartEvent | None:
-    told = record.document
-    at = at_by_scanner(told, "happened_at")
-    if at is None:
-        return None
-    kind, note = str(told.get("event_kind")), told.get("note")
-    return ChartEvent(
-        event_id=record.record_id,
-        event_kind=kind,
-        at=at,
-        note=note if isinstance(note, str) else None,
-        author=record.author,
-        begins_baseline=kind in BEGIN_ANEW,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from noctis_lab.analysis.calibration.charts.agreement import Agreement, bland_altman, pair_by_time
 from noctis_lab.analysis.calibration.charts.trends import ChartKey, Reading, Trend, trends_of
@@ -13,7 +14,10 @@ from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.jobs.calibration.scans import require_quantity, scans_of, unit_of
 
-__all__ = ["ScannerComparison", "compare_scanners"]
+__all__ = ["WITHIN_DAYS", "ScannerComparison", "compare_scanners", "compare_trends"]
+
+#: Scans further apart are no pair: scanners that are scanned weekly find one another.
+WITHIN_DAYS: Final = 7.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ def compare_scanners(
     *,
     quantity: str,
     protocol: str | None = None,
-    within_days: float = 4.0,
+    within_days: float = WITHIN_DAYS,
 ) -> ScannerComparison:
     """Compare two scanners by scans of one phantom that were made close to one another.
 
@@ -75,12 +79,24 @@ def compare_scanners(
     mine, theirs = (
         _trends(catalog, facilities, each, quantity, protocol) for each in (first, second)
     )
-    one, other = _pair(mine, theirs)
+    return compare_trends(*_pair(mine, theirs), within_days=within_days)
+
+
+def compare_trends(
+    one: Trend, other: Trend, *, within_days: float = WITHIN_DAYS
+) -> ScannerComparison:
+    """Compare two scanners by trends of one figure; as `compare_scanners`, which finds them.
+
+    Raises
+    ------
+    CannotCalibrate
+        As `pair_by_time` and `bland_altman`.
+    """
     return ScannerComparison(
         first=one.key,
         second=other.key,
-        quantity=quantity,
-        unit=unit_of(quantity),
+        quantity=one.figure,
+        unit=unit_of(one.figure),
         first_trend=one,
         second_trend=other,
         agreement=bland_altman(pair_by_time(one, other, within_days=within_days)),

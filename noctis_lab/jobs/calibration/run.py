@@ -42,6 +42,7 @@ __all__ = [
     "calibrate_many",
     "calibrate_one",
     "is_known",
+    "load_bounded",
     "look_for_phantom",
     "named_series",
 ]
@@ -101,7 +102,7 @@ def calibrate_one(
         Its pixels cannot be read.
     """
     words = read_words(handle, series)
-    volume = _load(handle, series, progress)
+    volume = load_bounded(handle, series, progress=progress)
     analysis = analyse_asked(
         volume,
         kvp=words.numbers["KVP"],
@@ -333,22 +334,37 @@ def look_for_phantom(handle: Handle, row: SeriesRow) -> None:
         find_body(to_scene(lazy.isel(z=slice(step // 2, None, max(step, 1))).load()))
 
 
-def _require_size(handle: Handle, row: SeriesRow) -> None:
+def _require_size(handle: Handle, row: SeriesRow, most_voxels: int = MOST_VOXELS) -> None:
     voxels = sum(
         image.pixels.frames * image.pixels.rows * image.pixels.columns
         for image in handle.catalog.instances_of(row.reference)
         if image.pixels is not None
     )
-    if voxels > MOST_VOXELS:
+    if voxels > most_voxels:
         raise CannotCalibrate(
             "too_large",
-            f"it has {voxels} voxels, and {MOST_VOXELS} are the most: export the planes with the "
+            f"it has {voxels} voxels, and {most_voxels} are the most: export the planes with the "
             "phantom as a series of their own, or analyse a part with nl.calibrate(volume)",
         )
 
 
-def _load(handle: Handle, row: SeriesRow, progress: Progress | None) -> xr.DataArray:
-    _require_size(handle, row)
+def load_bounded(
+    handle: Handle,
+    row: SeriesRow,
+    *,
+    most_voxels: int = MOST_VOXELS,
+    progress: Progress | None = None,
+) -> xr.DataArray:
+    """Load a series for an analysis, whose engine says by name what is wrong with it.
+
+    Raises
+    ------
+    CannotCalibrate
+        ``too_large``: nothing is read then; ``not_a_stack``.
+    FileChanged, DecodeError, CompressedPixels
+        Its pixels cannot be read.
+    """
+    _require_size(handle, row, most_voxels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of gaps and contrasts: the engine refuses by name

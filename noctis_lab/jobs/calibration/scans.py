@@ -23,15 +23,19 @@ __all__ = [
     "Measured",
     "PhantomScan",
     "at_by_scanner",
+    "number_or_none",
     "require_quantity",
     "scans_of",
     "to_clock",
     "unit_of",
+    "word_or_none",
 ]
 
 ROI: Final = "roi:"  #: before a material: that insert's value is the quantity
 #: What a chart is drawn of unless others are asked for, beside every insert.
 CHARTED: Final = ("water_hu", "slope", "intercept_hu", "periphery_minus_center_hu", "noise_hu")
+#: Of scans: dates of others are blanked or wrong, and an axis that holds them shows nothing else.
+_YEARS: Final = range(1970, 2200)
 _UNITS: Final = {"_per_mm": "1/mm", "_hu": "HU", "_mm": "mm", "_deg": "°"}
 
 
@@ -49,7 +53,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhantomScan:
-    """A series by its newest analysis; `at` is the scanner's own clock, NaT where none is stated.
+    """A series by its newest analysis; `at` is the scanner's own clock, NaT where none is sound.
 
     Attributes
     ----------
@@ -169,16 +173,27 @@ def at_by_scanner(document: Mapping[str, Any], name: str) -> datetime | None:
     return None
 
 
+def word_or_none(value: object) -> str | None:
+    """Return a text of a document, None where it is none, or empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def number_or_none(value: object) -> float | None:
+    """Return a number of a document, None where it is none, or NaN."""
+    number = _number(value)
+    return None if math.isnan(number) else number
+
+
 def _scan_of(record: HuRecord) -> PhantomScan:
     told = record.document
     key = ChartKey(
         scanner=record.scanner or "unknown",
-        phantom_model=_word(told.get("phantom_model")) or "?",
-        KVP=_or_none(told.get("KVP")),
-        ConvolutionKernel=_word(told.get("ConvolutionKernel")),
-        SliceThickness=_or_none(told.get("SliceThickness")),
+        phantom_model=word_or_none(told.get("phantom_model")) or "?",
+        KVP=_as_named(told.get("KVP")),
+        ConvolutionKernel=word_or_none(told.get("ConvolutionKernel")),
+        SliceThickness=_as_named(told.get("SliceThickness")),
     )
-    materials = dict.fromkeys(_word(region.get("material")) for region in _regions(told))
+    materials = dict.fromkeys(word_or_none(region.get("material")) for region in _regions(told))
     return PhantomScan(
         record=record,
         key=key,
@@ -187,11 +202,19 @@ def _scan_of(record: HuRecord) -> PhantomScan:
     )
 
 
+def _as_named(value: object) -> float | None:
+    """Return a number as a protocol names it: 0.6 and 0.59999999 mm are one chart's."""
+    number = number_or_none(value)
+    return None if number is None else float(f"{number:g}")
+
+
 def _acquired(told: Mapping[str, Any]) -> np.datetime64:
     day, clock = told.get("AcquisitionDate"), told.get("AcquisitionTime")
     try:
         began = datetime.combine(date.fromisoformat(day), time())  # type: ignore[arg-type]
     except (TypeError, ValueError):
+        return np.datetime64("NaT", "us")
+    if began.year not in _YEARS:
         return np.datetime64("NaT", "us")
     seconds = parse_time_s(clock) if isinstance(clock, str) else None
     return np.datetime64(began + timedelta(seconds=seconds or 0.0), "us")
@@ -214,9 +237,9 @@ def _of_regions(regions: Iterable[Mapping[str, Any]], material: str) -> Measured
     return Measured(
         value=math.fsum(_number(region["value_hu"]) for region in mine) / len(mine),
         se=math.hypot(*errors) / len(mine),
-        low=_or_none(mine[0].get("nominal_low_hu")),
-        high=_or_none(mine[0].get("nominal_high_hu")),
-        source=_word(mine[0].get("nominal_source")),
+        low=number_or_none(mine[0].get("nominal_low_hu")),
+        high=number_or_none(mine[0].get("nominal_high_hu")),
+        source=word_or_none(mine[0].get("nominal_source")),
         SOPInstanceUID=_plane(mine[0]),
     )
 
@@ -230,8 +253,8 @@ def _limits(
         checks = json.loads(text) if isinstance(text, str) else []
         for check in checks:
             if check["figure"] == quantity:
-                limits = _or_none(check["low"]), _or_none(check["high"])
-                return *limits, _word(told.get("tolerance_set"))
+                limits = number_or_none(check["low"]), number_or_none(check["high"])
+                return *limits, word_or_none(told.get("tolerance_set"))
     except (KeyError, TypeError, ValueError):
         pass
     if quantity == "water_hu":  # of a phantom with water: its accepted range
@@ -242,19 +265,10 @@ def _limits(
 
 
 def _plane(region: Mapping[str, Any]) -> str | None:
-    return _word(region.get("SOPInstanceUID"))
-
-
-def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return word_or_none(region.get("SOPInstanceUID"))
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value)
-
-
-def _or_none(value: object) -> float | None:
-    number = _number(value)
-    return None if math.isnan(number) else number

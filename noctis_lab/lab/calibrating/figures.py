@@ -86,7 +86,8 @@ def place(
     are_dates
         x is seconds since 1970, and told as dates.
     """
-    lines, dots, bands = list(lines), list(dots)[:_MOST_MARKS], list(bands)
+    # The newest stand last, and are what a figure is looked at for.
+    lines, dots, bands = list(lines), list(dots)[-_MOST_MARKS:], list(bands)
     x = _Axis.over(
         [p[0] for line in lines for p in line.points] + [dot.x for dot in dots],
         least_room=_WEEK_S if are_dates else 0.0,

@@ -111,7 +111,11 @@ class CalibrationRecords(CalibrationTables):
                 )
             center, sigma = found.center, found.sigma
         if not 0 < sigma < float("inf") or not abs(center) < float("inf"):
-            raise CannotCalibrate("bad_baseline", "expected a sigma above 0, came none")
+            raise CannotCalibrate(
+                "bad_baseline",
+                "expected a finite center and a sigma above 0, came "
+                f"{center:g} and {sigma:g}: give both, or wait for scans that differ",
+            )
         until = None if is_stated or found is None else found.estimated_until
         document = {
             "protocol": protocol,
@@ -244,7 +248,13 @@ class CalibrationRecords(CalibrationTables):
         given = self._lab.catalog.clock().astimezone() if at is None else at
         if given.tzinfo is None:
             raise CannotCalibrate("bad_time", "expected an aware time: datetime(…, tzinfo=UTC)")
-        text = given.astimezone(UTC).isoformat(timespec="microseconds")
+        try:
+            text = given.astimezone(UTC).isoformat(timespec="microseconds")
+        except OverflowError as error:  # before the year 1, or after 9999, in UTC
+            came = given.isoformat()
+            raise CannotCalibrate(
+                "bad_time", f"expected a time of a calendar, came {came}"
+            ) from error
         return text, given.replace(tzinfo=None)
 
     def _baseline(

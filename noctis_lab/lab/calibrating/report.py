@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
-from noctis_lab.analysis.calibration.analyse import ENGINE_VERSION
-from noctis_lab.analysis.calibration.regions import PlacedRegion
 from noctis_lab.analysis.calibration.result import HuAnalysis
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
 from noctis_lab.catalog.hu_sight import find_in_sight
 from noctis_lab.errors import CalibrationNotFound, CannotCalibrate, NoctisError
+from noctis_lab.jobs.calibration.again import measure_again
 from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
-from noctis_lab.jobs.calibration.documents import Asked
-from noctis_lab.jobs.calibration.run import analyse_asked
 from noctis_lab.jobs.calibration.scans import scans_of
 from noctis_lab.lab.calibrating.figures import Band, Dot, Figure, Line, place
-from noctis_lab.volumes.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -92,7 +88,7 @@ def report_of(
     """Return the newest analysis of a series as HTML that stands alone, and names no patient.
 
     Curves and maps are no part of a record: they are measured anew from the images, in the same
-    way, and left out where the images are gone or the engine is another by now.
+    way, and left out where the images are gone or others, or the engine is another by now.
 
     Parameters
     ----------
@@ -108,13 +104,10 @@ def report_of(
     CalibrationNotFound
         No analysis of the series is recorded, or none that may be seen.
     """
-    records = find_in_sight(handle.catalog, (HuKind.ANALYSIS,), facilities)
-    mine = [
-        each
-        for each in records
-        if each.SeriesInstanceUID == SeriesInstanceUID
-        and StudyInstanceUID in (None, each.StudyInstanceUID)
-    ]
+    records = find_in_sight(
+        handle.catalog, (HuKind.ANALYSIS,), facilities, SeriesInstanceUID=SeriesInstanceUID
+    )
+    mine = [each for each in records if StudyInstanceUID in (None, each.StudyInstanceUID)]
     if not mine:
         raise CalibrationNotFound(
             "no_analysis",
@@ -203,20 +196,23 @@ def _sentences(
             f"{told['slope_high']:.4f}) times the nominal ones, {told['intercept_hu']:+.1f} HU."
             f"{agree}"
         )
+    if charts:
+        yield _standing(charts)
+    if told.get("is_manual"):
+        yield "A person has named the phantom or placed regions; it is recorded so."
+
+
+def _standing(charts: Sequence[ScannerChart]) -> str:
     off = [c for c in charts if c.status in ("out of tolerance", "step", "drifting")]
     if off:
         words = ", ".join(f"{chart.quantity} ({chart.status})" for chart in off)
-        yield f"By its newest scan the scanner is off in: {words}."
-    elif charts:
-        few = any(chart.status == "provisional" for chart in charts)
-        yield (
-            "By its newest scan the scanner is within its limits, which are provisional: fewer "
-            "than 20 scans."
-            if few
-            else "By its newest scan the scanner is within its limits."
-        )
-    if told.get("is_manual"):
-        yield "A person has named the phantom or placed regions; it is recorded so."
+        return f"By its newest scan the scanner is off in: {words}."
+    limits = {chart.chart.status for chart in charts}
+    if not limits & {"provisional", "established"}:
+        return "The scanner has no control limits yet: its scans are too few, or all alike."
+    within = "By its newest scan the scanner is within its limits"
+    few = f"{within}, which are provisional: fewer than 20 scans."
+    return few if "provisional" in limits else f"{within}."
 
 
 def _facts(record: HuRecord) -> Iterator[tuple[str, str]]:
@@ -346,38 +342,17 @@ def _with_error(value: float, se: object) -> str:
 
 def _again(handle: Handle, record: HuRecord) -> tuple[HuAnalysis | None, str | None]:
     """Measure again what no record holds; returns it, or why that cannot be."""
-    told = record.document
-    if told.get("engine_version") != ENGINE_VERSION:
-        return None, f"the engine is version {ENGINE_VERSION} by now; analyse the series again"
     series = handle.catalog.find_series(str(record.reference))
     if series is None:
         return None, "the images are not in this archive any more"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            analysis = analyse_asked(
-                load(handle, series),
-                kvp=told.get("KVP"),
-                thickness_mm=told.get("SliceThickness"),
-                asked=_asked(told),
-            )
+            return measure_again(handle, series, record.document), None
     except CannotCalibrate as refusal:
-        return None, refusal.refusal
+        return None, refusal.reason
     except NoctisError as error:
         return None, f"the images cannot be read ({type(error).__name__})"
-    return analysis, None
-
-
-def _asked(told: Mapping[str, Any]) -> Asked:
-    overrides = json.loads(told["overrides"]) if told.get("overrides") else {}
-    regions = overrides.get("regions") or {}
-    return Asked(
-        model=overrides.get("model"),
-        z_mm=overrides.get("z_mm"),
-        regions={name: PlacedRegion(**region) for name, region in regions.items()},
-        serial=told.get("phantom_serial"),
-        tolerances=told.get("tolerance_set"),
-    )
 
 
 @cache

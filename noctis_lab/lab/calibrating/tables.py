@@ -12,7 +12,11 @@ from noctis_lab.catalog.hu_columns import HU_VIEWS
 from noctis_lab.catalog.result import Result, write_result
 from noctis_lab.errors import CannotCalibrate, QueryError
 from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
-from noctis_lab.jobs.calibration.comparing import ScannerComparison, compare_scanners
+from noctis_lab.jobs.calibration.comparing import (
+    WITHIN_DAYS,
+    ScannerComparison,
+    compare_scanners,
+)
 from noctis_lab.jobs.calibration.scans import ROI, require_quantity
 from noctis_lab.jobs.calibration.trend_table import trend_table
 from noctis_lab.lab.opening import open_plots
@@ -47,6 +51,15 @@ _OF_REGIONS: Final = (
     "SELECT analysis_id, avg(value_hu) AS value, CASE WHEN count(se_hu) = count(*) "
     "THEN sqrt(sum(se_hu * se_hu)) / count(*) END AS se "
     "FROM hu_roi WHERE material = $material AND value_hu IS NOT NULL GROUP BY analysis_id"
+)
+
+#: Alarms, with who has acknowledged each last: who sees the alarm sees that, being of its study.
+_ALARMS: Final = (
+    "(SELECT a.*, k.acknowledged_by, k.acknowledged_at, k.acknowledgement_note FROM hu_alarm a "
+    "LEFT JOIN (SELECT alarm_id, author AS acknowledged_by, recorded_at AS acknowledged_at, "
+    "note AS acknowledgement_note FROM hu_acknowledgement QUALIFY row_number() OVER "
+    "(PARTITION BY alarm_id ORDER BY recorded_at DESC, acknowledgement_id DESC) = 1) k "
+    "USING (alarm_id))"
 )
 
 
@@ -111,14 +124,7 @@ class CalibrationTables:
         Three columns more say who has acknowledged it last: acknowledged_by, acknowledged_at and
         acknowledgement_note, empty where nobody has.
         """
-        found = self._table("hu_alarm", where)
-        said = self._table("hu_acknowledgement", {}).drop_duplicates("alarm_id", keep="last")
-        names = {"author": "by", "recorded_at": "at"}
-        last = said[["alarm_id", *names]].rename(
-            columns={name: f"acknowledged_{short}" for name, short in names.items()}
-        )
-        last["acknowledgement_note"] = said["note"]
-        return found.merge(last, on="alarm_id", how="left")
+        return self._table("hu_alarm", where)
 
     def curves(self, **where: Condition) -> pd.DataFrame:
         """Return the density curves: `hu_curve`."""
@@ -225,7 +231,7 @@ class CalibrationTables:
         *,
         quantity: str,
         protocol: str | None = None,
-        within_days: float = 4.0,
+        within_days: float = WITHIN_DAYS,
     ) -> ScannerComparison:
         """Compare two scanners, as `analyses` names them, by Bland and Altman.
 
@@ -262,6 +268,9 @@ class CalibrationTables:
     def export(self, path: str | Path, *, table: ExportedTable = "trends") -> int:
         """Write records as a table, ``.csv``, ``.parquet`` or ``.json`` by the suffix.
 
+        In CSV, which spreadsheets open, a text that they would take for a formula begins with an
+        apostrophe: headers of images may say anything.
+
         Parameters
         ----------
         table
@@ -277,7 +286,9 @@ class CalibrationTables:
         ValueError
             Another suffix, or no such table.
         """
-        return write_result(self.exported(table), Path(path))
+        found, path = self.exported(table), Path(path)
+        is_csv = path.suffix.lower() == ".csv"
+        return write_result(found.without_formulas() if is_csv else found, path)
 
     def report(
         self,
@@ -327,9 +338,20 @@ class CalibrationTables:
         return self._ask(_EXPORTED[table], {})
 
     def page(
-        self, view: str, where: Mapping[str, Condition], *, offset: int = 0, limit: int = 100
+        self,
+        view: str,
+        where: Mapping[str, Condition],
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        is_acknowledged: bool | None = None,
     ) -> tuple[int, list[dict[str, Any]]]:
         """Return how many rows of a view `hu_…` have these values, and a window, newest first.
+
+        Parameters
+        ----------
+        is_acknowledged
+            Of alarms: those that somebody has acknowledged, or those that nobody has; None: all.
 
         Raises
         ------
@@ -338,16 +360,24 @@ class CalibrationTables:
         """
         if view not in HU_VIEWS:
             raise QueryError(f"expected one of {', '.join(HU_VIEWS)}, came {view[:64]!r}")
-        order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at DESC"
+        if is_acknowledged is not None and view != "hu_alarm":
+            raise QueryError(f"expected hu_alarm with is_acknowledged, came {view}")
         # Sums of a window go with the rows: both are of one snapshot.
         found = self._ask(
             view,
             where,
+            is_acknowledged=is_acknowledged,
             columns="*, count(*) OVER () AS total",
-            end=f"ORDER BY {order} LIMIT {int(limit)} OFFSET {int(offset)}",
+            end=f"ORDER BY {_order(view, 'DESC')} LIMIT {int(limit)} OFFSET {int(offset)}",
         ).to_arrow_table()
         rows = found.to_pylist()
-        total = rows[0]["total"] if rows else 0
+        if rows or not offset:
+            total = rows[0]["total"] if rows else 0
+        else:  # beyond the last row: there is none to say how many there are
+            counted = self._ask(
+                view, where, is_acknowledged=is_acknowledged, columns="count(*)", end=""
+            )
+            (total,) = counted.fetchone() or (0,)
         return int(total), [{k: v for k, v in row.items() if k != "total"} for row in rows]
 
     def curve(self, curve_id: str) -> DensityCurve:
@@ -380,6 +410,7 @@ class CalibrationTables:
         *,
         columns: str = "*",
         end: str | None = None,
+        is_acknowledged: bool | None = None,
     ) -> Result:
         terms: list[str] = []
         values: dict[str, Any] = {}
@@ -396,8 +427,17 @@ class CalibrationTables:
             key = "StudyInstanceUID" if "StudyInstanceUID" in HU_VIEWS[view] else "scanner"
             terms.append(_IN_SIGHT[key])
             values["facilities"] = self._facilities
+        if is_acknowledged is not None:
+            terms.append(f"acknowledged_by IS {'NOT ' if is_acknowledged else ''}NULL")
+        source = _ALARMS if view == "hu_alarm" else view
         filtered = f" WHERE {' AND '.join(terms)}" if terms else ""
-        order = "analysis_id, roi_number" if view == "hu_roi" else "recorded_at"
-        end = f"ORDER BY {order}" if end is None else end
+        end = f"ORDER BY {_order(view)}" if end is None else end
         # Names are checked above, the rest is ours.
-        return self._lab.sql(f"SELECT {columns} FROM {view}{filtered} {end}", values)  # noqa: S608
+        return self._lab.sql(f"SELECT {columns} FROM {source}{filtered} {end}", values)  # noqa: S608
+
+
+def _order(view: str, direction: str = "ASC") -> str:
+    """Return in which order rows come; of one instant by their id, so that windows fit together."""
+    if view == "hu_roi":
+        return "analysis_id, roi_number"
+    return f"recorded_at {direction}, {next(iter(HU_VIEWS[view]))} {direction}"

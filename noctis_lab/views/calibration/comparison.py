@@ -14,10 +14,10 @@ from noctis_lab.analysis.calibration.charts.agreement import (
     Agreement,
     bland_altman,
     pair_by_name,
-    pair_by_time,
 )
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.jobs.calibration.charts import ScannerChart
+from noctis_lab.jobs.calibration.comparing import WITHIN_DAYS, compare_trends
 from noctis_lab.views.calibration.address import CALIBRATION_PATH, Asked
 from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
 from noctis_lab.views.calibration.numbers import counted, number, signed
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["agreement_plot", "agreement_words", "comparison_page"]
 
-_WITHIN_DAYS: Final = 7.0
 _MOST_SCANNERS: Final = 8
 _MOST_ROWS: Final = 50
 _LEAST_HU: Final = 3.0
@@ -86,9 +85,7 @@ def _compared(
     quantity: Quantity,
 ) -> tuple[dict[str, Any], list[Any]]:
     one, other = _matching(charts, quantity)
-    over_time = bland_altman(
-        pair_by_time(one.chart.trend, other.chart.trend, within_days=_WITHIN_DAYS)
-    )
+    over_time = compare_trends(one.chart.trend, other.chart.trend).agreement
     of = quantity_of(one.quantity)
     figures = [agreement_plot(over_time, of)]
     panels = [panel(f"{of.name}, scan by scan", [0], subtitle=over_time.pairs.pairing)]
@@ -169,7 +166,7 @@ def agreement_words(found: Agreement, names: tuple[str, str], quantity: Quantity
         )
     alone = sum(found.pairs.unpaired)
     advice = (
-        f"{counted(alone, 'scan')} had no partner within {_WITHIN_DAYS:g} days and "
+        f"{counted(alone, 'scan')} had no partner within {WITHIN_DAYS:g} days and "
         f"{'is' if alone == 1 else 'are'} left out."
         if alone
         else ""

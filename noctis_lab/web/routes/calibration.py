@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
+from noctis_lab.jobs.calibration.comparing import WITHIN_DAYS
 from noctis_lab.lab import Lab
 from noctis_lab.lab.calibrating.answers import chart_json, comparison_json, row_json
 from noctis_lab.web.routes.context import AskedLab, Asking
@@ -157,14 +158,14 @@ async def alarms(
 
     def answer() -> HuPageAnswer:
         where = {name: value for name, value in asked.items() if value is not None}
-        found = lab.calibration.seen_by(principal).alarms(**where)
-        if state != "all":
-            found = found[found["acknowledged_by"].notna() == (state == "acknowledged")]
-        ends = window.offset + window.limit
-        rows = found.iloc[::-1].iloc[window.offset : ends].to_dict("records")
-        return HuPageAnswer(
-            total=len(found), offset=window.offset, rows=[row_json(row) for row in rows]
+        total, rows = lab.calibration.seen_by(principal).page(
+            "hu_alarm",
+            where,
+            offset=window.offset,
+            limit=window.limit,
+            is_acknowledged=None if state == "all" else state == "acknowledged",
         )
+        return HuPageAnswer(total=total, offset=window.offset, rows=[row_json(row) for row in rows])
 
     return await asyncio.to_thread(answer)
 
@@ -216,7 +217,7 @@ async def comparison(
     second: Words,
     quantity: Words,
     protocol: MaybeWords = None,
-    within_days: Annotated[float, Query(ge=0, le=3650)] = 4.0,
+    within_days: Annotated[float, Query(ge=0, le=3650)] = WITHIN_DAYS,
 ) -> dict[str, Any]:
     """Return how far a second scanner reads from a first one, by Bland and Altman."""
 
