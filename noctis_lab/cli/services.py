@@ -188,6 +188,7 @@ def serve_archive(
 
     supervisor = Supervisor(on_restart=restarted)
     end_on_signals(supervisor.stop)  # first: a KeyboardInterrupt amid an import may be lost
+    print(f"noctis_lab starts {settings.root}: receiver, pages and worker …", flush=True)
     # Before there is another thread: two that import modules of one cycle may see half of one.
     from noctis_lab.catalog.store import open_catalog
     from noctis_lab.events import ChildRestarted

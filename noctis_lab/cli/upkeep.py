@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from tqdm import tqdm
@@ -38,10 +39,13 @@ def rebuild(root: Root = None, as_json: AsJson = False) -> None:
     with outer_door():
         from noctis_lab.ingest.rebuild import rebuild as rebuild_archive
 
-        with tqdm(desc="reading", unit=" files") as bar:
+        with ExitStack() as ending:
+            bar: tqdm[NoReturn] | None = None
 
             def show(done: int, total: int) -> None:
-                bar.total = total
+                nonlocal bar
+                if bar is None:  # only now it is clear that it is not refused
+                    bar = ending.enter_context(tqdm(total=total, desc="reading", unit=" files"))
                 bar.update(done - bar.n)
 
             report = rebuild_archive(settings.root, progress=show, quiet_s=settings.quiet_s)

@@ -68,6 +68,11 @@ class Attributes:
         text = self.text(*paths)
         return None if text is None else parse_number(text)
 
+    def single(self, *paths: str) -> float | None:
+        """Return the value of a numeric element that has one by the standard; None of several."""
+        text = self.text(*paths)
+        return None if text is None or "\\" in text else parse_number(text)
+
     def integer(self, *paths: str) -> int | None:
         """Return the first value of a numeric element where it is a whole number."""
         return _whole(self.number(*paths))

@@ -387,8 +387,8 @@ def _modality_lut(attributes: Attributes) -> tuple[Rescale | None, bool]:
     for layer in attributes.layers:
         for group in (_VALUES, ""):
             nearest = Attributes((layer,), attributes.private_bytes)
-            slope = nearest.number(f"{group}RescaleSlope")
-            intercept = nearest.number(f"{group}RescaleIntercept")
+            slope = nearest.single(f"{group}RescaleSlope")
+            intercept = nearest.single(f"{group}RescaleIntercept")
             if slope is not None and intercept is not None:
                 units = nearest.text(f"{group}RescaleType")
                 return Rescale(slope=slope, intercept=intercept, units=units), is_stated

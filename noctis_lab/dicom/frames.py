@@ -41,7 +41,8 @@ class PixelLayout:
     bits_allocated: int
     bits_stored: int
     high_bit: int
-    pixel_representation: int  # 0 unsigned, 1 two's complement
+    #: 0 unsigned, 1 two's complement; None where it is not stated, and taken for 0.
+    pixel_representation: int | None
     planar_configuration: int
     big_endian: bool
     encapsulated: bool

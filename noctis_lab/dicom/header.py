@@ -104,6 +104,10 @@ class Header:
         element = self._by_path.get(keyword)
         return None if element is None else element.number
 
+    def single(self, keyword: str) -> float | None:
+        """Return the value of a numeric element that has one by the standard; None of several."""
+        return None if "\\" in (self.text(keyword) or "") else self.number(keyword)
+
     def integer(self, keyword: str) -> int | None:
         """Return the first value of a numeric element where it is a whole number."""
         number = self.number(keyword)
@@ -146,8 +150,8 @@ class Header:
         Returns
         -------
         Rescale or None
-            None where slope or intercept is missing or no finite number; whether anything else is
-            stated in its stead says `has_unread_modality_lut`.
+            None where slope or intercept is missing, several numbers (they have one, PS3.6) or no
+            finite one; whether anything is stated in its stead says `has_unread_modality_lut`.
 
         References
         ----------
@@ -155,8 +159,8 @@ class Header:
         """
         for place in _RESCALE_PLACES:
             slope, intercept = (
-                self.number(f"{place}RescaleSlope"),
-                self.number(f"{place}RescaleIntercept"),
+                self.single(f"{place}RescaleSlope"),
+                self.single(f"{place}RescaleIntercept"),
             )
             if slope is not None and intercept is not None:
                 units = self.text(f"{place}RescaleType")
@@ -169,8 +173,8 @@ class Header:
         Notes
         -----
         It is a table (Modality LUT Sequence), which goes before a slope that stands beside it; or
-        half of a linear one: slope or intercept alone, or one that is no finite number; or one of
-        each frame's own.
+        half of a linear one: slope or intercept alone, or one that is not one finite number; or one
+        of each frame's own.
 
         References
         ----------

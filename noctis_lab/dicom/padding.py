@@ -82,7 +82,9 @@ def _stored(layout: PixelLayout, number: float | None) -> float | None:
     if number is None or layout.keyword != "PixelData":
         return number
     bits = layout.bits_stored
-    if layout.pixel_representation == 0:
+    if bits < 1:
+        return None
+    if layout.pixel_representation != 1:
         low, high = 0, (1 << bits) - 1
         number = number % (1 << 16) if number < 0 else number  # written as SS
     else:

@@ -199,7 +199,7 @@ def settle_sign(
     if not is_usual and _has_bit(words, info.precision - 1):
         kept = "signed" if info.signed else "unsigned" if tells_sign else "without a sign"
         _warn(
-            f"PixelRepresentation is {layout.pixel_representation} and BitsStored "
+            f"PixelRepresentation is {int(is_signed)} and BitsStored "
             f"{layout.bits_stored}, the codestream's samples of {info.precision} bits are {kept}: "
             f"they are taken as {'signed' if is_signed else 'unsigned'} numbers of that depth"
         )
@@ -214,7 +214,7 @@ def _is_beyond_stored(
     if info.precision <= bits or layout.high_bit != bits - 1:
         return False
     low, high = int(words.min()), int(words.max())
-    if layout.pixel_representation == 0:
+    if layout.pixel_representation != 1:
         return high >= 1 << bits
     half = 1 << (info.precision - 1)
     if high >= half:  # without a sign: the upper half are the negative ones

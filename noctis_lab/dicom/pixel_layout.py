@@ -100,8 +100,8 @@ def build_layout(
         bits_allocated=stated.bits_allocated,
         bits_stored=stated.bits_stored,
         high_bit=stated.high_bit,
-        pixel_representation=integer("PixelRepresentation") or 0,
-        planar_configuration=integer("PlanarConfiguration") or 0,
+        pixel_representation=stated.pixel_representation,
+        planar_configuration=stated.planar_configuration,
         big_endian=big_endian,
         encapsulated=encapsulated,
         deflated=deflated,
@@ -124,6 +124,8 @@ class _Stated:
     bits_stored: int
     high_bit: int
     samples_stored: float  # per pixel
+    pixel_representation: int | None
+    planar_configuration: int
 
     @classmethod
     def read(
@@ -135,16 +137,21 @@ class _Stated:
             return None
         frames = integer("NumberOfFrames") or 1
         samples = integer("SamplesPerPixel") or 1
-        bits_stored = integer("BitsStored") or bits_allocated
-        high_bit = integer("HighBit")
+        bits_stored, high_bit = integer("BitsStored"), integer("HighBit")
+        if bits_stored is None or keyword in _FIXED_BITS:
+            bits_stored = bits_allocated
+        representation = integer("PixelRepresentation")
+        planar = integer("PlanarConfiguration") or 0
         for name, value, least in (
             ("NumberOfFrames", frames, 1),
             ("Rows", rows, 0),
             ("Columns", columns, 0),
             ("SamplesPerPixel", samples, 1),
             ("BitsAllocated", bits_allocated, 1),
-            ("BitsStored", bits_stored, 1),
+            ("BitsStored", bits_stored, 0),  # 0 is kept, and refused once values are asked for
             ("HighBit", high_bit or 0, 0),
+            ("PixelRepresentation", representation or 0, 0),
+            ("PlanarConfiguration", planar, 0),
         ):
             if not least <= value <= _LARGEST_NUMBER:
                 raise InvalidDicom(f"{name} is below {least}, or beyond all images")
@@ -155,8 +162,10 @@ class _Stated:
             samples_per_pixel=samples,
             bits_allocated=bits_allocated,
             bits_stored=bits_stored,
-            high_bit=bits_stored - 1 if high_bit is None else high_bit,
+            high_bit=max(bits_stored - 1, 0) if high_bit is None else high_bit,
             samples_stored=_SUBSAMPLED.get(photometric_interpretation, float(samples)),
+            pixel_representation=representation,
+            planar_configuration=planar,
         )
 
     def is_unsubsampled(self, photometric_interpretation: str, length: int) -> bool:

@@ -156,7 +156,7 @@ def _kind(header: Header) -> SegmentationType:
             f"a {kind} segmentation has one sample of {' or '.join(map(str, _BITS[kind]))} bits, "
             f"{pixels.samples_per_pixel} of {pixels.bits_allocated} came",
         )
-    if pixels.pixel_representation != 0:
+    if pixels.pixel_representation not in (0, None):
         raise _refusal(header, "the pixels of a segmentation are unsigned, signed ones came")
     return cast("SegmentationType", kind)
 

@@ -36,11 +36,12 @@ def native_dtype(layout: PixelLayout) -> np.dtype[Any]:
     Raises
     ------
     DecodeError
-        BitsAllocated, BitsStored and HighBit do not describe a word of 1, 8, 16, 32 or 64 bits.
+        BitsAllocated, BitsStored and HighBit do not describe a word of 1, 8, 16, 32 or 64 bits, or
+        PixelRepresentation is neither 0 nor 1.
 
     References
     ----------
-    :dcm:`PS3.5 8.1.1 <part05/chapter_8.html>`
+    :dcm:`PS3.5 8.1.1 <part05/chapter_8.html>`, :dcm:`PS3.3 C.7.6.3 <part03/sect_C.7.6.3.html>`
     """
     if layout.keyword in _FLOATS:
         return _FLOATS[layout.keyword]
@@ -54,6 +55,11 @@ def native_dtype(layout: PixelLayout) -> np.dtype[Any]:
         raise DecodeError(f"{stored} bits stored in {allocated} allocated are not supported")
     if not stored - 1 <= high < allocated:
         raise DecodeError(f"HighBit {high} does not fit {stored} bits in {allocated}")
+    if layout.pixel_representation not in (0, 1, None):
+        raise DecodeError(
+            f"PixelRepresentation is {layout.pixel_representation}: 0 (unsigned) or 1 (two's "
+            "complement) was expected, so that the sign of the pixels is not known"
+        )
     kind = "i" if layout.pixel_representation == 1 and allocated > 1 else "u"
     return np.dtype(f"{kind}{max(allocated // 8, 1)}")
 

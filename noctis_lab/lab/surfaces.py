@@ -38,7 +38,7 @@ from noctis_lab.volumes.kept_surfaces import (
     remove_surface,
 )
 from noctis_lab.volumes.kinds import open_segmentation
-from noctis_lab.volumes.pixels import describe_stack
+from noctis_lab.volumes.pixels import find_revision
 from noctis_lab.volumes.series_plan import find_stack
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ def ask_surface(
     AccessDenied
         The principal may not keep anything.
     NoPixels, SeriesNotFound
-        As `pixels.describe_stack`.
+        As `pixels.find_revision`.
     """
     require(principal, Action.ANNOTATE)
-    revision = describe_stack(lab.handle, series.reference).revision
+    revision = find_revision(lab.handle, series.reference)
     spec = _settled(lab, series, spec)
     key = spec.key(revision)
     kept = find_surface(lab.storage, series, key)
@@ -194,7 +194,7 @@ def find_asked(lab: Lab, series: SeriesRow, key: str) -> SurfaceState:
 
 def list_asked(lab: Lab, series: SeriesRow) -> list[SurfaceState]:
     """Return the surfaces of a series as it is now: those that are kept, those being made."""
-    revision = describe_stack(lab.handle, series.reference).revision
+    revision = find_revision(lab.handle, series.reference)
     made = [_of_kept(kept) for kept in list_surfaces(lab.storage, series, revision)]
     known = {surface.key for surface in made}
     for job in list_jobs(lab.catalog, kind=MAKE_SURFACE):

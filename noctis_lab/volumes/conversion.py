@@ -271,7 +271,8 @@ def _require_values(stack: Stack, luts: dict[bytes, ModalityLut], *, stored: boo
     if unread and not stored and not stack.is_color:
         raise UnsupportedSeries(
             stack.SeriesInstanceUID,
-            f"the Modality LUT of {len(unread)} instance(s) lacks slope or intercept, or is a "
-            "table that cannot be followed: there are no values; load with stored=True",
+            f"the Modality LUT of {len(unread)} instance(s) lacks slope or intercept, states "
+            "several of one, or is a table that cannot be followed: there are no values; load with "
+            "stored=True",
             SOPInstanceUIDs=unread,
         )

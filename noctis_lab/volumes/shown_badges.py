@@ -16,8 +16,10 @@ from noctis_lab.volumes.loadable import (
     DISORDER,
     FLAT,
     MORE_CODESTREAMS,
+    UNSIGNED,
     find_doubts,
     has_surplus,
+    is_sign_unstated,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def _doubts(
         for frame in frames
     ):
         yield "Slope of 0", FLAT
+    if any(is_sign_unstated(frame.layout) for frame in frames):
+        yield "Sign unknown", UNSIGNED
     if any(has_surplus(row) for row in rows):
         yield "Longer pixel data", _SURPLUS
     found = [_find_doubts(handle, row) for row in rows]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from pydicom import dcmread, dcmwrite
 
 from noctis_lab.access import Role
@@ -87,6 +87,37 @@ def test_what_is_discarded_goes_for_good_on_a_second_word(
     row.get_by_role("button", name="Discard for good").click()
     expect(corner).to_be_hidden(timeout=5000)
     assert site.catalog.list_quarantine()[0] == 0
+    assert watched.complaints == []
+
+
+def test_uploads_are_reported_beside_it_and_the_rest_is_told_by_a_command(
+    watched: Watched, site: Site, tmp_path: Path
+) -> None:
+    page = watched.page
+    conflicting(site, tmp_path / "kept")
+
+    def of_more(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"total": 62})
+
+    page.route("**/api/v1/dicom/quarantine?*", of_more)
+    page.reload()
+    kept = page.locator(".kept")
+    expect(kept.locator("> summary")).to_have_text("62 in quarantine", timeout=5000)
+    kept.locator("> summary").click()
+    told = f"61 more: noctis quarantine list --root {site.settings.root}"
+    expect(kept.locator("> p")).to_have_text(told)
+    page.locator(".tb .tr").first.focus()
+    page.keyboard.press("u")
+    upload = page.locator(".up.float")
+    expect(upload).to_be_visible()
+    for width in (1100, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 720})
+        aside, panel = kept.bounding_box(), upload.bounding_box()
+        assert aside is not None
+        assert panel is not None
+        assert panel["x"] >= 0
+        assert panel["x"] + panel["width"] <= aside["x"]
     assert watched.complaints == []
 
 

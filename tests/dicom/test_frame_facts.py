@@ -29,6 +29,15 @@ def test_an_instance_without_pixels_has_no_frames(
     assert frame_facts(read_header(put(dataset))) == ()
 
 
+def test_a_slope_of_several_values_is_none_and_that_is_told(
+    make_dataset: Callable[..., Dataset], put: Callable[..., Path]
+) -> None:
+    dataset = make_dataset(RescaleSlope=[2, 3], RescaleIntercept=-1)
+    (facts,) = frame_facts(read_header(put(dataset)))
+    assert facts.rescale is None
+    assert facts.has_unread_modality_lut
+
+
 def test_a_classic_image_states_its_facts_at_the_top_level(
     make_dataset: Callable[..., Dataset], put: Callable[..., Path]
 ) -> None:

@@ -280,6 +280,8 @@ def _items(**values: Any) -> Sequence:
         ({"RescaleSlope": None, "RescaleIntercept": None}, False),
         ({"ModalityLUTSequence": Sequence()}, False),
         ({"RescaleSlope": 2, "RescaleIntercept": None}, True),
+        ({"RescaleSlope": [2, 3], "RescaleIntercept": 3}, True),
+        ({"RescaleSlope": 2, "RescaleIntercept": [3, 4]}, True),
         ({"RescaleIntercept": 3}, True),
         ({"ModalityLUTSequence": _items(LUTData=b"\0\0")}, True),
         (

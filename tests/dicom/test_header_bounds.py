@@ -130,10 +130,20 @@ def test_what_deflates_well_is_inflated_to_its_end(length: int, put: Put) -> Non
     assert header.elements[-1].tag == 0x7FE11001
 
 
-@pytest.mark.parametrize("keyword", ["Rows", "BitsStored", "HighBit", "SamplesPerPixel"])
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "Rows",
+        "BitsStored",
+        "HighBit",
+        "SamplesPerPixel",
+        "PixelRepresentation",
+        "PlanarConfiguration",
+    ],
+)
 def test_pixels_beyond_all_images_are_refused(keyword: str, put: Put) -> None:
     stated = {"SamplesPerPixel": 1, "Rows": 1, "Columns": 0, "BitsAllocated": 8, "BitsStored": 8}
-    stated["HighBit"] = 7
+    stated |= {"HighBit": 7, "PixelRepresentation": 0, "PlanarConfiguration": 0}
     elements = b"".join(
         explicit(
             pydicom.datadict.tag_for_keyword(name) or 0,

@@ -99,6 +99,7 @@ def test_the_pages_know_where_the_receiver_is_and_keep_the_token_out_of_a_log(
         root=tmp_path / "archive", NOCTIS_PRINT_TOKEN="false",
     )  # fmt: skip
     try:
+        assert served.printed[0].startswith(f"noctis_lab starts {served.root}: ")
         assert "token=" not in "".join(served.printed)
         assert f"noctis token --root {served.root} prints" in "".join(served.printed)
         with httpx.Client(base_url=served.origin) as client:

@@ -11,10 +11,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.pixels import convert_color_space
 
-from noctis_lab.errors import PixelWarning, UnsupportedSeries
+from noctis_lab.errors import DecodeError, PixelWarning, UnsupportedSeries
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.pixels import describe_stack
+from noctis_lab.volumes.stored_frame import read_stored
 from tests.volumes.archive import admit, admit_file
 from tests.volumes.by_pydicom import by_pydicom
 from tests.volumes.lazily import opened
@@ -206,3 +208,64 @@ def test_real_parametric_maps_are_mapped_to_their_unit(
     np.testing.assert_array_equal(image, dataset.pixel_array)
     assert mapped.attrs["units"] == item.MeasurementUnitsCodeSequence[0].CodeValue
     assert mapped.attrs["LUTExplanation"] == item.LUTExplanation
+
+
+def test_a_slope_of_several_values_gives_no_values(handle: Handle, tmp_path: Path) -> None:
+    values = np.arange(60, dtype=np.uint16).reshape(SHAPE)
+    planes = rescaled(values, ["2", "3"], "0")
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    with pytest.raises(UnsupportedSeries, match="states several of one"):
+        load(handle, uid)
+    np.testing.assert_array_equal(load(handle, uid, stored=True).values, values)
+    badges = {badge.text for badge in describe_stack(handle, uid).badges}
+    assert "Stored values" in badges
+
+
+@pytest.mark.parametrize(
+    ("elements", "why"),
+    [
+        ({"BitsStored": 0}, "0 bits stored in 16"),
+        (
+            {"BitsStored": 0, "PixelRepresentation": 1, "PixelPaddingValue": 9},
+            "0 bits stored in 16",
+        ),
+        ({"PixelRepresentation": 7}, "PixelRepresentation is 7: 0 .unsigned. or 1"),
+    ],
+)
+@pytest.mark.parametrize("mask_padding", [False, True])
+def test_words_of_no_bits_or_of_no_known_sign_are_refused(
+    handle: Handle, tmp_path: Path, elements: dict[str, int], why: str, mask_padding: bool
+) -> None:
+    planes = planes_of(np.arange(60, dtype=np.uint16).reshape(SHAPE))
+    for plane in planes:
+        for keyword, value in elements.items():
+            plane.add_new(keyword, "US", value)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    with pytest.raises(DecodeError, match=why):
+        load(handle, uid, mask_padding=mask_padding)
+    with pytest.raises(DecodeError, match=why):
+        describe_stack(handle, uid)
+
+
+def test_words_whose_sign_is_not_stated_are_unsigned_and_that_is_told(
+    handle: Handle, tmp_path: Path
+) -> None:
+    values = np.full(SHAPE, 2**16 - 1, np.uint16)
+    planes = planes_of(values)
+    for plane in planes:
+        del plane.PixelRepresentation
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    for ask in (load, opened):
+        with pytest.warns(PixelWarning, match="PixelRepresentation is not stated") as warned:
+            loaded = ask(handle, uid)
+        assert warned[0].message.SeriesInstanceUID == uid  # type: ignore[union-attr]
+        assert loaded.dtype == np.uint16
+        np.testing.assert_array_equal(loaded.values, values)
+    shown = {badge.text: badge.sentence for badge in describe_stack(handle, uid).badges}
+    assert "they are taken as unsigned" in shown["Sign unknown"]
+    (row, *_) = handle.catalog.instances_of(uid)
+    with pytest.warns(PixelWarning, match="PixelRepresentation is not stated"):
+        read_stored(handle, row)

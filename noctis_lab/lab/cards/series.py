@@ -174,7 +174,8 @@ def _fields(series: SeriesRow, study: StudyRow | None, geometry: Geometry | None
     found.append(Field(label="Scanner", text=maker))
     if series.FrameOfReferenceUID:
         frame = cut(series.FrameOfReferenceUID, 64)
-        found.append(Field(label="Frame", text=frame, is_code=True))
+        text = f"FrameOfReferenceUID {frame}"  # what shares it shares millimetres
+        found.append(Field(label="Positions", text=text, is_code=True))
     return [field for field in found if field.text]
 
 

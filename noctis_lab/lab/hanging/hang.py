@@ -174,13 +174,13 @@ def _index(rule: PaneRule, series: HungSeries, frame: int | None) -> int | None:
     if frame is not None or (rule.at is None and rule.extra is None):
         return frame
     try:
-        stack = series.stack()
+        frames, extra = series.shown()
     except (CannotStack, FileChanged, SeriesNotFound):
         return None  # the pane itself says why nothing can be shown
-    count = len(stack.frames)
-    if stack.extra is None or rule.extra is None:
+    count = len(frames)
+    if extra is None or rule.extra is None:
         return _at(rule.at, count)
-    places, planes = len(stack.extra.values), stack.extra.planes
+    places, planes = len(extra.values), extra.planes
     return min(_at(rule.extra, places) * planes + _at(rule.at, planes), max(count - 1, 0))
 
 

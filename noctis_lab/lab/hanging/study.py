@@ -12,8 +12,10 @@ from noctis_lab.dicom.header import Header, read_header
 from noctis_lab.errors import CannotStack, FileChanged, InvalidDicom
 from noctis_lab.lab.hanging.columns import IMAGE_COLUMNS, SERIES_COLUMNS, STUDY_COLUMNS, Asked
 from noctis_lab.lab.hanging.conditions import Condition, all_hold
-from noctis_lab.volumes.pixels import StackDescription, describe_stack
+from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.pixels import find_shown_frames
 from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.shown_extra import ShownExtra
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -68,15 +70,15 @@ class HungSeries:
         if not found:
             return None
         try:
-            frames = self.stack().frames
+            frames, _ = self.shown()
         except (CannotStack, FileChanged):
             return None
-        places = (i for i, frame in enumerate(frames) if frame.SOPInstanceUID in found)
+        places = (i for i, frame in enumerate(frames) if frame.row.SOPInstanceUID in found)
         return next(places, None)
 
-    def stack(self) -> StackDescription:
-        """Return its frames in the order in which they are shown."""
-        return self._study.stack(self.row)
+    def shown(self) -> tuple[tuple[Frame, ...], ShownExtra | None]:
+        """Return its frames in the order in which they are shown, and the dim beside space."""
+        return self._study.shown(self.row)
 
 
 class HungStudy:
@@ -98,7 +100,7 @@ class HungStudy:
         self._further: dict[str, dict[str, Any]] = {}
         self._asked: set[str] = set()
         self._headers: dict[str, tuple[Header, ...]] = {}
-        self._stacks: dict[str, StackDescription] = {}
+        self._shown: dict[str, tuple[tuple[Frame, ...], ShownExtra | None]] = {}
 
     def further(self, SeriesInstanceUID: str, names: Iterable[str]) -> dict[str, Any]:
         """Return columns of a series that the commit tier's rows do not hold, by SQL."""
@@ -124,11 +126,12 @@ class HungStudy:
             with suppress(OSError, InvalidDicom):
                 yield read_header(instance_file(self._lab.storage, instance))
 
-    def stack(self, row: SeriesRow) -> StackDescription:
-        """Return how a series is shown."""
-        if row.reference not in self._stacks:
-            self._stacks[row.reference] = describe_stack(self._lab.handle, row.reference)
-        return self._stacks[row.reference]
+    def shown(self, row: SeriesRow) -> tuple[tuple[Frame, ...], ShownExtra | None]:
+        """Return a series' frames as `HungSeries.shown`; no pixels are read for it."""
+        if row.reference not in self._shown:
+            _, frames, extra = find_shown_frames(self._lab.handle, row.reference)
+            self._shown[row.reference] = frames, extra
+        return self._shown[row.reference]
 
 
 def _value(header: Header, name: str) -> str | float | None:

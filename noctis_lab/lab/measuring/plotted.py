@@ -21,7 +21,7 @@ from noctis_lab.volumes.frame_values import (
     iter_series_frames,
     read_values,
 )
-from noctis_lab.volumes.pixels import describe_stack
+from noctis_lab.volumes.pixels import find_shown_frames
 
 if TYPE_CHECKING:
     from noctis_lab.analysis.measure.figures import Figures
@@ -195,7 +195,8 @@ def volume_histogram(
     frames = list(iter_series_frames(handle, reference))
     if not 0 <= index < len(frames):
         raise FrameNotFound(f"series {reference} has no image {index}, counted from 0")
-    places = _same_step(describe_stack(handle, reference).extra, index, len(frames))
+    _, _, extra = find_shown_frames(handle, reference)
+    places = _same_step(extra, index, len(frames))
     _require_few(len(places))
     chosen = [frames[place] for place in places]
     done = 0
@@ -280,7 +281,7 @@ def curve(
         raise CannotMeasure(
             f"a curve is plotted of one of {', '.join(CURVE_KINDS)}, not of {draft.kind!r}"
         )
-    extra = describe_stack(handle, series.reference).extra
+    _, _, extra = find_shown_frames(handle, series.reference)
     if extra is None:
         raise CannotMeasure(
             "this series has one image at each place; a curve needs several times, echoes or "

@@ -51,6 +51,11 @@ class ExportOptions:
     level: float | None = None
     real_world: RealWorld = None
 
+    @property
+    def has_real_world(self) -> bool:
+        """Whether real world values are asked for; `{}` and an empty label ask too."""
+        return self.real_world is not None and self.real_world is not False
+
     def parameters(self) -> dict[str, object]:
         """Return what decides an output's content, as plain JSON values."""
         chosen: dict[str, object] = {"to": self.to.value, "pseudonymise": self.pseudonymise}
@@ -62,6 +67,6 @@ class ExportOptions:
             chosen["window"] = window and [window.center, window.width, window.function.value]
         if self.to.is_surface:
             chosen["level"] = self.level
-        if self.real_world is not None and self.real_world is not False:
+        if self.has_real_world:
             chosen["real_world"] = self.real_world
         return chosen

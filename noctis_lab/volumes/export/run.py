@@ -233,7 +233,7 @@ def _stacks(task: _Task) -> tuple[Stack | None, ...]:
     A dose grid or a segmentation is an array too, of no stack.
     """
     if task.options.to is ExportFormat.DICOM:
-        if task.options.real_world:
+        if task.options.has_real_world:
             raise CannotExport(
                 "DICOM is written as it is stored, not as real world values: leave real_world out, "
                 "or choose another format"
@@ -359,7 +359,7 @@ def _words(task: _Task) -> IdentifyingWords:
 
 def _stated_window(task: _Task, stack: Stack | None) -> Window | None:
     """Return the first window that the middle image of a stack states."""
-    if stack is None or task.options.real_world:  # windows are of modality values
+    if stack is None or task.options.has_real_world:  # windows are of modality values
         return None
     middle = stack.frames[len(stack.frames) // 2].row
     windows = find_windows(read_header(instance_file(task.handle.storage, middle)))

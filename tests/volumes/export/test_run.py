@@ -38,6 +38,7 @@ from noctis_lab.volumes.export.report import ExportReport, ExportStatus
 from noctis_lab.volumes.export.run import export_series
 from noctis_lab.volumes.export_format import ExportFormat
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.real_world import RealWorld
 from tests.volumes.archive import admit, admit_file
 
 SERIES = "1.2.826.0.1.3680043.10.1.5"
@@ -546,8 +547,11 @@ def test_real_world_values_are_written_where_they_are_asked_for(
     assert plain.outcomes[0].status is ExportStatus.EXPORTED  # another output
 
 
-def test_dicom_files_hold_no_real_world_values(handle: Handle, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [True, {}])
+def test_dicom_files_hold_no_real_world_values(
+    asked: RealWorld, handle: Handle, tmp_path: Path
+) -> None:
     admit(handle, series(), tmp_path / "in")
-    report = export(handle, ExportFormat.DICOM, tmp_path / "out", real_world=True)
+    report = export(handle, ExportFormat.DICOM, tmp_path / "out", real_world=asked)
     assert isinstance(report.outcomes[0].error, CannotExport)
     assert "not as real world values" in str(report.outcomes[0].error)

@@ -47,6 +47,30 @@ describe("the stream of what happens", () => {
     stop();
   });
 
+  it("says so once, and that it is live once one signed in elsewhere", async () => {
+    status = 401;
+    const { heard, stop } = followed();
+    for (let i = 0; i < 3; i += 1) {
+      Stream.opened[i]?.tell("error", Stream.CLOSED);
+      await vi.advanceTimersByTimeAsync(15_000);
+    }
+    expect(Stream.opened).toHaveLength(4);
+    expect(heard).toEqual(["away", "signed-out"]);
+    Stream.opened[3]?.tell("open", 1);
+    expect(heard).toEqual(["away", "signed-out", "live"]);
+    stop();
+  });
+
+  it("tells nothing any more after its end", async () => {
+    status = 401;
+    const { heard, stop } = followed();
+    Stream.opened[0]?.tell("error", Stream.CLOSED);
+    stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(heard).toEqual(["away"]);
+    expect(Stream.opened).toHaveLength(1);
+  });
+
   it("is asked for anew after a refusal, which the browser takes for its end", async () => {
     status = 502;
     const { heard, stop } = followed();

@@ -32,6 +32,7 @@ async function showReceiver(mark: HTMLElement): Promise<void> {
   } catch (error) {
     state = isSignedOut(error) ? "signed-out" : "unreachable";
   }
+  if (mark.dataset["state"] === state) return; // the way to sign in keeps the focus
   const words = { listening: "Receiving on", stopped: "Not receiving", unreachable: "Server is away" }[state]
     ?? el("a", { href: signInAddress() }, "Signed out: sign in");
   mark.dataset["state"] = state;

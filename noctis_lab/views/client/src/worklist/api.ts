@@ -240,24 +240,35 @@ export class HttpSource implements Source {
 
   /** The browser reconnects with the last event's number by itself. */
   follow(happened: (what: Happening) => void, connected: (how: Connection) => void): () => void {
-    let source = this.openStream(happened, connected);
+    let told: Connection | null = null;
+    let isEnded = false;
+    // Once each: the way to sign in stays where it is, and keeps the focus, while the stream is refused again and again.
+    const tell = (how: Connection): void => {
+      if (isEnded || how === told) return;
+      told = how;
+      connected(how);
+    };
+    let source = this.openStream(happened, tell);
     let again: ReturnType<typeof setTimeout> | undefined;
     const watch = (): void => {
-      source.addEventListener("error", () => {
-        connected("away");
+      const watched = source;
+      watched.addEventListener("error", () => {
         // What is no stream (a refusal, a proxy's page) ends it for good; all else it tries again by itself.
-        if (source.readyState !== EventSource.CLOSED) return;
-        this.status().catch((error: unknown) => {
-          if (isSignedOut(error)) connected("signed-out");
+        const isRefused = watched.readyState === EventSource.CLOSED;
+        if (!isRefused || told !== "signed-out") tell("away");
+        if (!isRefused) return;
+        this.status().then(() => false, isSignedOut).then((isOut) => {
+          if (watched === source) tell(isOut ? "signed-out" : "away"); // an answer that comes later is of an earlier stream
         });
         again = setTimeout(() => {
-          source = this.openStream(happened, connected);
+          source = this.openStream(happened, tell);
           watch();
         }, AGAIN_MS);
       });
     };
     watch();
     return () => {
+      isEnded = true;
       clearTimeout(again);
       source.close();
     };

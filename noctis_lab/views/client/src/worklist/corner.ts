@@ -27,6 +27,11 @@ export class AdminCorner {
     this.quarantine.look();
   }
 
+  /** Name the archive, where a command has to, to mean this one. */
+  of(root: string | null): void {
+    this.quarantine.of(root);
+  }
+
   happened(what: Happening): void {
     if (what.kind === "sender-refused" || what.kind === "missed") void this.senders.load();
     // A push of a thousand conflicts asks once, not a thousand times.

@@ -337,6 +337,7 @@ class Worklist {
 
   private showStatus(status: Status): void {
     this.archiveRoot = status.root;
+    this.corner?.of(status.root);
     this.archive.replaceChildren(
       el("span", { class: "wide" }, "Archive ", el("b", {}, status.studies === 0 ? "empty" : `${formatNumber(status.studies, 0)} ${status.studies === 1 ? "study" : "studies"}`)),
       ...(status.series === null || status.instances === null || status.studies === 0 ? [] : [

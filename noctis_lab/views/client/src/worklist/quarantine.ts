@@ -3,6 +3,7 @@ import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import type { Kept, KeptDetail, Quarantine, Source } from "./api";
+import { rootOptionOf } from "./query";
 import { formatArrival } from "./words";
 
 const MOST_DIFFERENCES = 12;
@@ -18,6 +19,8 @@ export class QuarantineList {
   private readonly said = el("div", { class: "unseen", role: "status" });
   private shown = new Map<string, HTMLElement>();
   private loads = 0;
+  private rest = 0;
+  private root: string | null = null;
 
   constructor(private readonly source: Source) {
     this.element.append(
@@ -52,9 +55,19 @@ export class QuarantineList {
     const isSame = shown.size === this.shown.size && [...shown.keys()].every((text, index) => text === before[index]);
     this.shown = shown;
     if (!isSame) this.list.replaceChildren(...shown.values());
-    const rest = answer.total - answer.rows.length;
-    this.more.textContent = rest > 0 ? `${formatNumber(rest, 0)} more: noctis quarantine list` : "";
-    this.more.hidden = rest <= 0;
+    this.rest = answer.total - answer.rows.length;
+    this.showRest();
+  }
+
+  /** Name the archive, where a command has to, to mean this one. */
+  of(root: string | null): void {
+    this.root = root;
+    this.showRest();
+  }
+
+  private showRest(): void {
+    this.more.textContent = this.rest > 0 ? `${formatNumber(this.rest, 0)} more: noctis quarantine list${rootOptionOf(this.root)}` : "";
+    this.more.hidden = this.rest <= 0;
   }
 
   private rowOf(row: Kept): HTMLElement {
