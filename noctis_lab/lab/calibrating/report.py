@@ -299,13 +299,11 @@ def _band(
     nominal, measured = (
         np.array([roi[name] for roi in on_line], np.float64) for name in ("nominal_hu", "value_hu")
     )
+    at = np.linspace(ends[0], ends[1], _BAND_POINTS)
     try:
-        half = confidence_band(
-            fit_line(nominal, measured), nominal, np.linspace(*ends, _BAND_POINTS)
-        )
+        half = confidence_band(fit_line(nominal, measured), nominal, at)
     except CannotCalibrate:
         return
-    at = np.linspace(*ends, _BAND_POINTS)
     middle = line[0] * at + line[1]
     over, under = (
         [*zip(at.tolist(), y.tolist(), strict=True)] for y in (middle + half, middle - half)
