@@ -20,6 +20,7 @@ __all__ = ["CalibrationPage", "plots_cell"]
 logger = logging.getLogger(__name__)
 
 _BROKEN: Final = "This could not be done; the log says why."
+_BUSY: Final = "This page still does what it was asked before; wait for it."
 _CELL_HEIGHT_PX: Final = 300
 
 type Act = Callable[[Mapping[str, Any]], None]
@@ -36,6 +37,8 @@ class CalibrationPage(JSComponent):
         How many places there are for figures that come later, after the others.
     acts
         Name of a form → what it does with what was filled in. Each is run in a thread.
+    show_plane
+        Shows an image of the scan, by its index as a browser says it; without I/O.
     """
 
     told = param.Dict(default={}, constant=True, doc="Words for the client, see `told`.")
@@ -56,9 +59,11 @@ class CalibrationPage(JSComponent):
         *,
         slots: int = 0,
         acts: Mapping[str, Act] | None = None,
+        show_plane: Callable[[int], None] | None = None,
         **params: Any,
     ) -> None:
         self._acts = dict(acts or {})
+        self._show_plane = show_plane
         self._tasks: set[asyncio.Task[None]] = set()
         #: Rows of their own: a child that comes or goes would take all others from the page.
         self._slots = [
@@ -87,19 +92,26 @@ class CalibrationPage(JSComponent):
     def _handle_msg(self, data: Any) -> None:
         if not isinstance(data, Mapping):
             return
-        kind, said = str(data.get("kind")), data.get("said", data)
-        act = self._acts.get(kind)
-        number = data.get("number")
-        if act is None or not isinstance(said, Mapping):
+        kind, number, said = data.get("kind"), data.get("number"), data.get("said")
+        index = data.get("index")
+        if kind == "plane" and self._show_plane is not None and isinstance(index, int):
+            self._show_plane(index)
             return
-        if not isinstance(number, int):  # nobody waits for an answer
-            try:
-                act(said)
-            except (TypeError, ValueError):
-                # An outer door: what a browser says may be anything.
-                logger.warning("a calibration page's message was refused")
+        act = self._acts.get(str(kind))
+        # Somebody waits for a form's answer: what has no number is no form of ours.
+        if act is None or not isinstance(said, Mapping) or not isinstance(number, int):
             return
-        self._keep(asyncio.get_running_loop().create_task(self._run(act, dict(said), number)))
+        if self._tasks:  # each may take a volume's memory
+            self.answer = {"number": number, "problem": _BUSY}
+            return
+        work = self._run(act, dict(said), number)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # `panel serve` hears messages in a thread of its own, which may wait.
+            asyncio.run(work)
+            return
+        self._keep(loop.create_task(work))
 
     async def _run(self, act: Act, said: Mapping[str, Any], number: int) -> None:
         problem = ""

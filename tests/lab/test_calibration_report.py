@@ -89,6 +89,17 @@ def test_a_report_stands_alone_and_says_its_verdict_first(
     assert page.tags.count("svg") >= 5
     circles = re.findall(r'<circle class="pass"', text)
     assert len(circles) == len(lab.calibration.rois(SeriesInstanceUID=series.SeriesInstanceUID))
+    # Down one side of the band and back on the other; the line is in its middle.
+    (band,) = re.findall(r'class="confidence" points="([^"]*)"', text)
+    (line,) = re.findall(r'class="fit" points="([^"]*)"', text)
+    outline = [[float(one) for one in point.split(",")] for point in band.split()]
+    over, under = outline[: len(outline) // 2], outline[: len(outline) // 2 - 1 : -1]
+    for (x, y), (other_x, other_y), end in zip(
+        (over[0], over[-1]), (under[0], under[-1]), line.split(), strict=True
+    ):
+        assert x == other_x == float(end.split(",")[0])
+        assert y < other_y
+        assert (y + other_y) / 2 == pytest.approx(float(end.split(",")[1]), abs=0.11)
 
 
 def test_an_analysis_without_its_images_is_told_as_far_as_it_is_recorded(lab: Lab) -> None:

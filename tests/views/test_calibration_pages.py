@@ -6,29 +6,36 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.models.annotations import LabelSet
 
 import noctis_lab as nl
 from noctis_lab.access import Principal, Role
 from noctis_lab.analysis.calibration.charts.agreement import bland_altman, pair_by_name
-from noctis_lab.analysis.calibration.fit import fit_line
+from noctis_lab.analysis.calibration.fit import confidence_band, fit_line
+from noctis_lab.catalog import people
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.lab import Lab
 from noctis_lab.lab.calibrating.records import CalibrationRecords
+from noctis_lab.synthetic import ct_phantom
 from noctis_lab.views.calibration.address import Asked, read_asked
 from noctis_lab.views.calibration.comparison import agreement_words, comparison_page
 from noctis_lab.views.calibration.fleet import MOST_CARDS, MOST_ROWS, fleet_page
 from noctis_lab.views.calibration.ink import INK
 from noctis_lab.views.calibration.opening import open_page
+from noctis_lab.views.calibration.python import certificate_python, fleet_python
 from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, quantity_of
-from noctis_lab.views.calibration.scale_plot import Insert, confidence_band, scale_plot
+from noctis_lab.views.calibration.scale_plot import Insert, residual_plot, scale_plot
 from noctis_lab.views.calibration.scanner import scanner_page
 from noctis_lab.views.calibration.standings import group_charts, needs_of, note_of, open_alarms
 from noctis_lab.views.calibration.trend_plot import shared_range, trend_plot
 from noctis_lab.views.calibration.verdicts import scan_badge, verdict_of
+from tests.analysis.phantom_volumes import SMALL
+from tests.lab.filling import fill
 from tests.lab.fleet_records import grant, note_known_changes, record_fleet
 
 STEADY, DRIFTING, CHANGED = "ACME CT 1 4711", "ACME CT 1 4712", "ACME CT 2 0815"
@@ -238,6 +245,27 @@ def test_the_band_of_a_line_is_that_of_its_mean() -> None:
     assert points.data_source.data["plane"] == ["7"] * 5
 
 
+def test_the_line_goes_by_no_insert_that_is_clipped() -> None:
+    def line(inserts: list[Insert]) -> Any:
+        plot = scale_plot(inserts)
+        (drawn,) = (part for part in plot.renderers if type(part.glyph).__name__ == "Line")
+        return drawn.data_source.data["y"]
+
+    clipped = replace(SOUND[0], value=-900.0, clipped=0.6)
+    fit = fit_line(*np.array([(one.nominal, one.value) for one in SOUND[1:]], np.float64).T)
+    at = np.linspace(-1000 - 195.1, 951 + 195.1, 64)
+    assert line([clipped, *SOUND[1:]]) == pytest.approx(fit.slope * at + fit.intercept)
+
+
+def test_what_an_insert_is_off_stands_away_from_zero() -> None:
+    off = [insert("air", -1020, -1000), insert("acrylic", 121, 116), insert("Teflon", 990, 951)]
+    plot = residual_plot([*off, SOUND[3]])
+    under, above = sorted(plot.select(LabelSet), key=lambda labels: labels.y_offset)
+    assert (above.y_offset, under.y_offset) == (8, -8)
+    assert above.source.data["label"] == ["+5.0"]
+    assert under.source.data["label"] == ["\N{MINUS SIGN}20.0", "+39.0", "\N{MINUS SIGN}1.0"]
+
+
 def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None:
     told, figures = comparison_page(records, Asked(compare=(STEADY, CHANGED)))
     assert len(figures) == 2
@@ -248,6 +276,7 @@ def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None
     assert told["status"][1] == f"{found.agreement.means.size} pairs"
     bias = quantity_of("intercept_hu").write(found.agreement.bias)
     assert f"difference is {bias}, its" in told["verdict"]["text"]
+    assert "HU per 1000 HU, 95 % interval" in told["verdict"]["text"]
     alone, _ = comparison_page(records, Asked(compare=(STEADY,)))
     assert alone["empty"]["text"] == "Choose two scanners above."
     first = {str(n): float(n) for n in range(8)}
@@ -255,6 +284,22 @@ def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None
     agreement = bland_altman(pair_by_name(first, second))
     words = agreement_words(agreement, ("A", "B"), quantity_of("water_hu"))
     assert words.title.startswith("B reads 5.1 HU above A")
+    assert words.meaning == ""
+
+
+def test_a_slope_of_scans_is_told_with_its_interval_and_as_no_scale() -> None:
+    days = {str(n): float(n % 5) for n in range(40)}
+    wide = {name: 2 * value + 0.01 * (n % 3) for n, (name, value) in enumerate(days.items())}
+    found = bland_altman(pair_by_name(days, wide))
+    words = agreement_words(found, ("A", "B"), quantity_of("water_hu")).meaning
+    assert f"change by +{found.slope:.2f} HU for each HU" in words
+    assert f"+{found.slope_ci[0]:.2f} to +{found.slope_ci[1]:.2f}" in words
+    assert "spread or a drift of the second scanner" in words
+    same = {name: value + 0.1 * (-1) ** n for n, (name, value) in enumerate(days.items())}
+    alike = agreement_words(bland_altman(pair_by_name(days, same)), ("A", "B"),
+                            quantity_of("water_hu"))  # fmt: skip
+    assert alike.title == "No mean difference between A and B is seen"
+    assert alike.kind == "info", "that none is seen does not say that there is none"
 
 
 def test_an_address_is_read_within_bounds_and_written_back() -> None:
@@ -271,6 +316,76 @@ def test_an_address_is_read_within_bounds_and_written_back() -> None:
     read = read_asked(hostile)
     assert (read.series, read.period, read.first, read.scanner) == ("", "120d", 0, "")
     assert read.compare == ("A", "B")
+
+
+def test_a_form_is_done_by_the_rights_of_when_it_is_sent(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as own:
+        record_fleet(own.catalog)
+        people.add_principal(own.catalog, "ray", Role.RESEARCHER, None)
+        ray = people.find_principal(own.catalog, "ray")
+        assert ray is not None
+        page = open_page(own, ray, Asked(), api_base="/api", root=None)
+        said = {"scanner": STEADY, "event_kind": "service", "happened_on": "2025-02-01"}
+
+        def answer(number: int, **changed: Any) -> str:
+            page._handle_msg({"kind": "event", "number": number, "said": said | changed})
+            assert page.answer["number"] == number
+            return str(page.answer["problem"])
+
+        assert answer(1) == ""
+        assert "at most 500" in answer(2, note="n" * 501)
+        assert "YYYY-MM-DD" in answer(3, happened_on="<b>")
+        assert "expected one of service" in answer(4, event_kind="<b>")
+        for hostile in (None, [], {"kind": []}, {"kind": "event", "said": said},
+                        {"kind": "event", "number": "5", "said": said},
+                        {"kind": "event", "number": 5, "said": []}, {"kind": "plane", "index": 1},
+                        {"kind": "__init__", "number": 5, "said": said}):  # fmt: skip
+            page._handle_msg(hostile)
+        assert page.answer["number"] == 4
+        people.set_role(own.catalog, "ray", Role.VIEWER)
+        assert "may not calibrate" in answer(6)
+        people.remove_principal(own.catalog, "ray")
+        assert "no principal of this archive any more" in answer(7)
+        assert own.calibration.events()["author"].tolist() == ["ray"]
+
+
+def run(code: str) -> dict[str, Any]:
+    """Run what a page gave to be copied; returns its names."""
+    names: dict[str, Any] = {}
+    exec(compile(code, "copied", "exec"), names)
+    names["lab"].close()
+    return names
+
+
+def test_copied_code_runs_and_a_certificate_gives_a_verdict(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with nl.open_lab(root) as own:
+        fill(own, ct_phantom("CatPhan 504", **SMALL, kvp=80), tmp_path / "in")
+        series = own.series().one()
+        found = series.calibrate()
+        plotted = found.plot().told["titles"]
+        assert plotted == ["Uniformity", "Profiles", "Resolution", "Noise"], "no nominals, no line"
+        judged = nl.calibrate(series.load(), kvp=120).plot()
+        assert judged.told["titles"] == ["HU scale", "Residuals", *plotted]
+        assert len(judged.figures) == len(judged.told["titles"])
+        page = open_page(
+            own, ADMIN, Asked(series=series.SeriesInstanceUID), api_base="", root=str(root)
+        )
+        verdict = page.told["verdict"]
+        assert "this page keeps none" in verdict["advice"]
+        assert page.told["notes"] == [], "no range, no source of one"
+        (copied,) = (one["copied"] for one in verdict["actions"] if "copied" in one)
+    with pytest.raises(ValueError, match="line 2 of the nominal values"):
+        run(copied)  # LOW and HIGH are to be filled in
+    filled = copied.replace("LOW", "-1090").replace("HIGH", "1090").replace("SERIAL", "7")
+    assert run(filled)["found"].status == "pass"
+    run(fleet_python(str(root)))
+
+
+@pytest.mark.parametrize("name", ['"""', "\\", 'a,b"\n', "\N{HEBREW LETTER ALEF}"])
+def test_copied_code_holds_any_name(name: str) -> None:
+    row = ROW | {"SeriesInstanceUID": "1.2.3", "StudyInstanceUID": "1.2", "phantom_model": name}
+    compile(certificate_python(row, 80, [insert(name, 1, None)], name), "copied", "exec")
 
 
 def test_charts_are_plotted_in_a_notebook_and_bounded(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from noctis_lab.errors import CannotCalibrate
 
-__all__ = ["LinearFit", "fit_line"]
+__all__ = ["LinearFit", "confidence_band", "fit_line"]
 
 _LEAST_POINTS = 4
 _TUKEY = 4.685  # 95 % as efficient as least squares on normal errors
@@ -104,6 +104,36 @@ def fit_line(nominal: NDArray[np.float64], measured: NDArray[np.float64]) -> Lin
         residuals=residuals,
         agrees=bool((np.abs(robust - line) <= tolerated).all()),
     )
+
+
+def confidence_band(
+    fit: LinearFit, nominal: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return half the width of the line's 95 % confidence band, HU.
+
+    Parameters
+    ----------
+    fit
+        The line.
+    nominal
+        ndarray of float64, shape (n,), HU: through which points it goes.
+    at
+        ndarray of float64, shape (m,), HU.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        Of the mean response: t · s · √(1/n + (x − x̄)²/Σ(xᵢ − x̄)²).
+
+    References
+    ----------
+    Draper and Smith, Applied Regression Analysis, 3rd ed., 1998, section 3.1.
+    """
+    count = nominal.size
+    spread = float(np.sqrt(fit.residuals @ fit.residuals / (count - 2)))
+    middle = nominal.mean()
+    leverage = 1 / count + (at - middle) ** 2 / float(((nominal - middle) ** 2).sum())
+    return np.asarray(stats.t.ppf(0.975, count - 2) * spread * np.sqrt(leverage), np.float64)
 
 
 def _reach_of(

@@ -24,7 +24,7 @@ class Line:
     """A line through points, in the figure's units; where a value is not finite it is broken."""
 
     points: Points
-    kind: str = "line"  # its class: line, limit, average, fit
+    kind: str = "line"  # its class: line, limit, average, fit, confidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

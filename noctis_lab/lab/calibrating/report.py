@@ -12,7 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
+import numpy as np
 
+from noctis_lab.analysis.calibration.fit import confidence_band, fit_line
 from noctis_lab.analysis.calibration.result import HuAnalysis
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
 from noctis_lab.catalog.hu_sight import find_in_sight
@@ -32,6 +34,8 @@ __all__ = ["report_of"]
 _RESEARCH_ONLY: Final = "For research only. It is no medical device and no acceptance test."
 #: Charts of a report, of those that there are.
 _SHOWN_CHARTS: Final = ("water_hu", "slope", "periphery_minus_center_hu", "noise_hu")
+_BAND_POINTS: Final = 32
+_BOUND: Final = 0.5  # clipped by so much, an insert is no part of the line
 _FIGURES: Final = (
     ("water_hu", "Water", "HU"),
     ("slope", "Slope", ""),
@@ -236,6 +240,7 @@ def _roi(roi: Mapping[str, Any]) -> dict[str, Any]:
     names = (
         *("material", "verdict", "value_hu", "se_hu", "sd_hu", "nominal_hu", "nominal_low_hu"),
         *("nominal_high_hu", "deviation_hu", "nominal_source", "nominal_is_verified", "is_manual"),
+        "clipped_fraction",
     )
     return {name: roi.get(name) for name in names}
 
@@ -250,9 +255,9 @@ def _plots(
     lines = []
     if isinstance(slope, int | float) and isinstance(intercept, int | float):
         fit = [(x, slope * x + intercept) for x in ends]
-        lines.append(Line(points=fit, kind="fit"))
+        lines += [*_band(judged, (slope, intercept), ends), Line(points=fit, kind="fit")]
     yield place(
-        "Measured and nominal",
+        "Measured and nominal; shaded: the line's 95 % band",
         ("nominal, HU", "measured, HU"),
         lines=lines,
         dots=[Dot(x=r["nominal_hu"], y=r["value_hu"], words=r["material"]) for r in judged],
@@ -280,6 +285,26 @@ def _plots(
         noise = again.noise_spectrum
         curve = list(zip(noise.frequency_mm.tolist(), noise.nps.tolist(), strict=True))
         yield place("Noise power", ("1/mm", "HU² mm²"), lines=[Line(points=curve)])
+
+
+def _band(
+    judged: Sequence[Mapping[str, Any]], line: tuple[float, float], ends: Sequence[float]
+) -> Iterator[Line]:
+    """Yield the outline of a recorded line's 95 % confidence band, of the inserts it goes by."""
+    on_line = [roi for roi in judged if (roi["clipped_fraction"] or 0.0) < _BOUND]
+    nominal, measured = (
+        np.array([roi[name] for roi in on_line], np.float64) for name in ("nominal_hu", "value_hu")
+    )
+    at = np.linspace(ends[0], ends[1], _BAND_POINTS)
+    try:
+        half = confidence_band(fit_line(nominal, measured), nominal, at)
+    except CannotCalibrate:
+        return
+    middle = line[0] * at + line[1]
+    over, under = (
+        [*zip(at.tolist(), y.tolist(), strict=True)] for y in (middle + half, middle - half)
+    )
+    yield Line(points=[*over, *under[::-1]], kind="confidence")
 
 
 def _map(again: HuAnalysis | None) -> tuple[tuple[tuple[int, int, str, str], ...], int]:

@@ -22,7 +22,7 @@ PERIODS: Final[Mapping[str, timedelta | None]] = {
     "all": None,
 }
 _UID: Final = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
-_MOST_TEXT: Final = 300
+_MOST_TEXT: Final = 500  # as the API's; a scanner's name has up to 386
 _MOST_FIRST: Final = 100_000
 _QUANTITIES: Final = {one.slug: one for one in CARD_QUANTITIES}
 

@@ -16,6 +16,7 @@ from noctis_lab.views.calibration.numbers import (
     signed,
     text_of,
 )
+from noctis_lab.views.calibration.python import fleet_python
 from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, quantity_of
 from noctis_lab.views.calibration.standings import (
     Group,
@@ -64,6 +65,7 @@ def fleet_page(
     now: datetime,
     can_calibrate: bool,
     api_base: str = "",
+    root: str | None = None,
 ) -> tuple[dict[str, Any], list[Any]]:
     """Return the fleet's page: what its client is told, and its figures.
 
@@ -79,6 +81,8 @@ def fleet_page(
         Whether who looks may name events.
     api_base
         Path of the API, from which the charts are to be had as files; empty: it is not served.
+    root
+        The archive's folder, where copied code has to name it.
     """
     groups = group_charts(records.charts())
     first = asked.first if asked.first < len(groups) else 0
@@ -102,7 +106,14 @@ def fleet_page(
     }
     told = page(
         "fleet",
-        head("HU calibration", choices=_choices(asked), actions=_exports(api_base)),
+        head(
+            "HU calibration",
+            choices=_choices(asked),
+            actions=[
+                *_exports(api_base),
+                action("Copy as Python", "code", copied=fleet_python(root)),
+            ],
+        ),
         status=[
             counted(len({group.first.scanner for group in groups}), "scanner"),
             f"{counted(len(counted_scans), 'phantom scan')} {_within(asked)}",

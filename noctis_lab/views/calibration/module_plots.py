@@ -39,7 +39,7 @@ def uniformity_plot(found: Uniformity, distance_mm: float) -> Any:
     )  # fmt: skip
     plot.axis.visible = False
     plot.grid.visible = False
-    caption(plot, "Map less its middle, HU, means of 10 mm squares")
+    caption(plot, "Less its middle, HU")
     colours = ink(
         LinearColorMapper(palette=["#808080"] * _COLOURS, low=-limit, high=limit,
                           nan_color=(0, 0, 0, 0)),
@@ -82,7 +82,7 @@ def profile_plot(found: Uniformity) -> Any:
     reach = 1.2 * max(_LEAST_SCALE_HU / 2, float(np.nanmax(np.abs(values))))
     ends = float(found.map_mm[0]), float(found.map_mm[-1])
     plot = plain_figure(ends, (-reach, reach), has_tools=True)
-    caption(plot, "Profiles through the middle, HU: row, column (dashed)")
+    caption(plot, "Row, column (dashed), HU")
     plot.xaxis.axis_label = "mm"
     plot.add_layout(ink(Span(dimension="width", location=0), line_color="line-strong"))
     for (_, line), token, dash in zip(
@@ -125,7 +125,7 @@ def noise_plot(found: NoiseSpectrum) -> Any:
     x, y, se = found.frequency_mm, found.nps, np.nan_to_num(found.nps_se)
     top = 1.1 * float(np.nanmax(y + 1.96 * se)) or 1.0
     plot = plain_figure((0.0, float(x[-1])), (0.0, top), has_tools=True)
-    caption(plot, "Noise power spectrum, HU\N{SUPERSCRIPT TWO} mm\N{SUPERSCRIPT TWO}")
+    caption(plot, "Noise power, HU\N{SUPERSCRIPT TWO} mm\N{SUPERSCRIPT TWO}")
     plot.xaxis.axis_label = "mm\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT ONE}"
     band = plot.varea(x=x, y1=y - 1.96 * se, y2=y + 1.96 * se, fill_alpha=0.16)
     ink(band.glyph, fill_color="c1")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.access import Action, Principal, may
-from noctis_lab.errors import NoctisError
+from noctis_lab.catalog.people import find_principal
+from noctis_lab.errors import AccessDenied, NoctisError
 from noctis_lab.lab.calibrating.calibration import calibrate_series
 from noctis_lab.views.calibration.address import CALIBRATION_PATH, Asked, viewer_address
 from noctis_lab.views.calibration.again import analyse_again
@@ -76,32 +78,54 @@ def open_page(
         told, figures = scanner_page(records, asked, now=now, can_calibrate=can_calibrate)
     else:
         told, figures = fleet_page(
-            records, asked, now=now, can_calibrate=can_calibrate, api_base=api_base
+            records, asked, now=now, can_calibrate=can_calibrate, api_base=api_base, root=root
         )
-    return _page(told, figures, acts=_acts(lab, principal), api_base=api_base)
+    acts = _acts(lab, _asking(lab, principal, is_served=bool(api_base)))
+    return _page(told, figures, acts=acts, api_base=api_base)
 
 
 def _page(told: Mapping[str, Any], figures: list[Any], **more: Any) -> CalibrationPage:
     return CalibrationPage(told, figures, sizing_mode="stretch_both", margin=0, **more)
 
 
-def _acts(lab: Lab, principal: Principal) -> dict[str, Callable[[Mapping[str, Any]], None]]:
+def _asking(lab: Lab, principal: Principal, *, is_served: bool) -> Callable[[], Principal]:
+    """Return how to ask who somebody is by now: a page may stay open while rights are taken.
+
+    Where no archive is served, who opened the page reads its files anyway.
+    """
+
+    def asking() -> Principal:
+        found = find_principal(lab.catalog, principal.name) if is_served else principal
+        if found is None:
+            raise AccessDenied(
+                f"'{principal.name}' is no principal of this archive any more; sign in again",
+                principal=principal.name,
+                action=str(Action.CALIBRATE),
+            )
+        return found
+
+    return asking
+
+
+def _acts(
+    lab: Lab, asking: Callable[[], Principal]
+) -> dict[str, Callable[[Mapping[str, Any]], None]]:
     def note_event(said: Mapping[str, Any]) -> None:
         lab.calibration.note_event(
             _word(said, "scanner"), _word(said, "event_kind"),
-            happened_at=_day(said, "happened_on"), note=_word(said, "note"), principal=principal,
+            happened_at=_day(said, "happened_on"), note=_word(said, "note"), principal=asking(),
         )  # fmt: skip
 
     def set_baseline(said: Mapping[str, Any]) -> None:
         trend = _word(said, "scanner"), _word(said, "protocol"), _word(said, "quantity")
         lab.calibration.set_baseline(
             trend, reason=_word(said, "reason"), valid_from=_day(said, "valid_on"),
-            principal=principal,
+            principal=asking(),
         )  # fmt: skip
 
     def acknowledge(said: Mapping[str, Any]) -> None:
         alarm_id, note = _word(said, "alarm_id"), _word(said, "note")
-        lab.calibration.acknowledge(alarm_id, note=note, principal=principal)
+        lab.calibration.acknowledge(alarm_id, note=note, principal=asking())
 
     return {"event": note_event, "baseline": set_baseline, "acknowledge": acknowledge}
 
@@ -146,7 +170,9 @@ def _open_scan(
         return _page(no_analysis_page(_NOT_SEEN, _TO_FLEET), [])
     row = newest_analysis(records, series.SeriesInstanceUID, series.StudyInstanceUID)
     can_calibrate = may(principal, Action.CALIBRATE)
-    acts = _acts(lab, principal) | {"analyse": lambda said: _analyse(lab, principal, series, said)}
+    asking = _asking(lab, principal, is_served=bool(api_base))
+    this = replace(asked, study=series.StudyInstanceUID)
+    acts = _acts(lab, asking) | {"analyse": lambda said: _analyse(lab, asking(), this, said)}
     if row is None:
         return _page(
             _unanalysed(records, series, can_calibrate=can_calibrate),
@@ -173,9 +199,8 @@ def _open_scan(
     viewer.state.index = _first_plane(rois, planes, modules)
     _frame(viewer.state, row, stack)
 
-    def show_plane(said: Mapping[str, Any]) -> None:
-        index = said.get("index")
-        if isinstance(index, int) and 0 <= index < len(heights):
+    def show_plane(index: int) -> None:
+        if 0 <= index < len(heights):
             viewer.state.index = index
 
     page = _page(
@@ -184,7 +209,8 @@ def _open_scan(
         slots=SLOTS,
         viewer=viewer,
         api_base=api_base,
-        acts=acts | {"plane": show_plane},
+        acts=acts,
+        show_plane=show_plane,
     )
     page.begin(partial(_measure_late, lab, series, row, page, viewer, modules))
     return page
@@ -217,8 +243,11 @@ def _unanalysed(
     return no_analysis_page(reason, actions)
 
 
-def _analyse(lab: Lab, principal: Principal, series: SeriesRow, said: Mapping[str, Any]) -> None:
+def _analyse(lab: Lab, principal: Principal, asked: Asked, said: Mapping[str, Any]) -> None:
     """Analyse a series as a form says; what is left empty is as the images say."""
+    series = _find_series(lab, principal, asked)
+    if series is None:
+        raise ValueError(_NOT_SEEN)
     options: dict[str, Any] = {}
     for name in ("model", "note"):
         if _word(said, name):

@@ -11,16 +11,18 @@ from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, FactorRange
 from bokeh.models.annotations import LabelSet, Span
 from numpy.typing import NDArray
-from scipy import stats
 
-from noctis_lab.analysis.calibration.fit import LinearFit, fit_line
+from noctis_lab.analysis.calibration.fit import LinearFit, confidence_band, fit_line
 from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
-from noctis_lab.views.calibration.numbers import between, number, number_of, signed
+from noctis_lab.views.calibration.numbers import between, number, number_of, signed, text_of
 
-__all__ = ["Insert", "confidence_band", "insert_names", "inserts_of", "residual_plot", "scale_plot"]
+__all__ = ["Insert", "insert_names", "inserts_of", "residual_plot", "scale_plot"]
 
 _BAND_POINTS: Final = 64
 _ROOM: Final = 0.1
+_BOUND: Final = 0.5  # clipped by so much, its true value may be anything lower
+_ASLANT: Final = 0.5  # rad
+_INNER: Final = 0.6  # of the axis' half: beyond it a value stands towards zero
 _LEAST_LABEL_GAP: Final = 0.045  # of the axis: names of points that are nearer would overlap
 
 
@@ -40,6 +42,11 @@ class Insert:
     source: str
     SOPInstanceUID: str
 
+    @property
+    def is_on_line(self) -> bool:
+        """Whether the line goes by it: it has a nominal, and less than half of it is clipped."""
+        return self.nominal is not None and self.clipped < _BOUND
+
 
 def inserts_of(rois: Sequence[Mapping[str, Any]]) -> tuple[Insert, ...]:
     """Return an analysis' regions, rows of `hu_roi`, in the order of their values."""
@@ -54,43 +61,13 @@ def inserts_of(rois: Sequence[Mapping[str, Any]]) -> tuple[Insert, ...]:
             high=number_of(roi["nominal_high_hu"]),
             verdict=str(roi["verdict"]),
             clipped=number_of(roi["clipped_fraction"]) or 0.0,
-            source=str(roi["nominal_source"] or ""),
-            SOPInstanceUID=str(roi["SOPInstanceUID"] or ""),
+            source=text_of(roi["nominal_source"]),
+            SOPInstanceUID=text_of(roi["SOPInstanceUID"]),
         )
         for roi in rois
         if number_of(roi["value_hu"]) is not None
     ]
     return tuple(sorted(found, key=lambda one: one.value))
-
-
-def confidence_band(
-    fit: LinearFit, nominal: NDArray[np.float64], at: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return half the width of the line's 95 % confidence band, HU.
-
-    Parameters
-    ----------
-    fit
-        The line.
-    nominal
-        ndarray of float64, shape (n,), HU: through which points it goes.
-    at
-        ndarray of float64, shape (m,), HU.
-
-    Returns
-    -------
-    ndarray of float64, shape (m,)
-        Of the mean response: t · s · √(1/n + (x − x̄)²/Σ(xᵢ − x̄)²).
-
-    References
-    ----------
-    Draper and Smith, Applied Regression Analysis, 3rd ed., 1998, section 3.1.
-    """
-    count = nominal.size
-    spread = float(np.sqrt(fit.residuals @ fit.residuals / (count - 2)))
-    middle = nominal.mean()
-    leverage = 1 / count + (at - middle) ** 2 / float(((nominal - middle) ** 2).sum())
-    return np.asarray(stats.t.ppf(0.975, count - 2) * spread * np.sqrt(leverage), np.float64)
 
 
 def scale_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = None) -> Any:
@@ -112,9 +89,11 @@ def scale_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = Non
     plot = plain_figure(ends, ends, has_tools=True)
     caption(plot, "Measured against nominal, HU")
     ink(plot.xgrid[0], grid_line_color="line")
+    on_line = np.array([one.is_on_line for one in known])
     # Of one material several inserts may be: a line needs four different ones.
-    if len(set(nominal.tolist())) >= 4:
-        _draw_line(plot, fit_line(nominal, measured), nominal, ends)
+    if len(set(nominal[on_line].tolist())) >= 4:
+        fit = fit_line(nominal[on_line], measured[on_line])
+        _draw_line(plot, fit, nominal[on_line], ends)
     source = ColumnDataSource(
         {
             "x": nominal,
@@ -145,11 +124,12 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
     off = [one.value - (one.nominal or 0.0) for one in known]
     lows = [(one.low or 0.0) - (one.nominal or 0.0) for one in known]
     highs = [(one.high or 0.0) - (one.nominal or 0.0) for one in known]
-    reach = 1.15 * max(map(abs, (*off, *lows, *highs)))
+    reach = 1.3 * max(map(abs, (*off, *lows, *highs)))
     across = FactorRange(factors=names, range_padding=0.1)
     plot = plain_figure(across, (-reach, reach), has_tools=True)
     caption(plot, "Measured minus nominal, HU. Grey: accepted")
     plot.yaxis.ticker.desired_num_ticks = 4
+    plot.xaxis.major_label_orientation = _ASLANT  # side by side, the names of seven would touch
     source = ColumnDataSource(
         {
             "x": names, "y": off, "low": lows, "high": highs,
@@ -178,11 +158,18 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
         )  # fmt: skip
         ink(points.glyph, fill_color="surface-1", line_color=token)
         drawn.append(points)
-    labels = LabelSet(
-        x="x", y="y", text="label", x_offset=8, y_offset=-6, source=source,
-        text_font=value(FONT), text_font_size="11px",
-    )  # fmt: skip
-    plot.add_layout(ink(labels, text_color="text-2"))
+    # Away from zero, so that none lies on the line; towards it where the axis is at its end.
+    sides = [(one >= 0) is (abs(one) < _INNER * reach) for one in off]
+    for is_up in (True, False):
+        rows = [place for place, side in enumerate(sides) if side is is_up]
+        part = {name: [source.data[name][row] for row in rows] for name in ("x", "y", "label")}
+        labels = LabelSet(
+            x="x", y="y", text="label", y_offset=8 if is_up else -8,
+            source=ColumnDataSource(data=part), text_align="center",
+            text_baseline="bottom" if is_up else "top",
+            text_font=value(FONT), text_font_size="11px",
+        )  # fmt: skip
+        plot.add_layout(ink(labels, text_color="text-2"))
     tap_and_hover(plot, drawn)
     return finish(plot)
 

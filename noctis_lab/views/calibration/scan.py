@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -25,12 +28,14 @@ from noctis_lab.views.calibration.module_plots import (
 )
 from noctis_lab.views.calibration.numbers import (
     between,
+    counted,
     number,
     number_of,
     rows_of,
     signed,
     text_of,
 )
+from noctis_lab.views.calibration.python import certificate_python, scan_python
 from noctis_lab.views.calibration.quantities import quantity_of
 from noctis_lab.views.calibration.scale_plot import (
     Insert,
@@ -148,7 +153,7 @@ def scan_page(
         quantity = quantity_of(chart.quantity)
         trend = panel(
             f"{quantity.name} over time", [len(figures) - 1],
-            subtitle=f"{len(chart.points)} scans of this protocol",
+            subtitle=f"{counted(len(chart.points), 'scan')} of this protocol",
         )  # fmt: skip
     before, after = _neighbours(row, chart)
     told = page(
@@ -156,7 +161,9 @@ def scan_page(
         _head(row, rois, chart, visitor),
         status=["\N{LEFTWARDS ARROW} \N{RIGHTWARDS ARROW} previous, next scan"],
         hint="click a point to open its scan or its slice",
-        verdict=_verdict(row, inserts, chart, can_calibrate=visitor.can_calibrate),
+        verdict=_verdict(
+            row, inserts, chart, can_calibrate=visitor.can_calibrate, root=visitor.root
+        ),
         modules=[
             {"name": module.name, "index": index, "words": module.words}
             for module, index in modules
@@ -191,7 +198,7 @@ def late_panels(analysis: HuAnalysis) -> tuple[tuple[list[Any], list[Any]], dict
         distance = share if phantom is None else phantom.uniformity_distance_mm
         uniformity = [uniformity_plot(found, distance), profile_plot(found)]
         edge = signed(found.periphery_minus_center)
-        said = {"subtitle": f"edge minus centre {edge} HU", "none": ""}
+        said = {"subtitle": f"edge minus centre {edge} HU, means of 10 mm squares", "none": ""}
     spectra = []
     if analysis.mtf is not None:
         spectra.append(mtf_plot(analysis.mtf))
@@ -246,7 +253,7 @@ def _head(
     actions += [
         *_report(study, series, visitor.api_base),
         action("Copy data", "table", copied=_csv(rois)),
-        action("Copy as Python", "code", copied=_python(series, study, visitor.root)),
+        action("Copy as Python", "code", copied=scan_python(series, study, visitor.root)),
     ]
     name = text_of(row["StationName"]) or text_of(row["scanner"])
     back = Asked(scanner=text_of(row["scanner"]), protocol=text_of(row["protocol"])).address()
@@ -269,6 +276,7 @@ def _verdict(
     chart: ScannerChart | None,
     *,
     can_calibrate: bool,
+    root: str | None,
 ) -> dict[str, Any]:
     words = verdict_of(row, inserts)
     actions = []
@@ -276,6 +284,10 @@ def _verdict(
         before, _ = _neighbours(row, chart)
         if before:
             actions.append(action("Open the scan before", "left", href=before))
+    kvp = number_of(row["KVP"])
+    if row["status"] == "trend only" and kvp is not None:
+        copied = certificate_python(row, kvp, inserts, root)
+        actions.append(action("Copy as Python", "code", copied=copied))
     if can_calibrate and words.kind == "fail":
         actions.append(
             action(
@@ -376,23 +388,17 @@ def _csv(rois: Sequence[Mapping[str, Any]]) -> str:
         *("material", "value_hu", "se_hu", "sd_hu", "nominal_hu", "nominal_low_hu"),
         *("nominal_high_hu", "verdict", "pixel_count", "x_mm", "y_mm", "z_mm", "radius_mm"),
     )
-    lines = [",".join(names)]
-    lines += [
-        ",".join("" if roi[name] is None else str(roi[name]) for name in names) for roi in rois
-    ]
-    return "\n".join(lines) + "\n"
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(names)
+    for roi in rois:
+        values = (roi[name] for name in names)
+        writer.writerow(_blank(value) for value in values)
+    return written.getvalue()
 
 
-def _python(series: str, study: str, root: str | None) -> str:
-    where = f"SeriesInstanceUID={json.dumps(series)}, StudyInstanceUID={json.dumps(study)}"
-    opened = "" if root is None else json.dumps(root)
-    return (
-        f"import noctis_lab as nl\n\nlab = nl.open_lab({opened})\n"
-        f"series = lab.series({where}).one()\n"
-        f"row = lab.calibration.analyses({where}).iloc[-1]\n"
-        'rois = lab.calibration.rois(analysis_id=row["analysis_id"])\n'
-        'rois[["material", "value_hu", "nominal_hu", "verdict"]]\n'
-    )
+def _blank(value: Any) -> Any:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def _checks(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -92,7 +92,7 @@ def scanner_page(
         ),
         choices={
             "event_kinds": event_kinds(),
-            "quantities": [chart.quantity for chart in charts],
+            "quantities": [(one.quantity, quantity_of(one.quantity).name) for one in charts],
         },
     )
     return told, [trend_plot(chart, x=x) for chart in charts]

@@ -115,10 +115,10 @@ def page(
     status: Sequence[str] = (),
     hint: str = "click a point to open its scan",
     empty: Told | None = None,
-    choices: Mapping[str, Sequence[str]] | None = None,
+    choices: Mapping[str, Sequence[str | tuple[str, str]]] | None = None,
     **more: Any,
 ) -> Told:
-    """Return a page."""
+    """Return a page; `choices` are what forms choose from: words, or (what is sent, words)."""
     return {
         "page": kind,
         "head": head,

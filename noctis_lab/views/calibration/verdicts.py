@@ -64,8 +64,9 @@ def verdict_of(row: Mapping[str, Any], inserts: Sequence[Insert]) -> Words:
             title=f"No verdict {at}",
             text=f"{stated}{why}, so this scan feeds the trend and nothing else.",
             meaning="The figures are measured like any other's; nothing says what they should be.",
-            advice="A certificate of this phantom's own values would give a verdict: analyse again "
-            "with its serial number. Or scan at 110 to 130 kVp.",
+            advice="Scan at 110 to 130 kVp. Or, where this phantom has a certificate of its own "
+            "values: this page keeps none, but a notebook holds the scan against it. Copy the code "
+            "and fill the values in; nothing of it is recorded.",
         )
     failures = [*_failed_inserts(inserts), *_failed_checks(row)]
     if not failures:

@@ -19,11 +19,17 @@ const QUANTITIES: Record<string, string> = {
   intercept_hu: "offset", water_hu: "water", slope: "slope", noise_hu: "noise", periphery_minus_center_hu: "uniformity",
 };
 
+const LONGEST_NAME = 64;
+const cut = (text: string): string => {
+  const letters = [...text];
+  return letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME - 1).join("")}…` : text;
+};
+
 /** Return what happened, in words. Pure. */
 export function wordsOf({ scanner_display: scanner, quantity, rule, side }: Alarm): string {
-  const name = QUANTITIES[quantity] ?? quantity.replace(/^roi:/, "").replaceAll("_", " ");
-  const limit = rule === "tolerance" ? "out of tolerance" : `passed its ${RULES[rule] ?? rule} limit`;
-  return `${scanner}: ${name} ${limit}, ${side}`;
+  const name = (Object.hasOwn(QUANTITIES, quantity) ? QUANTITIES[quantity] : undefined) ?? quantity.replace(/^roi:/, "").replaceAll("_", " ");
+  const limit = rule === "tolerance" ? "out of tolerance" : `passed its ${(Object.hasOwn(RULES, rule) ? RULES[rule] : undefined) ?? cut(rule)} limit`;
+  return `${cut(scanner)}: ${cut(name)} ${limit}, ${side}`;
 }
 
 /** Return where an alarm is to be looked at. Pure. */

@@ -1,6 +1,6 @@
 /** Forms over a page: to name an event, to set a baseline, to acknowledge an alarm, to analyse again. */
 import { el } from "../ground/dom";
-import type { Action, FormName } from "./told";
+import type { Action, FormName, Offer } from "./told";
 
 interface Field {
   name: string;
@@ -53,7 +53,7 @@ const FORMS: Record<FormName, FormFacts> = {
 const LONGEST = 500;
 
 /** Ask for what a form needs; `send` resolves when it is done and rejects with why it is not. */
-export function openForm(root: HTMLElement, action: Action, lists: Record<string, readonly string[]>, send: (said: Record<string, string>) => Promise<void>): void {
+export function openForm(root: HTMLElement, action: Action, lists: Record<string, readonly Offer[]>, send: (said: Record<string, string>) => Promise<void>): void {
   const { form: name } = action;
   if (name === undefined) return;
   const { title, send: doIt, text, fields } = FORMS[name];
@@ -78,11 +78,18 @@ export function openForm(root: HTMLElement, action: Action, lists: Record<string
   dialog.showModal();
 }
 
-function inputOf({ name, label, kind, list, isNeeded, hint }: Field, lists: Record<string, readonly string[]>): HTMLElement {
+/** Return a day as this place's calendar has it, YYYY-MM-DD. Pure. */
+export const dayOf = (at: Date): string =>
+  [String(at.getFullYear()).padStart(4, "0"), ...[at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, "0"))].join("-");
+
+function inputOf({ name, label, kind, list, isNeeded, hint }: Field, lists: Record<string, readonly Offer[]>): HTMLElement {
   const common = { name, required: isNeeded };
   const input = kind === "choice"
-    ? el("select", common, isNeeded ? null : el("option", { value: "" }, "as the images say"), ...(lists[list ?? ""] ?? []).map((value) => el("option", { value }, value)))
-    : el("input", { ...common, type: kind === "date" ? "date" : kind === "number" ? "number" : "text", step: kind === "number" ? "any" : null, maxlength: LONGEST, placeholder: hint ?? null, value: kind === "date" ? new Date().toISOString().slice(0, 10) : null });
+    ? el("select", common, isNeeded ? null : el("option", { value: "" }, "as the images say"), ...(lists[list ?? ""] ?? []).map((offer) => {
+      const [value, words] = typeof offer === "string" ? [offer, offer] : offer;
+      return el("option", { value }, words);
+    }))
+    : el("input", { ...common, type: kind === "date" ? "date" : kind === "number" ? "number" : "text", step: kind === "number" ? "any" : null, maxlength: LONGEST, placeholder: hint ?? null, value: kind === "date" ? dayOf(new Date()) : null });
   return el("label", {}, el("span", { class: "f12 t2" }, label), el("span", { class: "input" }, input));
 }
 

@@ -30,7 +30,8 @@ function fleetOf(told: FleetTold, { figures, doing }: Drawn): HTMLElement[] {
     el("div", { class: "cards" }, ...told.cards.map((card, place) => cardOf(card, figures[place]))),
     told.more.length > 0 ? el("div", { class: "row g2" }, ...told.more.map((action) => actionOf(action, doing))) : null,
     legendOf(told.tolerance), tableOf(told.table)].filter((part) => part !== null)));
-  return [el("div", { class: "fl" }, main, needsOf("Needs a look", told.needs, "Nothing. Every chart is in control, and no scan failed.", doing)),
+  return [el("div", { class: "fl" }, main, needsOf("Needs a look", told.needs, "Nothing. Every chart is in control, and no scan failed.", doing,
+    "Phantoms, certificates and density curves have no page: Copy as Python shows where they are.")),
     statusOf(told.status, told.hint)];
 }
 

@@ -26,13 +26,13 @@ export function actionOf(action: Action, doing: Doing, size = "s"): HTMLElement 
 }
 
 const choicesOf = (choices: readonly Choice[]): HTMLElement => el("span", { class: "segs" },
-  ...choices.map(({ label, href, isOn }) => el("a", { class: `seg ${isOn ? "on" : ""}`.trim(), href, "aria-current": isOn ? "true" : null }, label)));
+  ...choices.map(({ label, href, isOn }) => el("a", { class: `seg ${isOn ? "on" : ""}`.trim(), href, title: label, "aria-current": isOn ? "true" : null }, label)));
 
 export function headOf({ title, subtitle, back, chips, choices, actions }: Head, doing: Doing): HTMLElement {
   return el("div", { class: "bar1" },
     back ? el("a", { class: "ib s", href: back, "aria-label": "Back", title: "Back" }, icon("left")) : null,
-    el("h1", { class: "f16 b nowrap" }, title), subtitle ? el("span", { class: "t2 ell" }, subtitle) : null,
-    ...chips.map(([key, value]) => el("span", { class: "chip" }, el("span", { class: "k" }, key), value)),
+    el("h1", { class: "f16 b ell", title }, title), subtitle ? el("span", { class: "t2 ell" }, subtitle) : null,
+    ...chips.map(([key, value]) => el("span", { class: "chip", title: value }, el("span", { class: "k" }, key), value)),
     el("span", { class: "grow" }), ...choices.filter((group) => group.length > 0).map(choicesOf), ...actions.map((action) => actionOf(action, doing, "")));
 }
 
@@ -70,11 +70,11 @@ export const needOf = ({ badge, title, text, actions }: Need, doing: Doing): HTM
     el("div", { class: "row g2 b" }, el("span", { class: `${badge.kind}-ink` }, icon(badge.icon)), title),
     el("p", {}, text), el("div", { class: "row g2 wrap" }, ...actions.map((action) => actionOf(action, doing))));
 
-export const needsOf = (title: string, needs: readonly Need[], none: string, doing: Doing): HTMLElement =>
+export const needsOf = (title: string, needs: readonly Need[], none: string, doing: Doing, more = ""): HTMLElement =>
   el("aside", { class: "panel words", "aria-label": title },
     el("div", { class: "wh row" }, el("span", { class: "b grow" }, title), el("span", { class: "t3" }, needs.length > 0 ? needs.length : "")),
     el("div", { class: "als" }, ...needs.map((need) => needOf(need, doing)), needs.length === 0 ? el("p", { class: "none t3" }, none) : null),
-    el("p", { class: "wf f12 t3" }, "Research use. Checks are advisory and never refuse an image."));
+    el("p", { class: "wf f12 t3" }, `${more} Research use. Checks are advisory and never refuse an image.`.trim()));
 
 export function panelOf({ title, subtitle, badge, plots, isStacked, none }: Panel, figures: readonly HTMLElement[]): HTMLElement {
   const shown = plots.map((place) => el("div", { class: "chart" }, figures[place]));

@@ -72,13 +72,16 @@ export interface Empty {
   actions: readonly Action[];
 }
 
+/** What a form offers: words, or what is sent and the words for it. */
+export type Offer = string | readonly [string, string];
+
 interface Common {
   head: Head;
   status: readonly string[];
   hint: string;
   empty: Empty | null;
   /** Of kinds of events, of phantoms, of charts: what forms choose from. */
-  choices: Record<string, readonly string[]>;
+  choices: Record<string, readonly Offer[]>;
 }
 
 export interface FleetTold extends Common {
