@@ -374,7 +374,9 @@ class Worklist {
     this.offline.lastChild?.replaceWith(
       how === "signed-out" ? el("a", { href: signInAddress() }, "Signed out: sign in again") : "Not connected; trying again");
     // The first time too: what arrived between the page's own queries and now was told to nobody.
-    if (isConnected) this.refresher.ask();
+    if (!isConnected) return;
+    this.refresher.ask();
+    this.corner?.happened({ kind: "missed", StudyInstanceUID: null, SeriesInstanceUID: null, instance_count: 0 });
   }
 
   private tick(): void {
