@@ -198,6 +198,7 @@ export class ViewerApp implements InputHost, ToolbarHost, GridHost, MeasuredApp,
   #onStrip(): void {
     const { compare = "", isArranged = false } = this.options;
     this.#fillLate();
+    if (this.#hanging?.dialog.isOpen) this.#hanging.dialog.onListed();
     const beside = compare === "" || isArranged ? null : this.#strip?.counterpart(this.viewer.state.SeriesInstanceUID);
     if (beside && this.grid.layout.name === "1x1") {
       this.links.now = COMPARED;

@@ -76,17 +76,23 @@ export class SaveLayoutDialog {
   }
 
   open(): void {
-    const { host } = this;
-    const summary = host.summaryOf(host.viewer.state);
-    for (const { name, most } of FIELDS) {
-      const value = (summary?.[name] ?? "").trim();
-      (this.#fields.get(name) as HTMLInputElement).value = value.length > most ? `${value.slice(0, most - 1)}*` : value;
-    }
+    for (const input of this.#fields.values()) input.value = "";
+    this.onListed();
     this.#name.value = "";
     this.#problem.textContent = "";
-    this.#windows.checked = host.grid.panes.some((pane) => !isInOwnWindow(pane));
+    this.#windows.checked = this.host.grid.panes.some((pane) => !isInOwnWindow(pane));
     this.element.hidden = false;
     this.#name.focus();
+  }
+
+  /** Fill what is empty with what is listed of the series; it may be opened before anything is. */
+  onListed(): void {
+    const summary = this.host.summaryOf(this.host.viewer.state);
+    for (const { name, most } of FIELDS) {
+      const value = (summary?.[name] ?? "").trim();
+      const input = this.#fields.get(name) as HTMLInputElement;
+      input.value ||= value.length > most ? `${value.slice(0, most - 1)}*` : value;
+    }
   }
 
   close(): void {
