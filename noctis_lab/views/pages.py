@@ -20,6 +20,7 @@ from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
 from noctis_lab.dicom.person_name import write_person_name
+from noctis_lab.views.calibration.address import CALIBRATION_PATH, read_asked
 from noctis_lab.views.listing import may_see_study
 from noctis_lab.views.status import find_named_root
 
@@ -41,7 +42,6 @@ __all__ = [
 #: Panel matches such a template itself: the document's path and its websocket's alike.
 VIEWER_PATH = "/viewer/{StudyInstanceUID}"
 UPLOAD_PATH = "/upload"
-CALIBRATION_PATH = "/calibration"
 ASSETS_PATH = "/assets"
 #: Where the components ask; the web floor mounts its routes there.
 API_PATH = "/api/v1/dicom"
@@ -252,7 +252,6 @@ def _viewer_body(
 
 
 def _calibration_body(lab: Lab, principal: Principal) -> Viewable:
-    from noctis_lab.views.calibration.address import read_asked
     from noctis_lab.views.calibration.opening import open_page
 
     asked = read_asked(pn.state.session_args)

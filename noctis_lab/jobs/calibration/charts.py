@@ -40,6 +40,7 @@ __all__ = [
     "ScannerName",
     "charts_of",
     "find_charts",
+    "find_scans",
     "find_trend",
 ]
 
@@ -240,6 +241,18 @@ def charts_of(
     return tuple(charts)
 
 
+def find_scans(
+    catalog: Catalog,
+    facilities: Collection[str] | None,
+    *,
+    scanner: str,
+    protocol: str | None = None,
+) -> list[PhantomScan]:
+    """Return a scanner's scans that people of some facilities see; `protocol`: of that one only."""
+    records = find_in_sight(catalog, (HuKind.ANALYSIS,), facilities, scanner=scanner)
+    return [scan for scan in scans_of(records) if protocol in (None, scan.key.protocol)]
+
+
 def find_trend(
     catalog: Catalog,
     facilities: Collection[str] | None,
@@ -256,12 +269,9 @@ def find_trend(
         ``no_such_quantity``; ``too_many_scans``.
     """
     require_quantity(quantity)
-    records = find_in_sight(catalog, (HuKind.ANALYSIS,), facilities, scanner=scanner)
-    for scans in _by_key(scans_of(records), protocol).values():
-        readings = [each for scan in scans if (each := scan.reading(quantity)) is not None]
-        if readings:
-            return trend_of(readings)
-    return None
+    scans = find_scans(catalog, facilities, scanner=scanner, protocol=protocol)
+    readings = [each for scan in scans if (each := scan.reading(quantity)) is not None]
+    return trend_of(readings) if readings else None
 
 
 def _draw(

@@ -8,11 +8,10 @@ from typing import Final
 
 from noctis_lab.analysis.calibration.charts.agreement import Agreement, bland_altman, pair_by_time
 from noctis_lab.analysis.calibration.charts.trends import ChartKey, Reading, Trend, trends_of
-from noctis_lab.catalog.hu_records import HuKind
-from noctis_lab.catalog.hu_sight import find_in_sight
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.errors import CannotCalibrate
-from noctis_lab.jobs.calibration.scans import require_quantity, scans_of, unit_of
+from noctis_lab.jobs.calibration.charts import find_scans
+from noctis_lab.jobs.calibration.scans import require_quantity, unit_of
 
 __all__ = ["WITHIN_DAYS", "ScannerComparison", "compare_scanners", "compare_trends"]
 
@@ -110,11 +109,9 @@ def _trends(
     quantity: str,
     protocol: str | None,
 ) -> tuple[Trend, ...]:
-    records = find_in_sight(catalog, (HuKind.ANALYSIS,), facilities, scanner=scanner)
     readings: list[Reading] = [
         reading
-        for scan in scans_of(records)
-        if protocol is None or scan.key.protocol == protocol
+        for scan in find_scans(catalog, facilities, scanner=scanner, protocol=protocol)
         if (reading := scan.reading(quantity)) is not None
     ]
     found = tuple(trend for trend in trends_of(readings) if len(trend))

@@ -11,9 +11,10 @@ from noctis_lab.catalog.hu_records import WORKER
 from noctis_lab.catalog.queue import BACKLOG, Job, enqueue
 from noctis_lab.catalog.rows import is_withheld_reference
 from noctis_lab.errors import CannotCalibrate, CatalogError, StorageError
+from noctis_lab.jobs.calibration.alarms import raise_alarms
 from noctis_lab.jobs.calibration.documents import Asked
 from noctis_lab.jobs.calibration.report import Became
-from noctis_lab.jobs.calibration.run import calibrate_many, is_known, look_for_phantom
+from noctis_lab.jobs.calibration.run import calibrate_many, find_kept, look_for_phantom
 from noctis_lab.volumes.cache import open_handle
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ def analyse_phantom_of_job(
     handle = open_handle(settings)
     try:
         series = handle.catalog.find_series(job.key)
-        if series is None or not series.facts.is_volume or is_known(handle, series):
+        if series is None or not series.facts.is_volume:
+            return
+        kept = find_kept(handle, series)
+        if kept is not None:
+            if kept.record is not None:  # a worker may have ended between it and its alarms
+                raise_alarms(catalog, ledger, kept.record)
             return
         try:
             look_for_phantom(handle, series)

@@ -41,7 +41,7 @@ __all__ = [
     "analyse_asked",
     "calibrate_many",
     "calibrate_one",
-    "is_known",
+    "find_kept",
     "load_bounded",
     "look_for_phantom",
     "named_series",
@@ -200,7 +200,7 @@ def calibrate_many(
             if progress is not None:
                 progress(before + planes * row.instance_count // max(of, 1), total)
 
-        kept = None if asked.again else _kept(handle, row)
+        kept = None if asked.again else find_kept(handle, row)
         outcome = kept or _run(handle, ledger, row, asked, progress=show)
         report.outcomes.append(outcome)
         done += row.instance_count
@@ -267,12 +267,7 @@ def _find(handle: Handle, SeriesInstanceUID: str) -> SeriesRow | Calibrated:
     )
 
 
-def is_known(handle: Handle, series: SeriesRow) -> bool:
-    """Return whether this engine has analysed, or refused, a series with the images it has."""
-    return _kept(handle, series) is not None
-
-
-def _kept(handle: Handle, row: SeriesRow) -> Calibrated | None:
+def find_kept(handle: Handle, row: SeriesRow) -> Calibrated | None:
     """Return what this engine made of a series as it is, None where it has not seen it so."""
     now = (ENGINE_VERSION, row.instance_count)
     content = content_of(handle, row)

@@ -209,10 +209,10 @@ def _as_named(value: object) -> float | None:
 
 
 def _acquired(told: Mapping[str, Any]) -> np.datetime64:
-    day, clock = told.get("AcquisitionDate"), told.get("AcquisitionTime")
+    day, clock = word_or_none(told.get("AcquisitionDate")), told.get("AcquisitionTime")
     try:
-        began = datetime.combine(date.fromisoformat(day), time())  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        began = datetime.combine(date.fromisoformat(day or ""), time())
+    except ValueError:
         return np.datetime64("NaT", "us")
     if began.year not in _YEARS:
         return np.datetime64("NaT", "us")

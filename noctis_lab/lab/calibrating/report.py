@@ -8,10 +8,8 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-import jinja2
 import numpy as np
 
 from noctis_lab.analysis.calibration.fit import confidence_band, fit_line
@@ -23,6 +21,7 @@ from noctis_lab.jobs.calibration.again import measure_again
 from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
 from noctis_lab.jobs.calibration.scans import scans_of
 from noctis_lab.lab.calibrating.figures import Band, Dot, Figure, Line, place
+from noctis_lab.lab.templates import templates_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -125,7 +124,11 @@ def report_of(
     )
     again, why_not = _again(handle, record)
     page = _page(record, charts, again, why_not, made_at or datetime.now(UTC))
-    return _environment().get_template("report.html.jinja").render(page=page)
+    return (
+        templates_of("noctis_lab.lab.calibrating")
+        .get_template("report.html.jinja")
+        .render(page=page)
+    )
 
 
 def _page(
@@ -378,15 +381,3 @@ def _again(handle: Handle, record: HuRecord) -> tuple[HuAnalysis | None, str | N
         return None, refusal.reason
     except NoctisError as error:
         return None, f"the images cannot be read ({type(error).__name__})"
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    # A template of our own, compiled once in a process; no value is ever kept in it.
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("noctis_lab.lab.calibrating"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -11,13 +11,13 @@ from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_columns import HU_VIEWS
 from noctis_lab.catalog.result import Result, write_result
 from noctis_lab.errors import CannotCalibrate, QueryError
-from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts
+from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts, find_scans
 from noctis_lab.jobs.calibration.comparing import (
     WITHIN_DAYS,
     ScannerComparison,
     compare_scanners,
 )
-from noctis_lab.jobs.calibration.scans import ROI, require_quantity
+from noctis_lab.jobs.calibration.scans import require_quantity
 from noctis_lab.jobs.calibration.trend_table import trend_table
 from noctis_lab.lab.opening import open_plots
 
@@ -46,12 +46,7 @@ _IN_SIGHT: Final = {
         f"scanner IN (SELECT scanner FROM hu_analysis WHERE {_OF_STUDY})"
     ),
 }
-#: One value and standard error of a scan for a material, of however many inserts.
-_OF_REGIONS: Final = (
-    "SELECT analysis_id, avg(value_hu) AS value, CASE WHEN count(se_hu) = count(*) "
-    "THEN sqrt(sum(se_hu * se_hu)) / count(*) END AS se "
-    "FROM hu_roi WHERE material = $material AND value_hu IS NOT NULL GROUP BY analysis_id"
-)
+_WHEN: Final = ["AcquisitionDate", "AcquisitionTime"]
 
 #: Alarms, with who has acknowledged each last: who sees the alarm sees that, being of its study.
 _ALARMS: Final = (
@@ -155,31 +150,20 @@ class CalibrationTables:
             ``no_such_quantity``.
         """
         require_quantity(quantity)
-        seen = "" if self._facilities is None else f"AND {_IN_SIGHT['StudyInstanceUID']} "
-        latest = (
-            "SELECT * FROM hu_analysis WHERE NOT is_withheld AND scanner = $scanner "  # noqa: S608
-            f"AND protocol = $protocol {seen}"
-            "QUALIFY row_number() OVER (PARTITION BY StudyInstanceUID, SeriesInstanceUID "
-            "ORDER BY recorded_at DESC) = 1"
-        )
-        named: dict[str, Any] = {"scanner": scanner, "protocol": protocol}
-        if self._facilities is not None:
-            named["facilities"] = self._facilities
-        if quantity.startswith(ROI):
-            source = _OF_REGIONS
-            named["material"] = quantity.removeprefix(ROI)
-        else:
-            source = (
-                f"SELECT analysis_id, {quantity} AS value, {quantity}_se AS se FROM hu_analysis"  # noqa: S608
+        measured = {
+            scan.record.record_id: one
+            for scan in find_scans(
+                self._lab.catalog, self._facilities, scanner=scanner, protocol=protocol
             )
-        found: pd.DataFrame = self._lab.sql(
-            f"SELECT a.analysis_id, a.SeriesInstanceUID, a.AcquisitionDate, "  # noqa: S608
-            f"a.AcquisitionTime, m.value, m.se FROM ({latest}) a JOIN ({source}) m "
-            "USING (analysis_id) WHERE m.value IS NOT NULL "
-            "ORDER BY a.AcquisitionDate, a.AcquisitionTime, a.recorded_at",
-            named,
-        ).df()
-        return found
+            if (one := scan.measured(quantity)) is not None
+        }
+        told = self.analyses(scanner=scanner, protocol=protocol)
+        told = told.loc[
+            told["analysis_id"].isin(list(measured)), ["analysis_id", "SeriesInstanceUID", *_WHEN]
+        ]
+        values = [measured[analysis_id] for analysis_id in told["analysis_id"]]
+        told = told.assign(value=[one.value for one in values], se=[one.se for one in values])
+        return told.sort_values(_WHEN, kind="stable", ignore_index=True)
 
     def charts(
         self,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import jinja2
-
 from noctis_lab.lab.cards.parts import ArchiveCard, SelectionCard, SeriesCard, StudyCard
+from noctis_lab.lab.templates import templates_of
 
 __all__ = ["to_html"]
 
@@ -20,16 +17,6 @@ _TEMPLATES: dict[type, str] = {
 
 def to_html(card: ArchiveCard | SelectionCard | SeriesCard | StudyCard) -> str:
     """Return a card as HTML that stands alone: its style is in it, nothing is asked of any host."""
-    return _environment().get_template(_TEMPLATES[type(card)]).render(card=card)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    # Four templates of our own, compiled once in a process; no value is ever kept in it.
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("noctis_lab.lab.cards"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return (
+        templates_of("noctis_lab.lab.cards").get_template(_TEMPLATES[type(card)]).render(card=card)
     )

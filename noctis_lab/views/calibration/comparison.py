@@ -19,12 +19,13 @@ from noctis_lab.errors import CannotCalibrate
 from noctis_lab.jobs.calibration.charts import ScannerChart
 from noctis_lab.jobs.calibration.comparing import WITHIN_DAYS, compare_trends
 from noctis_lab.views.calibration.address import CALIBRATION_PATH, Asked
-from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
+from noctis_lab.views.calibration.ink import caption, ink, plain_figure, tap_and_hover
 from noctis_lab.views.calibration.numbers import counted, number, signed
 from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, Quantity, quantity_of
 from noctis_lab.views.calibration.standings import group_charts, shown_chart
 from noctis_lab.views.calibration.told import action, choice, column, head, page, panel, table
 from noctis_lab.views.calibration.verdicts import Words
+from noctis_lab.views.plots.figure import FONT, left_to_client
 
 if TYPE_CHECKING:
     from noctis_lab.lab.calibrating.records import CalibrationRecords
@@ -250,4 +251,4 @@ def agreement_plot(found: Agreement, quantity: Quantity) -> Any:
     )  # fmt: skip
     ink(points.glyph, fill_color="text-2", line_color="text-2")
     tap_and_hover(plot, [points])
-    return finish(plot)
+    return left_to_client(plot)

@@ -138,15 +138,19 @@ def fleet_page(
 def period_of(
     charts: Sequence[ScannerChart], asked: Asked, now: datetime
 ) -> tuple[datetime, datetime]:
-    """Return from when to when charts are shown: the asked period up to the newest scan or now."""
+    """Return from when to when charts are shown: the asked period up to now.
+
+    Of scanners that were not scanned in it, that of their newest scan.
+    """
     times = [point.at for chart in charts for point in (chart.points[0], chart.points[-1])]
     length = PERIODS[asked.period]
     if length is None and times:
         room = max((max(times) - min(times)) * 0.03, timedelta(days=1))
         return min(times) - room, max(times) + room
-    ends = max([now, *times])
     length = length or PERIODS["1y"]
     assert length is not None
+    newest = max(times, default=now)
+    ends = newest if newest < now - length else max(now, newest)
     return ends - length, ends + length * 0.03
 
 

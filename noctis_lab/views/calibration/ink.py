@@ -11,12 +11,12 @@ from bokeh.models import HoverTool, Range1d, TapTool
 from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
-__all__ = ["INK", "caption", "finish", "ink", "plain_figure", "tap_and_hover"]
+from noctis_lab.views.plots.figure import FONT, SMALL, plain_axes
+
+__all__ = ["INK", "caption", "ink", "plain_figure", "tap_and_hover"]
 
 #: What clients find a part's tokens by: ``ink:line_color=c1``.
 INK: Final = "ink:"
-FONT: Final = "Inter, system-ui, sans-serif"
-_SMALL: Final = "11px"
 
 
 def ink(model: Any, **tokens: str) -> Any:
@@ -70,20 +70,9 @@ def plain_figure(
     plot.toolbar.autohide = True
     plot.toolbar.active_drag = None
     ink(plot, background_fill_color="surface-1", border_fill_color="surface-1")
+    plain_axes(plot)
     for axis in plot.axis:
-        axis.update(
-            axis_line_color=None,
-            major_tick_line_color=None,
-            minor_tick_line_color=None,
-            major_label_text_font=FONT,
-            major_label_text_font_size=_SMALL,
-            axis_label_text_font=FONT,
-            axis_label_text_font_size=_SMALL,
-            axis_label_text_font_style="normal",
-            major_label_standoff=6,
-        )
         ink(axis, major_label_text_color="text-3", axis_label_text_color="text-3")
-    plot.xgrid.grid_line_color = None
     ink(plot.ygrid[0], grid_line_color="line")
     return plot
 
@@ -101,12 +90,5 @@ def tap_and_hover(plot: Any, renderers: list[Any], words: str = "@words") -> Non
 
 def caption(plot: Any, text: str) -> None:
     """Write what a plot's axis is of as a short caption above its top left."""
-    title = Title(text=text, text_font=FONT, text_font_size=_SMALL, text_font_style="normal")
+    title = Title(text=text, text_font=FONT, text_font_size=SMALL, text_font_style="normal")
     plot.add_layout(ink(title, text_color="text-3"), "above")
-
-
-def finish(plot: Any) -> Any:
-    """Let what a browser sets, pans and zooms stay in the browser; returns the figure."""
-    for model in plot.references():
-        model.syncable = False
-    return plot

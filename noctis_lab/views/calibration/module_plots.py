@@ -12,8 +12,9 @@ from bokeh.models.annotations import ColorBar, LabelSet, Span
 from noctis_lab.analysis.calibration.edge import Mtf
 from noctis_lab.analysis.calibration.spectrum import NoiseSpectrum
 from noctis_lab.analysis.calibration.uniformity import Uniformity
-from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure
+from noctis_lab.views.calibration.ink import caption, ink, plain_figure
 from noctis_lab.views.calibration.numbers import signed
+from noctis_lab.views.plots.figure import FONT, left_to_client
 
 __all__ = ["mtf_plot", "noise_plot", "profile_plot", "uniformity_plot"]
 
@@ -71,7 +72,7 @@ def uniformity_plot(found: Uniformity, distance_mm: float) -> Any:
     )  # fmt: skip
     ink(bar, major_label_text_color="text-3", background_fill_color="surface-1")
     plot.add_layout(bar, "right")
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def profile_plot(found: Uniformity) -> Any:
@@ -90,7 +91,7 @@ def profile_plot(found: Uniformity) -> Any:
     ):
         drawn = plot.line(x=found.map_mm, y=line, line_width=1.5, line_dash=dash)
         ink(drawn.glyph, line_color=token)
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def mtf_plot(found: Mtf) -> Any:
@@ -117,7 +118,7 @@ def mtf_plot(found: Mtf) -> Any:
         text_font_size="11px",
     )  # fmt: skip
     plot.add_layout(ink(labels, text_color="text-2"))
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def noise_plot(found: NoiseSpectrum) -> Any:
@@ -130,4 +131,4 @@ def noise_plot(found: NoiseSpectrum) -> Any:
     band = plot.varea(x=x, y1=y - 1.96 * se, y2=y + 1.96 * se, fill_alpha=0.16)
     ink(band.glyph, fill_color="c1")
     ink(plot.line(x=x, y=y, line_width=1.75).glyph, line_color="c1")
-    return finish(plot)
+    return left_to_client(plot)

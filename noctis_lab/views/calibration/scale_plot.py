@@ -13,8 +13,9 @@ from bokeh.models.annotations import LabelSet, Span
 from numpy.typing import NDArray
 
 from noctis_lab.analysis.calibration.fit import LinearFit, confidence_band, fit_line
-from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
+from noctis_lab.views.calibration.ink import caption, ink, plain_figure, tap_and_hover
 from noctis_lab.views.calibration.numbers import between, number, number_of, signed, text_of
+from noctis_lab.views.plots.figure import FONT, left_to_client
 
 __all__ = ["Insert", "insert_names", "inserts_of", "residual_plot", "scale_plot"]
 
@@ -109,7 +110,7 @@ def scale_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = Non
     ink(points.glyph, fill_color="surface-1", line_color="text-1")
     _label(plot, known, ends)
     tap_and_hover(plot, [points])
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = None) -> Any:
@@ -171,7 +172,7 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
         )  # fmt: skip
         plot.add_layout(ink(labels, text_color="text-2"))
     tap_and_hover(plot, drawn)
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def _draw_line(

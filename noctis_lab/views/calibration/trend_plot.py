@@ -15,8 +15,9 @@ from noctis_lab.analysis.calibration.charts.control import ControlChart, RuleTra
 from noctis_lab.analysis.calibration.charts.rules import EWMA, SHEWHART
 from noctis_lab.jobs.calibration.charts import ChartPoint, ScannerChart
 from noctis_lab.views.calibration.address import scan_address
-from noctis_lab.views.calibration.ink import FONT, caption, finish, ink, plain_figure, tap_and_hover
+from noctis_lab.views.calibration.ink import caption, ink, plain_figure, tap_and_hover
 from noctis_lab.views.calibration.quantities import Quantity, quantity_of
+from noctis_lab.views.plots.figure import FONT, left_to_client
 
 __all__ = ["empty_plot", "shared_range", "trend_plot"]
 
@@ -107,7 +108,7 @@ def trend_plot(
         if begins <= _ms_of(event.at) <= ends:
             _draw_event(plot, event.event_kind, _ms_of(event.at))
     _draw_points(plot, drawn, quantity, (low, high))
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def empty_plot() -> Any:
@@ -116,7 +117,7 @@ def empty_plot() -> Any:
     plot.axis.visible = False
     plot.grid.visible = False
     plot.add_glyph(ColumnDataSource({"x": [], "y": []}), Scatter(x="x", y="y"))
-    return finish(plot)
+    return left_to_client(plot)
 
 
 def _ms_of(at: datetime) -> float:

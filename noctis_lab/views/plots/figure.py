@@ -15,10 +15,10 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-__all__ = ["plot_figure"]
+__all__ = ["FONT", "SMALL", "left_to_client", "plain_axes", "plot_figure"]
 
-_FONT: Final = "Inter, system-ui, sans-serif"
-_SMALL: Final = "11px"
+FONT: Final = "Inter, system-ui, sans-serif"
+SMALL: Final = "11px"
 
 
 def plot_figure() -> Any:
@@ -69,19 +69,29 @@ def plot_figure() -> Any:
         HoverTool(renderers=[points], tooltips=[("", "@words")], mode="vline"),
     ]  # fmt: skip
     plot.toolbar.active_drag = None
+    plain_axes(plot)
+    return left_to_client(plot)
+
+
+def plain_axes(plot: Any) -> None:
+    """Take lines and ticks from a figure's axes, and the vertical lines of its grid."""
     for axis in plot.axis:
         axis.update(
             axis_line_color=None,
             major_tick_line_color=None,
             minor_tick_line_color=None,
-            major_label_text_font=_FONT,
-            major_label_text_font_size=_SMALL,
-            axis_label_text_font=_FONT,
-            axis_label_text_font_size=_SMALL,
+            major_label_text_font=FONT,
+            major_label_text_font_size=SMALL,
+            axis_label_text_font=FONT,
+            axis_label_text_font_size=SMALL,
             axis_label_text_font_style="normal",
             major_label_standoff=6,
         )
     plot.xgrid.grid_line_color = None
+
+
+def left_to_client(plot: Any) -> Any:
+    """Let what a browser sets, pans and zooms stay in the browser; returns the figure."""
     for model in plot.references():
-        model.syncable = False  # what its client sets, pans and zooms is the client's alone
+        model.syncable = False
     return plot
