@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,9 @@ _SWITCHES = [
 
 
 @pytest.fixture(scope="module")
-def browser(require_program: Callable[[str], str]) -> Iterator[Browser]:
+def browser(chromium_path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=require_program("chromium"), args=_SWITCHES
-        )
+        launched = playwright.chromium.launch(executable_path=chromium_path, args=_SWITCHES)
         yield launched
         launched.close()
 

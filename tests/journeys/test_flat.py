@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +85,9 @@ def web(study: str, tmp_path: Path) -> Iterator[Web]:
 
 
 @pytest.fixture
-def page(require_program: Callable[[str], str], web: Web) -> Iterator[Page]:
+def page(chromium_path: str, web: Web) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=require_program("chromium"), args=SWITCHES
-        )
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=SWITCHES)
         opened = browser.new_page(viewport={"width": 1280, "height": 800})
         opened.goto(web.sign_in)
         yield opened

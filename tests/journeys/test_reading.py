@@ -66,12 +66,10 @@ class Wire:
 
 
 @pytest.fixture
-def page(require_program: Callable[[str], str]) -> Iterator[Page]:
+def page(chromium_path: str) -> Iterator[Page]:
     """Give a page of a browser with a new profile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=require_program("chromium"), args=SWITCHES
-        )
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=SWITCHES)
         yield browser.new_page(viewport={"width": 1280, "height": 800})
         browser.close()
 
