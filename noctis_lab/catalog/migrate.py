@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from noctis_lab.catalog.connection import Connections
 from noctis_lab.errors import SchemaMismatch
@@ -43,7 +45,13 @@ def ensure_schema(
         if _is_ready(find_revision(connection), revisions, may_migrate=may_migrate):
             return
     with connections.write() as connection:  # somebody may have been faster
-        if not _is_ready(find_revision(connection), revisions, may_migrate=may_migrate):
+        found = find_revision(connection)
+        if _is_ready(found, revisions, may_migrate=may_migrate):
+            return
+        if found is None:
+            for statement in _statements_of_empty(revisions[-1]):
+                connection.exec_driver_sql(statement)
+        else:
             upgrade(connection, revisions[-1])
 
 
@@ -63,6 +71,23 @@ def _is_ready(found: str | None, revisions: Sequence[str], *, may_migrate: bool)
             "run `noctis migrate`"
         )
     return False
+
+
+@cache
+def _statements_of_empty(revision: str) -> tuple[str, ...]:
+    """Return what makes an empty catalogue, as its migrations leave it: run once in a process.
+
+    Migrations take 45 ms, their statements 3: who makes many catalogues makes them in no time.
+    """
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            upgrade(connection, revision)
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            return tuple(raw.iterdump())[1:-1]  # without BEGIN and COMMIT
+    finally:
+        engine.dispose()
 
 
 def upgrade(connection: Connection, revision: str) -> None:

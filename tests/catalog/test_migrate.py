@@ -67,6 +67,29 @@ def test_the_revisions_named_are_those_there_are() -> None:
     assert scripts.get_current_head() == schema.REVISION == REVISIONS[-1]
 
 
+def test_an_empty_catalogue_is_what_its_migrations_make(tmp_path: Path) -> None:
+    asked = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    found = []
+    for name in ("new", "migrated"):
+        (tmp_path / name / "catalog").mkdir(parents=True)
+        connections = Connections(tmp_path / name / "catalog", lock_timeout_s=5)
+        with connections.write() as connection:
+            if name == "migrated":
+                upgrade(connection, REVISIONS[-1])
+        ensure_schema(connections, may_migrate=False)
+        with connections.read() as connection:
+            tables = connection.exec_driver_sql(asked).fetchall()
+            held = {
+                row[2]: connection.exec_driver_sql(f"SELECT * FROM {row[2]}").fetchall()
+                for row in tables
+            }
+        connections.close()
+        found.append((tables, held))
+
+    assert found[0] == found[1]
+    assert [row[0] for row in found[0][1]["principal"]] == ["admin"]
+
+
 def test_a_newer_schema_is_refused_with_what_to_do(tmp_path: Path) -> None:
     open_catalog(tmp_path).close()
     set_revision(tmp_path, "9999")

@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from noctis_lab.analysis.calibration.charts.trends import Trend
 from noctis_lab.errors import CannotCalibrate
@@ -138,7 +137,9 @@ def center_and_sigma(
     if estimator == "moving range":
         return center, np.abs(np.diff(values, axis=-1)).mean(axis=-1) / _D2
     count = values.shape[-1]
-    c4 = math.sqrt(2 / (count - 1)) * math.exp(gammaln(count / 2) - gammaln((count - 1) / 2))
+    c4 = math.sqrt(2 / (count - 1)) * math.exp(
+        math.lgamma(count / 2) - math.lgamma((count - 1) / 2)
+    )
     return center, values.std(axis=-1, ddof=1) / c4
 
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from noctis_lab.errors import CannotCalibrate
 
@@ -75,6 +74,8 @@ class ControlRule:
         ndarray of float64
             Shape (…, n), standard deviations from the centre.
         """
+        from scipy.signal import lfilter  # half a second of a process's start
+
         keep = 1.0 - self.weight
         state = np.broadcast_to(keep * np.asarray(before, np.float64), deviations.shape[:-1])
         found: NDArray[np.float64] = lfilter(
