@@ -14,7 +14,7 @@ import xarray as xr
 from playwright.sync_api import Browser, Page, expect
 
 import noctis_lab as nl
-from tests.browser.drawn import fitted, read_canvas
+from tests.browser.drawn import fitted, read_canvas, read_rgb
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -108,11 +108,8 @@ def test_a_png_is_the_canvas_however_the_image_is_turned(
 def test_a_png_of_a_colour_map_is_the_canvas(opened: Opened, tmp_path: Path) -> None:
     view = nl.view(field()).at(index=INDEX, window=(0.5, 9), colormap="hot_iron", inverted=True)
     opened.open(view.to_html(tmp_path / "view.html"), str(INDEX))
-    canvas = opened.page.locator(".stage canvas")
-    read = """c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"""
-    width, height = canvas.evaluate("c => [c.width, c.height]")
-    pixels = np.array(canvas.evaluate(read), int).reshape(height, width, 4)[..., :3]
-    still = view.to_png(tmp_path / "view.png", size_px=(height, width))
+    pixels = read_rgb(opened.page.locator(".stage"))
+    still = view.to_png(tmp_path / "view.png", size_px=pixels.shape[:2])
     painted = imagecodecs.png_decode(still.read_bytes()).astype(int)
     # A grey level more or less is at most four levels of a colour of this map.
     assert np.abs(painted - pixels).max() <= 4

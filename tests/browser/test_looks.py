@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
@@ -15,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from noctis_lab.dicom.voi import Window
 from noctis_lab.synthetic import ct_series, formula_stored, pet_series
-from tests.browser.drawn import fitted, one_to_one, read_canvas, windowed
+from tests.browser.drawn import fitted, one_to_one, read_canvas, read_rgb, windowed
 from tests.browser.test_viewer import python_view, set_scale, soon
 from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
@@ -27,21 +25,6 @@ FIRST, BITS = -1000, 12
 CURVE = (np.linspace(0, 1, 3000) ** 2 * 4095).astype(np.uint16)
 WINDOW = (300.0, 1200.0)
 _PALETTES = Path(pydicom.__file__).parent / "data" / "palettes"
-_READ_RGB = """(canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  let bytes = "";
-  for (let start = 0; start < data.length; start += 16384) {
-    bytes += String.fromCharCode(...data.subarray(start, start + 16384));
-  }
-  return { width: canvas.width, height: canvas.height, bytes: btoa(bytes) };
-}"""
-
-
-def read_colours(stage: Locator) -> NDArray[np.uint8]:
-    """Return a canvas, shape (height, width, 3)."""
-    read: dict[str, Any] = stage.locator("canvas").evaluate(_READ_RGB)
-    data = np.frombuffer(base64.b64decode(read["bytes"]), np.uint8)
-    return data.reshape(read["height"], read["width"], 4)[..., :3]
 
 
 def values(plane: int = PLANES // 2) -> NDArray[np.float64]:
@@ -134,7 +117,7 @@ def test_a_colour_map_is_the_standards_and_python_knows_it(
         ],
         axis=1,
     )
-    painted = read_colours(stage)
+    painted = read_rgb(stage)
     covered = one_to_one(np.ones((ROWS, COLUMNS), np.int32), grey.shape) > 0
     expected = windowed(values(), *WINDOW)
     assert np.array_equal(grey[covered].reshape(ROWS, COLUMNS), expected)

@@ -17,8 +17,7 @@ from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series
 from noctis_lab.volumes.projection import slab
 from noctis_lab.volumes.reslice import reslice
-from tests.browser.drawn import read_canvas, windowed
-from tests.browser.test_looks import read_colours
+from tests.browser.drawn import read_canvas, read_rgb, windowed
 from tests.browser.test_viewer import python_view, soon
 from tests.browser.watched import Watched, painted
 from tests.served import Seen, Site
@@ -392,7 +391,7 @@ def test_gaps_are_hatched_and_a_badge_says_so(watched: Watched, site: Site) -> N
     open_mpr(watched, site, seen, 12)
     stage = watched.page.locator(".stage.coronal")
     painted(watched.page)
-    colours, grid = read_colours(stage), stage.evaluate(_GRID, "coronal")
+    colours, grid = read_rgb(stage), stage.evaluate(_GRID, "coronal")
     y, x = np.mgrid[: colours.shape[0], : colours.shape[1]]
     x_mm = grid["origin_mm"][0] + x * grid["spacing_mm"][1]
     z_mm = grid["origin_mm"][2] - y * grid["spacing_mm"][0]

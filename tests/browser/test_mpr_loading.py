@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Route, expect
 
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series
-from tests.browser.test_looks import read_colours
+from tests.browser.drawn import read_rgb
 from tests.browser.test_mpr import (
     _GRID,
     COLUMNS,
@@ -79,7 +79,7 @@ def test_slices_that_cannot_be_had_are_named_hatched_and_asked_for_again(
     )
     with Lab(site.settings) as lab:
         volume = lab.series(SeriesInstanceUID=seen.series).one().load()
-    colours, grid = read_colours(stage), stage.evaluate(_GRID, "coronal")
+    colours, grid = read_rgb(stage), stage.evaluate(_GRID, "coronal")
     whole = expected_of(volume, grid, colours.shape[:2])
     holed = volume.astype(np.float64).copy()
     holed[MISSING] = np.nan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,7 @@ from pydicom.sequence import Sequence as Items
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import ct_series
 from noctis_lab.synthetic.seg import SegOptions, segmentation
-from tests.browser.drawn import fitted, one_to_one, windowed
+from tests.browser.drawn import fitted, one_to_one, read_rgb, windowed
 from tests.browser.test_mpr import _GRID, OBLIQUE, WINDOW, expected_of, open_mpr, set_planes
 from tests.browser.watched import Watched
 from tests.served import Seen, Site
@@ -30,22 +29,6 @@ PLANES, ROWS, COLUMNS = 21, 96, 104
 #: Of the segments: sRGB red, and CIELab values that are blue and green.
 LAB = ([35577, 53662, 50858], [20000, 48000, 12000], [52000, 20000, 48000])
 NAMES = ("Liver 1", "Spleen 2", "Kidney 3")
-
-_READ = """(canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  let text = "";
-  for (let start = 0; start < data.length; start += 16384) {
-    text += String.fromCharCode(...data.subarray(start, Math.min(start + 16384, data.length)));
-  }
-  return { width: canvas.width, height: canvas.height, rgba: btoa(text) };
-}"""
-
-
-def read_rgb(stage: Locator) -> NDArray[np.int32]:
-    """Return a stage's canvas, shape (height, width, 3)."""
-    read: dict[str, Any] = stage.locator("canvas").evaluate(_READ)
-    rgba = np.frombuffer(base64.b64decode(read["rgba"]), np.uint8).astype(np.int32)
-    return rgba.reshape(read["height"], read["width"], 4)[..., :3]
 
 
 @pytest.fixture

@@ -140,7 +140,8 @@ def test_opening_again_and_again_leaves_the_heap_flat(
             """async ({ study, series, layout }) => {
               const { mountViewer, HttpTransport } = window.noctisLab;
               const host = document.createElement("div");
-              host.style.height = "600px";
+              host.style.width = "480px";
+              host.style.height = "360px";
               document.body.append(host);
               const transport = new HttpTransport(study);
               const view = mountViewer(host, {

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -67,11 +68,12 @@ def send(program: str, served: Served, folder: Path) -> None:
     )
 
 
-def start(*command: str, root: Path, **environment: str) -> Served:
+def start(*command: str, root: Path, stderr: IO[str] | None = None, **environment: str) -> Served:
     """Start `noctis serve` or `demo` and wait until it has announced itself."""
     process = subprocess.Popen(
         [sys.executable, "-m", "noctis_lab", *command, "--root", str(root)],
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env=os.environ | {"NOCTIS_QUIET_S": "1"} | environment,
         start_new_session=True,
@@ -118,7 +120,8 @@ def stop(served: Served) -> int:
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[Served]:
+def serving(folder: Path) -> Iterator[Served]:
+    """Serve an empty archive for a block, which may end it."""
     archive = start("serve", "--port", "0", "--dicom-port", "0", root=folder / "archive")
     yield archive
     if archive.process.poll() is None:
@@ -128,18 +131,18 @@ def _serving(folder: Path) -> Iterator[Served]:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """Serve an empty archive for one test."""
-    with _serving(tmp_path) as archive:
+    with serving(tmp_path) as archive:
         yield archive
 
 
 @pytest.fixture(scope="module")
 def served_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve an empty archive for tests that leave it serving."""
-    with _serving(tmp_path_factory.mktemp("served")) as archive:
+    with serving(tmp_path_factory.mktemp("served")) as archive:
         yield archive
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dcmtk(require_program: Callable[[str], str]) -> dict[str, str]:
     """Return the paths of the DCMTK programs that journeys use."""
     return {name: require_program(name) for name in ("storescu", "dcmsend", "storescp", "echoscu")}

@@ -34,29 +34,40 @@ def _wait_for_last_line(served: Served, begins: str, deadline: float) -> None:
         time.sleep(0.1)
 
 
-def test_the_demo_is_filled_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    served = start(*DEMO, "--no-browser", root=tmp_path / "demo")
-    try:
-        deadline = time.monotonic() + 300
-        while _held(served.root) < WHOLE:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        _wait_for_last_line(served, f"Filled: {WHOLE} images.", deadline)
-    finally:
-        assert stop(served) == 0
-    first = capfd.readouterr().err
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Let the demo fill its archive; returns its folder, and what was told meanwhile."""
+    root, told = tmp_path_factory.mktemp("home") / "demo", tmp_path_factory.mktemp("told") / "err"
+    with told.open("w") as file:
+        served = start(*DEMO, "--no-browser", root=root, stderr=file)
+        try:
+            deadline = time.monotonic() + 300
+            while _held(root) < WHOLE:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            _wait_for_last_line(served, f"Filled: {WHOLE} images.", deadline)
+        finally:
+            assert stop(served) == 0
+    return root, told.read_text()
+
+
+def test_the_demo_is_filled_once(
+    filled: tuple[Path, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    root, first = filled
     assert "filling the demo" in first
     assert "Traceback" not in first
-    with open_catalog(served.root) as catalog:
+    with open_catalog(root) as catalog:
         assert catalog.list_quarantine() == (0, [])
-
-    served = start(*DEMO, "--no-browser", root=tmp_path / "demo")
+    none = {"PATH": str(root), "BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    served = start(*DEMO, root=root, **none)
     try:
         _wait_for_last_line(served, "Nothing of the demo was missing.", time.monotonic() + 60)
     finally:
         assert stop(served) == 0
     assert "filling the demo" not in capfd.readouterr().err
-    assert _held(served.root) == WHOLE
+    assert any("No browser could be opened" in line for line in served.printed)
+    assert _held(root) == WHOLE
 
 
 @pytest.mark.parametrize("after_s", [1.0, 4.0])
@@ -89,14 +100,16 @@ def test_a_demo_that_is_interrupted_while_it_starts_ends_without_debris(
     assert list(temporary.iterdir()) == []
 
 
-def test_the_demo_opens_the_page_without_showing_its_token(tmp_path: Path) -> None:
+def test_the_demo_opens_the_page_without_showing_its_token(
+    filled: tuple[Path, str], tmp_path: Path
+) -> None:
     browser, opened = tmp_path / "browser", tmp_path / "opened"
     written = f"{opened}.part"
     browser.write_text(
         f'#!/bin/sh\n(echo "$@"; cat "${{1#file://}}") > {written}\nmv {written} {opened}\n'
     )
     browser.chmod(0o700)
-    served = start(*DEMO, root=tmp_path / "demo", BROWSER=str(browser))
+    served = start(*DEMO, root=filled[0], BROWSER=str(browser))
     try:
         deadline = time.monotonic() + 120
         while not opened.exists():
@@ -109,18 +122,6 @@ def test_the_demo_opens_the_page_without_showing_its_token(tmp_path: Path) -> No
     assert served.url in page
     assert code == 0
     assert not Path(arguments.removeprefix("file://")).exists()
-
-
-def test_a_demo_without_a_browser_says_so(tmp_path: Path) -> None:
-    none = {"PATH": str(tmp_path), "BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    served = start(*DEMO, root=tmp_path / "demo", **none)
-    try:
-        deadline = time.monotonic() + 60
-        while not any("No browser could be opened" in line for line in served.printed):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    finally:
-        assert stop(served) == 0
 
 
 def test_a_demo_that_is_interrupted_while_it_pushes_ends(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def web(study: str, tmp_path: Path) -> Iterator[Web]:
 def page(chromium_path: str, web: Web) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=SWITCHES)
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
+        # Small: a volume is drawn ray by ray, and what stays behind does not hang on how many.
+        opened = browser.new_page(viewport={"width": 800, "height": 480})
         opened.goto(web.sign_in)
         yield opened
         browser.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from noctis_lab.catalog.store import open_catalog
 from noctis_lab.config import open_settings
 from noctis_lab.synthetic import ct_series, write_series
 from noctis_lab.views.state import ViewerState
+from tests.browser.drawn import read_canvas
+from tests.browser.test_viewer import python_view
 from tests.ingest.receiving import run_receiver
 from tests.served import running
 
@@ -105,29 +106,6 @@ def _expected(
     return _windowed(top_row * (1 - fv) + bottom_row * fv, *window), inside
 
 
-def _pixels(canvas: Locator) -> NDArray[np.float64]:
-    """Read the canvas: (height, width) of its red channel, which is its grey."""
-    width, height, red = canvas.evaluate(
-        """canvas => {
-            const {width, height} = canvas;
-            const data = canvas.getContext('2d').getImageData(0, 0, width, height).data;
-            return [width, height, Array.from({length: width * height}, (_, i) => data[4 * i])];
-        }"""
-    )
-    return np.array(red, dtype=np.float64).reshape(height, width)
-
-
-def _state(uid: str) -> ViewerState:
-    """Return the state that the served page's viewer holds in Python."""
-    found = [
-        item
-        for item in gc.get_objects()
-        if isinstance(item, ViewerState) and item.SeriesInstanceUID == uid
-    ]
-    assert len(found) == 1, f"{len(found)} viewer states of that series"
-    return found[0]
-
-
 def _wait(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 5
     while not condition():
@@ -167,29 +145,28 @@ def test_a_push_becomes_a_reading(
 
         page.locator(".tb .tr").first.dblclick()
         page.wait_for_url("**/viewer/**")
-        canvas = page.locator("canvas").first
         stage = page.locator("[data-shown]")
         expect(stage).to_have_attribute("data-shown", str(PLANES // 2), timeout=15_000)
         expect(page.get_by_text(f"{PLANES} of {PLANES} in memory")).to_be_visible()
-        _wait(lambda: _state(uid).window is not None, "Python was not told the window in use")
-        state = _state(uid)
+        state = python_view(uid).state
+        _wait(lambda: state.window is not None, "Python was not told the window in use")
 
-        _assert_shows(canvas, values[PLANES // 2], state)
-        _drag_changes_the_window(page, canvas, wire, state)
-        _assert_shows(canvas, values[PLANES // 2], state)
+        _assert_shows(stage, values[PLANES // 2], state)
+        _drag_changes_the_window(page, stage, wire, state)
+        _assert_shows(stage, values[PLANES // 2], state)
 
         page.mouse.wheel(0, 120)
         expect(stage).to_have_attribute("data-shown", str(PLANES // 2 + 1))
         _wait(lambda: state.index == PLANES // 2 + 1, "Python was not told the slice")
-        _assert_shows(canvas, values[PLANES // 2 + 1], state)
+        _assert_shows(stage, values[PLANES // 2 + 1], state)
 
         assert wire.foreign(base) == []
         assert wire.complaints == []
         page.close()
 
 
-def _assert_shows(canvas: Locator, values: NDArray[np.float64], state: ViewerState) -> None:
-    shown = _pixels(canvas)
+def _assert_shows(stage: Locator, values: NDArray[np.float64], state: ViewerState) -> None:
+    shown = read_canvas(stage)
     assert state.window is not None
     window = (state.window.center, state.window.width)
     expected, inside = _expected(values, shown.shape[1], shown.shape[0], window)
@@ -206,9 +183,9 @@ def _rest(page: Page, wire: Wire) -> None:
         page.wait_for_timeout(400)
 
 
-def _drag_changes_the_window(page: Page, canvas: Locator, wire: Wire, state: ViewerState) -> None:
+def _drag_changes_the_window(page: Page, stage: Locator, wire: Wire, state: ViewerState) -> None:
     before = (state.window.center, state.window.width)
-    box = canvas.bounding_box()
+    box = stage.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
