@@ -20,6 +20,7 @@ from noctis_lab.synthetic import ct_series
 from noctis_lab.synthetic.seg import SegOptions, segmentation
 from tests.browser.drawn import fitted, one_to_one, read_rgb, windowed
 from tests.browser.test_mpr import _GRID, OBLIQUE, WINDOW, expected_of, open_mpr, set_planes
+from tests.browser.test_viewer import soon
 from tests.browser.watched import Watched
 from tests.served import Seen, Site
 
@@ -378,24 +379,23 @@ def test_a_cell_shows_the_mask_that_python_lays_over_it(
         expect(page.locator(".menu .oslist .oseg")).to_have_text("Bright1")
         page.get_by_role("button", name="Fill", exact=True).click()
         page.keyboard.press("Escape")
-        page.wait_for_timeout(500)
-        canvas = read_rgb(stage)
-        shape = canvas.shape[:2]
+        shape = read_rgb(stage).shape[:2]
         plane = PLANES // 2
         values = fitted(smooth()[plane], shape)
         grey = np.where(np.isnan(values), 0, windowed(np.nan_to_num(values), *WINDOW))
         share = nearest_fitted(mask.values[plane], shape)
         colour = np.array([0xFF, 0x5C, 0x5C])
-        assert np.abs(canvas - blended(grey, [share], [colour], 0.4)).max() <= 1
-        assert view.state.overlay is not None
-        assert view.state.overlay.style == "fill"
+        filled = blended(grey, [share], [colour], 0.4)
+        assert soon(lambda: np.abs(read_rgb(stage) - filled).max() <= 1)
+        overlay = view.state.overlay
+        assert overlay is not None
+        assert overlay.style == "fill"
         # Another mask from the next cell.
         view.overlay = volume < -100
-        page.wait_for_timeout(1500)
         share = nearest_fitted(volume.values[plane] < -100, shape)
         view.state.overlay = type(view.state.overlay)(
             overlay=view.state.overlay.overlay, style="fill", opacity=0.6
         )
-        page.wait_for_timeout(1000)
-        assert np.abs(read_rgb(stage) - blended(grey, [share], [colour], 0.6)).max() <= 1
+        denser = blended(grey, [share], [colour], 0.6)
+        assert soon(lambda: np.abs(read_rgb(stage) - denser).max() <= 1, timeout_s=10)
     assert watched.complaints == []
