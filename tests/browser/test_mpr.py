@@ -221,6 +221,7 @@ def test_a_handle_turns_a_plane_and_python_hears_of_it_at_the_end(
     open_mpr(watched, site, seen, PLANES)
     page, state = watched.page, python_view(seen.series).state
     assert soon(lambda: state.layout == "mpr" and state.mpr is not None)
+    watched.rest()
     before = len(watched.wire)
     stage = page.locator(".stage.sagittal")
     box = stage.bounding_box()
