@@ -52,13 +52,13 @@ def fleet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fleet(fleet_root: Path, tmp_path: Path) -> Iterator[Lab]:
     shutil.copytree(fleet_root, tmp_path / "root")
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         yield lab
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         yield lab
 
 
