@@ -194,10 +194,22 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            _told(".".join(str(part) for part in item["loc"]), item["type"], item["msg"], given)
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings not understood: " + "; ".join(lines)) from None
+
+
+def _told(name: str, kind: str, message: str, given: Mapping[str, Any]) -> str:
+    """Say what is wrong with a setting, and where it is stated."""
+    known = name in Settings.model_fields
+    asked = {name.upper(), *(environment_names(name) if known else ())}
+    of_environment = next((each for each in os.environ if each.upper() in asked), None)
+    source = "argument" if name in given else (of_environment or CONFIG_FILE)
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        message = "no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name} ({source}): {message}"
 
 
 def environment_names(setting: str) -> tuple[str, ...]:
