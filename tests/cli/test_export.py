@@ -162,7 +162,7 @@ def test_an_interrupt_leaves_whole_outputs_and_is_gone_on_from(tmp_path: Path) -
     for uid in uids:
         sets = ct_series(planes=20, rows=16, columns=16, SeriesInstanceUID=uid, seed=uid)
         write_series(sets, tmp_path / "data" / uid)
-    with open_lab(root, min_free_bytes=0) as lab:
+    with open_lab(root, create=True, min_free_bytes=0) as lab:
         lab.index(tmp_path / "data", progress=False)
     arguments = command(root, *uids, "--to", "dicom", "--pseudonymise", "--out", out, "--json")
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)

@@ -44,7 +44,7 @@ SHARED = [replace(scan, scanner="ACME CT 9 0") for scan in (NORTH[0], SOUTH[0])]
 @pytest.fixture(scope="module")
 def fleet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("fleet") / "root"
-    with nl.open_lab(root, min_free_bytes=0) as lab:
+    with nl.open_lab(root, create=True, min_free_bytes=0) as lab:
         note_known_changes(lab.catalog, record_fleet(lab.catalog))
     return root
 

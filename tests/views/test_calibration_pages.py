@@ -359,7 +359,7 @@ def run(code: str) -> dict[str, Any]:
 
 def test_copied_code_runs_and_a_certificate_gives_a_verdict(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    with nl.open_lab(root) as own:
+    with nl.open_lab(root, create=True) as own:
         fill(own, ct_phantom("CatPhan 504", **SMALL, kvp=80), tmp_path / "in")
         series = own.series().one()
         found = series.calibrate()
