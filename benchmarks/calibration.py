@@ -217,7 +217,7 @@ def real_case(data: Path, folder: Path) -> Case:
 
 def load(folder: Path) -> xr.DataArray:
     """Return the one CT volume of a folder's files."""
-    with open_lab(folder / "archive") as lab:
+    with open_lab(folder / "archive", create=True) as lab:
         lab.index(folder / "files", in_place=True)
         return lab.series(Modality="CT").one().load()
 

@@ -74,7 +74,7 @@ def fill(root: Path, syntax: str, planes: int) -> None:
         transfer_syntax_uid=syntax,
         stored=lambda index: np.clip(stored + index, 0, 4095).astype(np.int16),
     )
-    with open_lab(root) as lab, tempfile.TemporaryDirectory(dir=root.parent) as folder:
+    with open_lab(root, create=True) as lab, tempfile.TemporaryDirectory(dir=root.parent) as folder:
         write_series(series, Path(folder))
         lab.index(folder)
         found = [instance.row for instance in lab.series().one().instances]

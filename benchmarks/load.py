@@ -63,7 +63,7 @@ def fill(root: Path, planes: int) -> None:
         called_aet="",
         received_at=datetime.now(UTC),
     )
-    with open_lab(root) as lab, tempfile.TemporaryDirectory(dir=root.parent) as folder:
+    with open_lab(root, create=True) as lab, tempfile.TemporaryDirectory(dir=root.parent) as folder:
         pipeline = Pipeline(storage=lab.storage, catalog=lab.catalog, ledger=lab.ledger)
         for path in write_series(series, Path(folder)):
             pipeline.admit_file(path, receipt)

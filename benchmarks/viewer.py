@@ -119,7 +119,7 @@ def fill(root: Path, planes: int, radiographs: int) -> tuple[Place, list[Place]]
     for number in range(radiographs):
         large = hand_radiograph(rows=rows, columns=columns, seed=f"viewer benchmark {number}")
         write_series(large, root / "sent" / str(number))
-    with open_lab(root / "archive") as lab:
+    with open_lab(root / "archive", create=True) as lab:
         lab.index(root / "sent")
         found = [
             [(one.row.StudyInstanceUID, one.SeriesInstanceUID) for one in lab.series(Modality=name)]

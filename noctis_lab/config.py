@@ -24,6 +24,7 @@ from pydantic_settings import (
 from noctis_lab.errors import SettingsError
 
 __all__ = [
+    "CONFIG_FILE",
     "DEMO_ROOT",
     "EVERYWHERE",
     "Settings",
@@ -42,6 +43,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 #: Where the demo's archive lies unless another folder is named.
 DEMO_ROOT = Path("~/noctis-demo")
+CONFIG_FILE = "noctis.toml"  #: in the archive's folder
 _USUAL_ROOT = Path("~/noctis")
 
 _PREFIX = "NOCTIS_"
@@ -164,7 +166,7 @@ class Settings(BaseSettings):
         assert isinstance(init_settings, InitSettingsSource)
         assert isinstance(env_settings, EnvSettingsSource)
         root = init_settings.init_kwargs.get("root") or env_settings().get("root")
-        file = Path(str(root or cls.model_fields["root"].default)).expanduser() / "noctis.toml"
+        file = Path(str(root or cls.model_fields["root"].default)).expanduser() / CONFIG_FILE
         _refuse_what_is_no_file(file)
         try:
             of_file = TomlConfigSettingsSource(settings_cls, file)
@@ -192,10 +194,22 @@ def open_settings(arguments: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            _told(".".join(str(part) for part in item["loc"]), item["type"], item["msg"], given)
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings not understood: " + "; ".join(lines)) from None
+
+
+def _told(name: str, kind: str, message: str, given: Mapping[str, Any]) -> str:
+    """Say what is wrong with a setting, and where it is stated."""
+    known = name in Settings.model_fields
+    asked = {name.upper(), *(environment_names(name) if known else ())}
+    of_environment = next((each for each in os.environ if each.upper() in asked), None)
+    source = "argument" if name in given else (of_environment or CONFIG_FILE)
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        message = "no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name} ({source}): {message}"
 
 
 def environment_names(setting: str) -> tuple[str, ...]:
@@ -222,7 +236,7 @@ def find_sources(arguments: Mapping[str, Any], root: Path) -> dict[str, str]:
         Every setting's name: ``argument``, ``environment NAME``, ``noctis.toml`` or ``default``.
     """
     environment = {name.upper(): name for name in os.environ}
-    file = root / "noctis.toml"
+    file = root / CONFIG_FILE
     try:
         # Reading a pipe would wait for its writer.
         stated = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
@@ -237,7 +251,7 @@ def find_sources(arguments: Mapping[str, Any], root: Path) -> dict[str, str]:
         elif variable is not None:
             found[name] = f"environment {variable}"
         elif name in stated or any(each in stated for each in asked):
-            found[name] = "noctis.toml"
+            found[name] = CONFIG_FILE
         else:
             found[name] = "default"
     return found

@@ -79,3 +79,18 @@ def test_names_of_settings_and_of_the_tests_are_accepted(
 )
 def test_the_loopback_is_known_in_all_its_forms(address: str, expected: bool) -> None:
     assert is_loopback(address) is expected
+
+
+def test_a_setting_that_is_not_understood_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noctis.toml").write_text('thredas = 3\nlog_level = "LOUD"')
+    monkeypatch.setenv("DICOM_PORT", "x")
+
+    with pytest.raises(SettingsError) as told:
+        open_settings({"root": tmp_path, "port": -1})
+
+    assert "thredas (noctis.toml): no such setting; did you mean threads?" in str(told.value)
+    assert "log_level (noctis.toml): " in str(told.value)
+    assert "(DICOM_PORT): " in str(told.value)
+    assert "port (argument): " in str(told.value)

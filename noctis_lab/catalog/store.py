@@ -116,8 +116,9 @@ def require_catalog(root: Path) -> None:
     """
     if not database_path(root).is_file():
         raise ArchiveNotFound(
-            f"no archive at {root}: name its folder with --root or NOCTIS_ROOT (`noctis serve` "
-            "begins a new one; `noctis rebuild` makes a lost catalogue anew from the files)",
+            f"no archive at {root}: name its folder (--root, root= in Python, or NOCTIS_ROOT); "
+            "`noctis serve` begins a new one, `noctis rebuild` makes a lost catalogue anew from "
+            "the files",
             root=str(root),
         )
 

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def list_senders(root: Root = None) -> None:
     """List the known senders, and those that were refused and wait for approval."""
-    with opened_archive(root, must_exist=False) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.catalog import senders
 
         known = senders.list_senders(archive.catalog)
@@ -68,21 +68,21 @@ def approve_sender(
     aet: AETitle, facility: Facility, address: Address = None, root: Root = None
 ) -> None:
     """Accept a sender that was refused or blocked."""
-    with opened_archive(root, must_exist=False) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         archive.ledger.approve_sender(aet, address, facility)
     print(f"{aet} from {address or 'any address'} is accepted into facility '{facility}'")
 
 
 def block_sender(aet: AETitle, address: Address = None, root: Root = None) -> None:
     """Refuse a sender from now on, without listing it for approval again."""
-    with opened_archive(root, must_exist=False) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         archive.ledger.block_sender(aet, address)
     print(f"{aet} from {address or 'any address'} is blocked")
 
 
 def remove_sender(aet: AETitle, address: Address = None, root: Root = None) -> None:
     """Forget a sender: it is unknown again. What it sent stays."""
-    with opened_archive(root, must_exist=False) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.catalog import senders
 
         at = None if address is None else senders.canonical_address(address)
@@ -95,7 +95,7 @@ def remove_sender(aet: AETitle, address: Address = None, root: Root = None) -> N
 
 def list_facilities(root: Root = None) -> None:
     """List the facilities."""
-    with opened_archive(root, must_exist=False) as archive:
+    with opened_archive(root, must_exist=True) as archive:
         from noctis_lab.catalog.senders import list_facilities as facilities_of
 
         print("\n".join(facilities_of(archive.catalog)) or "No facility yet.")

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from noctis_lab.config import Settings, open_settings
-from noctis_lab.errors import LabClosed, SettingsError
+from noctis_lab.config import CONFIG_FILE, Settings, open_settings
+from noctis_lab.errors import ArchiveNotFound, LabClosed, SettingsError
 from noctis_lab.lab.objects import Instance, Series, Study
 from noctis_lab.lab.selection import Condition, Selection
 from noctis_lab.lab.shown import archive_html, archive_text, html_or_none, text_or_reason
@@ -46,15 +46,20 @@ class LabSettings(TypedDict, total=False):
 def open_lab(
     root: str | os.PathLike[str] | None = None,
     *,
+    create: bool = False,
     settings: Settings | None = None,
     **arguments: Unpack[LabSettings],
 ) -> Lab:
-    """Open an archive; a folder that is none yet becomes one.
+    """Open an archive.
 
     Parameters
     ----------
     root
-        The archive's folder; None takes NOCTIS_ROOT, or ``~/noctis``.
+        The archive's folder, or an empty one that becomes it. None takes NOCTIS_ROOT, or
+        ``~/noctis``, and begins an archive there where it has none.
+    create
+        Begin an archive in `root` where there is none; without it a folder that is mistyped is
+        refused instead of made.
     settings
         The settings of a process that has built its own.
     **arguments
@@ -67,6 +72,8 @@ def open_lab(
 
     Raises
     ------
+    ArchiveNotFound
+        No archive is in `root`; the message says how to begin one.
     SettingsError
         A setting is unknown, malformed or out of range, or given beside `settings`.
     SchemaMismatch
@@ -80,10 +87,27 @@ def open_lab(
     0
     """
     if settings is None:
-        return Lab(open_settings({"root": root, **arguments}))
+        settings = open_settings({"root": root, **arguments})
+        if root is not None and not create:
+            _require_archive(settings.root)
+        return Lab(settings)
     if arguments or (root is not None and Path(root) != settings.root):
         raise SettingsError("give either settings as a whole, or single ones; not both")
     return Lab(settings)
+
+
+def _require_archive(root: Path) -> None:
+    """Refuse a folder that no archive is in, unless it is empty apart from its settings."""
+    from noctis_lab.catalog.store import require_catalog
+
+    try:
+        require_catalog(root)
+    except ArchiveNotFound as error:
+        if root.is_dir() and all(path.name == CONFIG_FILE for path in root.iterdir()):
+            return
+        raise ArchiveNotFound(
+            f"{error}; nl.open_lab({str(root)!r}, create=True) begins one there", root=error.root
+        ) from None
 
 
 class Lab:

@@ -16,6 +16,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.catalog.store import require_catalog
 from noctis_lab.config import Settings, open_settings
 from noctis_lab.errors import FileChanged, SeriesChanged, SeriesNotFound
 from noctis_lab.volumes import accessor as accessor  # registers `.dicom`
@@ -202,11 +203,14 @@ class NoctisBackend(BackendEntrypoint):
 
         Raises
         ------
+        ArchiveNotFound
+            No archive is in the folder.
         SeriesNotFound, NotUnique, CannotStack, FileChanged
             As `noctis_lab.volumes.load.load`.
         """
         if settings is None:
             settings = open_settings({"root": root})
+        require_catalog(settings.root)
         uid = str(filename_or_obj)
         try:
             with open_handle(settings) as handle:

@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
 
 def volume_of(folder: Path, data_sets: Iterable[Dataset]) -> xr.DataArray:
     """Return the one series of some data sets, through files and an archive."""
-    with nl.open_lab(folder / "archive") as lab:
+    with nl.open_lab(folder / "archive", create=True) as lab:
         fill(lab, data_sets, folder / "in")
         return lab.series().one().load()
 

@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
 
 
 def volume_of(folder: Path, data_sets: list[Any]) -> xr.DataArray:
-    with nl.open_lab(folder / "archive") as lab:
+    with nl.open_lab(folder / "archive", create=True) as lab:
         fill(lab, data_sets, folder / "in")
         return lab.series().one().load()
 

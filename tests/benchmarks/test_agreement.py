@@ -40,7 +40,7 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> xr.DataArray:
         stored=lambda index: noise[index],
     )
     write_series(series, folder / "files")
-    with nl.open_lab(folder / "root") as lab:
+    with nl.open_lab(folder / "root", create=True) as lab:
         lab.index(folder / "files")
         return lab.series().one().load()
 
@@ -122,7 +122,7 @@ def test_a_tilted_series_is_told_apart_from_both_peers(
     _, agreement = modules
     series = ct_series(planes=6, rows=20, columns=24, gantry_tilt_deg=15.0)
     write_series(series, tmp_path / "files")
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         lab.index(tmp_path / "files")
         (line,) = agreement.lines_of(lab)
     assert line.is_explained
@@ -141,7 +141,7 @@ def test_doses_segments_and_refusals_are_told_as_what_load_gives(
     twice = ct_series(planes=2, rows=8, columns=8, positions_mm=[(0, 0, 0)] * 2, seed="twice")
     written = [rt_dose(DoseOptions()), segmentation(masks, images), *twice]
     write_series(written, tmp_path / "files")
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         lab.index(tmp_path / "files")
         ours = {line.name.split(" · ")[1]: line.ours for line in agreement.lines_of(lab)}
     assert ours["RTDOSE"].startswith("z ")

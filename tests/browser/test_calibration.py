@@ -190,7 +190,7 @@ def test_ones_own_archive_is_served_by_panel_alone(
     browser: Browser, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     root = tmp_path / "root"
-    with nl.open_lab(root) as lab:
+    with nl.open_lab(root, create=True) as lab:
         scans = [scan for scan in simulated_fleet().scans if scan.scanner == SCANNER][:5]
         write_records(lab.catalog, [analysis_of(scan) for scan in scans])
     app = Path(__file__).parents[2] / "apps" / "calibration.py"

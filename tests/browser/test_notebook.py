@@ -52,7 +52,7 @@ import numpy as np, noctis_lab as nl
 from noctis_lab.synthetic import catphan504, write_series
 scratch = TemporaryDirectory()
 write_series(catphan504(planes=24), Path(scratch.name) / "files")
-lab = nl.open_lab(Path(scratch.name) / "archive")
+lab = nl.open_lab(Path(scratch.name) / "archive", create=True)
 lab.index(Path(scratch.name) / "files")
 s = lab.series().one()
 v = s.load()

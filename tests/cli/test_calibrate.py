@@ -16,7 +16,7 @@ from tests.jobs.test_calibration import phantoms
 
 @pytest.fixture
 def archive(tmp_path: Path) -> tuple[Path, tuple[str, str, str]]:
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         return tmp_path / "root", phantoms(lab, tmp_path)
 
 

@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
             planes=5, rows=8, columns=8, SeriesInstanceUID=uid, seed=uid, PatientName="Nachtigall"
         )
         write_series(sets, tmp_path / "data" / uid)
-    with open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         lab.index(tmp_path / "data", progress=False)
     return tmp_path / "root"
 
@@ -107,7 +107,7 @@ def test_all_files_of_an_export_have_the_umasks_mode(
 def test_a_folder_of_files_in_place_is_refused_and_one_beside_it_is_not(tmp_path: Path) -> None:
     source = tmp_path / "trial"
     write_series(ct_series(planes=2, rows=8, columns=8, SeriesInstanceUID=ONE), source / "deep")
-    with open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         lab.index(source, in_place=True, progress=False)
     before = sorted(source.rglob("*"))
 
@@ -162,7 +162,7 @@ def test_an_interrupt_leaves_whole_outputs_and_is_gone_on_from(tmp_path: Path) -
     for uid in uids:
         sets = ct_series(planes=20, rows=16, columns=16, SeriesInstanceUID=uid, seed=uid)
         write_series(sets, tmp_path / "data" / uid)
-    with open_lab(root, min_free_bytes=0) as lab:
+    with open_lab(root, create=True, min_free_bytes=0) as lab:
         lab.index(tmp_path / "data", progress=False)
     arguments = command(root, *uids, "--to", "dicom", "--pseudonymise", "--out", out, "--json")
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)

@@ -40,3 +40,20 @@ def test_a_sender_that_is_not_known_cannot_be_removed(tmp_path: Path) -> None:
     assert sender(tmp_path, "remove", "CT1", "--address", "10.0.0.8").exit_code == 2
     assert sender(tmp_path, "remove", "CT1", "--address", "10.0.0.7").exit_code == 0
     assert "No sender is known yet" in sender(tmp_path, "list").output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("approve", "CT1", "--facility", "north", "--address", "10.0.0.7"),
+        ("block", "CT1"),
+        ("remove", "CT1"),
+    ],
+)
+def test_only_adding_begins_an_archive(tmp_path: Path, words: tuple[str, ...]) -> None:
+    answer = sender(tmp_path / "typo", *words)
+
+    assert answer.exit_code == 1
+    assert "no archive at" in answer.output
+    assert list(tmp_path.iterdir()) == []

@@ -117,7 +117,7 @@ def test_an_instances_data_set_decodes_by_us(tmp_path: Path) -> None:
         from noctis_lab.lab import open_lab
         from tests.volumes.archive import admit
         plane = ct_series(planes=1, transfer_syntax_uid="1.2.840.10008.1.2.4.80")[0]
-        with open_lab(Path(sys.argv[1]) / "archive") as lab:
+        with open_lab(Path(sys.argv[1]) / "archive", create=True) as lab:
             admit(lab.handle, [plane], Path(sys.argv[1]) / "in")
             dataset = lab.instances().one().dataset()
             np.testing.assert_array_equal(dataset.pixel_array, formula_stored(1, 64, 64)[0])

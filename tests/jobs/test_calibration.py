@@ -176,7 +176,7 @@ def test_no_other_series_of_the_real_data_fails(real_data: Path, tmp_path: Path)
     """And a scale that is wrong as scales go wrong is caught in every series that passes."""
     slowest_s = 0.0
     statuses = []
-    with nl.open_lab(tmp_path / "archive", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "archive", create=True, min_free_bytes=0) as lab:
         lab.index(real_data / "real", in_place=True, progress=False)
         for series in lab.series(Modality="CT"):
             row = series.row
@@ -254,7 +254,7 @@ def test_what_is_round_and_no_known_phantom_is_refused_by_name(
 
 
 def test_many_series_are_gone_through_once_and_again_where_asked(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         uids = phantoms(lab, tmp_path)
         told: list[tuple[int, int]] = []
         first = calibrate_many(
@@ -284,7 +284,7 @@ def test_many_series_are_gone_through_once_and_again_where_asked(tmp_path: Path)
 
 
 def test_a_series_that_goes_wrong_within_does_not_end_the_others(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         *_, short = phantoms(lab, tmp_path)
         row = lab.series(SeriesInstanceUID=short).one().row
         nan = float("nan")
@@ -305,7 +305,7 @@ def test_a_series_that_goes_wrong_within_does_not_end_the_others(tmp_path: Path)
 def test_a_refusal_of_what_was_given_is_not_kept_of_the_series(
     tmp_path: Path, told: dict[str, str], refusal: str
 ) -> None:
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         fill(lab, phantom(), tmp_path / "in")
         uids = [str(phantom()[0].SeriesInstanceUID)]
         given = Asked(author="ann", **told)  # type: ignore[arg-type]
@@ -316,7 +316,7 @@ def test_a_refusal_of_what_was_given_is_not_kept_of_the_series(
 
 
 def test_a_stop_ends_it_within_a_series_and_the_next_call_goes_on(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         uids = phantoms(lab, tmp_path)
         stop = threading.Event()
         report = calibrate_many(
@@ -338,7 +338,7 @@ def test_a_mixed_series_is_refused_by_what_differs(tmp_path: Path) -> None:
     data_sets = ct_phantom("CatPhan 504", **SMALL)
     for data_set in data_sets[::2]:
         data_set.KVP = 80
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         fill(lab, data_sets, tmp_path / "in")
         uid = str(data_sets[0].SeriesInstanceUID)
         (outcome,) = calibrate_many(lab.handle, lab.ledger, [uid], Asked(author="ann")).outcomes

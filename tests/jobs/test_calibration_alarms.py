@@ -135,7 +135,7 @@ def test_what_leaves_its_limits_anew_after_somebody_looked_is_told_at_once() -> 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         yield lab
 
 

@@ -26,6 +26,7 @@ from noctis_lab.ingest.archive import OpenArchive, open_archive
 from noctis_lab.ingest.folder import index_paths
 from noctis_lab.ingest.scp import serve_scp
 from noctis_lab.jobs.doctor import Depth, Finding, State, examine, worst
+from noctis_lab.jobs.doctor.findings import size_text
 from noctis_lab.jobs.doctor.places import check_clock, check_memory
 from noctis_lab.jobs.doctor.services import check_page, check_receiver
 from noctis_lab.jobs.doctor.software import check_decoders
@@ -76,6 +77,15 @@ def told_without_privileges(settings: Settings) -> dict[str, Finding]:
 
 def everything(root: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in root.rglob("*")}
+
+
+def test_a_database_is_as_large_as_itself_and_its_log(settings: Settings) -> None:
+    with open_archive(settings) as archive:
+        archive.ledger.add_facility("north")
+        files = [settings.root / "catalog" / f"catalog.sqlite{end}" for end in ("", "-wal")]
+        size = size_text(sum(path.stat().st_size for path in files))
+
+        assert told(settings)["database"].text == f"whole, {size}"
 
 
 def test_a_whole_archive_is_green_and_is_left_as_it_is(settings: Settings) -> None:

@@ -33,7 +33,7 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the root of an archive with one phantom, made once."""
     folder = tmp_path_factory.mktemp("filled")
-    with nl.open_lab(folder / "root") as lab:
+    with nl.open_lab(folder / "root", create=True) as lab:
         fill(lab, ct_phantom("CatPhan 504", **SMALL), folder / "in")
     return folder / "root"
 
@@ -41,7 +41,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab(filled: Path, tmp_path: Path) -> Iterator[Lab]:
     shutil.copytree(filled, tmp_path / "root")
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         yield lab
 
 

@@ -28,7 +28,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     data_sets = ct_phantom("CatPhan 504", **SMALL)
     for data_set in data_sets:
         data_set.PatientName, data_set.PatientID = "Secret^Name", "SECRET-1"
-    with nl.open_lab(folder / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(folder / "root", create=True, min_free_bytes=0) as lab:
         fill(lab, data_sets, folder / "in")
         lab.series().one().calibrate(note="<b>bold</b>", tolerances="pylinac 3.49")
         scans = simulated_fleet().scans[:2]
@@ -117,7 +117,7 @@ def test_an_analysis_without_its_images_is_told_as_far_as_it_is_recorded(lab: La
 def test_curves_of_other_images_are_no_part_of_a_report(tmp_path: Path) -> None:
     data_sets = ct_phantom("CatPhan 504", **SMALL)
     uid = str(data_sets[0].SeriesInstanceUID)
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         fill(lab, data_sets[:-1], tmp_path / "a")
         lab.series().one().calibrate()
         assert "Modulation transfer" in lab.calibration.report(uid)
@@ -130,7 +130,7 @@ def test_curves_of_other_images_are_no_part_of_a_report(tmp_path: Path) -> None:
 def test_a_date_of_no_century_breaks_no_report(tmp_path: Path) -> None:
     scans = simulated_fleet().scans[:2]
     dates = ("0001-01-01", "9999-12-31")
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         for scan, date in zip(scans, dates, strict=True):
             of_one = replace(scan, scanner=scans[0].scanner)
             told = {"AcquisitionDate": date, "AcquisitionTime": "235960"}

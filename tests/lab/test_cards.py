@@ -77,7 +77,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "StudyDescription": "a\u202eb\u0007c" + '"><script>alert(1)</script>',
         "ImageComments": EVIL * 400,
     }
-    with nl.open_lab(folder / "archive") as opened:
+    with nl.open_lab(folder / "archive", create=True) as opened:
         series = [
             ct_series(
                 planes=7, rows=96, columns=80, stored=stored, seed="plain", PatientID="PLAIN",
@@ -132,7 +132,7 @@ def test_a_series_says_what_load_gives(lab: Lab) -> None:
 
 def test_a_pet_is_shown_in_the_units_that_load_gives(tmp_path: Path) -> None:
     write_series(pet_series(planes=2, rows=24, columns=24), tmp_path / "files")
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         lab.index(tmp_path / "files")
         series = lab.series().one()
         assert series.load().attrs["units"] == "Bq/ml"
@@ -141,7 +141,7 @@ def test_a_pet_is_shown_in_the_units_that_load_gives(tmp_path: Path) -> None:
 
 def test_a_series_over_echoes_has_the_extent_of_one_volume(tmp_path: Path) -> None:
     stack = PlaneStack(planes=4)
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         fill(lab, weighted_mr("echo", stack=stack), tmp_path / "in")
         series = lab.series().one()
         volume, text = series.load(), repr(series)
@@ -171,7 +171,7 @@ def test_a_series_that_load_refuses_says_so_in_its_words(lab: Lab) -> None:
 
 
 def test_a_longer_stack_shows_none_of_its_ends(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         fill(lab, ct_series(planes=20, rows=16, columns=16), tmp_path / "in")
         html = html_of(lab, lab.series().one())
     assert re.findall(r"<figcaption>(\d+)", html) == ["4", "7", "11", "14", "17"]
@@ -304,7 +304,7 @@ def test_reprs_of_what_is_gone_or_closed_say_so(tmp_path: Path) -> None:
 
 
 def test_a_series_without_readable_files_still_shows(tmp_path: Path) -> None:
-    with open_lab(tmp_path / "archive") as opened:
+    with open_lab(tmp_path / "archive", create=True) as opened:
         fill(opened, ct_series(planes=3, rows=8, columns=8), tmp_path / "in")
         series = opened.series().one()
         for instance in series.instances:
@@ -343,7 +343,7 @@ def test_one_thread_is_enough_where_geometry_needs_tasks_of_its_own(tmp_path: Pa
     table.LUTDescriptor, table.ModalityLUTType = [3, 0, 16], "OD"
     table.add_new("LUTData", "OW", np.array([3000, 70, 60000], "<u2").tobytes())
     elements = {"ModalityLUTSequence": [table], "RescaleSlope": None, "RescaleIntercept": None}
-    with open_lab(tmp_path / "archive", threads=1) as opened:
+    with open_lab(tmp_path / "archive", create=True, threads=1) as opened:
         planes = ct_series(planes=3, rows=8, columns=8, signed=False, elements=elements)
         fill(opened, planes, tmp_path / "in")
         words = text_of(opened, opened.series().one())

@@ -18,6 +18,7 @@ import xarray as xr
 import noctis_lab as nl
 from noctis_lab.config import open_settings
 from noctis_lab.errors import (
+    ArchiveNotFound,
     CannotExport,
     FrameNotFound,
     LabClosed,
@@ -39,7 +40,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Open an archive of two patients with three CT series."""
     folder = tmp_path_factory.mktemp("lab")
-    with nl.open_lab(folder / "archive") as opened:
+    with nl.open_lab(folder / "archive", create=True) as opened:
         one = ct_series(planes=3, rows=8, columns=8, seed="one", PatientID="20260102")
         two = ct_series(
             planes=2, rows=8, columns=8, seed="one", PatientID="20260102", SeriesNumber=2
@@ -302,6 +303,42 @@ def test_a_view_refuses_at_once_a_frame_that_there_is_not(lab: Lab, index: int) 
     assert (view.state.index, view.state.inverted) == (3, False)
 
 
+def test_a_mistyped_root_is_refused_and_not_made(tmp_path: Path) -> None:
+    typo = tmp_path / "typo"
+
+    for door in (nl.open_lab, lambda root: xr.open_dataset("1.2", engine="noctis", root=root)):
+        with pytest.raises(ArchiveNotFound, match=f"no archive at {typo}: name its folder") as told:
+            door(typo)
+        assert told.value.root == str(typo)
+    with pytest.raises(ArchiveNotFound, match=r"typo', create=True\) begins one there"):
+        nl.open_lab(typo)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_is_begun_where_it_is_asked_for_or_nothing_lies(tmp_path: Path) -> None:
+    full, empty, usual = tmp_path / "full", tmp_path / "empty", tmp_path / "usual"
+    for folder in (full, empty):
+        folder.mkdir()
+        (folder / "noctis.toml").write_text("threads = 1")
+    (full / "thesis.txt").write_text("somebody's")
+
+    with pytest.raises(ArchiveNotFound):
+        nl.open_lab(full)
+    assert len(list(full.iterdir())) == 2
+    for begun in (
+        nl.open_lab(empty),
+        nl.open_lab(full, create=True),
+        nl.open_lab(full),
+        nl.open_lab(tmp_path / "new", create=True),
+    ):
+        with begun:
+            assert len(begun.studies()) == 0
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("NOCTIS_ROOT", str(usual))
+        with nl.open_lab() as lab:  # what is set up once is no slip of today's fingers
+            assert lab.settings.root == usual
+
+
 def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
     tmp_path: Path,
 ) -> None:
@@ -312,7 +349,7 @@ def test_one_series_uid_in_two_studies_is_two_series_with_pixels_of_their_own(
     for dataset in second:
         dataset.SeriesInstanceUID = first[0].SeriesInstanceUID
     uid, study = str(first[0].SeriesInstanceUID), str(second[0].StudyInstanceUID)
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         fill(lab, [*first, *second], tmp_path / "in")
         with pytest.raises(NotUnique):
             lab.series(SeriesInstanceUID=uid).one()

@@ -27,7 +27,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         image.LossyImageCompressionMethod = ["ISO_10918_1", "ISO_15444_1"]
     plain = ct_series(planes=3, rows=16, columns=16, seed="plain")
     write_series([*lossy, *plain, *ultrasound_cine(frames=2)], tmp_path / "sent")
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         opened.index(tmp_path / "sent")
         yield opened
 
@@ -55,7 +55,7 @@ def test_one_image_that_was_compressed_is_told_in_the_viewer_too(tmp_path: Path)
     images[0].LossyImageCompression = "01"  # the first; the middle one says nothing
     images[0].LossyImageCompressionRatio = "12"
     write_series(images, tmp_path / "sent")
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         opened.index(tmp_path / "sent")
         row = opened.series().one().row
         assert find_lossy_series(opened.handle, [row], wait_s=60)

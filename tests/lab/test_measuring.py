@@ -53,7 +53,7 @@ ADMIN = Principal(name="admin", role=Role.ADMIN, facilities=None)
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         planes = ct_series(
             planes=PLANES,
             rows=ROWS,

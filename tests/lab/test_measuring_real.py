@@ -35,7 +35,7 @@ def lab(
     request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Lab, int]]:
     folder = real_data / "real" / request.param
-    with open_lab(tmp_path_factory.mktemp("measured") / "archive") as opened:
+    with open_lab(tmp_path_factory.mktemp("measured") / "archive", create=True) as opened:
         opened.index(folder, progress=False)
         yield opened, COLLECTIONS[request.param]
 

@@ -49,7 +49,7 @@ def ct(lab: Lab, folder: Path, *, slope: float, intercept: float) -> Series:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         yield opened
 
 

@@ -35,7 +35,7 @@ def real(
     folder = real_data / "real" / request.param
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     files = [pydicom.dcmread(path) for path in paths]
-    with open_lab(tmp_path_factory.mktemp("plotted") / "archive") as opened:
+    with open_lab(tmp_path_factory.mktemp("plotted") / "archive", create=True) as opened:
         opened.index(folder, progress=False)
         yield opened, files, SERIES[request.param]
 

@@ -44,7 +44,7 @@ SHARED = [replace(scan, scanner="ACME CT 9 0") for scan in (NORTH[0], SOUTH[0])]
 @pytest.fixture(scope="module")
 def fleet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("fleet") / "root"
-    with nl.open_lab(root, min_free_bytes=0) as lab:
+    with nl.open_lab(root, create=True, min_free_bytes=0) as lab:
         note_known_changes(lab.catalog, record_fleet(lab.catalog))
     return root
 
@@ -52,13 +52,13 @@ def fleet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fleet(fleet_root: Path, tmp_path: Path) -> Iterator[Lab]:
     shutil.copytree(fleet_root, tmp_path / "root")
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         yield lab
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         yield lab
 
 

@@ -26,7 +26,7 @@ from tests.lab.filling import fill
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         first = ct_series(planes=4, rows=8, columns=8, seed="first")
         study = str(first[0].StudyInstanceUID)
         second = ct_series(

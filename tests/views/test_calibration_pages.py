@@ -55,7 +55,7 @@ ROW: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """An archive that holds two years of three scanners as records."""
-    with nl.open_lab(tmp_path_factory.mktemp("fleet") / "root") as lab:
+    with nl.open_lab(tmp_path_factory.mktemp("fleet") / "root", create=True) as lab:
         fleet = record_fleet(lab.catalog)
         note_known_changes(lab.catalog, fleet)
         grant(lab.catalog, [s for s in fleet.scans if s.scanner == STEADY][:30], "north")
@@ -109,7 +109,7 @@ def test_a_fleet_has_a_card_a_scanner_and_says_who_needs_a_look(
 
 
 def test_an_archive_without_phantoms_says_what_fills_the_page(tmp_path: Any) -> None:
-    with nl.open_lab(tmp_path / "root") as empty:
+    with nl.open_lab(tmp_path / "root", create=True) as empty:
         page = open_page(empty, ADMIN, Asked(), api_base="", root=None)
         assert "noctis calibrate --all" in page.told["empty"]["code"]
         scan = open_page(empty, ADMIN, Asked(series="1.2.3"), api_base="", root=None)
@@ -319,7 +319,7 @@ def test_an_address_is_read_within_bounds_and_written_back() -> None:
 
 
 def test_a_form_is_done_by_the_rights_of_when_it_is_sent(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as own:
+    with nl.open_lab(tmp_path / "root", create=True) as own:
         record_fleet(own.catalog)
         people.add_principal(own.catalog, "ray", Role.RESEARCHER, None)
         ray = people.find_principal(own.catalog, "ray")
@@ -359,7 +359,7 @@ def run(code: str) -> dict[str, Any]:
 
 def test_copied_code_runs_and_a_certificate_gives_a_verdict(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    with nl.open_lab(root) as own:
+    with nl.open_lab(root, create=True) as own:
         fill(own, ct_phantom("CatPhan 504", **SMALL, kvp=80), tmp_path / "in")
         series = own.series().one()
         found = series.calibrate()

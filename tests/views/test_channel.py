@@ -154,7 +154,7 @@ def test_questions_are_answered_off_the_thread_and_no_more_than_are_bounded(
 
 
 def test_a_channel_keeps_lists_and_deletes_measurements(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         fill(lab, ct_series(planes=3, rows=ROWS, columns=COLUMNS), tmp_path / "in")
         series = lab.series().one().row
         said: list[dict[str, Any]] = []

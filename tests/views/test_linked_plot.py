@@ -27,7 +27,7 @@ SHAPE, PLANES, POINTS = (10, 12), 4, 5
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         stack = PlaneStack(planes=PLANES)
         fill(opened, weighted_mr("time", stack=stack, points=POINTS, shape=SHAPE), tmp_path / "in")
         yield opened

@@ -31,7 +31,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     masks = np.zeros((1, PLANES, ROWS, COLUMNS), np.uint8)
     masks[0, 1:3, 4:9, 5:12] = 1
     write_series([*images, segmentation(masks, images)], tmp_path / "sent")
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         opened.index(tmp_path / "sent")
         yield opened
 

@@ -32,7 +32,7 @@ NAME = "Phantom^Never"
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[nl.Lab]:
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         series = ct_series(planes=PLANES, rows=ROWS, columns=COLUMNS)
         for dataset in series:
             dataset.PatientName, dataset.PatientID = NAME, "ID-4711"
@@ -134,7 +134,7 @@ def test_what_cannot_be_viewed_is_refused_with_what_to_do(lab: nl.Lab) -> None:
 
 
 def test_series_of_two_archives_do_not_share_a_view(lab: nl.Lab, tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "other") as other:
+    with nl.open_lab(tmp_path / "other", create=True) as other:
         fill(other, ct_series(planes=2, seed="other"), tmp_path / "there")
         with pytest.raises(CannotView, match="one archive"):
             nl.view([lab.series().one(), other.series().one()])

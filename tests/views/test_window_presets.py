@@ -21,7 +21,7 @@ def ask(lab: Lab | None, handle: Any, **question: Any) -> dict[str, Any]:
 
 
 def test_a_cells_presets_are_kept_in_its_archive(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         saved = ask(lab, lab.handle, what="save-window-preset", preset=STENT)["body"]
         assert {key: saved[key] for key in STENT} == STENT
         assert ask(lab, lab.handle, what="window-presets")["body"] == [saved]
@@ -36,7 +36,7 @@ def test_a_cells_presets_are_kept_in_its_archive(tmp_path: Path) -> None:
 
 
 def test_what_is_unsound_is_refused_in_words(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         for preset in (None, [], STENT | {"width": -1}, STENT | {"name": "a\nb"}):
             answer = ask(lab, lab.handle, what="save-window-preset", preset=preset)
             assert answer["error"]

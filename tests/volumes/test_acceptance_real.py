@@ -65,7 +65,7 @@ REFUSED: dict[str, type[Exception]] = {
 
 @pytest.fixture(scope="module")
 def lab(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with open_lab(tmp_path_factory.mktemp("real") / "archive") as opened:
+    with open_lab(tmp_path_factory.mktemp("real") / "archive", create=True) as opened:
         opened.index(real_data / "real", in_place=True)
         yield opened
 

@@ -58,7 +58,7 @@ def test_a_series_whose_count_and_times_stay_is_read_anew(handle: Handle, tmp_pa
 def test_a_source_that_was_moved_and_indexed_again_is_read_where_it_lies(tmp_path: Path) -> None:
     planes = ct_series(planes=3, rows=4, columns=4)
     write_series(planes, tmp_path / "here")
-    with open_lab(tmp_path / "archive") as lab:
+    with open_lab(tmp_path / "archive", create=True) as lab:
         lab.index(tmp_path / "here", in_place=True)
         series = lab.series().one()
         before, lazy = series.load(), series.open()

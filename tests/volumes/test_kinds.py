@@ -78,7 +78,7 @@ def test_real_objects_without_voxels_say_what_to_do(
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(tmp_path / "lab") as opened:
+    with open_lab(tmp_path / "lab", create=True) as opened:
         yield opened
 
 

@@ -182,7 +182,7 @@ def test_of_several_doses_one_is_opened_by_its_number(handle: Handle, tmp_path: 
 def test_a_series_of_a_lab_opens_lazily_by_dask_too(tmp_path: Path) -> None:
     images, masks = ct_series(planes=5, rows=9, columns=7), some_masks(2)
     write_series([*images, segmentation(masks, images)], tmp_path / "in")
-    with open_lab(tmp_path / "lab") as lab:
+    with open_lab(tmp_path / "lab", create=True) as lab:
         lab.index(tmp_path / "in")
         lazy = lab.series(Modality="SEG").one().open(chunks={"segment": 1, "z": 2})
         assert lazy.chunks is not None

@@ -156,7 +156,7 @@ def test_labels_are_one_map_unless_segments_overlap(handle: Handle, tmp_path: Pa
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Any:
-    with open_lab(tmp_path / "lab") as opened_lab:
+    with open_lab(tmp_path / "lab", create=True) as opened_lab:
         yield opened_lab
 
 

@@ -385,7 +385,7 @@ def test_a_lost_file_is_told(handle: Handle, tmp_path: Path) -> None:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Any:
-    with open_lab(tmp_path / "lab") as opened_lab:
+    with open_lab(tmp_path / "lab", create=True) as opened_lab:
         yield opened_lab
 
 

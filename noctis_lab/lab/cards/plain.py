@@ -130,7 +130,8 @@ def _table_lines(table: Table, all_of_them: str) -> list[str]:
 
 
 def _badge_words(badges: Sequence[Badge]) -> str:
-    return ", ".join("ok" if badge.kind == "pass" else badge.text for badge in badges)
+    speaking = [badge.text for badge in badges if badge.kind != "pass"]
+    return ", ".join(speaking or ["ok"] * bool(badges))
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:

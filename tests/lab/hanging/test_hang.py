@@ -34,7 +34,7 @@ type Add = Callable[..., str]
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "archive") as opened:
+    with nl.open_lab(tmp_path / "archive", create=True) as opened:
         yield opened
 
 

@@ -17,7 +17,7 @@ COLLECTIONS = ("ct_philips_dicomdir", "mr_variants_dicom2nifti", "nema_wg04", "p
 
 
 def test_real_studies_are_hung_by_what_they_are(real_data: Path, tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "archive") as lab:
+    with nl.open_lab(tmp_path / "archive", create=True) as lab:
         lab.index(*(real_data / "real" / each for each in COLLECTIONS), progress=False)
         by_rule: dict[str, list[set[str | None]]] = {}
         unhung: list[set[str | None]] = []
