@@ -42,6 +42,8 @@ _ANALYSIS: dict[str, pa.DataType] = {
     **dict.fromkeys(("DeviceSerialNumber", "SoftwareVersions", "ProtocolName"), _TEXT),
     "AcquisitionDate": _DAY,
     "AcquisitionTime": _TEXT,
+    "scanner_time": _AT,  # when its first image was acquired, by the scanner's own clock
+    "scanner_time_from": _TEXT,  # keyword of the date that says so: AcquisitionDate where it is set
     "KVP": _NUMBER,
     "ConvolutionKernel": _TEXT,
     **dict.fromkeys(("SliceThickness", "Exposure", "XRayTubeCurrent"), _NUMBER),

@@ -24,10 +24,10 @@ from noctis_lab.jobs.calibration.documents import (
     Asked,
     content_of,
     document_of,
-    read_words,
     scanner_of,
 )
 from noctis_lab.jobs.calibration.report import Became, Calibrated, CalibrationReport
+from noctis_lab.jobs.calibration.words import read_words
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.load import load
 
