@@ -50,6 +50,9 @@ class Asked:
         The phantom's serial number.
     tolerances
         Name of a tolerance set.
+    unattended
+        Nobody has said that it is a phantom: of what is nothing like one no refusal is recorded,
+        and what passes is raised, so that it is done later.
     """
 
     author: str = ""
@@ -60,6 +63,7 @@ class Asked:
     serial: str | None = None
     tolerances: str | None = None
     note: str | None = None
+    unattended: bool = False
 
     @property
     def is_manual(self) -> bool:

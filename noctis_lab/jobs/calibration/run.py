@@ -18,7 +18,14 @@ from noctis_lab.analysis.calibration.scene import to_scene
 from noctis_lab.analysis.calibration.tolerances import ToleranceSet, load_tolerances
 from noctis_lab.catalog.hu_records import HuKind, HuRecord, find_latest, write_record
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.errors import CannotCalibrate, CannotStack, NoctisError, SeriesNotFound
+from noctis_lab.errors import (
+    CannotCalibrate,
+    CannotStack,
+    CatalogError,
+    NoctisError,
+    SeriesNotFound,
+    StorageError,
+)
 from noctis_lab.jobs.calibration.alarms import raise_alarms
 from noctis_lab.jobs.calibration.documents import (
     Asked,
@@ -53,6 +60,10 @@ logger = logging.getLogger(__name__)
 MOST_VOXELS: Final = 300_000_000
 _LOOK_EVERY_MM: Final = 12.0  # a module of any phantom is thicker
 _FEW_PLANES: Final = 64  # of which no look is worth its time
+#: A refusal that has seen nothing like a phantom: a patient, a localizer, a slanted stack.
+_NOTHING_LIKE_IT: Final = frozenset(
+    {"no_phantom", "too_few_planes", "not_axial", "not_a_stack", "not_hu", "too_large"}
+)
 
 type Progress = Callable[[int, int], None]
 
@@ -101,8 +112,8 @@ def calibrate_one(
     FileChanged, DecodeError, CompressedPixels
         Its pixels cannot be read.
     """
-    words = read_words(handle, series)
     volume = load_bounded(handle, series, progress=progress)
+    words = read_words(handle, series)
     analysis = analyse_asked(
         volume,
         kvp=words.numbers["KVP"],
@@ -181,6 +192,11 @@ def calibrate_many(
     -------
     CalibrationReport
         What became of each; one that fails does not keep the others from going on.
+
+    Raises
+    ------
+    CatalogError, StorageError
+        Only `Asked.unattended`: the disk is full, or the catalogue is held by another.
     """
     report = CalibrationReport() if report is None else report
     found = [each if isinstance(each, SeriesRow) else _find(handle, each) for each in series]
@@ -219,9 +235,15 @@ def _run(
     except _Stopped:
         return _outcome(row, Became.NOT_DONE)
     except CannotCalibrate as refusal:
-        if not asked.is_told:  # else it may be of what was given, and says nothing of the series
+        is_nothing = asked.unattended and refusal.refusal in _NOTHING_LIKE_IT
+        # Of what was given it may be, and say nothing of the series.
+        if not asked.is_told and not is_nothing:
             _keep_refusal(handle, row, refusal, asked.author)
         return _outcome(row, Became.REFUSED, refusal=refusal.refusal, reason=refusal.reason)
+    except (CatalogError, StorageError) as error:
+        if asked.unattended:
+            raise
+        return _outcome(row, Became.FAILED, refusal=type(error).__name__, reason=str(error))
     except NoctisError as error:
         return _outcome(row, Became.FAILED, refusal=type(error).__name__, reason=str(error))
     except Exception as error:  # noqa: BLE001 - an outer door: the other series are gone on with
