@@ -27,6 +27,7 @@ from noctis_lab.errors import (
     StorageError,
 )
 from noctis_lab.jobs.calibration.alarms import raise_alarms
+from noctis_lab.jobs.calibration.certificates import Certificates, certificates_of
 from noctis_lab.jobs.calibration.documents import (
     Asked,
     content_of,
@@ -73,9 +74,14 @@ class _Stopped(Exception):
 
 
 def analyse_asked(
-    volume: xr.DataArray, *, kvp: float | None, thickness_mm: float | None, asked: Asked
+    volume: xr.DataArray,
+    *,
+    kvp: float | None,
+    thickness_mm: float | None,
+    asked: Asked,
+    own: Certificates | None = None,
 ) -> HuAnalysis:
-    """Analyse a volume with what a person gave.
+    """Analyse a volume with what a person gave, and by the certificates of phantoms.
 
     Raises
     ------
@@ -87,6 +93,8 @@ def analyse_asked(
         volume,
         kvp=kvp,
         serial=asked.serial,
+        serials={} if own is None else own.serials,
+        nominals=None if own is None else own.all_nominals,
         slice_thickness_mm=thickness_mm,
         z_mm=asked.z_mm,
         phantoms=None if asked.model is None else _phantoms_of(asked.model),
@@ -114,24 +122,30 @@ def calibrate_one(
     """
     volume = load_bounded(handle, series, progress=progress)
     words = read_words(handle, series)
+    scanner = scanner_of(words)
+    reach = handle.catalog.facilities_of(series.StudyInstanceUID) or None
+    own = certificates_of(handle.catalog, reach, scanner=scanner)
     analysis = analyse_asked(
         volume,
         kvp=words.numbers["KVP"],
         thickness_mm=words.numbers["SliceThickness"],
         asked=asked,
+        own=own,
     )
+    told = document_of(
+        analysis, words, asked, volume, series=series, content=content_of(handle, series)
+    )
+    certificate_id = own.ids.get((analysis.found.model, analysis.serial))
     record = HuRecord(
         record_id=uuid4().hex,
         kind=HuKind.ANALYSIS,
         author=asked.author,
         recorded_at=handle.catalog.clock(),
-        document=document_of(
-            analysis, words, asked, volume, series=series, content=content_of(handle, series)
-        ),
+        document={**told, "certificate_id": certificate_id},
         reference=series.reference,
         StudyInstanceUID=series.StudyInstanceUID,
         SeriesInstanceUID=series.SeriesInstanceUID,
-        scanner=scanner_of(words),
+        scanner=scanner,
     )
     ledger.record_hu(record)
     raise_alarms(handle.catalog, ledger, record)

@@ -17,6 +17,7 @@ from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
 from noctis_lab.catalog.hu_sight import find_in_sight
 from noctis_lab.errors import AccessDenied, CalibrationNotFound, CannotCalibrate
+from noctis_lab.jobs.calibration.certificates import parse_certificates
 from noctis_lab.jobs.calibration.charts import find_trend
 from noctis_lab.jobs.calibration.said import Said
 from noctis_lab.jobs.calibration.scans import to_clock
@@ -194,6 +195,49 @@ class CalibrationRecords(CalibrationTables):
             HuKind.ACKNOWLEDGEMENT, document, who, str(alarm["scanner"]), of_series=uids
         )
 
+    def add_certificates(
+        self,
+        csv: str,
+        *,
+        scanner: str | None = None,
+        note: str = "",
+        principal: Principal | None = None,
+    ) -> list[str]:
+        """Record phantoms' own nominal values; each later analysis of the phantom is held to them.
+
+        What is analysed already stays as it is: analyse it again.
+
+        Parameters
+        ----------
+        csv
+            Lines as of the nominal values that ship here, each with a `serial`.
+        scanner
+            Which is scanned with these phantoms from now on, as `analyses` names it; None where an
+            analysis has to name the serial number.
+
+        Returns
+        -------
+        list of str
+            The certificates' ids, one a phantom.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``bad_certificate``.
+        AccessDenied
+            The principal may not calibrate, or not this scanner.
+        """
+        if scanner is None:
+            who = own_principal() if principal is None else principal
+            require(who, Action.CALIBRATE)
+        else:
+            who = self._require(principal, scanner)
+        words = {"note": _words(note, "note") if note else None}
+        return [
+            self._record(HuKind.CERTIFICATE, told | words, who, scanner)
+            for told in parse_certificates(csv)
+        ]
+
     def add_curve(
         self,
         curve: DensityCurve,
@@ -287,7 +331,7 @@ class CalibrationRecords(CalibrationTables):
         kind: HuKind,
         document: Mapping[str, Any],
         who: Principal,
-        scanner: str,
+        scanner: str | None,
         *,
         of_series: tuple[str | None, str | None] = (None, None),
     ) -> str:

@@ -45,6 +45,7 @@ _IN_SIGHT: Final = {
         "(facilities IS NULL OR list_has_any(facilities, $facilities)) AND "  # noqa: S608
         f"scanner IN (SELECT scanner FROM hu_analysis WHERE {_OF_STUDY})"
     ),
+    "phantom_serial": "(facilities IS NULL OR list_has_any(facilities, $facilities))",
 }
 _WHEN: Final = ["AcquisitionDate", "AcquisitionTime"]
 
@@ -120,6 +121,10 @@ class CalibrationTables:
         acknowledgement_note, empty where nobody has.
         """
         return self._table("hu_alarm", where)
+
+    def certificates(self, **where: Condition) -> pd.DataFrame:
+        """Return phantoms' own nominal values: `hu_certificate`; of one the newest holds."""
+        return self._table("hu_certificate", where)
 
     def curves(self, **where: Condition) -> pd.DataFrame:
         """Return the density curves: `hu_curve`."""
@@ -409,7 +414,8 @@ class CalibrationTables:
             values[name] = [condition] if several is None else list(several)
             terms.append(f'list_contains(${name}, "{name}")')
         if self._facilities is not None:
-            key = "StudyInstanceUID" if "StudyInstanceUID" in HU_VIEWS[view] else "scanner"
+            keys = ("StudyInstanceUID", "phantom_serial", "scanner")
+            key = next(name for name in keys if name in HU_VIEWS[view])
             terms.append(_IN_SIGHT[key])
             values["facilities"] = self._facilities
         if is_acknowledged is not None:
