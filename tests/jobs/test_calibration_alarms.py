@@ -19,7 +19,9 @@ from noctis_lab.jobs.calibration.alarms import REARMED_AFTER, alarms_of, raise_a
 from noctis_lab.jobs.calibration.charts import charts_of
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import FLEET_CHANGES, FleetScan, simulated_fleet
+from tests.catalog.catalog_entries import entry
 from tests.lab.fleet_records import analysis_of, grant, scanner_record
+from tests.receipts import RECEIPT
 
 STEADY, DRIFTING, STEPPING = "ACME CT 1 4711", "ACME CT 1 4712", "ACME CT 2 0815"
 DRIFT, STEP, SERVICE, TUBE = FLEET_CHANGES
@@ -252,8 +254,10 @@ def test_a_study_that_two_facilities_hold_is_judged_by_what_both_of_them_see(
         records = [analysis_of(scan, slope=1 + n % 2 / 1000) for n, scan in enumerate(before)]
         write_records(lab.catalog, records)
         off = analysis_of(shared, slope=1.5)
-        for facility in ("north", "south"):
-            grant(lab.catalog, [shared], facility)
+        grant(lab.catalog, [shared], "north")
+        image = entry(1, study=str(off.StudyInstanceUID)).SOPInstanceUID
+        lab.catalog.commit_receipt(image, replace(RECEIPT, facility="south"))
+        assert lab.catalog.facilities_of(str(off.StudyInstanceUID)) == {"north", "south"}
         write_records(lab.catalog, [off])
         # Seven scans that only north sees would say so: south learns nothing of them.
         assert raise_alarms(lab.catalog, lab.ledger, off) == []

@@ -79,7 +79,7 @@ def test_a_scan_without_a_date_is_dated_by_its_series_or_study(
 
 
 def test_a_scan_that_no_date_is_known_of_has_no_time(lab: Lab, tmp_path: Path) -> None:
-    words = words_of(lab, tmp_path, 6, NO_DATE | {"SeriesDate": None, "StudyDate": "unknown"})
+    words = words_of(lab, tmp_path, 6, NO_DATE | {"SeriesDate": None, "StudyDate": ""})
     assert (words.scanner_time, words.scanner_time_from, words.acquired_on) == (None, None, None)
 
 
