@@ -120,8 +120,8 @@ def calibrate_one(
     FileChanged, DecodeError, CompressedPixels
         Its pixels cannot be read.
     """
-    volume = load_bounded(handle, series, progress=progress)
     words = read_words(handle, series)
+    volume = load_bounded(handle, series, progress=progress)
     scanner = scanner_of(words)
     reach = handle.catalog.facilities_of(series.StudyInstanceUID) or None
     own = certificates_of(handle.catalog, reach, scanner=scanner)
@@ -249,7 +249,7 @@ def _run(
     except _Stopped:
         return _outcome(row, Became.NOT_DONE)
     except CannotCalibrate as refusal:
-        is_nothing = asked.unattended and refusal.refusal in _NOTHING_LIKE_IT
+        is_nothing = asked.unattended and _is_nothing_like_it(handle, row, refusal)
         # Of what was given it may be, and say nothing of the series.
         if not asked.is_told and not is_nothing:
             _keep_refusal(handle, row, refusal, asked.author)
@@ -266,6 +266,16 @@ def _run(
         logger.error("a series could not be analysed", extra=extra)
         return _outcome(row, Became.FAILED, refusal=name, reason="the analysis itself went wrong")
     return _outcome(row, Became.ANALYSED, record=record)
+
+
+def _is_nothing_like_it(handle: Handle, row: SeriesRow, refusal: CannotCalibrate) -> bool:
+    """Say whether what was refused is no phantom; mixed headers say nothing of what is in it."""
+    if refusal.refusal == "mixed_series":
+        try:
+            look_for_phantom(handle, row)
+        except CannotCalibrate as seen:
+            return seen.refusal in _NOTHING_LIKE_IT
+    return refusal.refusal in _NOTHING_LIKE_IT
 
 
 def _outcome(
