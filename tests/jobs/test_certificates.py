@@ -86,7 +86,8 @@ def test_a_certificate_holds_for_the_worker_until_another_is_entered(lab: Lab) -
     # What was recorded by the first certificate is measured again by it.
     series = lab.catalog.find_series(uid)
     assert series is not None
-    assert measure_again(lab.handle, series, second).status == "fail"
+    told = {str(name): value for name, value in second.items()}
+    assert measure_again(lab.handle, series, told).status == "fail"
     with lab.catalog.connections.read() as connection:
         acts = connection.exec_driver_sql("SELECT action FROM audit").scalars().all()
     assert acts == ["add-phantom-certificate"] * 2

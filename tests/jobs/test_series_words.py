@@ -50,7 +50,7 @@ def test_a_scan_across_midnight_began_on_the_day_before(lab: Lab, tmp_path: Path
     assert words.scanner_time_from == "AcquisitionDate"
 
 
-NO_DATE = {"AcquisitionDate": None, "AcquisitionTime": None}
+NO_DATE: dict[str, str | None] = {"AcquisitionDate": None, "AcquisitionTime": None}
 
 
 @pytest.mark.parametrize(
