@@ -31,6 +31,7 @@ _ANALYSIS: dict[str, pa.DataType] = {
     "status": _TEXT,
     "phantom_model": _TEXT,
     "phantom_serial": _TEXT,
+    "certificate_id": _TEXT,  # of that phantom's own values, where they are known
     "is_manual": _FLAG,  # the model or regions were given by a person
     "overrides": _TEXT,  # JSON: which
     "note": _TEXT,
@@ -42,6 +43,8 @@ _ANALYSIS: dict[str, pa.DataType] = {
     **dict.fromkeys(("DeviceSerialNumber", "SoftwareVersions", "ProtocolName"), _TEXT),
     "AcquisitionDate": _DAY,
     "AcquisitionTime": _TEXT,
+    "scanner_time": _AT,  # when its first image was acquired, by the scanner's own clock
+    "scanner_time_from": _TEXT,  # keyword of the date that says so: AcquisitionDate where it is set
     "KVP": _NUMBER,
     "ConvolutionKernel": _TEXT,
     **dict.fromkeys(("SliceThickness", "Exposure", "XRayTubeCurrent"), _NUMBER),
@@ -159,6 +162,14 @@ HU_VIEWS: dict[str, dict[str, pa.DataType]] = {
         "alarm_id": _TEXT,
         "note": _TEXT,
         **_WRITTEN,
+    },
+    "hu_certificate": {
+        "certificate_id": _TEXT,
+        "scanner": _TEXT,  # that is scanned with this phantom, from now on; null where it says none
+        **dict.fromkeys(("phantom_model", "phantom_serial"), _TEXT),
+        "nominals": _TEXT,  # JSON: a row for each material and range of kVp
+        "note": _TEXT,
+        **_OF_SCANNER,
     },
     "hu_curve": {
         "curve_id": _TEXT,

@@ -45,6 +45,7 @@ class HuKind(StrEnum):
     BASELINE = "baseline"
     SCANNER_EVENT = "scanner_event"
     CURVE = "curve"
+    CERTIFICATE = "certificate"  # a phantom's own nominal values
     ALARM = "alarm"  # of one scan on one chart
     ACKNOWLEDGEMENT = "acknowledgement"  # of an alarm, by a person
 

@@ -16,7 +16,7 @@ from noctis_lab.catalog.snapshot import in_pieces
 from noctis_lab.catalog.store import Catalog
 from noctis_lab.dicom.uids import uid_key
 
-__all__ = ["find_in_sight", "is_told_to"]
+__all__ = ["find_in_sight", "is_told_to", "studies_seen_beyond"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,20 @@ def is_told_to(document: Mapping[str, Any], facilities: Collection[str] | None) 
     if facilities is None or not isinstance(reach, list):
         return True
     return not set(facilities).isdisjoint(reach)
+
+
+def studies_seen_beyond(
+    catalog: Catalog, StudyInstanceUIDs: Collection[str], facilities: Collection[str]
+) -> set[str]:
+    """Return those of some studies that people of other facilities see too."""
+    by_key = {uid_key(uid): uid for uid in StudyInstanceUIDs}
+    found: set[str] = set()
+    with catalog.connections.read() as connection:
+        for piece in in_pieces(sorted(by_key)):
+            for key, seen_by in facilities_by_study(connection, piece).items():
+                if not set(seen_by) <= set(facilities):
+                    found.add(by_key[key])
+    return found
 
 
 def _within(connection: Connection, rows: Sequence[Any], facilities: Collection[str]) -> list[Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, literal, or_, select, update
 
 from noctis_lab.catalog import schema
 from noctis_lab.catalog.connection import upsert
@@ -27,6 +27,7 @@ __all__ = [
     "claim",
     "complete",
     "enqueue",
+    "enqueue_for_modality",
     "extend",
     "fail",
     "find_job",
@@ -92,6 +93,22 @@ def enqueue(
                 },
             )
         )
+
+
+def enqueue_for_modality(catalog: Catalog, kind: str, Modality: str) -> None:
+    """Ask for a job at every series of a modality, when nothing else is due; what waits, waits on.
+
+    Those that are withheld because of a collision are left out.
+    """
+    table, series = schema.job, schema.series
+    columns = ("kind", "key", "payload", "run_after", "attempts", "revision")
+    due = literal(to_instant(BACKLOG))
+    wanted = select(
+        literal(kind), series.c.reference, literal("{}"), due, literal(0), literal(1)
+    ).where(series.c.Modality == Modality, series.c.is_withheld.is_(False))
+    statement = upsert(table, catalog.connections.engine).from_select(list(columns), wanted)
+    with catalog.connections.write() as connection:
+        connection.execute(statement.on_conflict_do_nothing(index_elements=["kind", "key"]))
 
 
 def claim(

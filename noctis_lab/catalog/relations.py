@@ -15,7 +15,7 @@ measurements            a measurement that is not deleted, with its figures
 hu_series_check         a look at the scale of a CT series; the newest `recorded_at` of one holds
 hu_analysis, hu_roi     an analysis of a phantom; a region of one
 hu_refusal              a series that was no phantom to be analysed, and why
-hu_baseline, hu_scanner_event, hu_curve
+hu_baseline, hu_scanner_event, hu_certificate, hu_curve
                         what people set and noted of scanners
 facilities, senders, unknown_senders, study_access, collisions, quarantine
                         as the commit tier has them

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,10 +12,13 @@ from noctis_lab.cli.options import PARTLY_DONE, Root, opened_settings, outer_doo
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow
+    from noctis_lab.config import Settings
     from noctis_lab.jobs.calibration.report import CalibrationReport
     from noctis_lab.lab import Lab
 
 __all__ = ["register"]
+
+_LARGEST_CERTIFICATE: Final = 1_000_000
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +46,21 @@ def calibrate(
     tolerances: Annotated[
         str | None, typer.Option("--tolerances", help="Name of a set of tolerances.")
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate",
+            help="Keep a phantom's own values, a CSV with its serial number: with no series, that "
+            "is all.",
+        ),
+    ] = None,
+    scanner: Annotated[
+        str | None,
+        typer.Option(
+            "--scanner",
+            help="With --certificate: this scanner, as hu_analysis names it, has that phantom.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole report as JSON on stdout.")
     ] = False,
@@ -58,11 +77,18 @@ def calibrate(
     were refused, some could not be read, or it was interrupted; 1 none of the series named has an
     analysis; 2 usage.
     """
-    if bool(series_uids) == every:
+    is_only_kept = certificate is not None and not series_uids and not every
+    if bool(series_uids) == every and not is_only_kept:
         raise typer.BadParameter("name series, or give --all", param_hint="SERIES_UID")
     if report_file is not None and len(series_uids or ()) != 1:
         raise typer.BadParameter("is of one series: name it", param_hint="--report")
+    if scanner is not None and certificate is None:
+        raise typer.BadParameter("is of a certificate: give --certificate", param_hint="--scanner")
     settings = opened_settings(root=root)
+    if certificate is not None:
+        _keep_certificate(settings, certificate, scanner)
+    if is_only_kept:
+        return
     with outer_door():
         from noctis_lab.catalog.store import require_catalog
         from noctis_lab.ingest.interrupt import stopping_on_signals
@@ -99,6 +125,24 @@ def calibrate(
         code = _exit_code(report, every=every)
         if code:
             raise typer.Exit(code)
+
+
+def _keep_certificate(settings: Settings, path: Path, scanner: str | None) -> None:
+    with outer_door():
+        from noctis_lab.catalog.store import require_catalog
+        from noctis_lab.errors import CannotCalibrate
+        from noctis_lab.lab import open_lab
+
+        try:
+            with path.open(encoding="utf-8-sig") as file:
+                text = file.read(_LARGEST_CERTIFICATE + 1)
+        except (OSError, UnicodeDecodeError) as error:
+            words = getattr(error, "strerror", None) or "it is no UTF-8"
+            raise CannotCalibrate("bad_certificate", f"{path} cannot be read: {words}") from None
+        require_catalog(settings.root)
+        with open_lab(settings=settings) as lab:
+            kept = lab.calibration.add_certificates(text, scanner=scanner)
+    print(f"{len(kept)} certificate{'s' if len(kept) > 1 else ''} kept", file=sys.stderr)
 
 
 def _ct_series(lab: Lab) -> list[SeriesRow]:

@@ -36,6 +36,7 @@ _AUDITED = {
     HuKind.BASELINE: "set-baseline",
     HuKind.SCANNER_EVENT: "note-scanner-event",
     HuKind.CURVE: "add-density-curve",
+    HuKind.CERTIFICATE: "add-phantom-certificate",
     HuKind.ACKNOWLEDGEMENT: "acknowledge-alarm",
 }
 

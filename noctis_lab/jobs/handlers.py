@@ -24,6 +24,7 @@ from noctis_lab.jobs.calibration.arrival import keep_check
 from noctis_lab.jobs.calibration.incoming import (
     ANALYSE_PHANTOM,
     analyse_phantom_of_job,
+    ask_for_all,
     ask_for_analysis,
 )
 from noctis_lab.jobs.demo import LOAD_DEMO, load_demo
@@ -142,6 +143,7 @@ def _analyse_phantom(workshop: Workshop, job: Job) -> None:
 def _keep_house(workshop: Workshop, job: Job) -> None:
     """Merge small Parquet files, delete replaced ones, forget old events; then again later."""
     catalog = workshop.catalog
+    ask_for_all(catalog)
     while not workshop.stop.is_set() and compact(catalog):
         pass
     sweep(catalog, grace_s=workshop.settings.parquet_grace_s)

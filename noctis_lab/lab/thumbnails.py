@@ -8,7 +8,7 @@ from noctis_lab.dicom.render import read_thumbnail
 from noctis_lab.errors import NoPixels, SeriesNotFound
 from noctis_lab.storage.files import THUMBNAILS
 from noctis_lab.volumes.order import view_order
-from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.planes import file_lost, instance_file
 
 if TYPE_CHECKING:
     from noctis_lab.lab import Lab
@@ -32,7 +32,9 @@ def find_thumbnail(lab: Lab, reference: str) -> bytes:
         No such series here.
     NoPixels
         None of its instances holds pixels.
-    DecodeError, UnsupportedTransferSyntax, InvalidDicom, OSError
+    FileChanged
+        The file is missing, or cannot be opened.
+    DecodeError, UnsupportedTransferSyntax, InvalidDicom
         The image cannot be read.
     """
     made = lab.storage.find_derived(THUMBNAILS, reference, ".png")
@@ -51,6 +53,10 @@ def find_thumbnail(lab: Lab, reference: str) -> bytes:
     known: bytes | None = lab.handle.frames.find(key)
     if known is not None:
         return known
-    picture = read_thumbnail(instance_file(lab.storage, middle))
+    path = instance_file(lab.storage, middle)
+    try:
+        picture = read_thumbnail(path)
+    except OSError as error:
+        raise file_lost(path, middle, error) from error
     lab.handle.frames.put(key, picture, len(picture))
     return picture

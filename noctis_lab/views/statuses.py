@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noctis_lab.errors import AccessDenied, CatalogLocked, NoSpace, SeriesChanged
+from noctis_lab.errors import AccessDenied, CatalogLocked, FileChanged, NoSpace, SeriesChanged
 
 __all__ = ["status_of"]
 
@@ -11,6 +11,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (LookupError, 404),
     (AccessDenied, 403),
     (SeriesChanged, 409),
+    (FileChanged, 410),
     (CatalogLocked, 503),
     (NoSpace, 507),
     (NotImplementedError, 501),

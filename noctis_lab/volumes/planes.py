@@ -28,6 +28,7 @@ from noctis_lab.storage.layout import instance_name
 __all__ = [
     "OPEN_FLAGS",
     "InstancePaths",
+    "file_lost",
     "instance_file",
     "is_as_catalogued",
     "is_plain",
@@ -104,7 +105,7 @@ def open_plane(path: Path | str, row: InstanceRow) -> Iterator[tuple[int, PixelL
     try:
         descriptor = os.open(path, OPEN_FLAGS)
     except OSError as error:
-        raise _file_lost(path, row, error) from error
+        raise file_lost(path, row, error) from error
     try:
         found = os.fstat(descriptor)
         layout = row.pixels
@@ -159,7 +160,7 @@ def _read_checked[T](
         if is_same or _data_set_sha256(path, header_of(found).data_set_offset) == row.sha256:
             return found
     except OSError as error:
-        raise _file_lost(path, row, error) from error
+        raise file_lost(path, row, error) from error
     except InvalidDicom as error:
         if is_same:
             raise
@@ -167,7 +168,8 @@ def _read_checked[T](
     raise _file_changed(path, row)
 
 
-def _file_lost(path: Path | str, row: InstanceRow, error: OSError) -> FileChanged:
+def file_lost(path: Path | str, row: InstanceRow, error: OSError) -> FileChanged:
+    """Return what is raised where an instance's file cannot be opened."""
     return FileChanged(
         f"the file of instance {row.SOPInstanceUID} cannot be opened ({error.strerror}); "
         "'noctis fsck' says what else is missing",

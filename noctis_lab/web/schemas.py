@@ -22,6 +22,7 @@ from noctis_lab.views.listing import StudyQuery
 
 __all__ = [
     "AcknowledgeAlarm",
+    "AddCertificates",
     "AddSender",
     "AskSurface",
     "CountStudies",
@@ -430,6 +431,14 @@ class SetBaseline(_Asked):
     valid_from: datetime | None = None
     center: float | None = Field(None, ge=-1e6, le=1e6, allow_inf_nan=False)
     sigma: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
+
+
+class AddCertificates(_Asked):
+    """Phantoms' own nominal values, as CSV; `scanner`: which is scanned with them."""
+
+    csv: Annotated[str, Field(min_length=1, max_length=1_000_000)]
+    scanner: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    note: Annotated[str, Field(max_length=500)] = ""
 
 
 class RecordedAnswer(_Given):

@@ -13,6 +13,11 @@ import pytest
 import noctis_lab as nl
 from tests.jobs.test_calibration import phantoms
 
+CERTIFICATE = """\
+phantom,serial,material,kvp_from,kvp_to,low_hu,high_hu,relative_electron_density,verified,source
+CatPhan 504,4711,Teflon,100,140,1200,1210,1.868,yes,certificate of 4711
+"""
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> tuple[Path, tuple[str, str, str]]:
@@ -37,11 +42,21 @@ def test_series_by_name_end_as_their_analyses_do(
     assert "Pass" in report.read_text("utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"analysed: {phantom}: pass: CatPhan 504" in done.stdout
-    partly = run(root, phantom, body, "--json")
+    own = root.parent / "own.csv"
+    own.write_text(CERTIFICATE, encoding="utf-8")
+    partly = run(root, phantom, body, "--json", "--certificate", str(own), "--serial", "4711")
+    assert "1 certificate kept" in partly.stderr
     assert partly.returncode == 3
     told = json.loads(partly.stdout)
     assert (told["analysed"], told["refused"]) == (1, 1)
     assert [each["refusal"] for each in told["series"]] == [None, "no_phantom"]
+    with nl.open_lab(root, min_free_bytes=0) as lab:
+        by_own = lab.calibration.analyses(phantom_serial="4711")
+        assert (
+            by_own["certificate_id"].tolist()
+            == lab.calibration.certificates()["certificate_id"].tolist()
+        )
+        assert by_own["status"].tolist() == ["fail"]
     none = run(root, short)
     assert none.returncode == 1
     assert "too_few_planes" in none.stdout

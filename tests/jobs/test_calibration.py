@@ -182,14 +182,14 @@ def test_no_other_series_of_the_real_data_fails(real_data: Path, tmp_path: Path)
             row = series.row
             rows = lab.catalog.instances_of(row.reference)
             check_arrival(lab.storage, lab.catalog, row, rows)
-            began_s = time.perf_counter()
+            began_s = time.process_time()
             check, planes = check_arrival(lab.storage, lab.catalog, row, rows)
             if planes and all(r.pixels is not None and not r.pixels.encapsulated for r in rows):
-                slowest_s = max(slowest_s, time.perf_counter() - began_s)
+                slowest_s = max(slowest_s, time.process_time() - began_s)
             statuses.append(check.status)
             assert check.status != "fail", (row.SeriesInstanceUID, check)
     assert statuses.count("pass") >= 10
-    assert slowest_s < 0.3  # ten times the target: this machine may be busy
+    assert slowest_s < 0.3  # ten times the target, of processor time
 
 
 @cache

@@ -19,7 +19,9 @@ from noctis_lab.jobs.calibration.alarms import REARMED_AFTER, alarms_of, raise_a
 from noctis_lab.jobs.calibration.charts import charts_of
 from noctis_lab.lab import Lab
 from noctis_lab.synthetic import FLEET_CHANGES, FleetScan, simulated_fleet
+from tests.catalog.catalog_entries import entry
 from tests.lab.fleet_records import analysis_of, grant, scanner_record
+from tests.receipts import RECEIPT
 
 STEADY, DRIFTING, STEPPING = "ACME CT 1 4711", "ACME CT 1 4712", "ACME CT 2 0815"
 DRIFT, STEP, SERVICE, TUBE = FLEET_CHANGES
@@ -241,3 +243,40 @@ def test_who_may_calibrate_and_sees_it_acknowledges_an_alarm(alarmed: Lab) -> No
     assert [tuple(row) for row in audited] == [
         ("acknowledge-alarm", "eve of north", STEADY) for _ in range(2)
     ]
+
+
+def test_a_study_that_two_facilities_hold_is_judged_by_what_both_of_them_see(
+    tmp_path: Path,
+) -> None:
+    *before, shared = scans_of(STEADY)[:8]
+    with nl.open_lab(tmp_path / "root") as lab:
+        grant(lab.catalog, before, "north")
+        records = [analysis_of(scan, slope=1 + n % 2 / 1000) for n, scan in enumerate(before)]
+        write_records(lab.catalog, records)
+        off = analysis_of(shared, slope=1.5)
+        grant(lab.catalog, [shared], "north")
+        image = entry(1, study=str(off.StudyInstanceUID)).SOPInstanceUID
+        lab.catalog.commit_receipt(image, replace(RECEIPT, facility="south"))
+        assert lab.catalog.facilities_of(str(off.StudyInstanceUID)) == {"north", "south"}
+        write_records(lab.catalog, [off])
+        # Seven scans that only north sees would say so: south learns nothing of them.
+        assert raise_alarms(lab.catalog, lab.ledger, off) == []
+        # North is told with its next scan, and at that one: south would see an alarm of the other.
+        following = scans_of(STEADY)[8]
+        grant(lab.catalog, [following], "north")
+        write_records(lab.catalog, [own := analysis_of(following, slope=1.5)])
+        raised = raise_alarms(lab.catalog, lab.ledger, own)
+        assert "slope" in {each.document["quantity"] for each in raised}
+        assert {each.reference for each in raised} == {own.reference}
+        assert lab.calibration.seen_by(person("south")).alarms().empty
+
+
+def test_limits_that_a_person_gave_for_one_analysis_judge_none_after_it() -> None:
+    checks = '[{"figure": "slope", "low": 1.2, "high": 1.3, "verdict": "fail", "value": 1}]'
+    first, second = scans_of(STEADY)[:2]
+    held = analysis_of(first, tolerance_set="acr", checks=checks)
+    (alone,) = charts_of([held], quantity="slope")
+    assert alone.tolerance is not None
+    assert [breach.limit for breach in alone.breaches] == [1.2]
+    (both,) = charts_of([held, analysis_of(second)], quantity="slope")
+    assert (both.tolerance, both.breaches) == (None, ())

@@ -89,7 +89,8 @@ def test_every_document_fills_columns_and_none_is_forgotten(lab: Lab, series: Se
     columns = set(HU_VIEWS["hu_analysis"]) - own
     assert set(document) - columns == {"rois"}
     assert not {name for name in columns if document.get(name) is None} - {
-        *("phantom_serial", "overrides", "note", "water_hu", "water_hu_se"),
+        *("phantom_serial", "certificate_id", "overrides", "note"),
+        *("water_hu", "water_hu_se"),
         # Coarse pixels tell less of resolution and noise.
         *("f10_per_mm", "f10_per_mm_se", "noise_peak_per_mm", "noise_peak_per_mm_se"),
         *("noise_mean_per_mm", "noise_mean_per_mm_se"),

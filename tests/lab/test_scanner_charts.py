@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -67,11 +66,8 @@ def person(facility: str, role: Role = Role.RESEARCHER) -> Principal:
 
 
 def test_a_fleets_charts_tell_what_became_of_each_scanner(fleet: Lab) -> None:
-    began_s = time.perf_counter()
     charts = fleet.calibration.charts()
-    seconds = time.perf_counter() - began_s
     assert len(charts) == 3 * 10  # slope, intercept, noise, six inserts and both airs as one
-    assert seconds < 3  # ten times what it takes on a machine with nothing else to do
     by_key = {(chart.scanner, chart.quantity): chart for chart in charts}
     steady, drifting = by_key[STEADY, "roi:Teflon"], by_key[DRIFTING, "roi:Teflon"]
     stepping = by_key[STEPPING, "roi:Teflon"]

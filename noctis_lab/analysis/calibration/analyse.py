@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -56,6 +56,8 @@ class AnalyseSettings:
     ----------
     serial
         The phantom's serial number: nominal values of its own go before its model's.
+    serials
+        Model → serial number of the phantom that is scanned here, where `serial` is None.
     slice_thickness_mm
         SliceThickness (0018,0050), where it is stated: planes that may hold two modules are left
         out. None takes planes to be as thick as they are far apart.
@@ -69,6 +71,7 @@ class AnalyseSettings:
     """
 
     serial: str | None = None
+    serials: Mapping[str, str] = field(default_factory=dict)
     slice_thickness_mm: float | None = None
     z_mm: float | None = None
     phantoms: Sequence[Phantom] | None = None
@@ -80,6 +83,7 @@ class AnalyseOptions(TypedDict, total=False):
     """The keyword arguments of `analyse`; `AnalyseSettings` says what each one means."""
 
     serial: str | None
+    serials: Mapping[str, str]
     slice_thickness_mm: float | None
     z_mm: float | None
     phantoms: Sequence[Phantom] | None
@@ -111,12 +115,13 @@ def analyse(
     body = find_body(scene)
     found = recognise(scene, body, load_phantoms() if asked.phantoms is None else asked.phantoms)
     nominals = load_nominals() if asked.nominals is None else asked.nominals
-    accepted = find_nominals(nominals, found.model, kvp, serial=asked.serial)
+    serial = asked.serials.get(found.model) if asked.serial is None else asked.serial
+    accepted = find_nominals(nominals, found.model, kvp, serial=serial)
     if found.phantom is None:
         analysis = _measure_water(scene, body, found, accepted)
     else:
         analysis = _measure_phantom(scene, body, found, accepted, asked.z_mm)
-    analysis = replace(analysis, kvp=kvp, serial=asked.serial)
+    analysis = replace(analysis, kvp=kvp, serial=serial)
     tolerances = asked.tolerances
     if tolerances is None:
         return analysis

@@ -10,6 +10,7 @@ from noctis_lab.analysis.calibration.analyse import ENGINE_VERSION
 from noctis_lab.analysis.calibration.regions import PlacedRegion
 from noctis_lab.analysis.calibration.result import HuAnalysis
 from noctis_lab.errors import CannotCalibrate
+from noctis_lab.jobs.calibration.certificates import find_certificate
 from noctis_lab.jobs.calibration.documents import Asked, content_of
 from noctis_lab.jobs.calibration.run import MOST_VOXELS, analyse_asked, load_bounded
 from noctis_lab.jobs.calibration.scans import number_or_none, word_or_none
@@ -62,4 +63,5 @@ def measure_again(
             serial=word_or_none(told.get("phantom_serial")),
             tolerances=word_or_none(told.get("tolerance_set")),
         ),
+        own=find_certificate(handle.catalog, word_or_none(told.get("certificate_id"))),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from noctis_lab.analysis.calibration.charts.control import Alarm
 from noctis_lab.analysis.calibration.charts.tolerance import ToleranceBreach
 from noctis_lab.catalog.hu_records import WORKER, HuKind, HuRecord
-from noctis_lab.catalog.hu_sight import find_in_sight
+from noctis_lab.catalog.hu_sight import find_in_sight, studies_seen_beyond
 from noctis_lab.errors import CannotCalibrate
 from noctis_lab.jobs.calibration.charts import CHART_KINDS, ScannerChart, charts_of
 from noctis_lab.jobs.calibration.scans import scans_of, to_clock
@@ -37,8 +37,9 @@ REARMED_AFTER: Final = 10
 def raise_alarms(catalog: Catalog, ledger: Ledger, analysis: HuRecord) -> list[HuRecord]:
     """Record what is newly outside of limits on the charts that an analysis is on.
 
-    The charts are those that people who see the series' study see: what others said of a scanner of
-    the same name has no say, and an alarm tells nothing of it.
+    The charts are those that all people who see the series' study see: what others said of a
+    scanner of the same name has no say, and an alarm tells nothing of it. Of a study that two
+    facilities hold, that is what both of them see.
 
     Returns
     -------
@@ -47,22 +48,48 @@ def raise_alarms(catalog: Catalog, ledger: Ledger, analysis: HuRecord) -> list[H
     """
     if analysis.is_withheld or analysis.StudyInstanceUID is None or analysis.scanner is None:
         return []
-    reach = catalog.facilities_of(analysis.StudyInstanceUID) or None
-    kinds = (*CHART_KINDS, HuKind.ALARM, HuKind.ACKNOWLEDGEMENT)
-    records = find_in_sight(catalog, kinds, reach, scanner=analysis.scanner)
+    reach = catalog.facilities_of(analysis.StudyInstanceUID)
+    records, common = _seen_by_each(catalog, reach, analysis.scanner)
     (scan,) = scans_of([analysis])
     known = {record.record_id for record in records if record.kind is HuKind.ALARM}
     try:
-        charts = charts_of(records, protocol=scan.key.protocol)
+        charts = charts_of(common, protocol=scan.key.protocol)
     except CannotCalibrate as refusal:  # more scans or events than a chart takes
         logger.warning("no alarms are looked for", extra={"refusal": refusal.refusal})
         return []
     seen = _looked_at(records)
     now = catalog.clock()
-    found = list(alarms_of(charts, scan.scan_id, known, looked_at=seen, recorded_at=now))
+    found = list(
+        alarms_of(
+            *(charts, scan.scan_id, known),
+            looked_at=seen,
+            untold=_seen_beyond(catalog, records, reach),
+            recorded_at=now,
+        )
+    )
     for alarm in found:
         ledger.record_hu(alarm)
     return found
+
+
+def _seen_beyond(catalog: Catalog, records: Iterable[HuRecord], reach: Collection[str]) -> set[str]:
+    """Return the scans that others see too, who would learn from an alarm what they do not see."""
+    scans = [each for each in records if each.kind is HuKind.ANALYSIS]
+    beyond = studies_seen_beyond(catalog, {each.StudyInstanceUID or "" for each in scans}, reach)
+    return {str(each.reference) for each in scans if each.StudyInstanceUID in beyond}
+
+
+def _seen_by_each(
+    catalog: Catalog, reach: Collection[str], scanner: str
+) -> tuple[list[HuRecord], list[HuRecord]]:
+    """Return the records of a scanner that any of some facilities sees, and those that all see."""
+    kinds = (*CHART_KINDS, HuKind.ALARM, HuKind.ACKNOWLEDGEMENT)
+    seen = find_in_sight(catalog, kinds, reach or None, scanner=scanner)
+    if len(reach) < 2:
+        return seen, seen
+    each = [find_in_sight(catalog, kinds, [one], scanner=scanner) for one in sorted(reach)]
+    ids = set.intersection(*({record.record_id for record in of_one} for of_one in each))
+    return seen, [record for record in seen if record.record_id in ids]
 
 
 def alarms_of(
@@ -71,6 +98,7 @@ def alarms_of(
     known: Collection[str],
     *,
     looked_at: Collection[str] = (),
+    untold: Collection[str] = (),
     recorded_at: datetime,
 ) -> Iterator[HuRecord]:
     """Yield the alarms of charts that nobody was told of yet, after a scan has come to them.
@@ -89,6 +117,8 @@ def alarms_of(
         The scan's.
     known, looked_at
         `record_id` of alarms that are recorded, and of those that somebody has acknowledged.
+    untold
+        Scans of which nothing is told; another one of their excursion speaks for them.
     """
     for chart in charts:
         for rule, side, excursion in _excursions(chart):
@@ -97,7 +127,8 @@ def alarms_of(
                 for each in _scans_around(chart, excursion)
                 if (alarm_id := _alarm_id(chart, each, rule, side)) in known
             }
-            which = _first_to_tell(excursion, scan_id, is_told=bool(told))
+            tellable = [each for each in excursion if each.scan_id not in untold]
+            which = _first_to_tell(tellable, scan_id, is_told=bool(told))
             if which is None or not told <= set(looked_at):
                 continue
             alarm_id = _alarm_id(chart, which.scan_id, rule, side)

@@ -160,7 +160,8 @@ class ScannerChart:
         Scans outside of a rule's limits, and of the tolerance; those with `is_onset`, and the first
         of breaches that follow one another, are what people are told.
     tolerance
-        Where the figure must lie: the newest scan's accepted range. Apart from control limits.
+        Where the figure must lie: the newest scan's accepted range, None where it was held to
+        none. Apart from control limits.
     left_out_count
         Scans without a time, or with no finite value.
     status
@@ -322,20 +323,24 @@ def _in_order(item: tuple[ChartKey, object]) -> tuple[str, str]:
 
 
 def _tolerance(trend: Trend, measured: Mapping[str, Measured]) -> ToleranceBand | None:
-    """Return the newest scan's: certificates and sets change, and the last word holds."""
-    for scan_id in reversed(trend.scan_ids):
-        found = measured[scan_id]
-        if found.low is None and found.high is None:
-            continue
-        try:
-            return ToleranceBand(
-                low=-math.inf if found.low is None else found.low,
-                high=math.inf if found.high is None else found.high,
-                source=found.source or "",
-            )
-        except CannotCalibrate:
-            return None
-    return None
+    """Return the newest scan's: certificates and sets change, and the last word holds.
+
+    None where that scan was held to nothing: limits that a person gave for one analysis judge none
+    that came after it.
+    """
+    if not trend.scan_ids:
+        return None
+    found = measured[trend.scan_ids[-1]]
+    if found.low is None and found.high is None:
+        return None
+    try:
+        return ToleranceBand(
+            low=-math.inf if found.low is None else found.low,
+            high=math.inf if found.high is None else found.high,
+            source=found.source or "",
+        )
+    except CannotCalibrate:
+        return None
 
 
 def _points(

@@ -7,15 +7,15 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noctis_lab.analysis.calibration.charts.trends import ChartKey
 from noctis_lab.analysis.calibration.regions import PlacedRegion
 from noctis_lab.analysis.calibration.result import HuAnalysis, MeasuredRoi
-from noctis_lab.errors import CannotCalibrate
+from noctis_lab.jobs.calibration.scans import to_clock
+from noctis_lab.jobs.calibration.words import SeriesWords
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,24 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
-    "SeriesWords",
     "content_of",
     "document_of",
     "protocol_of",
-    "read_words",
     "scanner_of",
 ]
-
-_TEXTS: Final = (
-    *("Manufacturer", "ManufacturerModelName", "StationName", "DeviceSerialNumber"),
-    *("SoftwareVersions", "ProtocolName", "ConvolutionKernel"),
-)
-_NUMBERS: Final = (
-    *("KVP", "SliceThickness", "Exposure", "XRayTubeCurrent", "ReconstructionDiameter"),
-)
-#: What one analysis must be of one of; others may vary, and stand for nothing then.
-_ALIKE: Final = ("KVP", "ConvolutionKernel", "SliceThickness", "DeviceSerialNumber")
-_MOST_TEXT: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +50,9 @@ class Asked:
         The phantom's serial number.
     tolerances
         Name of a tolerance set.
+    unattended
+        Nobody has said that it is a phantom: of what is nothing like one no refusal is recorded,
+        and what passes is raised, so that it is done later.
     """
 
     author: str = ""
@@ -73,6 +63,7 @@ class Asked:
     serial: str | None = None
     tolerances: str | None = None
     note: str | None = None
+    unattended: bool = False
 
     @property
     def is_manual(self) -> bool:
@@ -91,49 +82,6 @@ class Asked:
         regions = {name: asdict(region) for name, region in self.regions.items()}
         told = {"model": self.model, "z_mm": self.z_mm, "regions": regions}
         return json.dumps(told, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesWords:
-    """What the headers of a series say alike, by DICOM keyword; None where they do not."""
-
-    texts: Mapping[str, str | None]
-    numbers: Mapping[str, float | None]
-    acquired_on: str | None  # AcquisitionDate, YYYY-MM-DD
-    AcquisitionTime: str | None  # the first
-
-
-def read_words(handle: Handle, series: SeriesRow) -> SeriesWords:
-    """Ask the catalogue what an analysis is recorded with.
-
-    Raises
-    ------
-    CannotCalibrate
-        ``mixed_series``: the images differ in what must be alike; says in which.
-    """
-    which = [series.SeriesInstanceUID, series.StudyInstanceUID]
-    counted = ", ".join(f"count(DISTINCT {name})" for name in _ALIKE)
-    alike = ", ".join(f"any_value({name}) AS {name}" for name in (*_TEXTS, *_NUMBERS))
-    query = (
-        f"SELECT {counted}, {alike}, "  # noqa: S608 - names of columns from constants
-        "min(AcquisitionDate) AS AcquisitionDate, min(AcquisitionTime) AS AcquisitionTime "
-        "FROM instances WHERE SeriesInstanceUID = $1 AND StudyInstanceUID = $2"
-    )
-    row = handle.query.sql(query, which).fetchone()
-    assert row is not None
-    counts, values = row[: len(_ALIKE)], row[len(_ALIKE) :]
-    mixed = [name for name, count in zip(_ALIKE, counts, strict=True) if count > 1]
-    if mixed:
-        raise CannotCalibrate(
-            "mixed_series", f"its images differ in {', '.join(mixed)}: analyse each kind by itself"
-        )
-    found = dict(zip((*_TEXTS, *_NUMBERS, "date", "time"), values, strict=True))
-    return SeriesWords(
-        texts={name: _text(found[name]) for name in _TEXTS},
-        numbers={name: _number(found[name]) for name in _NUMBERS},
-        acquired_on=None if found["date"] is None else found["date"].isoformat(),
-        AcquisitionTime=_text(found["time"]),
-    )
 
 
 def content_of(handle: Handle, series: SeriesRow) -> str:
@@ -207,6 +155,8 @@ def document_of(
         **words.numbers,
         "AcquisitionDate": words.acquired_on,
         "AcquisitionTime": words.AcquisitionTime,
+        "scanner_time": None if words.scanner_time is None else to_clock(words.scanner_time),
+        "scanner_time_from": words.scanner_time_from,
         "score": found.score,
         "margin": found.margin,
         "x_mm": x_mm,
@@ -296,15 +246,3 @@ def _json(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    words = value.isoformat() if isinstance(value, datetime) else str(value)
-    shown = "".join(char for char in words if char.isprintable()).strip()[:_MOST_TEXT]
-    return shown or None
-
-
-def _number(value: object) -> float | None:
-    return None if value is None else _json(float(str(value)))

@@ -6,15 +6,15 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
+from noctis_lab.analysis.calibration.analyse import ENGINE_VERSION
 from noctis_lab.analysis.calibration.arrival import ArrivalCheck
 from noctis_lab.catalog.hu_records import WORKER
-from noctis_lab.catalog.queue import BACKLOG, Job, enqueue
+from noctis_lab.catalog.queue import BACKLOG, Job, enqueue, enqueue_for_modality
 from noctis_lab.catalog.rows import is_withheld_reference
-from noctis_lab.errors import CannotCalibrate, CatalogError, StorageError
 from noctis_lab.jobs.calibration.alarms import raise_alarms
 from noctis_lab.jobs.calibration.documents import Asked
 from noctis_lab.jobs.calibration.report import Became
-from noctis_lab.jobs.calibration.run import calibrate_many, find_kept, look_for_phantom
+from noctis_lab.jobs.calibration.run import calibrate_many, find_kept
 from noctis_lab.volumes.cache import open_handle
 
 if TYPE_CHECKING:
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
     from noctis_lab.config import Settings
     from noctis_lab.ingest.ledger import Ledger
 
-__all__ = ["ANALYSE_PHANTOM", "analyse_phantom_of_job", "ask_for_analysis"]
+__all__ = ["ANALYSE_PHANTOM", "analyse_phantom_of_job", "ask_for_all", "ask_for_analysis"]
 
 logger = logging.getLogger(__name__)
 
 ANALYSE_PHANTOM: Final = "analyse-phantom"
-#: A look that ends so has seen nothing like a phantom: a patient, a localizer, a slanted stack.
-_NOTHING_LIKE_IT: Final = frozenset(
-    {"no_phantom", "too_few_planes", "not_axial", "not_a_stack", "not_hu", "too_large"}
-)
+#: The note of which engine was asked to look at every series that there was.
+_ASKED_FOR_ALL: Final = "phantoms-looked-for-by-engine"
 
 
 def ask_for_analysis(catalog: Catalog, reference: str, check: ArrivalCheck | None) -> None:
@@ -45,6 +43,18 @@ def ask_for_analysis(catalog: Catalog, reference: str, check: ArrivalCheck | Non
     if check is None or check.status == "not_applicable" or is_withheld_reference(reference):
         return
     enqueue(catalog, ANALYSE_PHANTOM, reference, run_after=BACKLOG)
+
+
+def ask_for_all(catalog: Catalog) -> None:
+    """Let the worker look at every CT series once for each version of the engine.
+
+    An archive that is upgraded holds phantoms that came before, or that an older engine measured:
+    its analyses stay, the new ones are added.
+    """
+    if catalog.find_note(_ASKED_FOR_ALL) == ENGINE_VERSION:
+        return
+    enqueue_for_modality(catalog, ANALYSE_PHANTOM, "CT")
+    catalog.write_note(_ASKED_FOR_ALL, ENGINE_VERSION)
 
 
 def analyse_phantom_of_job(
@@ -65,18 +75,8 @@ def analyse_phantom_of_job(
             if kept.record is not None:  # a worker may have ended between it and its alarms
                 raise_alarms(catalog, ledger, kept.record)
             return
-        try:
-            look_for_phantom(handle, series)
-        except CannotCalibrate as refusal:
-            if refusal.refusal in _NOTHING_LIKE_IT:
-                return
-        except (CatalogError, StorageError):
-            raise  # it passes, and the job is done later
-        except Exception as error:  # noqa: BLE001 - an outer door: the next series waits
-            extra = {"SeriesInstanceUID": series.SeriesInstanceUID, "error": type(error).__name__}
-            logger.warning("a CT series could not be looked at for a phantom", extra=extra)
-            return
-        report = calibrate_many(handle, ledger, [series], Asked(author=WORKER), stop=stop)
+        asked = Asked(author=WORKER, again=True, unattended=True)  # what is kept was looked for
+        report = calibrate_many(handle, ledger, [series], asked, stop=stop)
         if report.count(Became.NOT_DONE):
             enqueue(catalog, job.kind, job.key, run_after=BACKLOG)  # the next worker goes on
     finally:

@@ -18,16 +18,24 @@ from noctis_lab.analysis.calibration.scene import to_scene
 from noctis_lab.analysis.calibration.tolerances import ToleranceSet, load_tolerances
 from noctis_lab.catalog.hu_records import HuKind, HuRecord, find_latest, write_record
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.errors import CannotCalibrate, CannotStack, NoctisError, SeriesNotFound
+from noctis_lab.errors import (
+    CannotCalibrate,
+    CannotStack,
+    CatalogError,
+    NoctisError,
+    SeriesNotFound,
+    StorageError,
+)
 from noctis_lab.jobs.calibration.alarms import raise_alarms
+from noctis_lab.jobs.calibration.certificates import Certificates, certificates_of
 from noctis_lab.jobs.calibration.documents import (
     Asked,
     content_of,
     document_of,
-    read_words,
     scanner_of,
 )
 from noctis_lab.jobs.calibration.report import Became, Calibrated, CalibrationReport
+from noctis_lab.jobs.calibration.words import read_words
 from noctis_lab.volumes.backend import open_lazily
 from noctis_lab.volumes.load import load
 
@@ -53,6 +61,10 @@ logger = logging.getLogger(__name__)
 MOST_VOXELS: Final = 300_000_000
 _LOOK_EVERY_MM: Final = 12.0  # a module of any phantom is thicker
 _FEW_PLANES: Final = 64  # of which no look is worth its time
+#: A refusal that has seen nothing like a phantom: a patient, a localizer, a slanted stack.
+_NOTHING_LIKE_IT: Final = frozenset(
+    {"no_phantom", "too_few_planes", "not_axial", "not_a_stack", "not_hu", "too_large"}
+)
 
 type Progress = Callable[[int, int], None]
 
@@ -62,9 +74,14 @@ class _Stopped(Exception):
 
 
 def analyse_asked(
-    volume: xr.DataArray, *, kvp: float | None, thickness_mm: float | None, asked: Asked
+    volume: xr.DataArray,
+    *,
+    kvp: float | None,
+    thickness_mm: float | None,
+    asked: Asked,
+    own: Certificates | None = None,
 ) -> HuAnalysis:
-    """Analyse a volume with what a person gave.
+    """Analyse a volume with what a person gave, and by the certificates of phantoms.
 
     Raises
     ------
@@ -76,6 +93,8 @@ def analyse_asked(
         volume,
         kvp=kvp,
         serial=asked.serial,
+        serials={} if own is None else own.serials,
+        nominals=None if own is None else own.all_nominals,
         slice_thickness_mm=thickness_mm,
         z_mm=asked.z_mm,
         phantoms=None if asked.model is None else _phantoms_of(asked.model),
@@ -103,24 +122,30 @@ def calibrate_one(
     """
     words = read_words(handle, series)
     volume = load_bounded(handle, series, progress=progress)
+    scanner = scanner_of(words)
+    reach = handle.catalog.facilities_of(series.StudyInstanceUID) or None
+    own = certificates_of(handle.catalog, reach, scanner=scanner)
     analysis = analyse_asked(
         volume,
         kvp=words.numbers["KVP"],
         thickness_mm=words.numbers["SliceThickness"],
         asked=asked,
+        own=own,
     )
+    told = document_of(
+        analysis, words, asked, volume, series=series, content=content_of(handle, series)
+    )
+    certificate_id = own.ids.get((analysis.found.model, analysis.serial))
     record = HuRecord(
         record_id=uuid4().hex,
         kind=HuKind.ANALYSIS,
         author=asked.author,
         recorded_at=handle.catalog.clock(),
-        document=document_of(
-            analysis, words, asked, volume, series=series, content=content_of(handle, series)
-        ),
+        document={**told, "certificate_id": certificate_id},
         reference=series.reference,
         StudyInstanceUID=series.StudyInstanceUID,
         SeriesInstanceUID=series.SeriesInstanceUID,
-        scanner=scanner_of(words),
+        scanner=scanner,
     )
     ledger.record_hu(record)
     raise_alarms(handle.catalog, ledger, record)
@@ -181,6 +206,11 @@ def calibrate_many(
     -------
     CalibrationReport
         What became of each; one that fails does not keep the others from going on.
+
+    Raises
+    ------
+    CatalogError, StorageError
+        Only `Asked.unattended`: the disk is full, or the catalogue is held by another.
     """
     report = CalibrationReport() if report is None else report
     found = [each if isinstance(each, SeriesRow) else _find(handle, each) for each in series]
@@ -219,9 +249,15 @@ def _run(
     except _Stopped:
         return _outcome(row, Became.NOT_DONE)
     except CannotCalibrate as refusal:
-        if not asked.is_told:  # else it may be of what was given, and says nothing of the series
+        is_nothing = asked.unattended and _is_nothing_like_it(handle, row, refusal)
+        # Of what was given it may be, and say nothing of the series.
+        if not asked.is_told and not is_nothing:
             _keep_refusal(handle, row, refusal, asked.author)
         return _outcome(row, Became.REFUSED, refusal=refusal.refusal, reason=refusal.reason)
+    except (CatalogError, StorageError) as error:
+        if asked.unattended:
+            raise
+        return _outcome(row, Became.FAILED, refusal=type(error).__name__, reason=str(error))
     except NoctisError as error:
         return _outcome(row, Became.FAILED, refusal=type(error).__name__, reason=str(error))
     except Exception as error:  # noqa: BLE001 - an outer door: the other series are gone on with
@@ -230,6 +266,16 @@ def _run(
         logger.error("a series could not be analysed", extra=extra)
         return _outcome(row, Became.FAILED, refusal=name, reason="the analysis itself went wrong")
     return _outcome(row, Became.ANALYSED, record=record)
+
+
+def _is_nothing_like_it(handle: Handle, row: SeriesRow, refusal: CannotCalibrate) -> bool:
+    """Say whether what was refused is no phantom; mixed headers say nothing of what is in it."""
+    if refusal.refusal == "mixed_series":
+        try:
+            look_for_phantom(handle, row)
+        except CannotCalibrate as seen:
+            return seen.refusal in _NOTHING_LIKE_IT
+    return refusal.refusal in _NOTHING_LIKE_IT
 
 
 def _outcome(

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +14,8 @@ import numpy as np
 from noctis_lab.analysis.calibration.charts.trends import ChartKey, Reading
 from noctis_lab.catalog.hu_columns import FIGURES
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
-from noctis_lab.dicom.timing import parse_time_s
 from noctis_lab.errors import CannotCalibrate
+from noctis_lab.jobs.calibration.words import YEARS, began_at
 
 __all__ = [
     "CHARTED",
@@ -34,8 +34,6 @@ __all__ = [
 ROI: Final = "roi:"  #: before a material: that insert's value is the quantity
 #: What a chart is drawn of unless others are asked for, beside every insert.
 CHARTED: Final = ("water_hu", "slope", "intercept_hu", "periphery_minus_center_hu", "noise_hu")
-#: Of scans: dates of others are blanked or wrong, and an axis that holds them shows nothing else.
-_YEARS: Final = range(1970, 2200)
 _UNITS: Final = {"_per_mm": "1/mm", "_hu": "HU", "_mm": "mm", "_deg": "°"}
 
 
@@ -209,15 +207,13 @@ def _as_named(value: object) -> float | None:
 
 
 def _acquired(told: Mapping[str, Any]) -> np.datetime64:
-    day, clock = word_or_none(told.get("AcquisitionDate")), told.get("AcquisitionTime")
-    try:
-        began = datetime.combine(date.fromisoformat(day or ""), time())
-    except ValueError:
+    """Return when a scan was; records of before hold the first date and the first time only."""
+    began = at_by_scanner(told, "scanner_time")
+    if began is None:
+        began = began_at(word_or_none(told.get("AcquisitionDate")), told.get("AcquisitionTime"))
+    if began is None or began.year not in YEARS:
         return np.datetime64("NaT", "us")
-    if began.year not in _YEARS:
-        return np.datetime64("NaT", "us")
-    seconds = parse_time_s(clock) if isinstance(clock, str) else None
-    return np.datetime64(began + timedelta(seconds=seconds or 0.0), "us")
+    return np.datetime64(began, "us")
 
 
 def _regions(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -15,8 +15,11 @@ from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.charts.baselines import Baseline, estimate_baseline
 from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_records import HuKind, HuRecord
+from noctis_lab.catalog.hu_sight import find_in_sight
 from noctis_lab.errors import AccessDenied, CalibrationNotFound, CannotCalibrate
+from noctis_lab.jobs.calibration.certificates import parse_certificates
 from noctis_lab.jobs.calibration.charts import find_trend
+from noctis_lab.jobs.calibration.said import Said
 from noctis_lab.jobs.calibration.scans import to_clock
 from noctis_lab.lab.calibrating.tables import CalibrationTables
 from noctis_lab.lab.measuring.keeping import own_principal
@@ -75,7 +78,8 @@ class CalibrationRecords(CalibrationTables):
         valid_from
             Aware; the present by default. Scans before it are another state of the scanner, and
             do not count: their wall clock is held against that of `valid_from` in its own zone.
-            Where none is given, all scans up to now count.
+            Where none is given, the scans up to now count, but none before the last event that may
+            have made the scanner another (any but "other").
         center, sigma
             Mean and standard deviation, in the quantity's unit; by default those of the scans that
             count, the deviation by their moving range as a chart's own (`estimate_baseline`).
@@ -97,7 +101,7 @@ class CalibrationRecords(CalibrationTables):
         scanner, protocol, quantity = trend
         who = self._require(principal, scanner)
         begins, began = self._moment(valid_from)
-        since = None if valid_from is None else np.datetime64(began, "us")
+        since = self._last_change(who, scanner) if valid_from is None else began
         found = self._baseline(who, trend, since)
         if (center is None) != (sigma is None):
             raise CannotCalibrate("bad_baseline", "expected both center and sigma, or neither")
@@ -106,7 +110,8 @@ class CalibrationRecords(CalibrationTables):
             if found is None or found.scan_count < _LEAST_SCANS:
                 raise CannotCalibrate(
                     "too_few_scans",
-                    f"expected at least {_LEAST_SCANS} analyses of {quantity} from {begins} on, "
+                    f"expected at least {_LEAST_SCANS} analyses of {quantity} "
+                    f"{'' if since is None else f'from {since} on '}by the scanner's clock, "
                     f"came {0 if found is None else found.scan_count}",
                 )
             center, sigma = found.center, found.sigma
@@ -190,6 +195,49 @@ class CalibrationRecords(CalibrationTables):
             HuKind.ACKNOWLEDGEMENT, document, who, str(alarm["scanner"]), of_series=uids
         )
 
+    def add_certificates(
+        self,
+        csv: str,
+        *,
+        scanner: str | None = None,
+        note: str = "",
+        principal: Principal | None = None,
+    ) -> list[str]:
+        """Record phantoms' own nominal values; each later analysis of the phantom is held to them.
+
+        What is analysed already stays as it is: analyse it again.
+
+        Parameters
+        ----------
+        csv
+            Lines as of the nominal values that ship here, each with a `serial`.
+        scanner
+            Which is scanned with these phantoms from now on, as `analyses` names it; None where an
+            analysis has to name the serial number.
+
+        Returns
+        -------
+        list of str
+            The certificates' ids, one a phantom.
+
+        Raises
+        ------
+        CannotCalibrate
+            ``bad_certificate``.
+        AccessDenied
+            The principal may not calibrate, or not this scanner.
+        """
+        if scanner is None:
+            who = own_principal() if principal is None else principal
+            require(who, Action.CALIBRATE)
+        else:
+            who = self._require(principal, scanner)
+        words = {"note": _words(note, "note") if note else None}
+        return [
+            self._record(HuKind.CERTIFICATE, told | words, who, scanner)
+            for told in parse_certificates(csv)
+        ]
+
     def add_curve(
         self,
         curve: DensityCurve,
@@ -257,8 +305,16 @@ class CalibrationRecords(CalibrationTables):
             ) from error
         return text, given.replace(tzinfo=None)
 
+    def _last_change(self, who: Principal, scanner: str) -> datetime | None:
+        """Return when a scanner may last have become another, by its own clock; None if never."""
+        records = find_in_sight(
+            self._lab.catalog, (HuKind.SCANNER_EVENT,), who.facilities, scanner=scanner
+        )
+        events = Said.of(records).events.get(scanner, ())
+        return max((event.at for event in events if event.begins_baseline), default=None)
+
     def _baseline(
-        self, who: Principal, trend: tuple[str, str, str], since: np.datetime64 | None
+        self, who: Principal, trend: tuple[str, str, str], since: datetime | None
     ) -> Baseline | None:
         """Estimate a baseline of all scans that somebody sees from a time on; None without any."""
         scanner, protocol, quantity = trend
@@ -267,14 +323,15 @@ class CalibrationRecords(CalibrationTables):
         )
         if scans is None or not len(scans):
             return None
-        return estimate_baseline(scans, valid_from=since, most_scans=len(scans) + _LEAST_SCANS)
+        begins = None if since is None else np.datetime64(since, "us")
+        return estimate_baseline(scans, valid_from=begins, most_scans=len(scans) + _LEAST_SCANS)
 
     def _record(
         self,
         kind: HuKind,
         document: Mapping[str, Any],
         who: Principal,
-        scanner: str,
+        scanner: str | None,
         *,
         of_series: tuple[str | None, str | None] = (None, None),
     ) -> str:

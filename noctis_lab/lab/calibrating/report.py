@@ -228,6 +228,8 @@ def _facts(record: HuRecord) -> Iterator[tuple[str, str]]:
         if told.get(name) is not None:
             yield name, f"{told[name]:g}" if isinstance(told[name], float) else str(told[name])
     yield "Phantom", " ".join(filter(None, (told.get("phantom_model"), told.get("phantom_serial"))))
+    if told.get("scanner_time_from") not in (None, "AcquisitionDate"):
+        yield f"Dated by its {told['scanner_time_from']}", str(told.get("scanner_time"))[:19]
     yield "Protocol", str(told.get("protocol"))
     yield "Images", str(told.get("instance_count"))
     yield "Engine version", str(told.get("engine_version"))

@@ -45,6 +45,7 @@ _IN_SIGHT: Final = {
         "(facilities IS NULL OR list_has_any(facilities, $facilities)) AND "  # noqa: S608
         f"scanner IN (SELECT scanner FROM hu_analysis WHERE {_OF_STUDY})"
     ),
+    "phantom_serial": "(facilities IS NULL OR list_has_any(facilities, $facilities))",
 }
 _WHEN: Final = ["AcquisitionDate", "AcquisitionTime"]
 
@@ -121,6 +122,10 @@ class CalibrationTables:
         """
         return self._table("hu_alarm", where)
 
+    def certificates(self, **where: Condition) -> pd.DataFrame:
+        """Return phantoms' own nominal values: `hu_certificate`; of one the newest holds."""
+        return self._table("hu_certificate", where)
+
     def curves(self, **where: Condition) -> pd.DataFrame:
         """Return the density curves: `hu_curve`."""
         return self._table("hu_curve", where)
@@ -141,8 +146,9 @@ class CalibrationTables:
         Returns
         -------
         DataFrame
-            analysis_id, SeriesInstanceUID, AcquisitionDate, AcquisitionTime, value, se; of a series
-            that was analysed again its newest analysis.
+            analysis_id, SeriesInstanceUID, AcquisitionDate, AcquisitionTime, scanner_time, value,
+            se; of a series that was analysed again its newest analysis. `scanner_time` is that of
+            the series or study where no acquisition is dated, and empty where none is.
 
         Raises
         ------
@@ -150,20 +156,20 @@ class CalibrationTables:
             ``no_such_quantity``.
         """
         require_quantity(quantity)
-        measured = {
-            scan.record.record_id: one
-            for scan in find_scans(
-                self._lab.catalog, self._facilities, scanner=scanner, protocol=protocol
-            )
+        scans = find_scans(self._lab.catalog, self._facilities, scanner=scanner, protocol=protocol)
+        found = {
+            scan.record.record_id: (scan.at, one.value, one.se)
+            for scan in scans
             if (one := scan.measured(quantity)) is not None
         }
         told = self.analyses(scanner=scanner, protocol=protocol)
         told = told.loc[
-            told["analysis_id"].isin(list(measured)), ["analysis_id", "SeriesInstanceUID", *_WHEN]
+            told["analysis_id"].isin(list(found)), ["analysis_id", "SeriesInstanceUID", *_WHEN]
         ]
-        values = [measured[analysis_id] for analysis_id in told["analysis_id"]]
-        told = told.assign(value=[one.value for one in values], se=[one.se for one in values])
-        return told.sort_values(_WHEN, kind="stable", ignore_index=True)
+        rows = [found[analysis_id] for analysis_id in told["analysis_id"]]
+        for number, name in enumerate(("scanner_time", "value", "se")):
+            told = told.assign(**{name: [row[number] for row in rows]})
+        return told.sort_values("scanner_time", kind="stable", ignore_index=True)
 
     def charts(
         self,
@@ -408,7 +414,8 @@ class CalibrationTables:
             values[name] = [condition] if several is None else list(several)
             terms.append(f'list_contains(${name}, "{name}")')
         if self._facilities is not None:
-            key = "StudyInstanceUID" if "StudyInstanceUID" in HU_VIEWS[view] else "scanner"
+            keys = ("StudyInstanceUID", "phantom_serial", "scanner")
+            key = next(name for name in keys if name in HU_VIEWS[view])
             terms.append(_IN_SIGHT[key])
             values["facilities"] = self._facilities
         if is_acknowledged is not None:

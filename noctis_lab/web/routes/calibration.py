@@ -21,6 +21,7 @@ from noctis_lab.web.routes.context import AskedLab, Asking
 from noctis_lab.web.routes.series import AskedSeries
 from noctis_lab.web.schemas import (
     AcknowledgeAlarm,
+    AddCertificates,
     HuPageAnswer,
     NoteScannerEvent,
     RecordedAnswer,
@@ -68,6 +69,7 @@ class Records(StrEnum):
     REFUSALS = "refusals"
     BASELINES = "baselines"
     EVENTS = "events"
+    CERTIFICATES = "certificates"
 
 
 _VIEWS = {
@@ -77,6 +79,7 @@ _VIEWS = {
     Records.REFUSALS: "hu_refusal",
     Records.BASELINES: "hu_baseline",
     Records.EVENTS: "hu_scanner_event",
+    Records.CERTIFICATES: "hu_certificate",
 }
 
 
@@ -207,6 +210,21 @@ async def set_baseline(lab: AskedLab, principal: Asking, asked: SetBaseline) -> 
             principal=principal,
         )
     )
+
+
+@router.post("/certificates")
+async def add_certificates(
+    lab: AskedLab, principal: Asking, asked: AddCertificates
+) -> list[RecordedAnswer]:
+    """Record phantoms' own nominal values, which later analyses are held to; audited."""
+    ids = await asyncio.to_thread(
+        lab.calibration.add_certificates,
+        asked.csv,
+        scanner=asked.scanner,
+        note=asked.note,
+        principal=principal,
+    )
+    return [RecordedAnswer(record_id=each) for each in ids]
 
 
 @router.get("/comparison")

@@ -11,12 +11,11 @@ from fastapi.responses import Response, StreamingResponse
 
 from noctis_lab.catalog.columns import tag_text
 from noctis_lab.catalog.records import SeriesRow
-from noctis_lab.dicom.header import read_header
 from noctis_lab.errors import InstanceNotFound, SeriesNotFound
 from noctis_lab.lab.thumbnails import find_thumbnail
 from noctis_lab.views.listing import ListedSeries, list_series
 from noctis_lab.volumes.pixels import describe_stack, encode_frames, encode_preview
-from noctis_lab.volumes.planes import instance_file
+from noctis_lab.volumes.planes import instance_file, read_instance_header
 from noctis_lab.web.routes.context import UID, AskedLab
 from noctis_lab.web.schemas import ElementAnswer
 
@@ -109,7 +108,7 @@ async def metadata(lab: AskedLab, uid: UID) -> list[ElementAnswer]:
         row = lab.catalog.find_instance(uid)
         if row is None:
             raise InstanceNotFound(f"instance {uid} is not in this archive", SOPInstanceUID=uid)
-        header = read_header(instance_file(lab.storage, row))
+        header = read_instance_header(instance_file(lab.storage, row), row)
         return [
             ElementAnswer(
                 path=element.path,
