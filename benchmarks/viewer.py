@@ -124,7 +124,7 @@ def fill(root: Path, planes: int, radiographs: int) -> tuple[list[Place], list[P
     for number in range(len(SIZES) + 1):
         series = ct_series(
             planes=planes, rows=512, columns=512, stored=values(planes),
-            pixel_spacing_mm=(0.7, 0.7), slice_spacing_mm=1.0, seed=f"viewer benchmark {number}",
+            pixel_spacing_mm=(0.7, 0.7), slice_spacing_mm=1.0, seed=f"viewer benchmark CT {number}",
         )  # fmt: skip
         write_series(series, root / "sent" / "ct" / str(number))
     rows, columns = RADIOGRAPH
