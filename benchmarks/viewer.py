@@ -2,9 +2,10 @@
 
 A CT of 300 × 512² int16 is served and opened in Chromium on software rendering, without a GPU. Each
 gesture is repeated at the screen's pace; what is counted is the main thread's own time in scripts,
-painting into the canvas included, as the browser's tracer tells it. Then radiographs of 3000 × 2000
-are opened in the open page, each for the first time: until a reduced image of it is seen, and until
-it is there whole. `--planes 60 --steps 10 --radiographs 1` is a smoke test.
+painting into the canvas included, as the browser's tracer tells it. Then a CT and radiographs of
+3000 × 2000 are opened in the open page, each for the first time: until an image is seen (of a
+radiograph a reduced one), until it is there whole, until all slices are in memory.
+`--planes 60 --steps 10 --radiographs 1` is a smoke test.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from harness import DOCUMENT, describe_machine, write_section
 from numpy.typing import NDArray
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page, ViewportSize, sync_playwright
 
 from noctis_lab import open_lab
 from noctis_lab.access import ADMIN
@@ -36,6 +37,8 @@ SIZES = ((1280, 800), (1920, 1080))
 BATCHES = 5
 RADIOGRAPH = (3000, 2000)
 FIRST_IMAGE_MS = 100
+FIRST_SLICE_MS = 50
+ALL_SLICES_MS = 3000
 _NAMES = "const app = element.noctis; const model = app.grid.panes[0].model;"
 _WINDOW = "{center: 40 + i, width: 400 + i, function: 'LINEAR'}"
 _MOVED = "[0.31, 0.62, 0].map((by, axis) => model.crosshair[axis] + by * (i % 2 ? 1 : -1))"
@@ -96,6 +99,14 @@ GESTURES = (
 )
 
 
+RADIOGRAPH_WINDOW = Gesture(
+    name="window and level, CR {} × {}, fitted".format(*RADIOGRAPH),
+    layout="1x1",
+    step="app.viewer.setWindow({center: 2400 + i, width: 2400 + i, function: 'LINEAR'}, 'not yet')",
+    target_ms=10,
+)
+
+
 def values(planes: int) -> NDArray[np.int16]:
     """Return waves with noise, as a CT is."""
     rng = np.random.default_rng(0)
@@ -108,13 +119,14 @@ def values(planes: int) -> NDArray[np.int16]:
 type Place = tuple[str, str]  # of a study, and a series
 
 
-def fill(root: Path, planes: int, radiographs: int) -> tuple[Place, list[Place]]:
-    """Index a CT and some radiographs; return where they are."""
-    series = ct_series(
-        planes=planes, rows=512, columns=512, stored=values(planes), pixel_spacing_mm=(0.7, 0.7),
-        slice_spacing_mm=1.0, seed="viewer benchmark",
-    )  # fmt: skip
-    write_series(series, root / "sent" / "ct")
+def fill(root: Path, planes: int, radiographs: int) -> tuple[list[Place], list[Place]]:
+    """Index CTs, one more than pages, and some radiographs; return where they are."""
+    for number in range(len(SIZES) + 1):
+        series = ct_series(
+            planes=planes, rows=512, columns=512, stored=values(planes),
+            pixel_spacing_mm=(0.7, 0.7), slice_spacing_mm=1.0, seed=f"viewer benchmark CT {number}",
+        )  # fmt: skip
+        write_series(series, root / "sent" / "ct" / str(number))
     rows, columns = RADIOGRAPH
     for number in range(radiographs):
         large = hand_radiograph(rows=rows, columns=columns, seed=f"viewer benchmark {number}")
@@ -125,7 +137,7 @@ def fill(root: Path, planes: int, radiographs: int) -> tuple[Place, list[Place]]
             [(one.row.StudyInstanceUID, one.SeriesInstanceUID) for one in lab.series(Modality=name)]
             for name in ("CT", "CR")
         ]
-    return found[0][0], found[1]
+    return found[0], found[1]
 
 
 @contextmanager
@@ -199,6 +211,35 @@ def open_radiograph(page: Page, place: Place) -> tuple[float, float]:
     return first_ms, whole_ms
 
 
+def stack_lines(page: Page, place: Place, planes: int, size: str) -> list[str]:
+    """Return rows of the table: how long a CT takes that nobody has opened before."""
+    run = """(element, [study, series]) => new Promise((done) => {
+      const app = element.noctis;
+      app.grid.arrange('1x1');
+      const pane = app.viewer;
+      const start = performance.now();
+      let first = null;
+      const look = () => {
+        const elapsed = performance.now() - start;
+        const { memory } = pane;
+        if (pane.element.dataset.shown !== undefined) first ??= elapsed;
+        if (first !== null && memory?.count === memory?.total) done([first, elapsed]);
+        else setTimeout(look, 2);
+      };
+      pane.open(series, { StudyInstanceUID: study });
+      look();
+    })"""
+    first_ms, all_ms = page.locator(".noctis-viewer").evaluate(run, list(place))
+    first = Gesture(
+        name="CT, elapsed until its first image", layout="", step="", target_ms=FIRST_SLICE_MS
+    )
+    whole = Gesture(
+        name=f"CT, elapsed until its {planes} slices are in memory", layout="", step="",
+        target_ms=ALL_SLICES_MS,
+    )  # fmt: skip
+    return [line(first, size, [first_ms]), line(whole, size, [all_ms])]
+
+
 def draw_volume(page: Page, mode: str) -> float:
     """Turn a volume in a mode; return the ms until its fine picture is there."""
     run = """(element, mode) => new Promise((done) => {
@@ -243,6 +284,31 @@ def radiograph_lines(page: Page, places: list[Place], size: str) -> list[str]:
     ]
 
 
+def page_lines(
+    page: Page,
+    page_size: tuple[int, int],
+    stack: Place,
+    radiographs: list[Place],
+    arguments: argparse.Namespace,
+) -> Iterator[str]:
+    """Give the rows of the table of one size, as they are found."""
+    size = "{} × {}".format(*page_size)
+    words = f"{arguments.planes} of {arguments.planes} in memory"
+    page.get_by_text(words).wait_for(timeout=120_000)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    for gesture in GESTURES:
+        arrange = f"(element) => element.noctis.grid.arrange('{gesture.layout}')"
+        page.locator(".noctis-viewer").evaluate(arrange)
+        page.get_by_text(words).wait_for(timeout=120_000)
+        yield line(gesture, size, measure(page, session, gesture, arguments.steps))
+    yield from volume_lines(page, size)
+    yield from stack_lines(page, stack, arguments.planes, size)
+    yield from radiograph_lines(page, radiographs, size)
+    found = measure(page, session, RADIOGRAPH_WINDOW, arguments.steps)
+    yield line(RADIOGRAPH_WINDOW, size, found)
+
+
 def main() -> None:
     """Measure, print a table, and write it into the document where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -254,7 +320,7 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = ["| gesture | page | script ms a step | range | target |", "|---|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
-        (study, series), large = fill(
+        ((study, series), *stacks), large = fill(
             Path(folder), arguments.planes, arguments.radiographs * len(SIZES)
         )
         settings = open_settings({"root": Path(folder) / "archive", "port": 0, "dicom_port": 1})
@@ -263,25 +329,13 @@ def main() -> None:
                 executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu"]
             )
             version = browser.version
-            for width, height in SIZES:
-                page = browser.new_page(viewport={"width": width, "height": height})
+            for size in SIZES:
+                page = browser.new_page(viewport=ViewportSize(width=size[0], height=size[1]))
                 token = people.create_login_token(archive.catalog, ADMIN)
                 page.goto(f"{base}/login?token={token}")
                 page.goto(f"{base}/viewer/{study}?series={series}")
-                words = f"{arguments.planes} of {arguments.planes} in memory"
-                page.get_by_text(words).wait_for(timeout=120_000)
-                session = page.context.new_cdp_session(page)
-                session.send("Performance.enable", {"timeDomain": "threadTicks"})
-                for gesture in GESTURES:
-                    arrange = f"(element) => element.noctis.grid.arrange('{gesture.layout}')"
-                    page.locator(".noctis-viewer").evaluate(arrange)
-                    page.get_by_text(words).wait_for(timeout=120_000)
-                    found = measure(page, session, gesture, arguments.steps)
-                    lines.append(line(gesture, f"{width} × {height}", found))
-                    print(lines[-1], flush=True)
                 some, large = large[: arguments.radiographs], large[arguments.radiographs :]
-                size = f"{width} × {height}"
-                for row in (*volume_lines(page, size), *radiograph_lines(page, some, size)):
+                for row in page_lines(page, size, stacks.pop(), some, arguments):
                     lines.append(row)
                     print(row, flush=True)
                 page.close()

@@ -1,7 +1,8 @@
 """Photograph every page and layout at 1280 and 1920 px: `uv run python docs/looks.py FOLDER`.
 
-Serves the demo as `screenshots.py` does. The pictures are for looking at, beside the drafts of how
-pages should look; those that the documentation shows are made by `screenshots.py`.
+Serves the demo as `screenshots.py` does, and runs a notebook in JupyterLab. The pictures are for
+looking at, beside the drafts of how pages should look; those that the documentation shows are made
+by `screenshots.py`. `--only` and names take some of them: all are half an hour.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from looks_more import PATIENT, admit_more
+from looks_notebook import PARTS, photograph_notebook
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from screenshots import PUSHED_MS, serve
@@ -24,6 +26,7 @@ THEMES = ("dark", "light")
 ARRIVED_MS = 25_000  # all is in, and the worker has its thumbnails and facts
 SETTLED_MS = 4_000
 SAVED_MS = 1_000
+STOPPED_S = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,7 @@ def photograph_served(
         return photograph_all(browser, session, url.split("/login")[0], folder, looks)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(STOPPED_S)
 
 
 def photograph_all(
@@ -220,6 +223,8 @@ def main() -> None:
                 complaints += photograph_served(
                     browser, Path(scratch, name), command, asked.folder, wanted
                 )
+        if not asked.only or {name for name, _ in PARTS} & set(asked.only):
+            photograph_notebook(browser, Path(scratch, "jupyter"), asked.folder, SIZES)
     if complaints:
         raise SystemExit("the console complained:\n" + "\n".join(complaints))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,7 +172,7 @@ def _slim(scripts: str) -> str:
 
 
 def _dress(
-    shell: Template, lab: Lab, visit: Visit, *, page: str, identity: tuple[str, ...] = ()
+    shell: Template, lab: Lab, visit: Visit, *, page: str, identity: Sequence[tuple[str, str]] = ()
 ) -> None:
     principal = visit.principal
     facilities = principal.facilities
@@ -200,20 +200,21 @@ def _asked_uid(name: str) -> str | None:
     return text if _UID.fullmatch(text) else None
 
 
-def _identity(lab: Lab, StudyInstanceUID: str) -> tuple[str, ...]:
+def _identity(lab: Lab, StudyInstanceUID: str) -> list[tuple[str, str]]:
+    """Return what the top bar says of a study, (class, words) each: the name first."""
     study = lab.catalog.find_study(StudyInstanceUID)
     if study is None:
-        return ()
+        return []
     date = study.StudyDate or ""
     if len(date) == 8 and date.isdigit():
         date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
-    words = (
-        write_person_name(study.PatientName or ""),
-        study.PatientID,
-        study.StudyDescription,
-        date,
-    )
-    return tuple(word for word in words if word) or ("no name",)
+    words = [
+        ("name", write_person_name(study.PatientName or "")),
+        ("id", study.PatientID),
+        ("study", study.StudyDescription),
+        ("date", date),
+    ]
+    return [(kind, word) for kind, word in words if word] or [("name", "no name")]
 
 
 def _viewer_body(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,16 +43,21 @@ def area_mean(stored: NDArray[Any], factor: int) -> NDArray[Any]:
     if factor == 1:
         return stored
     rows, columns = stored.shape[:2]
-    # Sums of 16-bit values over up to 181 x 181 pixels fit into 32 bits.
-    is_small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and factor <= 181
+    is_whole = stored.dtype.kind in "iu"
+    # Sums of 16-bit values over up to 181 x 181 pixels, and half as many added, fit into 32 bits.
+    is_small = is_whole and stored.dtype.itemsize <= 2 and factor <= 181
     kind = np.int32 if is_small else np.float64
     sums = _sums(_sums(stored, factor, 0, kind), factor, 1, kind)
-    heights, widths = _counts(rows, factor), _counts(columns, factor)
-    counts = np.multiply.outer(heights, widths)
-    means = sums / (counts if stored.ndim == 2 else counts[..., None])
-    if stored.dtype.kind in "iu":
-        means = np.floor(means + 0.5)
-    reduced: NDArray[Any] = means.astype(stored.dtype)
+    reduced: NDArray[Any] = np.empty(sums.shape, stored.dtype)
+    # All squares but those at two borders have one size: dividing by one number is fast.
+    for into_rows, height in _parts(rows, factor):
+        for into_columns, width in _parts(columns, factor):
+            part, count = sums[into_rows, into_columns], height * width
+            if is_small:
+                means = (part + count // 2) // count
+            else:
+                means = np.floor(part / count + 0.5) if is_whole else part / count
+            reduced[into_rows, into_columns] = means
     return reduced
 
 
@@ -70,6 +76,8 @@ def _sums(values: NDArray[Any], factor: int, axis: int, kind: type) -> NDArray[A
     return sums
 
 
-def _counts(length: int, factor: int) -> NDArray[np.int64]:
-    """Return how many neighbours each sum along an axis has."""
-    return np.minimum(factor, length - np.arange(0, length, factor))
+def _parts(length: int, factor: int) -> Iterator[tuple[slice, int]]:
+    """Give the places of the sums along an axis that are of so many neighbours each."""
+    yield slice(length // factor), factor
+    if left := length % factor:
+        yield slice(length // factor, None), left

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { placementOf, type Turn, voxelAt } from "../src/viewer/geometry";
 import { type Frame, halve, Renderer, transpose } from "../src/viewer/renderer";
-import { makeWindow, rampOf } from "../src/viewer/windowing";
+import { greyOf, makeWindow, rampOf, storedRamp } from "../src/viewer/windowing";
 
 /** A canvas that keeps what was put on it: the browser's own is compared in the browser tests. */
 class KeptCanvas {
@@ -54,11 +54,11 @@ function expected(frame: Frame, column: number, row: number, center: number, wid
   return Math.floor(clamp(((value - (center - 0.5)) / (width - 1) + 0.5) * 255, 0, 255) + 0.5);
 }
 
-function draw(frame: Frame, size: [number, number], view: { zoom?: number; pan?: [number, number] } & Partial<Turn>, inverted = false): KeptCanvas {
+function draw(frame: Frame, size: [number, number], view: { zoom?: number; pan?: [number, number] } & Partial<Turn>, inverted = false, ramp = rampOf(makeWindow(40, 400))): KeptCanvas {
   const canvas = new KeptCanvas();
   const renderer = new Renderer(canvas as unknown as HTMLCanvasElement);
   const full = { zoom: 1, pan: [0, 0] as [number, number], rotation_deg: 0 as const, flipped: false, ...view };
-  renderer.draw(frame, placementOf(full, frame, null, ...size), full, { ramp: rampOf(makeWindow(40, 400)), inverted });
+  renderer.draw(frame, placementOf(full, frame, null, ...size), full, { ramp, inverted });
   return canvas;
 }
 
@@ -67,6 +67,19 @@ describe("the renderer", () => {
     const frame = frameOf(9, 12, noise, type as new (n: number) => Frame["stored"]);
     const canvas = draw(frame, [12, 9], {});
     for (let y = 0; y < 9; y += 1) for (let x = 0; x < 12; x += 1) expect(canvas.grey(x, y)).toBe(expected(frame, x, y, 40, 400));
+  });
+
+  it.each([[Int16Array], [Uint16Array]])("looks up each value that 16 bits can hold (%o)", (type) => {
+    const frame = frameOf(256, 256, (i) => i, type as new (n: number) => Frame["stored"]);
+    for (const [center, width, voi] of [[40, 400, "LINEAR"], [0.5, 1, "LINEAR"], [-30000, 9, "LINEAR_EXACT"], [0, 1e6, "LINEAR"], [1e5, 2, "LINEAR"], [100, 3000, "SIGMOID"]] as const) {
+      for (const slope of [1, -0.37, 0]) {
+        const ramp = rampOf(makeWindow(center, width, voi));
+        const shown = draw({ ...frame, slope, intercept: 7 }, [256, 256], {}, false, ramp).shown;
+        const stored = storedRamp(ramp, { slope, intercept: 7 });
+        const wrong = frame.stored.findIndex((value, i) => shown[4 * i] !== greyOf(value, stored));
+        expect(wrong, `${center}/${width} ${voi}, slope ${slope}`).toBe(-1);
+      }
+    }
   });
 
   it.each([[Float32Array], [Float64Array], [Int32Array]])("shows wide types at 1:1 too (%o)", (type) => {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Connection, HttpSource } from "../src/worklist/api";
+import { ALARM, followAlarms } from "../src/calibration/alarms";
+import type { Connection } from "../src/ground/happenings";
+import { HttpSource } from "../src/worklist/api";
 
 /** The browser's own, as far as it tells of its ends. */
 class Stream extends EventTarget {
@@ -93,5 +95,19 @@ describe("the stream of what happens", () => {
     stop();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(Stream.opened).toHaveLength(1);
+  });
+
+  it("tells a page of alarms, and goes on telling after a refusal", async () => {
+    status = 401;
+    const alarm = { scanner: "a b", scanner_display: "Scanner A", protocol: "p", quantity: "water_hu", rule: "ewma", side: "high" };
+    const [words, heard]: [string[], Connection[]] = [[], []];
+    const stop = followAlarms((said, href) => words.push(`${said} ${href}`), (how) => heard.push(how));
+    Stream.opened[0]?.tell("error", Stream.CLOSED);
+    await vi.advanceTimersByTimeAsync(15_000);
+    Stream.opened[1]?.tell("open", 1);
+    Stream.opened[1]?.dispatchEvent(new MessageEvent(ALARM, { data: JSON.stringify(alarm) }));
+    expect(heard).toEqual(["away", "signed-out", "live"]);
+    expect(words).toEqual(["Scanner A: water passed its EWMA limit, high /calibration?scanner=a+b&protocol=p"]);
+    stop();
   });
 });

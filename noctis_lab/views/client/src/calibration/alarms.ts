@@ -1,6 +1,6 @@
 /** New alarms while a page is open: by the archive's stream of events. */
+import { type Connection, followHappenings } from "../ground/happenings";
 
-const STREAM = "/api/v1/dicom/notifications/stream";
 /** The events' name for a scan that passed a limit for the first time. */
 export const ALARM = "hu-alarm";
 
@@ -36,12 +36,7 @@ export function wordsOf({ scanner_display: scanner, quantity, rule, side }: Alar
 export const placeOf = ({ scanner, protocol }: Pick<Alarm, "scanner" | "protocol">): string =>
   `/calibration?${new URLSearchParams({ scanner, protocol }).toString()}`;
 
-/** Call back with an alarm's words and its page; returns how to stop. */
-export function followAlarms(run: (words: string, href: string) => void): () => void {
-  const source = new EventSource(STREAM);
-  source.addEventListener(ALARM, (event) => {
-    const alarm = JSON.parse((event as MessageEvent<string>).data) as Alarm;
-    run(wordsOf(alarm), placeOf(alarm));
-  });
-  return () => source.close();
+/** Call back with an alarm's words and its page, and with how it stands with the stream; returns how to stop. */
+export function followAlarms(run: (words: string, href: string) => void, connected: (how: Connection) => void): () => void {
+  return followHappenings([ALARM], (_, said) => run(wordsOf(said as Alarm), placeOf(said as Alarm)), connected);
 }

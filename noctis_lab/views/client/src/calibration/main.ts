@@ -1,8 +1,9 @@
 /** The calibration pages that Panel renders: what Python tells, with its figures and the viewer in their places. */
 import baseCss from "../ground/base.css";
 import { adoptStyles, el } from "../ground/dom";
+import type { Connection } from "../ground/happenings";
 import tokensCss from "../ground/tokens.css";
-import { request } from "../ground/transport";
+import { request, signInAddress } from "../ground/transport";
 import { sent } from "../ground/writing";
 import { Toast } from "../measure/toast";
 import { followTheme } from "../viewer/theme";
@@ -79,7 +80,15 @@ class Page {
     for (const slot of figures) slot.properties["children"]?.change.connect(() => this.paint());
     document.addEventListener("keydown", this.#onKey);
     this.#ends.push(() => document.removeEventListener("keydown", this.#onKey));
-    this.#ends.push(followAlarms((words, href) => this.#toast.show(words, "Open", () => location.assign(href))));
+    this.#ends.push(followAlarms(
+      (words, href) => this.#toast.show(words, "Open", () => location.assign(href)),
+      (how) => this.#connected(how)));
+  }
+
+  /** A line that broke comes back by itself; who is signed out has to know that nothing is told any more. */
+  #connected(how: Connection): void {
+    if (how === "signed-out") this.#toast.stay("You are signed out: new alarms are not told here.", "Sign in", () => location.assign(signInAddress()));
+    else if (how === "live") this.#toast.release();
   }
 
   async #send(action: Action, said: Record<string, string>): Promise<void> {

@@ -1,6 +1,7 @@
 /** Measuring in the toolbar: the tool used last, a menu of all of them, undo and redo. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { Made } from "../ground/made";
 import { factsOf, type Kind, KINDS } from "./shapes";
 
 export interface GroupHost {
@@ -23,6 +24,7 @@ export class MeasureGroup {
   #last: Kind = "ellipse";
   /** What the button's tooltip says; its words follow the tool. */
   readonly #words = { name: "", key: "", hint: "" };
+  readonly #made = new Made();
 
   constructor(readonly host: GroupHost, explain: Explain) {
     explain(this.button, this.#words);
@@ -54,8 +56,10 @@ export class MeasureGroup {
       this.button.setAttribute("aria-label", name);
       this.button.replaceChildren(icon(shape));
     }
-    this.button.classList.toggle("on", kind !== null);
-    this.button.setAttribute("aria-pressed", String(kind !== null));
+    if (this.#made.isNew(kind !== null)) {
+      this.button.classList.toggle("on", kind !== null);
+      this.button.setAttribute("aria-pressed", String(kind !== null));
+    }
     this.undo.disabled = !canUndo;
     this.redo.disabled = !canRedo;
   }

@@ -1,6 +1,7 @@
 /** The menu of links: what the panes share, each with its key; seen where there are several panes. */
 import { el } from "../ground/dom";
 import { icon } from "../ground/icons";
+import { Made } from "../ground/made";
 import { Menu } from "./menu";
 import type { Link } from "./state";
 
@@ -19,6 +20,7 @@ export class LinkMenu {
   readonly button: HTMLButtonElement;
   readonly menu: Menu;
   readonly #name = el("span", { class: "m" });
+  readonly #made = new Made();
 
   constructor(readonly host: LinkHost) {
     this.button = el("button", { class: "pick shrinks", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": "Links between panes" },
@@ -29,6 +31,7 @@ export class LinkMenu {
   refresh(paneCount: number): void {
     this.button.hidden = paneCount < 2;
     const on = LINKS.filter(({ name }) => this.host.link[name]);
+    if (!this.#made.isNew(...on)) return;
     this.#name.textContent = on.length === 0 ? "Not linked" : on.length === LINKS.length ? "Linked" : on.length === 1 ? (on[0]?.words ?? "") : `${on.length} of ${LINKS.length} links`;
     this.button.title = on.map(({ words }) => words).join(", "); // the menu says it too
   }

@@ -198,6 +198,30 @@ export interface Look {
 
 const coloursOf = (look: Look): Uint32Array => look.colours ?? (look.inverted ? GREYS.inverted : GREYS.plain);
 
+/** Return the first place from 0 on where something holds that holds from there on; `count` where it never does. */
+function firstPlace(count: number, holds: (place: number) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Look up the pixels of stored values first, first + 1 …: one by one only where a window has levels between black and white. */
+function fillRamp(pixels: Uint32Array, first: number, ramp: Ramp, greys: Uint32Array): void {
+  const count = pixels.length;
+  const grey = (place: number): number => greyOf(first + place, ramp);
+  const [start, end] = [grey(0), grey(count - 1)];
+  // A line rises or falls all along, as far as it is rounded; an exponential is not promised to.
+  const from = ramp.isSigmoid ? 0 : firstPlace(count, (place) => grey(place) !== start);
+  const to = ramp.isSigmoid ? count : Math.max(from, firstPlace(count, (place) => grey(place) === end));
+  pixels.fill(greys[start] as number, 0, from);
+  for (let place = from; place < to; place += 1) pixels[place] = greys[grey(place)] as number;
+  pixels.fill(greys[end] as number, to);
+}
+
 /** Draws frames on one canvas. Only what changed is computed anew: a new window keeps the interpolation. */
 export class Renderer {
   readonly #context: CanvasRenderingContext2D;
@@ -299,12 +323,14 @@ export class Renderer {
     const { table } = look;
     const key = [bits, isSigned, ramp.gain, ramp.offset, ramp.isSigmoid, coloursOf(look), table, table && slope, table && intercept];
     if (this.#table !== null && sameKey(this.#table.key, key)) return this.#table.pixels;
-    const count = 2 ** bits;
     const greys = coloursOf(look);
-    const pixels = new Uint32Array(count);
-    for (let i = 0; i < count; i += 1) {
-      const stored = isSigned && i >= count / 2 ? i - count : i;
-      pixels[i] = greys[table ? greyOfTable(stored * slope + intercept, table) : greyOf(stored, ramp)] as number;
+    const pixels = new Uint32Array(2 ** bits);
+    const half = pixels.length / 2;
+    // In the order of stored values, negative ones are the second half.
+    const parts: [first: number, part: Uint32Array][] = isSigned ? [[-half, pixels.subarray(half)], [0, pixels.subarray(0, half)]] : [[0, pixels]];
+    for (const [first, part] of parts) {
+      if (table) part.forEach((_, i) => { part[i] = greys[greyOfTable((first + i) * slope + intercept, table)] as number; });
+      else fillRamp(part, first, ramp, greys);
     }
     this.#table = { key, pixels };
     return pixels;

@@ -1,6 +1,7 @@
 /** The toolbar: what the left button does, turns, the window's picker; tooltips that say name and key. */
 import { type Attributes, el } from "../ground/dom";
 import { icon, type IconName } from "../ground/icons";
+import { Made } from "../ground/made";
 import { formatAtScale } from "../ground/numbers";
 import { type GroupHost, MeasureGroup } from "../measure/group";
 import type { OverlayTools } from "../overlay/tools";
@@ -190,9 +191,12 @@ export class Toolbar {
       const button = el("button", attributes, icon(item.icon));
       this.tooltip.attach(button, item);
       const { isOn } = item;
+      const made = new Made();
       if (isOn) this.#refresh.push(() => {
-        button.classList.toggle("on", isOn());
-        button.setAttribute("aria-pressed", String(isOn()));
+        const isPressed = isOn();
+        if (!made.isNew(isPressed)) return;
+        button.classList.toggle("on", isPressed);
+        button.setAttribute("aria-pressed", String(isPressed));
       });
       this.element.append(button);
     }
@@ -217,6 +221,7 @@ export class Toolbar {
     const name = el("span", { class: "m" });
     const numbers = el("span", { class: "t3" });
     const key = el("span", { class: "kbd" });
+    const made = new Made();
     const pick = el("button", { class: "pick", "aria-haspopup": "menu", "aria-expanded": "false" },
       icon("window", "s"), name, numbers, key, icon("down", "s"));
     const menu = new Menu(pick, () => this.#windowItems(() => menu.close()));
@@ -227,10 +232,11 @@ export class Toolbar {
       pick.hidden = window_ === null;
       if (window_ === null || viewer.stack === null) return;
       const known = this.#choices().find((choice) => sameWindow(choice.window, window_) && choice.voi_lut === viewer.told.voi_lut);
-      name.textContent = known?.name ?? "Window";
+      const said = [known?.name ?? "Window", known?.key ?? ""] as const;
       numbers.textContent = `${formatAtScale(window_.width, window_.width)} / ${formatAtScale(window_.center, window_.width)}`;
-      key.textContent = known?.key ?? "";
-      key.hidden = !known?.key;
+      if (!made.isNew(...said)) return;
+      [name.textContent, key.textContent] = said;
+      key.hidden = said[1] === "";
     });
     return pick;
   }

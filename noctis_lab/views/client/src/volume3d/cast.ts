@@ -89,6 +89,8 @@ export class Caster {
   readonly #sign: 1 | -1;
   /** Brightness and gloss of the sample at hand. */
   readonly #lit = new Float64Array(2);
+  /** Of the ray at hand, mm before which all is of a brick that may show something. */
+  #checked = -Infinity;
   /** (first mm, last mm) of the ray at hand. */
   readonly #reach: [number, number] = [0, 0];
 
@@ -220,6 +222,19 @@ export class Caster {
     return Math.max(1, Math.ceil(mm / this.#step - SNAP));
   }
 
+  /** How many samples from the one at hand on show nothing; where it may show something 0, and `#checked` says how far. */
+  #empty(t: number, a: number, b: number, c: number): number {
+    if (this.#leaps === null) {
+      this.#checked = Infinity;
+      return 0;
+    }
+    const reach = this.#leaps[brickAt(this.#bricks as Bricks, a, b, c)] as number;
+    const samples = this.#leap(a, b, c, reach || 1);
+    if (reach > 0) return samples;
+    this.#checked = t + this.#step * (samples - 0.5);
+    return 0;
+  }
+
   #blend(u: number, v: number, w: number): number {
     const matter = this.#matter as Matter & { mode: "volume" };
     const { transfer: { low, high, colour, isShaded }, slope, intercept } = matter;
@@ -231,27 +246,23 @@ export class Caster {
     const end = this.#reach[1] + SNAP;
     const step = this.#step;
     const field = this.#field;
-    const bricks = this.#bricks;
-    const leaps = this.#leaps;
     const opacity = this.#opacity;
     const lit = this.#lit;
     let red = 0;
     let green = 0;
     let blue = 0;
     let stopped = 0;
-    let checked = -Infinity; // mm before which all is of a brick that may show something
+    this.#checked = -Infinity;
     for (let t = this.#first(u, v, w); t <= end; t += step) {
       const a = u + t * du;
       const b = v + t * dv;
       const c = w + t * dw;
-      if (bricks !== null && leaps !== null && t >= checked) {
-        const reach = leaps[brickAt(bricks, a, b, c)] as number;
-        const next = t + step * (this.#leap(a, b, c, reach || 1) - 0.5);
-        if (reach > 0) {
-          t = next - 0.5 * step;
+      if (t >= this.#checked) {
+        const empty = this.#empty(t, a, b, c);
+        if (empty > 0) {
+          t += step * (empty - 1);
           continue;
         }
-        checked = next;
       }
       const value = field.sample(a, b, c);
       const entry = value * gain + offset;
@@ -310,21 +321,17 @@ export class Caster {
     const end = this.#reach[1] + SNAP;
     const step = this.#step;
     const field = this.#field;
-    const bricks = this.#bricks;
-    const leaps = this.#leaps;
-    let checked = -Infinity; // mm before which all is of a brick that may show something
+    this.#checked = -Infinity;
     for (let t = this.#first(u, v, w); t <= end; t += step) {
       const a = u + t * du;
       const b = v + t * dv;
       const c = w + t * dw;
-      if (bricks !== null && leaps !== null && t >= checked) {
-        const reach = leaps[brickAt(bricks, a, b, c)] as number;
-        const next = t + step * (this.#leap(a, b, c, reach || 1) - 0.5);
-        if (reach > 0) {
-          t = next - 0.5 * step;
+      if (t >= this.#checked) {
+        const empty = this.#empty(t, a, b, c);
+        if (empty > 0) {
+          t += step * (empty - 1);
           continue;
         }
-        checked = next;
       }
       const value = field.sample(a, b, c);
       if (!(isRising ? value >= level : value <= level)) continue;

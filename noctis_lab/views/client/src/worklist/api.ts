@@ -1,7 +1,8 @@
 /** What the worklist asks of the archive, over HTTP, same origin; names travel in bodies only. */
 import { ALARM, type Alarm } from "../calibration/alarms";
 import type { Badge } from "../ground/badges";
-import { isSignedOut, request } from "../ground/transport";
+import { type Connection, followHappenings } from "../ground/happenings";
+import { request } from "../ground/transport";
 
 export interface Study {
   StudyInstanceUID: string;
@@ -154,12 +155,6 @@ async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await request(BASE + path, signal ? { signal } : {})).json()) as T;
 }
 
-/** How it stands with the stream of what happens in the archive. */
-export type Connection = "live" | "away" | "signed-out";
-
-/** After which a stream that was refused is asked for anew. */
-const AGAIN_MS = 15_000;
-
 /** Where the worklist learns what it shows: the API where it is served, the component's channel elsewhere. */
 export interface Source {
   search(query: Query, offset: number, limit: number, signal?: AbortSignal): Promise<SearchAnswer>;
@@ -238,60 +233,14 @@ export class HttpSource implements Source {
     return post("/demo", {});
   }
 
-  /** The browser reconnects with the last event's number by itself. */
   follow(happened: (what: Happening) => void, connected: (how: Connection) => void): () => void {
-    let told: Connection | null = null;
-    let isEnded = false;
-    // Once each: the way to sign in stays where it is, and keeps the focus, while the stream is refused again and again.
-    const tell = (how: Connection): void => {
-      if (isEnded || how === told) return;
-      told = how;
-      connected(how);
-    };
-    let source = this.openStream(happened, tell);
-    let again: ReturnType<typeof setTimeout> | undefined;
-    const watch = (): void => {
-      const watched = source;
-      watched.addEventListener("error", () => {
-        // What is no stream (a refusal, a proxy's page) ends it for good; all else it tries again by itself.
-        const isRefused = watched.readyState === EventSource.CLOSED;
-        if (!isRefused || told !== "signed-out") tell("away");
-        if (!isRefused) return;
-        this.status().then(() => false, isSignedOut).then((isOut) => {
-          if (watched === source) tell(isOut ? "signed-out" : "away"); // an answer that comes later is of an earlier stream
-        });
-        again = setTimeout(() => {
-          source = this.openStream(happened, tell);
-          watch();
-        }, AGAIN_MS);
-      });
-    };
-    watch();
-    return () => {
-      isEnded = true;
-      clearTimeout(again);
-      source.close();
-    };
-  }
-
-  private openStream(happened: (what: Happening) => void, connected: (how: Connection) => void): EventSource {
-    const source = new EventSource(`${BASE}/notifications/stream`);
-    source.addEventListener("open", () => connected("live"));
-    for (const kind of KINDS) {
-      source.addEventListener(kind, (event) => {
-        const fields = JSON.parse((event as MessageEvent<string>).data) as Partial<Happening>;
-        happened({
-          kind,
-          StudyInstanceUID: fields.StudyInstanceUID ?? null,
-          SeriesInstanceUID: fields.SeriesInstanceUID ?? null,
-          instance_count: fields.instance_count ?? 0,
-        });
-      });
-    }
-    source.addEventListener(ALARM, (event) => {
-      const alarm = JSON.parse((event as MessageEvent<string>).data) as Alarm;
-      happened({ kind: ALARM, StudyInstanceUID: null, SeriesInstanceUID: null, instance_count: 0, alarm });
-    });
-    return source;
+    return followHappenings([...KINDS, ALARM], (kind, said) => {
+      if (kind === ALARM) {
+        happened({ kind, StudyInstanceUID: null, SeriesInstanceUID: null, instance_count: 0, alarm: said as Alarm });
+        return;
+      }
+      const { StudyInstanceUID = null, SeriesInstanceUID = null, instance_count = 0 } = said as Partial<Happening>;
+      happened({ kind, StudyInstanceUID, SeriesInstanceUID, instance_count });
+    }, connected);
   }
 }

@@ -1,6 +1,7 @@
 /** The worklist: search, table, arrivals. Panel renders it through `render`; it needs no Panel itself. */
 import baseCss from "../ground/base.css";
 import { adoptStyles, el } from "../ground/dom";
+import type { Connection } from "../ground/happenings";
 import { icon } from "../ground/icons";
 import { formatBytes, formatNumber } from "../ground/numbers";
 import tokensCss from "../ground/tokens.css";
@@ -10,7 +11,7 @@ import { takeDrops } from "../upload/drop";
 import { UploadPanel } from "../upload/panel";
 import uploadCss from "../upload/upload.css";
 import { followTheme } from "../viewer/theme";
-import { type Connection, type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
+import { type Facets, type Filters, type Happening, HttpSource, type Query, type SearchAnswer, type Source, type Status } from "./api";
 import type { ComponentModel } from "../viewer/channel";
 import { Arrivals } from "./arrivals";
 import { ChannelSource } from "./channel";
