@@ -131,6 +131,9 @@ def check(status: str, offset_hu: float | None, *, for_information: bool = False
 def test_a_scale_that_is_off_says_by_how_much_and_what_that_does() -> None:
     (badge,) = badges_of_series(series(REGULAR), None, check("fail", 1024.2))
     assert (badge.kind, badge.text) == ("fail", "HU scale +1024")
+    told = series(REGULAR)
+    assert badge.SeriesInstanceUID == told.SeriesInstanceUID
+    assert badge.StudyInstanceUID == told.StudyInstanceUID
     assert badge.sentence.startswith("It is so. What is measured on it is wrong")
     (badge,) = badges_of_series(series(REGULAR), None, check("warn", -45.0))
     assert (badge.kind, badge.text) == ("warn", "HU scale -45")
