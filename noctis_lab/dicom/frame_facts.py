@@ -162,7 +162,7 @@ def _frame_facts(header: Header, groups: FunctionalGroups) -> tuple[FrameFacts, 
     pixels = header.pixels
     assert pixels is not None
     if header.repeated_group is not None:
-        refusal = f"{header.repeated_group} has several items where one is allowed: which is meant?"
+        refusal = f"{header.repeated_group} has several items, of which one is allowed"
         return (_refused(_facts(groups.of_all, None), refusal),) * pixels.frames
     if header.is_mosaic() and (groups.is_stated or pixels.frames > 1):
         refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")

@@ -162,7 +162,11 @@ def _exceptions(row: SeriesRow) -> Iterator[Badge]:
 def _makeup(row: SeriesRow) -> Iterator[Badge]:
     """Yield what the series consists of, where that is not one volume of planes."""
     facts, note = row.facts, row.facts.geometry_note
-    if facts.stack_count is not None and facts.stack_count > 1:
+    is_refused = facts.stack_count == 0 and facts.is_regular is False
+    if is_refused and note and not facts.duplicate_count:
+        # Of a dose, a segment or contours nothing is said of regularity: they are no images.
+        yield Badge(kind="warn", icon="warn", text="No volume", sentence=note)
+    elif facts.stack_count is not None and facts.stack_count > 1:
         text = _counted(facts.stack_count, "stack")
         yield Badge(kind="info", icon="layers", text=text, sentence=note or _STACKS)
     elif facts.extra_dim is not None and facts.extra_size is not None and facts.extra_size > 1:

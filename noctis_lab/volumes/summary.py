@@ -75,7 +75,9 @@ def _to_facts(plan: Plan) -> SeriesFacts:
     is_known = bool(placements or spreads)
     return SeriesFacts(
         is_volume=only is not None and only.plane_count > 1,
-        is_regular=(not refused and all(g.is_regular for g in placements)) if is_known else None,
+        is_regular=(not refused and all(g.is_regular for g in placements))
+        if is_known or refused
+        else None,
         slice_spacing_mm=next(iter(spacings.values())) if len(spacings) == 1 else None,
         tilt_deg=max(tilts, default=None),
         gap_count=sum(gap.planes for g in placements for gap in g.gaps) if is_known else None,

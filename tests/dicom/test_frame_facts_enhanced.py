@@ -140,7 +140,7 @@ def twice(group: str) -> Dataset:
 def test_groups_that_are_stated_twice_place_none(group: str, put: Put) -> None:
     facts = facts_of(twice(group), put)
     assert {fact.refusal for fact in facts} == {
-        f"{group} has several items where one is allowed: which is meant?"
+        f"{group} has several items, of which one is allowed"
     }
     assert {fact.plane.position_mm for fact in facts} == {None}
 
