@@ -384,8 +384,11 @@ def test_a_place_that_cannot_be_one_is_told(
     note = find_facts(handle, uid).geometry_note
     assert note is not None
     assert why in note
-    badges = {badge.text: badge.sentence for badge in describe_stack(handle, uid).badges}
+    shown = describe_stack(handle, uid)
+    badges = {badge.text: badge.sentence for badge in shown.badges}
     assert badges["No place"].startswith(why)
+    if "ImageOrientationPatient" in elements:  # no letters of sides either
+        assert shown.orientation is None
 
 
 def test_a_plane_without_a_usable_place_is_parted_and_told(handle: Handle, tmp_path: Path) -> None:
