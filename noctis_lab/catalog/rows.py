@@ -144,7 +144,7 @@ def format_values(entry: InstanceEntry) -> dict[str, Any]:
             "SamplesPerPixel": pixels.samples_per_pixel,
             "PhotometricInterpretation": clean_text(pixels.photometric_interpretation),
             "BitsAllocated": pixels.bits_allocated,
-            "BitsStored": pixels.bits_stored,
+            "BitsStored": pixels.bits_stored if pixels.is_depth_stated else None,
             "HighBit": pixels.high_bit,
             "PixelRepresentation": pixels.pixel_representation,
             "PlanarConfiguration": pixels.planar_configuration,
@@ -301,7 +301,8 @@ def _to_pixels(row: Mapping[str, Any]) -> PixelLayout | None:
         samples_per_pixel=row["SamplesPerPixel"],
         photometric_interpretation=row["PhotometricInterpretation"],
         bits_allocated=row["BitsAllocated"],
-        bits_stored=row["BitsStored"],
+        # What was not stated follows from HighBit, as it did when the header was read.
+        bits_stored=row["HighBit"] + 1 if row["BitsStored"] is None else row["BitsStored"],
         high_bit=row["HighBit"],
         pixel_representation=row["PixelRepresentation"],
         planar_configuration=row["PlanarConfiguration"],
@@ -312,6 +313,7 @@ def _to_pixels(row: Mapping[str, Any]) -> PixelLayout | None:
         length=row["pixel_length"],
         frame_table=None if table is None else unpack_frame_table(table),
         word_swapped=bool(row["is_word_swapped"]),
+        is_depth_stated=row["BitsStored"] is not None,
     )
 
 

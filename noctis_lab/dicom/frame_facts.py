@@ -135,7 +135,8 @@ def frame_facts(header: Header) -> tuple[FrameFacts, ...]:
     Notes
     -----
     An image that cannot be taken apart into planes (a mosaic without what that needs, functional
-    groups of more frames than there are) is not refused here: each frame's `refusal` says why.
+    groups of more frames than there are, or stated twice) is not refused here: each frame's
+    `refusal` says why.
 
     References
     ----------
@@ -160,6 +161,9 @@ def _frame_facts(header: Header, groups: FunctionalGroups) -> tuple[FrameFacts, 
     """Return the frames of an image, as its kind states them."""
     pixels = header.pixels
     assert pixels is not None
+    if header.repeated_group is not None:
+        refusal = f"{header.repeated_group} has several items, of which one is allowed"
+        return (_refused(_facts(groups.of_all, None), refusal),) * pixels.frames
     if header.is_mosaic() and (groups.is_stated or pixels.frames > 1):
         refused = _refused(_facts(groups.of_all, None), "the mosaic is a multi-frame image")
         return (refused,) * pixels.frames

@@ -43,7 +43,8 @@ class PixelLayout:
     high_bit: int
     #: 0 unsigned, 1 two's complement; None where it is not stated, and taken for 0.
     pixel_representation: int | None
-    planar_configuration: int
+    #: 0 pixel by pixel, 1 plane by plane; None where it is not stated, and taken for 0.
+    planar_configuration: int | None
     big_endian: bool
     encapsulated: bool
     deflated: bool
@@ -54,6 +55,8 @@ class PixelLayout:
     frame_table: tuple[tuple[tuple[int, int], ...], ...] | None
     #: Samples of at most 8 bits in big-endian OW: bytes are swapped in pairs (PS3.5 8.1.1).
     word_swapped: bool = False
+    #: Whether BitsStored is stated of words of integers; `bits_stored` is a guess where it is not.
+    is_depth_stated: bool = True
 
 
 def build_frame_table(

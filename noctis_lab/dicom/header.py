@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,10 +49,23 @@ _DIRECTORY = ("FileSetID", "DirectoryRecordSequence", "OffsetOfThe")
 # PS3.5 A.1: how an ambiguous dictionary entry is read; "US or SS" alone asks PixelRepresentation.
 _AMBIGUOUS = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
 _SHARED = "SharedFunctionalGroupsSequence[0]."
-_RESCALE_PLACES = ("", f"{_SHARED}PixelValueTransformationSequence[0].")
+_OF_FIRST_FRAME = "PerFrameFunctionalGroupsSequence[0]."
+_RESCALE_PLACES = (f"{_SHARED}PixelValueTransformationSequence[0].", "")
 _LUT_TABLE = ("ModalityLUTSequence[0].LUTDescriptor", "ModalityLUTSequence[0].LUTData")
-_RESCALE_OF_FIRST_FRAME = (
-    "PerFrameFunctionalGroupsSequence[0].PixelValueTransformationSequence[0].RescaleSlope"
+_RESCALE_OF_FIRST_FRAME = f"{_OF_FIRST_FRAME}PixelValueTransformationSequence[0].RescaleSlope"
+_SECOND = re.compile(
+    r"(SharedFunctionalGroupsSequence)\[1\]\.|"
+    r"(?:Shared|PerFrame)FunctionalGroupsSequence\[\d+\]\.(\w+)\[1\]\."
+)
+#: Of the functional groups that are read, those of one item (PS3.3 C.7.6.16.2, C.8.13.5, C.8.20).
+_OF_ONE_ITEM = frozenset(
+    (
+        *("SharedFunctionalGroupsSequence", "PixelMeasuresSequence", "PlanePositionSequence"),
+        *("PlaneOrientationSequence", "FrameContentSequence", "PixelValueTransformationSequence"),
+        *("TemporalPositionSequence", "CardiacSynchronizationSequence", "MREchoSequence"),
+        *("MRDiffusionSequence", "MRModifierSequence", "MRTimingAndRelatedParametersSequence"),
+        "SegmentIdentificationSequence",
+    )
 )
 
 
@@ -124,11 +138,13 @@ class Header:
         return None if element is None else element.length
 
     def plane(self) -> PlaneGeometry:
-        """Return where the image lies, from the top level or the shared functional groups.
+        """Return where the image lies, from the shared functional groups or the top level.
 
         Notes
         -----
         Nothing is checked but the count of numbers: a degenerate orientation is returned as it is.
+        What the first frame states for itself, or what is stated twice, is None: `frame_facts`
+        tells.
 
         References
         ----------
@@ -145,18 +161,21 @@ class Header:
         )
 
     def rescale(self) -> Rescale | None:
-        """Return the linear Modality LUT, from the top level or the shared functional groups.
+        """Return the linear Modality LUT, from the shared functional groups or the top level.
 
         Returns
         -------
         Rescale or None
             None where slope or intercept is missing, several numbers (they have one, PS3.6) or no
-            finite one; whether anything is stated in its stead says `has_unread_modality_lut`.
+            finite one, or the first frame states its own; whether anything is stated in its stead
+            says `has_unread_modality_lut`.
 
         References
         ----------
         :dcm:`PS3.3 C.11.1.1.2 <part03/sect_C.11.html>`
         """
+        if _RESCALE_OF_FIRST_FRAME in self._by_path:
+            return None
         for place in _RESCALE_PLACES:
             slope, intercept = (
                 self.single(f"{place}RescaleSlope"),
@@ -198,8 +217,27 @@ class Header:
         """
         return "MOSAIC" in (self.text("ImageType") or "").upper().split("\\")
 
+    @cached_property
+    def repeated_group(self) -> str | None:
+        """A sequence of the functional groups that has several items where one may be; or None.
+
+        References
+        ----------
+        :dcm:`PS3.3 C.7.6.16 <part03/sect_C.7.6.16.html>`: "Only a single Item shall be included".
+        """
+        for element in self.elements:
+            path = element.path
+            if "FunctionalGroupsSequence[" in path and "[1]." in path:
+                found = _SECOND.match(path)
+                name = found and (found[1] or found[2])
+                if name in _OF_ONE_ITEM:
+                    return name
+        return None
+
     def _numbers_of(self, group: str, keyword: str, count: int) -> tuple[float, ...] | None:
-        for path in (keyword, f"{_SHARED}{group}[0].{keyword}"):
+        if f"{_OF_FIRST_FRAME}{group}[0].{keyword}" in self._by_path or self.repeated_group:
+            return None
+        for path in (f"{_SHARED}{group}[0].{keyword}", keyword):
             numbers = self.numbers(path)
             if numbers is not None and len(numbers) == count:
                 return numbers

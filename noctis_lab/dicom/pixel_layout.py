@@ -109,6 +109,7 @@ def build_layout(
         length=length,
         frame_table=table,
         word_swapped=big_endian and VR == "OW" and stated.bits_allocated <= 8,
+        is_depth_stated=stated.is_depth_stated,
     )
 
 
@@ -125,7 +126,8 @@ class _Stated:
     high_bit: int
     samples_stored: float  # per pixel
     pixel_representation: int | None
-    planar_configuration: int
+    planar_configuration: int | None
+    is_depth_stated: bool
 
     @classmethod
     def read(
@@ -138,10 +140,13 @@ class _Stated:
         frames = integer("NumberOfFrames") or 1
         samples = integer("SamplesPerPixel") or 1
         bits_stored, high_bit = integer("BitsStored"), integer("HighBit")
+        is_depth_stated = bits_stored is not None or keyword in _FIXED_BITS
         if bits_stored is None or keyword in _FIXED_BITS:
-            bits_stored = bits_allocated
+            # PS3.3 C.7.6.3: HighBit is one less than BitsStored.
+            is_told = high_bit is not None and keyword not in _FIXED_BITS
+            bits_stored = high_bit + 1 if is_told and high_bit is not None else bits_allocated
         representation = integer("PixelRepresentation")
-        planar = integer("PlanarConfiguration") or 0
+        planar = integer("PlanarConfiguration")
         for name, value, least in (
             ("NumberOfFrames", frames, 1),
             ("Rows", rows, 0),
@@ -151,7 +156,7 @@ class _Stated:
             ("BitsStored", bits_stored, 0),  # 0 is kept, and refused once values are asked for
             ("HighBit", high_bit or 0, 0),
             ("PixelRepresentation", representation or 0, 0),
-            ("PlanarConfiguration", planar, 0),
+            ("PlanarConfiguration", planar or 0, 0),
         ):
             if not least <= value <= _LARGEST_NUMBER:
                 raise InvalidDicom(f"{name} is below {least}, or beyond all images")
@@ -166,6 +171,7 @@ class _Stated:
             samples_stored=_SUBSAMPLED.get(photometric_interpretation, float(samples)),
             pixel_representation=representation,
             planar_configuration=planar,
+            is_depth_stated=is_depth_stated,
         )
 
     def is_unsubsampled(self, photometric_interpretation: str, length: int) -> bool:

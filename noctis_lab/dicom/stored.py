@@ -37,7 +37,7 @@ def native_dtype(layout: PixelLayout) -> np.dtype[Any]:
     ------
     DecodeError
         BitsAllocated, BitsStored and HighBit do not describe a word of 1, 8, 16, 32 or 64 bits, or
-        PixelRepresentation is neither 0 nor 1.
+        PixelRepresentation is neither 0 nor 1, or, of native colour samples, PlanarConfiguration.
 
     References
     ----------
@@ -60,8 +60,21 @@ def native_dtype(layout: PixelLayout) -> np.dtype[Any]:
             f"PixelRepresentation is {layout.pixel_representation}: 0 (unsigned) or 1 (two's "
             "complement) was expected, so that the sign of the pixels is not known"
         )
+    _require_planes(layout)
     kind = "i" if layout.pixel_representation == 1 and allocated > 1 else "u"
     return np.dtype(f"{kind}{max(allocated // 8, 1)}")
+
+
+def _require_planes(layout: PixelLayout) -> None:
+    """Refuse native samples of which it is not known whether they lie pixel by pixel."""
+    is_free = (
+        layout.encapsulated or layout.samples_per_pixel == 1
+    )  # codecs have orders of their own
+    if not is_free and layout.planar_configuration not in (0, 1, None):
+        raise DecodeError(
+            f"PlanarConfiguration is {layout.planar_configuration}: 0 (pixel by pixel) or 1 (plane "
+            "by plane) was expected, so that the order of the samples is not known"
+        )
 
 
 def frame_shape(layout: PixelLayout) -> tuple[int, ...]:

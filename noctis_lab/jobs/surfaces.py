@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.queue import Job, find_job
 from noctis_lab.config import Settings
 from noctis_lab.volumes.cache import open_handle
-from noctis_lab.volumes.kept_surfaces import Stopped, SurfaceSpec, make_surface
+from noctis_lab.volumes.surface_making import Stopped, make_surface
+from noctis_lab.volumes.surface_spec import SurfaceSpec
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.store import Catalog

@@ -31,7 +31,6 @@ from noctis_lab.jobs.surfaces import MAKE_SURFACE, make_surface_of_job, surface_
 from noctis_lab.volumes.kept_surfaces import (
     KEY,
     KeptSurface,
-    SurfaceSpec,
     find_surface,
     list_surfaces,
     read_progress,
@@ -40,6 +39,7 @@ from noctis_lab.volumes.kept_surfaces import (
 from noctis_lab.volumes.kinds import open_segmentation
 from noctis_lab.volumes.pixels import find_revision
 from noctis_lab.volumes.series_plan import find_stack
+from noctis_lab.volumes.surface_spec import SurfaceSpec
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.queue import Job

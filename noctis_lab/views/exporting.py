@@ -199,7 +199,12 @@ def _unnamed(stack: StackDescription, name: str, spaces: dict[str, str]) -> Stac
         for frame in stack.frames
     )
     space = stack.FrameOfReferenceUID
-    badges = tuple(replace(one, sentence=_without_uids(one.sentence)) for one in stack.badges)
+    badges = tuple(
+        replace(
+            one, sentence=_without_uids(one.sentence), StudyInstanceUID="", SeriesInstanceUID=""
+        )
+        for one in stack.badges
+    )
     return replace(
         stack,
         SeriesInstanceUID=name,

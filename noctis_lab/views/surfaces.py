@@ -17,7 +17,8 @@ from noctis_lab.lab.surfaces import (
     make_here,
     take_off,
 )
-from noctis_lab.volumes.kept_surfaces import SurfaceSpec, iter_surface_stl, surface_mesh_path
+from noctis_lab.volumes.kept_surfaces import iter_surface_stl, surface_mesh_path
+from noctis_lab.volumes.surface_spec import SurfaceSpec
 
 if TYPE_CHECKING:
     from noctis_lab.catalog.records import SeriesRow

@@ -14,6 +14,7 @@ from noctis_lab.dicom.rescale import IDENTITY
 from noctis_lab.errors import ContrastWarning, GeometryWarning
 from noctis_lab.volumes.axes import stack_coordinates
 from noctis_lab.volumes.conversion import NO_RESCALE, Conversion
+from noctis_lab.volumes.frames import describe_unplaced
 from noctis_lab.volumes.lookups import find_units
 from noctis_lab.volumes.real_world import FrameMapping
 from noctis_lab.volumes.stack import Stack
@@ -79,6 +80,7 @@ def attributes_of(
         spacings = {frame.facts.plane.pixel_spacing_mm for frame in frames}
         spacing_mm = spacings.pop() if len(spacings) == 1 else None
         attributes["PixelSpacing"] = None if spacing_mm is None else list(spacing_mm)
+        attributes["place_note"] = describe_unplaced(frames)
     elif (note := describe_gaps(stack.placement)) is not None:
         attributes["spacing_note"] = note
         attributes["gaps_after_mm"] = [gap.after_mm for gap in stack.placement.gaps]
@@ -111,11 +113,14 @@ def series_attributes(series: SeriesRow) -> dict[str, str | int | None]:
 
 
 def warn_of_stack(stack: Stack, *, stacklevel: int, of_gaps: bool = True) -> None:
-    """Warn where planes lie at unequal distances, and where they are not alike."""
+    """Warn of planes at unequal distances, or not alike, and of a place that cannot be one."""
     uid, placement = stack.SeriesInstanceUID, stack.placement
     varying = describe_varying(stack)
     if varying is not None:
         warnings.warn(ContrastWarning(uid, varying, stack.varying), stacklevel=stacklevel + 1)
+    unplaced = None if placement is not None else describe_unplaced(stack.frames)
+    if unplaced is not None:
+        warnings.warn(GeometryWarning(uid, unplaced), stacklevel=stacklevel + 1)
     note = None if placement is None or not of_gaps else describe_gaps(placement)
     if note is not None and placement is not None:
         gaps = tuple((gap.after_mm, gap.planes) for gap in placement.gaps)

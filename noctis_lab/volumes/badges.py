@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import urlencode
 
 from noctis_lab.catalog.hu_records import HuRecord
 from noctis_lab.catalog.records import SeriesRow
@@ -21,14 +20,16 @@ _TILT_SHOWN_DEG = 0.1
 class Badge:
     """A fact in at most three words and a number, and the sentence behind it.
 
-    `href` is the page that says more, empty where there is none.
+    Where it is of one series' HU scale, `StudyInstanceUID` and `SeriesInstanceUID` say whose: a
+    page may lead to the check. Empty otherwise.
     """
 
     kind: Literal["pass", "warn", "fail", "info", "none", "live"]
     icon: str
     text: str
     sentence: str
-    href: str = ""
+    StudyInstanceUID: str = ""
+    SeriesInstanceUID: str = ""
 
 
 def badges_of_series(
@@ -48,7 +49,10 @@ def badges_of_series(
     if row.image_count == 0:
         text = f"{row.Modality or 'Series'}, no pixels"
         return (Badge(kind="none", icon="unknown", text=text, sentence=_NO_PIXELS),)
-    scale = tuple(replace(badge, href=_page_of(row)) for badge in _scale(check))
+    study, uid = row.StudyInstanceUID, row.SeriesInstanceUID
+    scale = tuple(
+        replace(badge, StudyInstanceUID=study, SeriesInstanceUID=uid) for badge in _scale(check)
+    )
     is_sound = [badge for badge in scale if badge.kind == "pass"]
     exceptions = (*_exceptions(row), *_lossy(lossy), *(() if is_sound else scale))
     if exceptions or not (row.facts.is_volume and row.facts.is_regular):
@@ -120,11 +124,6 @@ def _lossy(lossy: Lossy | None) -> Iterator[Badge]:
     yield Badge(kind="warn", icon="lossy", text=f"Lossy{ratio}", sentence=_LOSSY.format(how=how))
 
 
-def _page_of(row: SeriesRow) -> str:
-    asked = {"series": row.SeriesInstanceUID, "study": row.StudyInstanceUID}
-    return f"/calibration?{urlencode(asked)}"
-
-
 def _scale(check: HuRecord | None) -> Iterator[Badge]:
     """Yield what there is to say of a CT's scale; nothing where it cannot be told or is no HU."""
     if check is None:
@@ -163,7 +162,11 @@ def _exceptions(row: SeriesRow) -> Iterator[Badge]:
 def _makeup(row: SeriesRow) -> Iterator[Badge]:
     """Yield what the series consists of, where that is not one volume of planes."""
     facts, note = row.facts, row.facts.geometry_note
-    if facts.stack_count is not None and facts.stack_count > 1:
+    is_refused = facts.stack_count == 0 and facts.is_regular is False
+    if is_refused and note and not facts.duplicate_count:
+        # Of a dose, a segment or contours nothing is said of regularity: they are no images.
+        yield Badge(kind="warn", icon="warn", text="No volume", sentence=note)
+    elif facts.stack_count is not None and facts.stack_count > 1:
         text = _counted(facts.stack_count, "stack")
         yield Badge(kind="info", icon="layers", text=text, sentence=note or _STACKS)
     elif facts.extra_dim is not None and facts.extra_size is not None and facts.extra_size > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from noctis_lab.catalog.records import InstanceRow
@@ -14,6 +14,7 @@ __all__ = [
     "Frame",
     "Orientation",
     "Vector",
+    "describe_unplaced",
     "frames_of_rows",
     "has_place",
     "is_position",
@@ -115,6 +116,34 @@ def has_place(plane: PlaneGeometry) -> bool:
         and all(0 < value < FARTHEST_MM for value in spacing_mm)
         and is_orthonormal(orientation)
     )
+
+
+def describe_unplaced(frames: Iterable[Frame]) -> str | None:
+    """Return why a place in the patient that frames state cannot be one; None where none does so.
+
+    References
+    ----------
+    :dcm:`PS3.3 C.7.6.2.1.1 <part03/sect_C.7.6.2.html>`: cosines are of unit vectors at right
+    angles; :dcm:`PS3.3 10.7.1.3 <part03/sect_10.7.html>`: distances are positive.
+    """
+    planes = {frame.facts.plane for frame in frames}
+    why = dict.fromkeys(reason for plane in planes for reason in _place_doubts(plane))
+    return f"{'; '.join(sorted(why))}: there are no millimetres" if why else None
+
+
+def _place_doubts(plane: PlaneGeometry) -> Iterator[str]:
+    if plane.orientation is not None and not is_orthonormal(plane.orientation):
+        yield "ImageOrientationPatient is no pair of unit vectors at right angles"
+    if plane.position_mm is not None and not is_position(plane.position_mm):
+        yield "ImagePositionPatient is beyond a kilometre"
+    spacing_mm = plane.pixel_spacing_mm
+    if spacing_mm is not None and not all(0 < value < FARTHEST_MM for value in spacing_mm):
+        yield "PixelSpacing is not positive, or beyond a kilometre"
+    is_begun = plane.position_mm is not None and plane.orientation is not None
+    if is_begun and spacing_mm is None:
+        yield "PixelSpacing is missing"
+    if plane.position_mm is not None and plane.orientation is None and spacing_mm is not None:
+        yield "ImageOrientationPatient is missing"
 
 
 def is_position(position_mm: Vector | None) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from noctis_lab.catalog.records import InstanceRow
 from noctis_lab.dicom.codecs import can_decode
 from noctis_lab.dicom.fragment_doubts import find_unstated_frame, is_order_contradicted
-from noctis_lab.dicom.frames import PixelLayout
+from noctis_lab.dicom.layout_doubts import layout_doubts
 from noctis_lab.dicom.stored import frame_shape
 from noctis_lab.dicom.surplus import is_padding, stated_bytes, surplus_bytes
 from noctis_lab.dicom.transfer_syntaxes import explain_refusal
@@ -23,10 +23,8 @@ __all__ = [
     "DISORDER",
     "FLAT",
     "MORE_CODESTREAMS",
-    "UNSIGNED",
     "find_doubts",
     "has_surplus",
-    "is_sign_unstated",
     "require_readable",
     "require_shown",
     "require_stated_length",
@@ -36,10 +34,6 @@ __all__ = [
 FLAT = (
     "RescaleSlope is 0: every value of such an image is its RescaleIntercept; stored=True gives "
     "what is stored"
-)
-UNSIGNED = (
-    "PixelRepresentation is not stated, so that it is not known whether pixels have a sign: they "
-    "are taken as unsigned"
 )
 _KNOWN_BYTES = 256  # what a remembered answer takes in memory, generously
 
@@ -130,17 +124,6 @@ def has_surplus(row: InstanceRow) -> bool:
     return row.pixels is not None and surplus_bytes(row.pixels) > 0
 
 
-def is_sign_unstated(layout: PixelLayout) -> bool:
-    """Return whether grey values lack PixelRepresentation, which is Type 1 (PS3.3 C.7.6.3)."""
-    return (
-        layout.pixel_representation is None
-        and layout.keyword == "PixelData"
-        and layout.samples_per_pixel == 1
-        and layout.bits_allocated > 1
-        and layout.photometric_interpretation != "PALETTE COLOR"
-    )
-
-
 def warn_of_surplus(handle: Handle, row: InstanceRow) -> None:
     """Warn of pixels that are more than is stated, or in doubt, where one image of them is read."""
     layout = row.pixels
@@ -150,8 +133,8 @@ def warn_of_surplus(handle: Handle, row: InstanceRow) -> None:
         warnings.warn(PixelWarning(MORE_CODESTREAMS.format(unstated + 1)), stacklevel=3)
     if is_disordered:
         warnings.warn(PixelWarning(DISORDER), stacklevel=3)
-    if is_sign_unstated(layout):
-        warnings.warn(PixelWarning(UNSIGNED, row.SeriesInstanceUID), stacklevel=3)
+    for doubt in layout_doubts([layout]):
+        warnings.warn(PixelWarning(doubt.reason, row.SeriesInstanceUID), stacklevel=3)
     if surplus_bytes(layout) > 0:
         warnings.warn(
             PixelWarning(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from noctis_lab.catalog.hu_records import find_checks
 from noctis_lab.catalog.notes import LAST_CORRECTION
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
-from noctis_lab.dicom.geometry import position_along_normal_mm
+from noctis_lab.dicom.geometry import is_orthonormal, position_along_normal_mm
 from noctis_lab.dicom.header import Header
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.dicom.padding import find_padding
@@ -34,7 +34,7 @@ from noctis_lab.errors import (
 )
 from noctis_lab.volumes.badges import Badge
 from noctis_lab.volumes.corner import Corner, corner_of
-from noctis_lab.volumes.frames import Frame, Vector
+from noctis_lab.volumes.frames import Frame, Vector, has_place
 from noctis_lab.volumes.loadable import require_shown, warn_of_surplus
 from noctis_lab.volumes.lookups import (
     find_luts,
@@ -179,6 +179,7 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
     lossy = find_lossy_now(handle, series, header, syntaxes)
     check = find_checks(handle.catalog, [series]).get(series.reference)
     doubts = doubts_of_stack(handle, view.frames, luts, _heard_of(handle, middle))
+    orientation = shared_orientation(view.frames)
     return StackDescription(
         SeriesInstanceUID=series.SeriesInstanceUID,
         revision=view.revision,
@@ -189,7 +190,8 @@ def describe_stack(handle: Handle, reference: str) -> StackDescription:
         modality=series.Modality,
         FrameOfReferenceUID=shared_frame_of_reference(series, view.rows),
         photometric_interpretation=first.pixels.photometric_interpretation,
-        orientation=shared_orientation(view.frames),
+        # No letters of sides by cosines that are none.
+        orientation=None if orientation is None or not is_orthonormal(orientation) else orientation,
         pixel_spacing_mm=shared_spacing(view.frames),
         pixel_aspect=None if header is None else find_proportions(header),
         windows=_windows(handle, header, middle),
@@ -445,7 +447,7 @@ def _describe_frame(
     # What a table gave needs no slope.
     rescale = IDENTITY if frame.facts.rescale is None or lut is not None else frame.facts.rescale
     along = None
-    if plane.position_mm is not None and plane.orientation is not None:
+    if has_place(plane) and plane.position_mm is not None and plane.orientation is not None:
         along = position_along_normal_mm(plane.position_mm, plane.orientation)
     return FrameDescription(
         SOPInstanceUID=row.SOPInstanceUID,

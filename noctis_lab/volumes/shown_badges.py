@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 from noctis_lab.catalog.hu_records import HuRecord
 from noctis_lab.catalog.records import InstanceRow, SeriesRow
+from noctis_lab.dicom.layout_doubts import layout_doubts
 from noctis_lab.dicom.lossy import Lossy
 from noctis_lab.dicom.modality_lut import ModalityLut
 from noctis_lab.errors import FileChanged
 from noctis_lab.volumes.badges import Badge, badges_of_series
-from noctis_lab.volumes.frames import Frame
+from noctis_lab.volumes.frames import Frame, describe_unplaced
 from noctis_lab.volumes.loadable import (
     DISORDER,
     FLAT,
     MORE_CODESTREAMS,
-    UNSIGNED,
     find_doubts,
     has_surplus,
-    is_sign_unstated,
 )
 
 if TYPE_CHECKING:
@@ -90,8 +89,10 @@ def _doubts(
         for frame in frames
     ):
         yield "Slope of 0", FLAT
-    if any(is_sign_unstated(frame.layout) for frame in frames):
-        yield "Sign unknown", UNSIGNED
+    yield from layout_doubts(frame.layout for frame in frames)
+    unplaced = describe_unplaced(frames)
+    if unplaced is not None:
+        yield "No place", unplaced
     if any(has_surplus(row) for row in rows):
         yield "Longer pixel data", _SURPLUS
     found = [_find_doubts(handle, row) for row in rows]

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noctis_lab.catalog.records import SeriesRow
+from noctis_lab.dicom.layout_doubts import layout_doubts
 from noctis_lab.errors import PixelWarning
 from noctis_lab.volumes.assemble import attributes_of, coordinates_of, warn_of_stack
 from noctis_lab.volumes.bands import PlainStack
 from noctis_lab.volumes.conversion import Conversion, ValueOptions, plan_conversion
-from noctis_lab.volumes.loadable import FLAT, UNSIGNED, is_sign_unstated, require_readable
+from noctis_lab.volumes.loadable import FLAT, require_readable
 from noctis_lab.volumes.reading import Window, empty_array, read_all, read_windows
 from noctis_lab.volumes.stack import Stack
 from noctis_lab.volumes.tasks import Progress
@@ -111,7 +112,7 @@ class StackVoxels:
         return planes.reshape([len(indices) for indices in kept])
 
     def warn(self, *, stacklevel: int, of_gaps: bool = True) -> None:
-        """Warn as `assemble.warn_of_stack` does, and of bytes behind, signs, slopes, rounding."""
+        """Warn as `assemble.warn_of_stack` does, and of what is in doubt of pixels and values."""
         if self.surplus is not None:
             warnings.warn(self.surplus, stacklevel=stacklevel + 1)
         if self.conversion.is_rounded:
@@ -121,9 +122,9 @@ class StackVoxels:
                 self.stack.SeriesInstanceUID,
             )
             warnings.warn(rounded, stacklevel=stacklevel + 1)
-        if any(is_sign_unstated(frame.layout) for frame in self.stack.frames):
-            unsigned = PixelWarning(UNSIGNED, self.stack.SeriesInstanceUID)
-            warnings.warn(unsigned, stacklevel=stacklevel + 1)
+        for doubt in layout_doubts(frame.layout for frame in self.stack.frames):
+            told = PixelWarning(doubt.reason, self.stack.SeriesInstanceUID)
+            warnings.warn(told, stacklevel=stacklevel + 1)
         if any(rescale.slope == 0 for rescale in self.conversion.rescales):
             flat = PixelWarning(FLAT, self.stack.SeriesInstanceUID)
             warnings.warn(flat, stacklevel=stacklevel + 1)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from noctis_lab.catalog.records import InstanceRow, SeriesFacts
 from noctis_lab.errors import CannotStack, FileChanged
+from noctis_lab.volumes.frames import describe_unplaced
 from noctis_lab.volumes.placement import Placement
 from noctis_lab.volumes.plan import Plan, ReadFrames, Refused, plan_rows
 from noctis_lab.volumes.stack import Stack
@@ -74,7 +75,9 @@ def _to_facts(plan: Plan) -> SeriesFacts:
     is_known = bool(placements or spreads)
     return SeriesFacts(
         is_volume=only is not None and only.plane_count > 1,
-        is_regular=(not refused and all(g.is_regular for g in placements)) if is_known else None,
+        is_regular=(not refused and all(g.is_regular for g in placements))
+        if is_known or refused
+        else None,
         slice_spacing_mm=next(iter(spacings.values())) if len(spacings) == 1 else None,
         tilt_deg=max(tilts, default=None),
         gap_count=sum(gap.planes for g in placements for gap in g.gaps) if is_known else None,
@@ -135,6 +138,9 @@ def _note(stacks: Sequence[Stack], refused: Sequence[Refused]) -> str:
     note = f"{len(stacks)} stacks; load one by its number: {list_stacks(stacks)}"
     if refused:
         note += f"; besides, {refused[0].error.reason}"
+    for unplaced in (stack for stack in stacks if stack.placement is None):
+        why = describe_unplaced(unplaced.frames)
+        note += f"; {why}" if why is not None and why not in note else ""
     uneven = [(number, stack.varying) for number, stack in enumerate(stacks) if stack.varying]
     if uneven:
         number, names = uneven[0]
@@ -146,7 +152,9 @@ def _stack_words(stack: Stack) -> str:
     placement, extra = stack.placement, stack.extra
     if placement is None:
         assert extra is not None
-        return f"{extra.size} frame(s) without a place in the patient"
+        why = describe_unplaced(stack.frames)
+        words = f"{extra.size} frame(s) without a place in the patient"
+        return words if why is None else f"{words}: {why}"
     planes = "one plane" if stack.plane_count == 1 else f"{stack.plane_count} planes"
     if extra is not None:
         planes = f"{extra.size} {_DIM_WORDS[extra.dim]} of {planes}"

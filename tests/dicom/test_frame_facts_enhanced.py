@@ -122,6 +122,50 @@ def test_groups_of_more_frames_than_there_are_place_none(put: Put) -> None:
     assert {fact.plane.position_mm for fact in facts} == {None}
 
 
+def twice(group: str) -> Dataset:
+    """Return an image that states a group of one item twice, of one frame or of all."""
+    image = enhanced_image()
+    holder = image if group.startswith("Shared") else image.PerFrameFunctionalGroupsSequence[2]
+    holder[group].value = [*holder[group].value, copy.deepcopy(holder[group][0])]
+    return image
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        *("SharedFunctionalGroupsSequence", "PlanePositionSequence", "PixelMeasuresSequence"),
+        *("PlaneOrientationSequence", "FrameContentSequence", "PixelValueTransformationSequence"),
+    ],
+)
+def test_groups_that_are_stated_twice_place_none(group: str, put: Put) -> None:
+    facts = facts_of(twice(group), put)
+    assert {fact.refusal for fact in facts} == {
+        f"{group} has several items, of which one is allowed"
+    }
+    assert {fact.plane.position_mm for fact in facts} == {None}
+
+
+def test_a_group_that_may_have_several_items_may(put: Put) -> None:
+    image = enhanced_image()
+    shared = image.SharedFunctionalGroupsSequence[0]
+    shared.ReferencedImageSequence = [Dataset(), Dataset()]
+    for item in shared.ReferencedImageSequence:
+        item.ReferencedSOPInstanceUID = "1.2.3"
+    assert {fact.refusal for fact in facts_of(image, put)} == {None}
+
+
+def test_of_a_lone_frame_its_own_groups_hold_before_the_top_level(put: Put) -> None:
+    image = enhanced_image(modality="CT", stacks=[PlaneStack(planes=1)])
+    expected = facts_of(image, put)
+    image.ImagePositionPatient, image.ImageOrientationPatient = [1, 2, 3], [0, 1, 0, 0, 0, -1]
+    image.PixelSpacing, image.RescaleSlope, image.RescaleIntercept = [7, 7], 9, 9
+    header = read_header(put(image))
+    assert frame_facts(header) == expected
+    # A row of the catalogue says nothing then, so that the frame is asked.
+    assert (header.plane().position_mm, header.rescale()) == (None, None)
+    assert header.has_unread_modality_lut()
+
+
 def test_frames_without_groups_of_their_own_have_only_what_is_shared(put: Put) -> None:
     image = enhanced_image(order_seed=None)
     image.PerFrameFunctionalGroupsSequence = list(image.PerFrameFunctionalGroupsSequence)[:1]

@@ -30,7 +30,8 @@ from noctis_lab.lab.surfaces import ask_surface, find_asked, list_asked, make_he
 from noctis_lab.storage.files import THUMBNAILS
 from noctis_lab.storage.layout import series_folder
 from noctis_lab.synthetic import ct_series
-from noctis_lab.volumes.kept_surfaces import SURFACES, SurfaceSpec
+from noctis_lab.volumes.kept_surfaces import SURFACES
+from noctis_lab.volumes.surface_spec import SurfaceSpec
 from tests.lab.filling import fill
 
 EVE = Principal(name="eve", role=Role.VIEWER, facilities=None)

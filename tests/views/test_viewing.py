@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ import pytest
 import xarray as xr
 
 import noctis_lab as nl
+from noctis_lab.catalog.hu_records import HuKind, HuRecord, write_record
 from noctis_lab.errors import CannotView, FrameNotFound, UserItemRefused
 from noctis_lab.synthetic import ct_series
 from noctis_lab.views.overlay_state import OverlayState
@@ -323,8 +325,29 @@ def held(path: Path) -> dict[str, Any]:
     return document
 
 
+def failed_check(series: Any) -> HuRecord:
+    """Return a check that found a series' rescale lost."""
+    told = {
+        "status": "fail",
+        "offset_hu": 1024.2,
+        "for_information": False,
+        "reasons": "It is so.",
+    }
+    return HuRecord(
+        record_id="1" * 32,
+        kind=HuKind.SERIES_CHECK,
+        author="worker",
+        recorded_at=datetime.now(UTC),
+        document=told,
+        reference=series.row.reference,
+        StudyInstanceUID=series.StudyInstanceUID,
+        SeriesInstanceUID=series.SeriesInstanceUID,
+    )
+
+
 def test_a_file_holds_the_frames_and_names_nobody(lab: nl.Lab, tmp_path: Path) -> None:
     series = lab.series().one()
+    write_record(lab.catalog, failed_check(series))  # its badge leads to the series' own page
     array = series.load().rename(NAME)
     view = nl.view([series, array]).at(index=1)
     view.state.overlay = OverlayState(overlay="2.25.4712")  # as a segmentation's SOPInstanceUID
@@ -342,6 +365,7 @@ def test_a_file_holds_the_frames_and_names_nobody(lab: nl.Lab, tmp_path: Path) -
     named += [array.dicom.frame_of_reference_uid, view.state.panes[1].SeriesInstanceUID]
     assert [name for name in named if name in text] == []
     document = held(path)
+    assert "HU scale +1024" in text
     assert document["state"]["index"] == 1
     for name in document["stacks"]:
         assert len(document["stacks"][name]["frames"]) == PLANES

@@ -33,6 +33,7 @@ from noctis_lab.synthetic import (
 )
 from noctis_lab.volumes.cache import Handle
 from noctis_lab.volumes.load import load
+from noctis_lab.volumes.pixels import describe_stack
 from noctis_lab.volumes.series_plan import find_facts
 from tests.volumes.archive import admit
 
@@ -358,6 +359,54 @@ def test_images_without_a_place_get_no_millimetres(handle: Handle, tmp_path: Pat
     assert loaded.dims == ("frame", "y", "x")
     assert "z" not in loaded.coords
     assert "patient_lps" not in loaded.coords
+
+
+@pytest.mark.parametrize(
+    ("elements", "why"),
+    [
+        ({"ImageOrientationPatient": [0.0] * 6}, "ImageOrientationPatient is no pair of unit"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "ImageOrientationPatient is no pair"),
+        ({"ImageOrientationPatient": [1.01, 0, 0, 0, 1, 0]}, "ImageOrientationPatient is no pair"),
+        ({"ImagePositionPatient": [0, 0, 1e7]}, "ImagePositionPatient is beyond a kilometre"),
+        ({"PixelSpacing": [-0.5, 0.5]}, "PixelSpacing is not positive"),
+        ({"PixelSpacing": None}, "PixelSpacing is missing"),
+        ({"ImageOrientationPatient": None}, "ImageOrientationPatient is missing"),
+    ],
+)
+def test_a_place_that_cannot_be_one_is_told(
+    handle: Handle, tmp_path: Path, elements: dict[str, Any], why: str
+) -> None:
+    uid = archived(handle, ct_series(**SMALL, elements=elements), tmp_path)
+    with pytest.warns(GeometryWarning, match=f"{why}.*: there are no millimetres"):
+        loaded = load(handle, uid)
+    assert loaded.dims == ("frame", "y", "x")
+    assert loaded.attrs["place_note"].startswith(why)
+    note = find_facts(handle, uid).geometry_note
+    assert note is not None
+    assert why in note
+    shown = describe_stack(handle, uid)
+    badges = {badge.text: badge.sentence for badge in shown.badges}
+    assert badges["No place"].startswith(why)
+    if "ImageOrientationPatient" in elements:  # no letters of sides either
+        assert shown.orientation is None
+
+
+def test_a_plane_without_a_usable_place_is_parted_and_told(handle: Handle, tmp_path: Path) -> None:
+    planes = ct_series(**SMALL)
+    planes[1].ImageOrientationPatient = [0] * 6
+    uid = archived(handle, planes, tmp_path)
+    note = find_facts(handle, uid).geometry_note
+    assert note is not None
+    assert note.startswith("2 stacks")
+    assert "ImageOrientationPatient is no pair of unit vectors" in note
+
+
+def test_groups_stated_twice_are_refused_by_name(handle: Handle, tmp_path: Path) -> None:
+    image = enhanced_image(modality="CT", stacks=[PlaneStack(planes=1)])
+    image.SharedFunctionalGroupsSequence.append(image.SharedFunctionalGroupsSequence[0])
+    uid = archived(handle, [image], tmp_path)
+    with pytest.raises(UnsupportedSeries, match="SharedFunctionalGroupsSequence has several"):
+        load(handle, uid)
 
 
 def test_a_cine_has_its_times_and_colours(handle: Handle, tmp_path: Path) -> None:

@@ -131,6 +131,9 @@ def check(status: str, offset_hu: float | None, *, for_information: bool = False
 def test_a_scale_that_is_off_says_by_how_much_and_what_that_does() -> None:
     (badge,) = badges_of_series(series(REGULAR), None, check("fail", 1024.2))
     assert (badge.kind, badge.text) == ("fail", "HU scale +1024")
+    told = series(REGULAR)
+    assert badge.SeriesInstanceUID == told.SeriesInstanceUID
+    assert badge.StudyInstanceUID == told.StudyInstanceUID
     assert badge.sentence.startswith("It is so. What is measured on it is wrong")
     (badge,) = badges_of_series(series(REGULAR), None, check("warn", -45.0))
     assert (badge.kind, badge.text) == ("warn", "HU scale -45")
@@ -159,3 +162,12 @@ def test_of_a_studys_scales_the_farthest_off_is_named() -> None:
     assert [badge.text for badge in badges_of_study([first, second], None, checks)] == [
         "HU scale -130"
     ]
+
+
+def test_a_series_whose_images_are_refused_says_so_be_it_of_one_image() -> None:
+    note = "A part of a concatenation is missing."
+    facts = SeriesFacts(is_volume=False, is_regular=False, stack_count=0, geometry_note=note)
+    (badge,) = badges_of_series(series(facts, images=1))
+    assert (badge.kind, badge.text, badge.sentence) == ("warn", "No volume", note)
+    segments = SeriesFacts(is_volume=False, stack_count=0, geometry_note="It is a segmentation.")
+    assert badges_of_series(series(segments, images=1)) == ()

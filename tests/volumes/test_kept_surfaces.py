@@ -11,10 +11,11 @@ from noctis_lab.synthetic import ct_series, weighted_mr
 from noctis_lab.synthetic.plane_stack import PlaneStack
 from noctis_lab.synthetic.ultrasound import ultrasound_cine
 from noctis_lab.volumes.cache import Handle
-from noctis_lab.volumes.kept_surfaces import SurfaceSpec, make_surface
 from noctis_lab.volumes.load import load
 from noctis_lab.volumes.planes import instance_file
 from noctis_lab.volumes.series_plan import find_plan
+from noctis_lab.volumes.surface_making import make_surface
+from noctis_lab.volumes.surface_spec import SurfaceSpec
 from tests.volumes.archive import admit
 
 

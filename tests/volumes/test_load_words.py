@@ -249,23 +249,104 @@ def test_words_of_no_bits_or_of_no_known_sign_are_refused(
         describe_stack(handle, uid)
 
 
-def test_words_whose_sign_is_not_stated_are_unsigned_and_that_is_told(
-    handle: Handle, tmp_path: Path
-) -> None:
-    values = np.full(SHAPE, 2**16 - 1, np.uint16)
+def unstated(values: Any, *keywords: str, **stated: object) -> list[Dataset]:
+    """Make planes of 16 bits that lack statements on their pixels."""
     planes = planes_of(values)
     for plane in planes:
-        del plane.PixelRepresentation
+        for keyword in keywords:
+            delattr(plane, keyword)
+        for keyword, value in stated.items():
+            setattr(plane, keyword, value)
+    return planes
+
+
+ALL_BITS = np.full(SHAPE, 2**16 - 1, np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("planes", "badge", "why", "value"),
+    [
+        (
+            unstated(ALL_BITS, "PixelRepresentation"),
+            *("Sign unknown", "PixelRepresentation is not stated", 2**16 - 1),
+        ),
+        (
+            unstated(ALL_BITS, "BitsStored", "HighBit"),
+            *("Depth unknown", "BitsStored is not stated", 2**16 - 1),
+        ),
+        (
+            unstated(ALL_BITS, "BitsStored", HighBit=11),
+            *("Depth unknown", "BitsStored is not stated", 2**12 - 1),
+        ),
+        (
+            unstated(ALL_BITS, "PhotometricInterpretation"),
+            *("Grey assumed", "PhotometricInterpretation is not stated, or none", 2**16 - 1),
+        ),
+        (
+            unstated(ALL_BITS, PhotometricInterpretation="RGB"),
+            *("Grey assumed", "PhotometricInterpretation is not stated, or none", 2**16 - 1),
+        ),
+    ],
+)
+def test_what_is_not_stated_of_words_is_told(
+    handle: Handle, tmp_path: Path, planes: list[Dataset], badge: str, why: str, value: int
+) -> None:
     admit(handle, planes, tmp_path / "in")
     uid = planes[0].SeriesInstanceUID
     for ask in (load, opened):
-        with pytest.warns(PixelWarning, match="PixelRepresentation is not stated") as warned:
+        with pytest.warns(PixelWarning, match=why) as warned:
             loaded = ask(handle, uid)
-        assert warned[0].message.SeriesInstanceUID == uid  # type: ignore[union-attr]
-        assert loaded.dtype == np.uint16
-        np.testing.assert_array_equal(loaded.values, values)
+        assert [one.message.SeriesInstanceUID for one in warned] == [uid]  # type: ignore[union-attr]
+        assert np.unique(loaded).tolist() == [value]
     shown = {badge.text: badge.sentence for badge in describe_stack(handle, uid).badges}
-    assert "they are taken as unsigned" in shown["Sign unknown"]
+    assert shown[badge].startswith(why)
     (row, *_) = handle.catalog.instances_of(uid)
-    with pytest.warns(PixelWarning, match="PixelRepresentation is not stated"):
+    with pytest.warns(PixelWarning, match=why):
         read_stored(handle, row)
+
+
+def test_a_high_bit_that_is_not_stated_follows_from_the_bits(
+    handle: Handle, tmp_path: Path
+) -> None:
+    planes = unstated(ALL_BITS, "HighBit", BitsStored=12)
+    admit(handle, planes, tmp_path / "in")
+    assert np.unique(load(handle, planes[0].SeriesInstanceUID)).tolist() == [2**12 - 1]
+
+
+def in_colour(samples: int, PlanarConfiguration: int | None) -> list[Dataset]:
+    """Make planes of bytes in colour."""
+    planes = planes_of(np.arange(60 * samples, dtype=np.uint8).reshape(*SHAPE, samples))
+    for plane in planes:
+        plane.SamplesPerPixel, plane.PhotometricInterpretation = samples, "RGB"
+        if PlanarConfiguration is not None:
+            plane.add_new("PlanarConfiguration", "US", PlanarConfiguration)
+    return planes
+
+
+@pytest.mark.parametrize(
+    ("samples", "planar", "badge", "why"),
+    [
+        (3, None, "Samples' order", "PlanarConfiguration is not stated"),
+        (4, 0, "Fourth sample", "SamplesPerPixel is 4"),
+    ],
+)
+def test_what_is_not_stated_of_colours_is_told(
+    handle: Handle, tmp_path: Path, samples: int, planar: int | None, badge: str, why: str
+) -> None:
+    planes = in_colour(samples, planar)
+    admit(handle, planes, tmp_path / "in")
+    uid = planes[0].SeriesInstanceUID
+    for ask in (load, opened):
+        with pytest.warns(PixelWarning, match=why):
+            loaded = ask(handle, uid)
+        expected = np.arange(60 * samples, dtype=np.uint8).reshape(*SHAPE, samples)[..., :3]
+        np.testing.assert_array_equal(loaded, expected)
+    shown = {badge.text: badge.sentence for badge in describe_stack(handle, uid).badges}
+    assert shown[badge].startswith(why)
+
+
+def test_colours_in_no_known_order_are_refused(handle: Handle, tmp_path: Path) -> None:
+    planes = in_colour(3, 2)
+    admit(handle, planes, tmp_path / "in")
+    with pytest.raises(DecodeError, match="PlanarConfiguration is 2: 0"):
+        load(handle, planes[0].SeriesInstanceUID)

@@ -16,7 +16,9 @@ from noctis_lab.dicom.pseudonym_words import TERMS, IdentifyingWords
 __all__ = ["without_identity"]
 
 #: Texts that the project writes itself, or that DICOM enumerates.
-_KEPT_TEXT = frozenset(("units", "long_name", "geometry_note", "spacing_note", "contrast_note"))
+_KEPT_TEXT = frozenset(
+    ("units", "long_name", "geometry_note", "place_note", "spacing_note", "contrast_note")
+)
 _KEPT_COORDINATES = frozenset(("asl_context", "channel"))
 
 

@@ -124,7 +124,7 @@ def _facts(
     volume: xr.DataArray, rest: list[str], window: Window | None, bits: int
 ) -> dict[str, object]:
     facts: dict[str, object] = {"dims": rest, "bits": bits}
-    notes = ("geometry_note", "spacing_note", "contrast_note")
+    notes = ("geometry_note", "place_note", "spacing_note", "contrast_note")
     facts |= {name: volume.attrs[name] for name in notes if name in volume.attrs}
     if window is not None:
         facts["window"] = {

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from noctis_lab.lab import surfaces as kept
-from noctis_lab.volumes.kept_surfaces import SurfaceSpec, iter_surface_stl, surface_mesh_path
+from noctis_lab.volumes.kept_surfaces import iter_surface_stl, surface_mesh_path
+from noctis_lab.volumes.surface_spec import SurfaceSpec
 from noctis_lab.web.routes.context import AskedLab, Asking
 from noctis_lab.web.routes.series import AskedSeries
 from noctis_lab.web.schemas import AskSurface, SegmentAnswer, SurfaceAnswer

@@ -9,8 +9,9 @@ export interface Badge {
   icon: string;
   text: string;
   sentence: string;
-  /** The page that says more; only where the archive is served. */
-  href?: string;
+  /** Of the series whose HU scale it is about: its page says more, where the archive is served. */
+  StudyInstanceUID?: string;
+  SeriesInstanceUID?: string;
 }
 
 const ICONS: Record<string, IconName> = {
@@ -18,8 +19,12 @@ const ICONS: Record<string, IconName> = {
 };
 
 /** Return the link to the page that says more of a badge; null where there is none, or no page at all. */
-export const moreOf = ({ href }: Pick<Badge, "href">): HTMLElement | null =>
-  (href && document.body.dataset["page"] !== undefined ? el("a", { class: "more", href }, "Open its calibration") : null);
+export function moreOf(badge: Pick<Badge, "StudyInstanceUID" | "SeriesInstanceUID">): HTMLElement | null {
+  const { StudyInstanceUID: study, SeriesInstanceUID: series } = badge;
+  if (!study || !series || document.body.dataset["page"] === undefined) return null;
+  const href = `/calibration?${new URLSearchParams({ series, study }).toString()}`;
+  return el("a", { class: "more", href }, "Open its calibration");
+}
 
 /** Return a badge's picture. */
 export function badgeIcon(badge: Pick<Badge, "icon">): SVGElement {
