@@ -67,6 +67,18 @@ def fill(page: Page, button: str, **said: str) -> None:
     form.locator("button[type=submit]").click()
 
 
+def put_aside(page: Page, material: str) -> None:
+    """Take a region by its ring and put it some pixels aside."""
+    ring = page.locator(".ink .shape", has_text=material).locator("path.line")
+    box = ring.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"], box["y"] + box["height"] / 2
+    page.mouse.move(x - 1, y)
+    page.mouse.down()
+    page.mouse.move(x + 9, y, steps=4)
+    page.mouse.up()
+
+
 def wait_for(address: str) -> None:
     """Wait until a program answers there."""
     deadline = time.monotonic() + 60
@@ -119,6 +131,14 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     page.get_by_role("button", name="CTP486").click()
     expect(stage).not_to_have_attribute("data-shown", shown or "")
     expect(page.get_by_text("Measuring the images again")).to_have_count(0, timeout=30_000)
+    page.get_by_role("button", name="CTP404").click()
+    expect(stage).to_have_attribute("data-shown", shown or "")
+    put_aside(page, "Delrin")
+    placing = page.locator(".placing")
+    expect(placing).to_contain_text("Delrin moved")
+    placing.get_by_role("button", name="Put back").click()
+    expect(placing).to_be_hidden()
+    put_aside(page, "Delrin")
     # What rights somebody has counts when a form is sent, not when its page was opened.
     people.set_role(site.catalog, ADMIN, Role.VIEWER)
     fill(page, "Analyse again", model="CatPhan 504", note=HOSTILE)
@@ -128,6 +148,7 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     page.locator("dialog.form button[type=submit]").click()
     expect(page.locator(".words .note").last).to_have_text(f"Note: {HOSTILE}", timeout=30_000)
     expect(page.locator(".bar1 .chip").last).to_contain_text("by hand")
+    expect(placing).to_contain_text("Delrin placed by hand")
     alarm(site)
     toast = page.locator(".calibration > .toast")
     expect(toast).to_contain_text(re.compile("^<b>CT 1</b>: slope passed its"))
@@ -150,6 +171,8 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
         kept = lab.calibration
         again = kept.analyses(SeriesInstanceUID=seen.series).iloc[-1]
         assert (again["author"], again["note"], again["is_manual"]) == (ADMIN, HOSTILE, True)
+        rois = kept.rois(analysis_id=again["analysis_id"])
+        assert rois.loc[rois["is_manual"], "material"].tolist() == ["Delrin"]
         assert kept.events(scanner=SCANNER)["note"].tolist() == [HOSTILE]
         assert kept.baselines(scanner=SCANNER)["quantity"].tolist() == ["noise_hu"]
         assert "phantom upside down" in kept.alarms()["acknowledgement_note"].tolist()

@@ -9,6 +9,8 @@ export interface Drawn {
   figures: readonly HTMLElement[];
   viewer: HTMLElement | null;
   doing: Doing;
+  /** Says above a scan's images which regions were moved. */
+  placing: HTMLElement | null;
   /** Show an image of the scan. */
   plane(index: number): void;
 }
@@ -50,7 +52,7 @@ const verdictOf = ({ kind, icon: name, title, text, meaning, advice, actions }: 
     advice ? el("h3", { class: "b" }, "What to do") : null, advice ? el("p", {}, advice) : null,
     actions.length > 0 ? el("div", { class: "row g2 wrap" }, ...actions.map((action) => actionOf(action, doing))) : null)];
 
-function scanOf(told: ScanTold, { figures, viewer, doing, plane }: Drawn): HTMLElement[] {
+function scanOf(told: ScanTold, { figures, viewer, doing, placing, plane }: Drawn): HTMLElement[] {
   if (told.empty) return [el("div", { class: "fl" }, el("main", { class: "fm" }, headOf(told.head, doing), emptyOf(told.empty, doing))), statusOf(told.status, told.hint)];
   const tabs = el("span", { class: "segs" }, ...told.modules.map(({ name, index, words }, place) => {
     const tab = el("button", { type: "button", class: "seg", "aria-pressed": String(place === 0), title: words, click: () => {
@@ -60,7 +62,7 @@ function scanOf(told: ScanTold, { figures, viewer, doing, plane }: Drawn): HTMLE
     return tab;
   }));
   const image = el("section", { class: "bx img", "aria-label": "Phantom" },
-    el("div", { class: "t" }, el("span", {}, "Phantom"), el("small", { class: "ell grow" }, "regions shrunk to stay clear of the edges"), tabs),
+    el("div", { class: "t" }, el("span", {}, "Phantom"), el("small", { class: "ell grow" }, told.regionWords), placing, tabs),
     el("div", { class: "stagebox" }, viewer));
   const verdict = el("aside", { class: "panel words", "aria-label": "Verdict" }, el("div", { class: "als" }, ...verdictOf(told.verdict, doing),
     tableOf(told.inserts), ...told.notes.map((note) => el("p", { class: "note f12 t3 row" }, icon("info", "s"), el("span", {}, note)))),

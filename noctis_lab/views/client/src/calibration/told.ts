@@ -122,8 +122,20 @@ export interface Panel {
   none: string;
 }
 
+/** Where a region is measured: mm, patient LPS. */
+export interface Placed {
+  x_mm: number;
+  y_mm: number;
+  z_mm: number;
+  radius_mm: number;
+}
+
 export interface ScanTold extends Common {
   page: "scan";
+  /** Regions that the analysis which is shown has by hand, by their materials. */
+  placed: Readonly<Record<string, Placed>>;
+  /** What is said of the regions over the images. */
+  regionWords: string;
   verdict: Verdict;
   modules: readonly { name: string; index: number; words: string }[];
   panels: readonly Panel[];
