@@ -132,7 +132,6 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     expect(stage).not_to_have_attribute("data-shown", shown or "")
     expect(page.get_by_text("Measuring the images again")).to_have_count(0, timeout=30_000)
     page.get_by_role("button", name="CTP404").click()
-    expect(stage).to_have_attribute("data-shown", shown or "")
     put_aside(page, "Delrin")
     placing = page.locator(".placing")
     expect(placing).to_contain_text("Delrin moved")

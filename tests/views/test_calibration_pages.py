@@ -124,6 +124,20 @@ def test_a_period_in_which_no_scan_lies_ends_at_the_newest_scan(
     assert told["status"][1].endswith("in 30 days")
 
 
+def test_charts_are_drawn_again_once_something_is_recorded(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as own:
+        record_fleet(own.catalog)
+        charts = own.calibration.charts(scanner=STEADY)
+        assert own.calibration.charts(scanner=STEADY) is charts
+        with pytest.raises(ValueError, match="read-only"):
+            charts[0].chart.baseline_numbers[0] = 1  # it is everybody's
+        own.calibration.note_event(STEADY, "service", principal=ADMIN)
+        (event,) = own.calibration.charts(scanner=STEADY)[0].events
+        assert event.event_kind == "service"
+        nobody = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"north"}))
+        assert own.calibration.seen_by(nobody).charts(scanner=STEADY) == ()
+
+
 def test_an_archive_without_phantoms_says_what_fills_the_page(tmp_path: Any) -> None:
     with nl.open_lab(tmp_path / "root") as empty:
         page = open_page(empty, ADMIN, Asked(), api_base="", root=None)
@@ -273,13 +287,15 @@ def test_the_line_goes_by_no_insert_that_is_clipped() -> None:
     assert line([clipped, *SOUND[1:]]) == pytest.approx(fit.slope * at + fit.intercept)
 
 
-def test_what_an_insert_is_off_stands_away_from_zero() -> None:
+def test_what_inserts_are_off_stands_in_a_row_above_their_bars() -> None:
     off = [insert("air", -1020, -1000), insert("acrylic", 121, 116), insert("Teflon", 990, 951)]
     plot = residual_plot([*off, SOUND[3]])
-    under, above = sorted(plot.select(LabelSet), key=lambda labels: labels.y_offset)
-    assert (above.y_offset, under.y_offset) == (8, -8)
-    assert above.source.data["label"] == ["+5.0"]
-    assert under.source.data["label"] == ["\N{MINUS SIGN}20.0", "+39.0", "\N{MINUS SIGN}1.0"]
+    (labels,) = plot.select(LabelSet)
+    told = labels.source.data
+    assert told["label"] == ["\N{MINUS SIGN}20.0", "+5.0", "+39.0", "\N{MINUS SIGN}1.0"]
+    assert set(told["y"]) == {plot.y_range.end}
+    assert plot.y_range.end > 1.5 * 39, "no bar, and no point, reaches as high"
+    assert plot.y_range.start < -39
 
 
 def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None:
@@ -374,8 +390,8 @@ def test_a_region_that_was_moved_is_measured_there_and_recorded_as_by_hand(tmp_p
         place = {"x_mm": found["x_mm"] + 1.5, "y_mm": found["y_mm"], "z_mm": found["z_mm"]}
         place |= {"radius_mm": 3.0}
         viewer = Principal(name="eve", role=Role.VIEWER, facilities=None)
-        assert not any("name" in mark for mark in
-                       open_page(own, viewer, asked, api_base="", root=None).viewer.marks)  # fmt: skip
+        fixed = open_page(own, viewer, asked, api_base="", root=None).viewer.marks
+        assert not any("name" in mark for mark in fixed)
         page = open_page(own, ADMIN, asked, api_base="", root=None)
         assert "Delrin" in {mark["name"] for mark in page.viewer.marks}
         assert page.told["placed"] == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -121,17 +122,17 @@ def regions_said(said: Said, rois: Sequence[Mapping[str, Any]] = ()) -> dict[str
         told = json.loads(text or "{}")
         if len(told) > _MOST_REGIONS:
             raise ValueError
-        return {
-            str(name): PlacedRegion(
-                **{axis: float(place[axis]) for axis in _PLACE},
-                **({"plane_count": int(count)} if (count := counts.get(name)) else {}),
-            )
-            for name, place in told.items()
-        }
+        return {str(name): _region(place, counts.get(name)) for name, place in told.items()}
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         raise ValueError(
             f"expected at most {_MOST_REGIONS} regions as material: {', '.join(_PLACE)}"
         ) from None
+
+
+def _region(place: Mapping[str, Any], plane_count: float | None) -> PlacedRegion:
+    x_mm, y_mm, z_mm, radius_mm = (float(place[axis]) for axis in _PLACE)
+    region = PlacedRegion(x_mm=x_mm, y_mm=y_mm, z_mm=z_mm, radius_mm=radius_mm)
+    return replace(region, plane_count=int(plane_count)) if plane_count else region
 
 
 def placed_of(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:

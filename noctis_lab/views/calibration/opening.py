@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -291,7 +290,7 @@ async def _measure_late(
 ) -> None:
     """Measure what no record keeps, and show it; where it cannot be measured, say why."""
     try:
-        analysis = await asyncio.to_thread(analyse_again, lab, series, row)
+        analysis = await analyse_again(lab, series, row)
         slots, late = late_panels(analysis)
     except NoctisError as error:
         page.fill([[], []], _late_refusal(str(error)))

@@ -62,7 +62,7 @@ function scanOf(told: ScanTold, { figures, viewer, doing, placing, plane }: Draw
     return tab;
   }));
   const image = el("section", { class: "bx img", "aria-label": "Phantom" },
-    el("div", { class: "t" }, el("span", {}, "Phantom"), el("small", { class: "ell grow" }, told.regionWords), placing, tabs),
+    el("div", { class: "t" }, el("span", {}, "Phantom"), el("small", { class: "ell grow" }, told.regionWords), tabs), placing,
     el("div", { class: "stagebox" }, viewer));
   const verdict = el("aside", { class: "panel words", "aria-label": "Verdict" }, el("div", { class: "als" }, ...verdictOf(told.verdict, doing),
     tableOf(told.inserts), ...told.notes.map((note) => el("p", { class: "note f12 t3 row" }, icon("info", "s"), el("span", {}, note)))),

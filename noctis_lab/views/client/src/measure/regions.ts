@@ -86,7 +86,7 @@ export class Regions {
   /** What is written at one: its recorded figure; of one that is moved the mean of what lies in it now. */
   wordsOf({ MeasurementUID, values }: Measurement): readonly string[] {
     const { mean } = values;
-    return typeof mean === "number" ? [formatNumber(mean, 1)] : (this.#found[placeOf(MeasurementUID)]?.lines ?? []);
+    return typeof mean === "number" ? [formatNumber(mean, 1, { fixed: true })] : (this.#found[placeOf(MeasurementUID)]?.lines ?? []);
   }
 
   isAbove({ MeasurementUID }: Measurement): boolean {
