@@ -16,6 +16,7 @@ from bokeh.models.annotations import LabelSet
 import noctis_lab as nl
 from noctis_lab.access import Principal, Role
 from noctis_lab.analysis.calibration.charts.agreement import bland_altman, pair_by_name
+from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.analysis.calibration.fit import confidence_band, fit_line
 from noctis_lab.catalog import people
 from noctis_lab.errors import CannotCalibrate
@@ -296,6 +297,39 @@ def test_what_inserts_are_off_stands_in_a_row_above_their_bars() -> None:
     assert set(told["y"]) == {plot.y_range.end}
     assert plot.y_range.end > 1.5 * 39, "no bar, and no point, reaches as high"
     assert plot.y_range.start < -39
+
+
+def test_what_is_recorded_and_what_there_is_have_pages(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as own:
+        record_fleet(own.catalog)
+        protocol = own.calibration.charts(scanner=STEADY)[0].protocol
+        told = open_page(own, ADMIN, Asked(view="baselines"), api_base="", root=None).told
+        assert [one["rows"] for one in told["tables"]] == [[], []]
+        assert "first scans" in told["tables"][0]["none"]
+        trend = STEADY, protocol, "noise_hu"
+        own.calibration.set_baseline(trend, reason="<b>new", principal=ADMIN)
+        own.calibration.note_event(STEADY, "service", note="tube", principal=ADMIN)
+        curve = DensityCurve(hu=(-1000.0, 0.0), density=(0.0, 1.0))
+        own.calibration.add_curve(curve, STEADY, kvp=120, principal=ADMIN)
+        told = open_page(own, ADMIN, Asked(view="baselines"), api_base="", root=None).told
+        (baseline,), (event,) = (one["rows"] for one in told["tables"])
+        assert baseline["cells"][1:4] == [STEADY, protocol, "Noise"]
+        assert baseline["cells"][7:] == ["<b>new", "ann"]
+        assert event["cells"][1:] == [STEADY, "service", "tube", "ann"]
+        assert baseline["href"] == Asked(scanner=STEADY, protocol=protocol).address()
+        told = open_page(own, ADMIN, Asked(view="curves"), api_base="", root=None).told
+        assert told["tables"][0]["rows"][0]["cells"][4:6] == ["2", "\N{MINUS SIGN}1000 to 0"]
+        nobody = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"north"}))
+        hidden = open_page(own, nobody, Asked(view="curves"), api_base="", root=None).told
+        assert hidden["tables"][0]["rows"] == []
+        phantoms = open_page(own, nobody, Asked(view="phantoms"), api_base="", root=None).told
+        models, ranges = ({row["cells"][0] for row in one["rows"]} for one in phantoms["tables"])
+        assert {"CatPhan 504", "ACR 464"} <= models
+        assert {"CatPhan 504", "ACR 464"} <= ranges
+        on = [one["label"] for one in phantoms["head"]["choices"][0] if one["isOn"]]
+        assert on == ["Phantoms"]
+    assert read_asked({"view": [b"curves"]}).view == "curves"
+    assert read_asked({"view": [b"<b>"]}) == Asked()
 
 
 def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None:

@@ -441,7 +441,8 @@ class CalibrationTables:
 def _lock_arrays(charts: Iterable[ScannerChart]) -> None:
     """Let nobody write into arrays that others will be given too."""
     for chart in charts:
-        for part in (chart.chart, chart.chart.trend, *chart.chart.tracks):
+        parts: tuple[Any, ...] = (chart.chart, chart.chart.trend, *chart.chart.tracks)
+        for part in parts:
             for each in fields(part):
                 values = getattr(part, each.name)
                 if isinstance(values, np.ndarray):

@@ -18,6 +18,7 @@ from noctis_lab.views.calibration.fleet import fleet_page
 from noctis_lab.views.calibration.forms import acts_of, analyse_as_said
 from noctis_lab.views.calibration.marks import Module, modules_of, region_marks, uniformity_marks
 from noctis_lab.views.calibration.numbers import number_of, rows_of, text_of
+from noctis_lab.views.calibration.registers import register_page
 from noctis_lab.views.calibration.scan import (
     SLOTS,
     SPECTRA,
@@ -73,6 +74,8 @@ def open_page(
         told, figures = comparison_page(records, asked)
     elif asked.scanner:
         told, figures = scanner_page(records, asked, now=now, can_calibrate=can_calibrate)
+    elif asked.view:
+        told, figures = register_page(records, asked)
     else:
         told, figures = fleet_page(
             records, asked, now=now, can_calibrate=can_calibrate, api_base=api_base, root=root

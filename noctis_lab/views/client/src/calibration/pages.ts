@@ -22,6 +22,7 @@ export function pageOf(told: Told, drawn: Drawn): HTMLElement[] {
     case "scanner": return scannerOf(told, drawn);
     case "scan": return scanOf(told, drawn);
     case "compare": return compareOf(told, drawn);
+    case "tables": return [el("div", { class: "fl alone" }, el("main", { class: "fm" }, headOf(told.head, drawn.doing), ...told.tables.map(tableOf))), statusOf(told.status, told.hint)];
     case "plots": return [el("div", { class: "plain" }, ...drawn.figures.map((figure, place) => el("section", { class: "bx" },
       told.titles[place] ? el("div", { class: "t" }, told.titles[place]) : null, el("div", { class: "chart" }, figure))))];
   }
@@ -32,8 +33,7 @@ function fleetOf(told: FleetTold, { figures, doing }: Drawn): HTMLElement[] {
     el("div", { class: "cards" }, ...told.cards.map((card, place) => cardOf(card, figures[place]))),
     told.more.length > 0 ? el("div", { class: "row g2" }, ...told.more.map((action) => actionOf(action, doing))) : null,
     legendOf(told.tolerance), tableOf(told.table)].filter((part) => part !== null)));
-  return [el("div", { class: "fl" }, main, needsOf("Needs a look", told.needs, "Nothing. Every chart is in control, and no scan failed.", doing,
-    "Phantoms, certificates and density curves have no page: Copy as Python shows where they are.")),
+  return [el("div", { class: "fl" }, main, needsOf("Needs a look", told.needs, "Nothing. Every chart is in control, and no scan failed.", doing)),
     statusOf(told.status, told.hint)];
 }
 

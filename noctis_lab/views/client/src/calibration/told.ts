@@ -153,9 +153,15 @@ export interface CompareTold extends Common {
   tables: readonly Table[];
 }
 
+/** What is recorded, and what there is: tables alone. */
+export interface TablesTold extends Common {
+  page: "tables";
+  tables: readonly Table[];
+}
+
 export interface PlotsTold {
   page: "plots";
   titles: readonly string[];
 }
 
-export type Told = FleetTold | ScannerTold | ScanTold | CompareTold | PlotsTold;
+export type Told = FleetTold | ScannerTold | ScanTold | CompareTold | TablesTold | PlotsTold;
