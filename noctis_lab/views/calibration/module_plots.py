@@ -24,7 +24,7 @@ _PLACES: Final = {
     "center": (0.0, 0.0), "right": (1.0, 0.0), "bottom": (0.0, -1.0), "left": (-1.0, 0.0),
     "top": (0.0, 1.0),
 }  # fmt: skip
-_RING_PX: Final = 38  # "+12.0" of 11 px is some 30 wide
+_RING_PX: Final = 34  # "+12.0" of 11 px is some 30 wide
 _COLOURS: Final = 65  # that stand in until a client paints; an odd number has one for zero
 
 
