@@ -156,16 +156,16 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     needs = page.locator(".al")
     expect(needs).to_have_count(1)
     fill(page, "Name an event", event_kind="other", happened_on="2024-03-04", note=HOSTILE)
-    expect(page.get_by_role("cell", name=HOSTILE)).to_be_visible()
+    expect(page.get_by_role("cell", name=HOSTILE)).to_be_visible(timeout=30_000)
     fill(page, "New baseline", quantity="Noise", valid_on="2031-01-01", reason="new filter")
-    expect(problem).to_contain_text("at least 2 analyses")
+    expect(problem).to_contain_text("at least 2 analyses", timeout=30_000)
     assert [words for words in watched.complaints if "422" not in words] == []
     watched.complaints.clear()
     page.locator("dialog.form [name=valid_on]").fill("2024-01-01")
     page.locator("dialog.form button[type=submit]").click()
-    expect(page.get_by_role("cell", name="new filter")).to_be_visible()
+    expect(page.get_by_role("cell", name="new filter")).to_be_visible(timeout=30_000)
     fill(page, "Acknowledge", note="phantom upside down")
-    expect(needs).to_have_count(0)
+    expect(needs).to_have_count(0, timeout=30_000)
     with nl.open_lab(Path(site.settings.root)) as lab:
         kept = lab.calibration
         again = kept.analyses(SeriesInstanceUID=seen.series).iloc[-1]
