@@ -362,7 +362,9 @@ def _scale_words(row: Mapping[str, Any]) -> str:
 
 def _resolution_words(found: Mtf) -> str:
     unit = quantity_of("f50_per_mm").unit
-    return f"50 % at {found.f50:.2f}, 10 % at {found.f10:.2f} {unit}"
+    falls = [(50, found.f50), (10, found.f10)]  # NaN where it does not fall so far
+    words = ", ".join(f"{part} % at {at:.2f}" for part, at in falls if math.isfinite(at))
+    return f"{words} {unit}" if words else ""
 
 
 def _neighbours(row: Mapping[str, Any], chart: ScannerChart | None) -> tuple[str, str]:
