@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 from panel.io.fastapi import add_applications
+from panel.io.resources import LOCAL_DIST
 from panel.viewable import Viewable
 
 from noctis_lab.access import Action, Principal, may
@@ -189,6 +190,9 @@ def _dress(
         "facilities": "every facility" if facilities is None else ", ".join(sorted(facilities)),
         "aet": lab.settings.dicom_aet,
         "dicom_port": lab.settings.dicom_port,
+        # A session that a websocket begins anew, the page's having ended, is never rendered: its
+        # styles too come from here.
+        "dist_url": f"/{LOCAL_DIST}",
     }
     document.template_variables.update(variables)
 

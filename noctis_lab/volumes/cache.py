@@ -46,6 +46,8 @@ class Handle:
         another one.
     background
         As many threads for work that is made of such tasks, and may wait for them.
+    measuring
+        One thread for work that takes a volume's memory for somebody's page: one at a time.
     questions
         What is asked of DuckDB beside what somebody waits for.
     pid
@@ -62,6 +64,7 @@ class Handle:
         self.background = ThreadPoolExecutor(
             settings.threads, thread_name_prefix=f"{_THREADS}background"
         )
+        self.measuring = ThreadPoolExecutor(1, thread_name_prefix=f"{_THREADS}measuring")
         self.questions = Questions(self.frames)
         self.holders = 0
         self._query: list[Query] = []  # at most one: shared with the finalizer
@@ -72,7 +75,7 @@ class Handle:
             self.pid,
             self._query,
             self.catalog,
-            (self.background, self.executor),
+            (self.measuring, self.background, self.executor),
             self.questions,
         )
 

@@ -67,6 +67,18 @@ def fill(page: Page, button: str, **said: str) -> None:
     form.locator("button[type=submit]").click()
 
 
+def put_aside(page: Page, material: str) -> None:
+    """Take a region by its ring and put it some pixels aside."""
+    ring = page.locator(".ink .shape", has_text=material).locator("path.line")
+    box = ring.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"], box["y"] + box["height"] / 2
+    page.mouse.move(x - 1, y)
+    page.mouse.down()
+    page.mouse.move(x + 9, y, steps=4)
+    page.mouse.up()
+
+
 def wait_for(address: str) -> None:
     """Wait until a program answers there."""
     deadline = time.monotonic() + 60
@@ -119,6 +131,13 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     page.get_by_role("button", name="CTP486").click()
     expect(stage).not_to_have_attribute("data-shown", shown or "")
     expect(page.get_by_text("Measuring the images again")).to_have_count(0, timeout=30_000)
+    page.get_by_role("button", name="CTP404").click()
+    put_aside(page, "Delrin")
+    placing = page.locator(".placing")
+    expect(placing).to_contain_text("Delrin moved")
+    placing.get_by_role("button", name="Put back").click()
+    expect(placing).to_be_hidden()
+    put_aside(page, "Delrin")
     # What rights somebody has counts when a form is sent, not when its page was opened.
     people.set_role(site.catalog, ADMIN, Role.VIEWER)
     fill(page, "Analyse again", model="CatPhan 504", note=HOSTILE)
@@ -128,6 +147,7 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     page.locator("dialog.form button[type=submit]").click()
     expect(page.locator(".words .note").last).to_have_text(f"Note: {HOSTILE}", timeout=30_000)
     expect(page.locator(".bar1 .chip").last).to_contain_text("by hand")
+    expect(placing).to_contain_text("Delrin placed by hand")
     alarm(site)
     toast = page.locator(".calibration > .toast")
     expect(toast).to_contain_text(re.compile("^<b>CT 1</b>: slope passed its"))
@@ -136,20 +156,22 @@ def test_a_point_of_the_fleet_opens_its_scan_and_that_its_slice(
     needs = page.locator(".al")
     expect(needs).to_have_count(1)
     fill(page, "Name an event", event_kind="other", happened_on="2024-03-04", note=HOSTILE)
-    expect(page.get_by_role("cell", name=HOSTILE)).to_be_visible()
+    expect(page.get_by_role("cell", name=HOSTILE)).to_be_visible(timeout=30_000)
     fill(page, "New baseline", quantity="Noise", valid_on="2031-01-01", reason="new filter")
-    expect(problem).to_contain_text("at least 2 analyses")
+    expect(problem).to_contain_text("at least 2 analyses", timeout=30_000)
     assert [words for words in watched.complaints if "422" not in words] == []
     watched.complaints.clear()
     page.locator("dialog.form [name=valid_on]").fill("2024-01-01")
     page.locator("dialog.form button[type=submit]").click()
-    expect(page.get_by_role("cell", name="new filter")).to_be_visible()
+    expect(page.get_by_role("cell", name="new filter")).to_be_visible(timeout=30_000)
     fill(page, "Acknowledge", note="phantom upside down")
-    expect(needs).to_have_count(0)
+    expect(needs).to_have_count(0, timeout=30_000)
     with nl.open_lab(Path(site.settings.root)) as lab:
         kept = lab.calibration
         again = kept.analyses(SeriesInstanceUID=seen.series).iloc[-1]
         assert (again["author"], again["note"], again["is_manual"]) == (ADMIN, HOSTILE, True)
+        rois = kept.rois(analysis_id=again["analysis_id"])
+        assert rois.loc[rois["is_manual"], "material"].tolist() == ["Delrin"]
         assert kept.events(scanner=SCANNER)["note"].tolist() == [HOSTILE]
         assert kept.baselines(scanner=SCANNER)["quantity"].tolist() == ["noise_hu"]
         assert "phantom upside down" in kept.alarms()["acknowledgement_note"].tolist()

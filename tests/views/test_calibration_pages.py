@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bokeh.models.annotations import LabelSet
 import noctis_lab as nl
 from noctis_lab.access import Principal, Role
 from noctis_lab.analysis.calibration.charts.agreement import bland_altman, pair_by_name
+from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.analysis.calibration.fit import confidence_band, fit_line
 from noctis_lab.catalog import people
 from noctis_lab.errors import CannotCalibrate
@@ -24,7 +25,7 @@ from noctis_lab.lab.calibrating.records import CalibrationRecords
 from noctis_lab.synthetic import ct_phantom
 from noctis_lab.views.calibration.address import Asked, read_asked
 from noctis_lab.views.calibration.comparison import agreement_words, comparison_page
-from noctis_lab.views.calibration.fleet import MOST_CARDS, MOST_ROWS, fleet_page
+from noctis_lab.views.calibration.fleet import MOST_CARDS, MOST_ROWS, fleet_page, period_of
 from noctis_lab.views.calibration.ink import INK
 from noctis_lab.views.calibration.opening import open_page
 from noctis_lab.views.calibration.python import certificate_python, fleet_python
@@ -106,6 +107,36 @@ def test_a_fleet_has_a_card_a_scanner_and_says_who_needs_a_look(
     later, _ = fleet_page(records, Asked(first=MOST_CARDS), now=NOW, can_calibrate=False)
     assert len(later["cards"]) == 3, "an address beyond the last card shows the first"
     assert not any(a.get("form") for need in later["needs"] for a in need["actions"])
+
+
+def test_a_period_in_which_no_scan_lies_ends_at_the_newest_scan(
+    records: CalibrationRecords,
+) -> None:
+    charts = records.charts(scanner=STEADY)
+    newest = max(chart.points[-1].at for chart in charts)
+    month, asked = timedelta(days=30), Asked(period="30d")
+    begins, ends = period_of(charts, asked, newest + timedelta(days=400))
+    assert begins == newest - month
+    assert newest < ends < newest + month
+    begins, ends = period_of(charts, asked, newest + timedelta(days=20))
+    assert begins == newest - timedelta(days=10), "up to now, while a scan lies in it"
+    told, _ = fleet_page(records, asked, now=newest + timedelta(days=400), can_calibrate=False)
+    assert not told["status"][1].startswith("0 phantom scans")
+    assert told["status"][1].endswith("in 30 days")
+
+
+def test_charts_are_drawn_again_once_something_is_recorded(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as own:
+        record_fleet(own.catalog)
+        charts = own.calibration.charts(scanner=STEADY)
+        assert own.calibration.charts(scanner=STEADY) is charts
+        with pytest.raises(ValueError, match="read-only"):
+            charts[0].chart.baseline_numbers[0] = 1  # it is everybody's
+        own.calibration.note_event(STEADY, "service", principal=ADMIN)
+        (event,) = own.calibration.charts(scanner=STEADY)[0].events
+        assert event.event_kind == "service"
+        nobody = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"north"}))
+        assert own.calibration.seen_by(nobody).charts(scanner=STEADY) == ()
 
 
 def test_an_archive_without_phantoms_says_what_fills_the_page(tmp_path: Any) -> None:
@@ -257,13 +288,48 @@ def test_the_line_goes_by_no_insert_that_is_clipped() -> None:
     assert line([clipped, *SOUND[1:]]) == pytest.approx(fit.slope * at + fit.intercept)
 
 
-def test_what_an_insert_is_off_stands_away_from_zero() -> None:
+def test_what_inserts_are_off_stands_in_a_row_above_their_bars() -> None:
     off = [insert("air", -1020, -1000), insert("acrylic", 121, 116), insert("Teflon", 990, 951)]
     plot = residual_plot([*off, SOUND[3]])
-    under, above = sorted(plot.select(LabelSet), key=lambda labels: labels.y_offset)
-    assert (above.y_offset, under.y_offset) == (8, -8)
-    assert above.source.data["label"] == ["+5.0"]
-    assert under.source.data["label"] == ["\N{MINUS SIGN}20.0", "+39.0", "\N{MINUS SIGN}1.0"]
+    (labels,) = plot.select(LabelSet)
+    told = labels.source.data
+    assert told["label"] == ["\N{MINUS SIGN}20.0", "+5.0", "+39.0", "\N{MINUS SIGN}1.0"]
+    assert set(told["y"]) == {plot.y_range.end}
+    assert plot.y_range.end > 1.5 * 39, "no bar, and no point, reaches as high"
+    assert plot.y_range.start < -39
+
+
+def test_what_is_recorded_and_what_there_is_have_pages(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as own:
+        record_fleet(own.catalog)
+        protocol = own.calibration.charts(scanner=STEADY)[0].protocol
+        told = open_page(own, ADMIN, Asked(view="baselines"), api_base="", root=None).told
+        assert [one["rows"] for one in told["tables"]] == [[], []]
+        assert "first scans" in told["tables"][0]["none"]
+        trend = STEADY, protocol, "noise_hu"
+        own.calibration.set_baseline(trend, reason="<b>new", principal=ADMIN)
+        own.calibration.note_event(STEADY, "service", note="tube", principal=ADMIN)
+        curve = DensityCurve(hu=(-1000.0, 0.0), density=(0.0, 1.0))
+        own.calibration.add_curve(curve, STEADY, kvp=120, principal=ADMIN)
+        told = open_page(own, ADMIN, Asked(view="baselines"), api_base="", root=None).told
+        (baseline,), (event,) = (one["rows"] for one in told["tables"])
+        assert baseline["cells"][1:4] == [STEADY, protocol, "Noise"]
+        assert baseline["cells"][7:] == ["<b>new", "ann"]
+        assert event["cells"][1:] == [STEADY, "service", "tube", "ann"]
+        assert baseline["href"] == Asked(scanner=STEADY, protocol=protocol).address()
+        told = open_page(own, ADMIN, Asked(view="curves"), api_base="", root=None).told
+        assert told["tables"][0]["rows"][0]["cells"][4:6] == ["2", "\N{MINUS SIGN}1000 to 0"]
+        nobody = Principal(name="eve", role=Role.VIEWER, facilities=frozenset({"north"}))
+        hidden = open_page(own, nobody, Asked(view="curves"), api_base="", root=None).told
+        assert hidden["tables"][0]["rows"] == []
+        phantoms = open_page(own, nobody, Asked(view="phantoms"), api_base="", root=None).told
+        models, ranges = ({row["cells"][0] for row in one["rows"]} for one in phantoms["tables"])
+        assert {"CatPhan 504", "ACR 464"} <= models
+        assert {"CatPhan 504", "ACR 464"} <= ranges
+        on = [one["label"] for one in phantoms["head"]["choices"][0] if one["isOn"]]
+        assert on == ["Phantoms"]
+    assert read_asked({"view": [b"curves"]}).view == "curves"
+    assert read_asked({"view": [b"<b>"]}) == Asked()
 
 
 def test_two_scanners_are_compared_in_words(records: CalibrationRecords) -> None:
@@ -347,6 +413,47 @@ def test_a_form_is_done_by_the_rights_of_when_it_is_sent(tmp_path: Path) -> None
         people.remove_principal(own.catalog, "ray")
         assert "no principal of this archive any more" in answer(7)
         assert own.calibration.events()["author"].tolist() == ["ray"]
+
+
+def test_a_region_that_was_moved_is_measured_there_and_recorded_as_by_hand(tmp_path: Path) -> None:
+    with nl.open_lab(tmp_path / "root") as own:
+        fill(own, ct_phantom("CatPhan 504", **SMALL), tmp_path / "in")
+        series = own.series().one()
+        found = series.calibrate().rois.set_index("material").loc["Delrin"]
+        asked = Asked(series=series.SeriesInstanceUID)
+        place = {"x_mm": found["x_mm"] + 1.5, "y_mm": found["y_mm"], "z_mm": found["z_mm"]}
+        place |= {"radius_mm": 3.0}
+        viewer = Principal(name="eve", role=Role.VIEWER, facilities=None)
+        fixed = open_page(own, viewer, asked, api_base="", root=None).viewer.marks
+        assert not any("name" in mark for mark in fixed)
+        page = open_page(own, ADMIN, asked, api_base="", root=None)
+        assert "Delrin" in {mark["name"] for mark in page.viewer.marks}
+        assert page.told["placed"] == {}
+
+        def analyse(number: int, **said: Any) -> str:
+            page._handle_msg({"kind": "analyse", "number": number, "said": said})
+            assert page.answer["number"] == number
+            return str(page.answer["problem"])
+
+        for number, hostile in enumerate(
+            ("[1]", "{", '{"Delrin": 7}', '{"Delrin": {"x_mm": 1e999}}', "x" * 20_001, 7,
+             json.dumps(dict.fromkeys(map(str, range(65)), place)))
+        ):  # fmt: skip
+            assert "expected" in analyse(number, regions=hostile)
+        wide = json.dumps({"Delrin": place | {"radius_mm": float("inf")}})
+        assert "radius of 1 to 100 mm" in analyse(8, regions=wide)
+        assert "no insert of" in analyse(9, regions=json.dumps({"<b>": place}))
+        assert len(own.calibration.analyses()) == 1
+        assert analyse(10, regions=json.dumps({"Delrin": place}), serial="7", middle="view") == ""
+        row = own.calibration.analyses().iloc[-1]
+        assert (row["is_manual"], row["phantom_serial"], row["author"]) == (True, "7", "ann")
+        rois = own.calibration.rois(analysis_id=row["analysis_id"]).set_index("material")
+        assert rois.index[rois["is_manual"]].tolist() == ["Delrin"]
+        kept = rois.loc["Delrin"]
+        assert {name: kept[name] for name in place} == pytest.approx(place)
+        again = open_page(own, ADMIN, asked, api_base="", root=None)
+        assert again.told["placed"] == {"Delrin": place}
+        assert "Delrin, by hand" in {mark["title"] for mark in again.viewer.marks}
 
 
 def run(code: str) -> dict[str, Any]:

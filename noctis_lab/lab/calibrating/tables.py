@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import numpy as np
 
 from noctis_lab.access import Action, Principal, require
 from noctis_lab.analysis.calibration.curves import DensityCurve
 from noctis_lab.catalog.hu_columns import HU_VIEWS
+from noctis_lab.catalog.hu_records import HuRecord
+from noctis_lab.catalog.hu_sight import find_in_sight
 from noctis_lab.catalog.result import Result, write_result
 from noctis_lab.errors import CannotCalibrate, QueryError
-from noctis_lab.jobs.calibration.charts import ScannerChart, find_charts, find_scans
+from noctis_lab.jobs.calibration.charts import (
+    CHART_KINDS,
+    ScannerChart,
+    charts_of,
+    find_scans,
+)
 from noctis_lab.jobs.calibration.comparing import (
     WITHIN_DAYS,
     ScannerComparison,
@@ -47,6 +58,8 @@ _IN_SIGHT: Final = {
     ),
     "phantom_serial": "(facilities IS NULL OR list_has_any(facilities, $facilities))",
 }
+#: What drawn charts take in memory, generously.
+_CHART_BYTES, _POINT_BYTES = 8_000, 2_000
 _WHEN: Final = ["AcquisitionDate", "AcquisitionTime"]
 
 #: Alarms, with who has acknowledged each last: who sees the alarm sees that, being of its study.
@@ -191,13 +204,18 @@ class CalibrationTables:
         CannotCalibrate
             ``no_such_quantity``.
         """
-        return find_charts(
-            self._lab.catalog,
-            self._facilities,
-            scanner=scanner,
-            protocol=protocol,
-            quantity=quantity,
-        )
+        if quantity is not None:
+            require_quantity(quantity)
+        handle = self._lab.handle
+        records = find_in_sight(handle.catalog, CHART_KINDS, self._facilities, scanner=scanner)
+        key = ("hu charts", _digest_of(records), protocol, quantity)
+        found: tuple[ScannerChart, ...] | None = handle.frames.find(key)
+        if found is None:  # records never change: the same ones make the same charts
+            found = charts_of(records, protocol=protocol, quantity=quantity)
+            _lock_arrays(found)
+            points = sum(len(chart.points) for chart in found)
+            handle.frames.put(key, found, _CHART_BYTES * (len(found) + 1) + _POINT_BYTES * points)
+        return found
 
     def plot(
         self,
@@ -425,6 +443,24 @@ class CalibrationTables:
         end = f"ORDER BY {_order(view)}" if end is None else end
         # Names are checked above, the rest is ours.
         return self._lab.sql(f"SELECT {columns} FROM {source}{filtered} {end}", values)  # noqa: S608
+
+
+def _lock_arrays(charts: Iterable[ScannerChart]) -> None:
+    """Let nobody write into arrays that others will be given too."""
+    for chart in charts:
+        parts: tuple[Any, ...] = (chart.chart, chart.chart.trend, *chart.chart.tracks)
+        for part in parts:
+            for each in fields(part):
+                values = getattr(part, each.name)
+                if isinstance(values, np.ndarray):
+                    values.setflags(write=False)
+
+
+def _digest_of(records: Iterable[HuRecord]) -> str:
+    digest = hashlib.sha256()
+    for record in records:  # a series' reference is another once it is withheld, or corrected
+        digest.update(f"{record.record_id} {record.reference} {record.StudyInstanceUID}\n".encode())
+    return digest.hexdigest()
 
 
 def _order(view: str, direction: str = "ASC") -> str:

@@ -11,7 +11,15 @@ from urllib.parse import urlencode
 
 from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, Quantity
 
-__all__ = ["CALIBRATION_PATH", "PERIODS", "Asked", "read_asked", "scan_address", "viewer_address"]
+__all__ = [
+    "CALIBRATION_PATH",
+    "PERIODS",
+    "VIEWS",
+    "Asked",
+    "read_asked",
+    "scan_address",
+    "viewer_address",
+]
 
 CALIBRATION_PATH: Final = "/calibration"
 #: As addresses name them; None: all that is recorded.
@@ -21,6 +29,8 @@ PERIODS: Final[Mapping[str, timedelta | None]] = {
     "1y": timedelta(days=366),
     "all": None,
 }
+#: Pages that are tables alone.
+VIEWS: Final = ("baselines", "phantoms", "curves")
 _UID: Final = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1
 _MOST_TEXT: Final = 500  # as the API's; a scanner's name has up to 386
 _MOST_FIRST: Final = 100_000
@@ -41,6 +51,8 @@ class Asked:
         Two scanners, or none.
     first
         Which card of the fleet is the first.
+    view
+        One of `VIEWS`, in place of the fleet; empty: the fleet.
     """
 
     scanner: str = ""
@@ -51,11 +63,13 @@ class Asked:
     quantity: Quantity = CARD_QUANTITIES[0]
     period: str = "120d"
     first: int = 0
+    view: str = ""
 
     def address(self, **changes: object) -> str:
         """Return the address that asks for this, with some of it changed."""
         asked = replace(self, **changes)  # type: ignore[arg-type]
         words: list[tuple[str, str]] = [
+            ("view", asked.view),
             ("scanner", asked.scanner),
             ("protocol", asked.protocol),
             ("series", asked.series),
@@ -82,6 +96,7 @@ def read_asked(arguments: Mapping[str, Sequence[bytes]]) -> Asked:
     """
     first = _text(arguments, "first")
     period = _text(arguments, "period")
+    view = _text(arguments, "view")
     compare = [_decoded(value) for value in arguments.get("compare", ())][:2]
     return Asked(
         scanner=_text(arguments, "scanner"),
@@ -92,6 +107,7 @@ def read_asked(arguments: Mapping[str, Sequence[bytes]]) -> Asked:
         quantity=_QUANTITIES.get(_text(arguments, "quantity"), CARD_QUANTITIES[0]),
         period=period if period in PERIODS else "120d",
         first=min(int(first), _MOST_FIRST) if first.isascii() and first.isdigit() else 0,
+        view=view if view in VIEWS else "",
     )
 
 

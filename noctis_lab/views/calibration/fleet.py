@@ -18,6 +18,7 @@ from noctis_lab.views.calibration.numbers import (
 )
 from noctis_lab.views.calibration.python import fleet_python
 from noctis_lab.views.calibration.quantities import CARD_QUANTITIES, quantity_of
+from noctis_lab.views.calibration.registers import view_choices
 from noctis_lab.views.calibration.standings import (
     Group,
     group_badge,
@@ -291,7 +292,7 @@ def _choices(asked: Asked) -> tuple[list[dict[str, Any]], ...]:
         choice(one.name, asked.address(quantity=one), one == asked.quantity)
         for one in CARD_QUANTITIES
     ]
-    return quantities, period_choices(asked)
+    return view_choices(asked), quantities, period_choices(asked)
 
 
 def period_choices(asked: Asked) -> list[dict[str, Any]]:

@@ -37,7 +37,11 @@ class Module:
 
 
 def region_marks(
-    SeriesInstanceUID: str, rois: Sequence[Mapping[str, Any]], spacing_mm: float
+    SeriesInstanceUID: str,
+    rois: Sequence[Mapping[str, Any]],
+    spacing_mm: float,
+    *,
+    is_movable: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the circles of an analysis' regions, rows of `hu_roi`.
 
@@ -45,6 +49,8 @@ def region_marks(
     ----------
     spacing_mm
         Between planes: a circle is drawn on those that were measured.
+    is_movable
+        Whether they may be put elsewhere, for another analysis; each is then known by its material.
     """
     placed = [roi for roi in rois if number_of(roi["x_mm"]) is not None]
     if not placed:
@@ -56,10 +62,11 @@ def region_marks(
             "centre_mm": [float(roi[name]) for name in ("x_mm", "y_mm", "z_mm")],
             "radius_mm": float(roi["radius_mm"]),
             "reach_mm": (int(number_of(roi["plane_count"]) or 1) // 2 + 0.25) * spacing_mm,
-            "title": _title(text_of(roi["material"])),
+            "title": _title(text_of(roi["material"])) + (", by hand" if roi["is_manual"] else ""),
             "lines": [number(float(roi["value_hu"]))],
             "isAbove": float(roi["y_mm"]) < middle - 1,  # y ascends to the back, as images go down
         }
+        | ({"name": text_of(roi["material"])} if is_movable else {})
         for roi in placed
     ]
 

@@ -24,6 +24,7 @@ _PLACES: Final = {
     "center": (0.0, 0.0), "right": (1.0, 0.0), "bottom": (0.0, -1.0), "left": (-1.0, 0.0),
     "top": (0.0, 1.0),
 }  # fmt: skip
+_RING_PX: Final = 34  # "+12.0" of 11 px is some 30 wide
 _COLOURS: Final = 65  # that stand in until a client paints; an odd number has one for zero
 
 
@@ -59,7 +60,9 @@ def uniformity_plot(found: Uniformity, distance_mm: float) -> Any:
                       for place, mean in found.means.items()],
         }
     )  # fmt: skip
-    rings = plot.scatter(x="x", y="y", size=32, source=source, fill_alpha=0.55, line_width=1.5)
+    rings = plot.scatter(
+        x="x", y="y", size=_RING_PX, source=source, fill_alpha=0.55, line_width=1.5
+    )
     ink(rings.glyph, line_color="text-1", fill_color="surface-1")
     labels = LabelSet(
         x="x", y="y", text="words", source=source, text_align="center", text_baseline="middle",

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from noctis_lab.access import Action, Principal, may
 from noctis_lab.catalog.people import find_principal
 from noctis_lab.errors import AccessDenied, NoctisError
-from noctis_lab.lab.calibrating.calibration import calibrate_series
 from noctis_lab.views.calibration.address import CALIBRATION_PATH, Asked, viewer_address
 from noctis_lab.views.calibration.again import analyse_again
 from noctis_lab.views.calibration.comparison import comparison_page
 from noctis_lab.views.calibration.fleet import fleet_page
-from noctis_lab.views.calibration.marks import modules_of, region_marks, uniformity_marks
+from noctis_lab.views.calibration.forms import acts_of, analyse_as_said
+from noctis_lab.views.calibration.marks import Module, modules_of, region_marks, uniformity_marks
 from noctis_lab.views.calibration.numbers import number_of, rows_of, text_of
+from noctis_lab.views.calibration.registers import register_page
 from noctis_lab.views.calibration.scan import (
     SLOTS,
     SPECTRA,
@@ -51,7 +50,6 @@ logger = logging.getLogger(__name__)
 _AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _FILLED: Final = 1.14  # radii of the phantom that the pane is half of
 _MOST_ZOOM: Final = 4.0
-_MOST_TEXT: Final = 500
 _BROKEN: Final = "This could not be measured; the log says why."
 
 
@@ -76,11 +74,13 @@ def open_page(
         told, figures = comparison_page(records, asked)
     elif asked.scanner:
         told, figures = scanner_page(records, asked, now=now, can_calibrate=can_calibrate)
+    elif asked.view:
+        told, figures = register_page(records, asked)
     else:
         told, figures = fleet_page(
             records, asked, now=now, can_calibrate=can_calibrate, api_base=api_base, root=root
         )
-    acts = _acts(lab, _asking(lab, principal, is_served=bool(api_base)))
+    acts = acts_of(lab, _asking(lab, principal, is_served=bool(api_base)))
     return _page(told, figures, acts=acts, api_base=api_base)
 
 
@@ -105,45 +105,6 @@ def _asking(lab: Lab, principal: Principal, *, is_served: bool) -> Callable[[], 
         return found
 
     return asking
-
-
-def _acts(
-    lab: Lab, asking: Callable[[], Principal]
-) -> dict[str, Callable[[Mapping[str, Any]], None]]:
-    def note_event(said: Mapping[str, Any]) -> None:
-        lab.calibration.note_event(
-            _word(said, "scanner"), _word(said, "event_kind"),
-            happened_at=_day(said, "happened_on"), note=_word(said, "note"), principal=asking(),
-        )  # fmt: skip
-
-    def set_baseline(said: Mapping[str, Any]) -> None:
-        trend = _word(said, "scanner"), _word(said, "protocol"), _word(said, "quantity")
-        lab.calibration.set_baseline(
-            trend, reason=_word(said, "reason"), valid_from=_day(said, "valid_on"),
-            principal=asking(),
-        )  # fmt: skip
-
-    def acknowledge(said: Mapping[str, Any]) -> None:
-        alarm_id, note = _word(said, "alarm_id"), _word(said, "note")
-        lab.calibration.acknowledge(alarm_id, note=note, principal=asking())
-
-    return {"event": note_event, "baseline": set_baseline, "acknowledge": acknowledge}
-
-
-def _word(said: Mapping[str, Any], name: str) -> str:
-    value = said.get(name, "")
-    if not isinstance(value, str) or len(value) > _MOST_TEXT:
-        raise ValueError(f"expected {name} as a text of at most {_MOST_TEXT} characters")
-    return value
-
-
-def _day(said: Mapping[str, Any], name: str) -> datetime:
-    """Return the beginning of a day: a scanner's clock bears no zone, and is taken as it is."""
-    try:
-        day = datetime.fromisoformat(_word(said, name)).date()
-    except ValueError:
-        raise ValueError("expected a day as YYYY-MM-DD") from None
-    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def _find_series(lab: Lab, principal: Principal, asked: Asked) -> SeriesRow | None:
@@ -171,15 +132,11 @@ def _open_scan(
     row = newest_analysis(records, series.SeriesInstanceUID, series.StudyInstanceUID)
     can_calibrate = may(principal, Action.CALIBRATE)
     asking = _asking(lab, principal, is_served=bool(api_base))
-    this = replace(asked, study=series.StudyInstanceUID)
-    acts = _acts(lab, asking) | {"analyse": lambda said: _analyse(lab, asking(), this, said)}
+    acts = acts_of(lab, asking)
     if row is None:
-        return _page(
-            _unanalysed(records, series, can_calibrate=can_calibrate),
-            [],
-            acts=acts,
-            api_base=api_base,
-        )
+        told = _unanalysed(records, series, can_calibrate=can_calibrate)
+        acts["analyse"] = partial(_analyse, lab, asking, asked)
+        return _page(told, [], acts=acts, api_base=api_base)
     rois = rows_of(records.rois(analysis_id=row["analysis_id"]))
     stack = _stack_of(lab, series)
     frames = () if stack is None else stack.frames
@@ -195,7 +152,9 @@ def _open_scan(
     told, figures = scan_page(row, rois, chart, modules, planes, visitor=visitor)
     viewer = _viewer_of(lab, series, api_base)
     spacing_mm = series.facts.slice_spacing_mm or 1.0
-    viewer.marks = region_marks(series.SeriesInstanceUID, rois, spacing_mm)
+    viewer.marks = region_marks(
+        series.SeriesInstanceUID, rois, spacing_mm, is_movable=can_calibrate
+    )
     viewer.state.index = _first_plane(rois, planes, modules)
     _frame(viewer.state, row, stack)
 
@@ -203,6 +162,12 @@ def _open_scan(
         if 0 <= index < len(heights):
             viewer.state.index = index
 
+    def z_in_view_mm() -> float | None:
+        index = viewer.state.index
+        return heights[index] if index is not None and 0 <= index < len(heights) else None
+
+    this = replace(asked, study=series.StudyInstanceUID)
+    acts["analyse"] = partial(_analyse, lab, asking, this, rois=rois, z_in_view_mm=z_in_view_mm)
     page = _page(
         told,
         figures,
@@ -243,21 +208,27 @@ def _unanalysed(
     return no_analysis_page(reason, actions)
 
 
-def _analyse(lab: Lab, principal: Principal, asked: Asked, said: Mapping[str, Any]) -> None:
-    """Analyse a series as a form says; what is left empty is as the images say."""
+def _analyse(
+    lab: Lab,
+    asking: Callable[[], Principal],
+    asked: Asked,
+    said: Mapping[str, Any],
+    *,
+    rois: list[dict[str, Any]] | None = None,
+    z_in_view_mm: Callable[[], float | None] = lambda: None,
+) -> None:
+    principal = asking()
     series = _find_series(lab, principal, asked)
     if series is None:
         raise ValueError(_NOT_SEEN)
-    options: dict[str, Any] = {}
-    for name in ("model", "note"):
-        if _word(said, name):
-            options[name] = _word(said, name)
-    if _word(said, "z_mm"):
-        try:
-            options["z_mm"] = float(_word(said, "z_mm"))
-        except ValueError:
-            raise ValueError("expected z as a number of mm") from None
-    calibrate_series(lab, series, principal=principal, **options)
+    analyse_as_said(
+        lab,
+        series,
+        said,
+        principal=principal,
+        z_in_view_mm=z_in_view_mm(),
+        rois=rois or (),
+    )
 
 
 def _viewer_of(lab: Lab, series: SeriesRow, api_base: str) -> SeriesView:
@@ -306,7 +277,7 @@ def _is_reached(heights: list[float], z_mm: float) -> bool:
 
 
 def _first_plane(
-    rois: list[dict[str, Any]], planes: Mapping[str, int], modules: list[tuple[Any, int]]
+    rois: list[dict[str, Any]], planes: Mapping[str, int], modules: list[tuple[Module, int]]
 ) -> int | None:
     of_rois = [planes[uid] for roi in rois if (uid := text_of(roi["SOPInstanceUID"])) in planes]
     return of_rois[0] if of_rois else modules[0][1] if modules else None
@@ -318,11 +289,11 @@ async def _measure_late(
     row: Mapping[str, Any],
     page: CalibrationPage,
     viewer: SeriesView,
-    modules: list[tuple[Any, int]],
+    modules: list[tuple[Module, int]],
 ) -> None:
     """Measure what no record keeps, and show it; where it cannot be measured, say why."""
     try:
-        analysis = await asyncio.to_thread(analyse_again, lab, series, row)
+        analysis = await analyse_again(lab, series, row)
         slots, late = late_panels(analysis)
     except NoctisError as error:
         page.fill([[], []], _late_refusal(str(error)))

@@ -23,7 +23,7 @@ _BAND_POINTS: Final = 64
 _ROOM: Final = 0.1
 _BOUND: Final = 0.5  # clipped by so much, its true value may be anything lower
 _ASLANT: Final = 0.5  # rad
-_INNER: Final = 0.6  # of the axis' half: beyond it a value stands towards zero
+_BOTTOM, _TOP = -1.2, 1.6  # of the farthest bar's end: above it there is room for values
 _LEAST_LABEL_GAP: Final = 0.045  # of the axis: names of points that are nearer would overlap
 
 
@@ -125,16 +125,16 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
     off = [one.value - (one.nominal or 0.0) for one in known]
     lows = [(one.low or 0.0) - (one.nominal or 0.0) for one in known]
     highs = [(one.high or 0.0) - (one.nominal or 0.0) for one in known]
-    reach = 1.3 * max(map(abs, (*off, *lows, *highs)))
+    most = max(map(abs, (*off, *lows, *highs)))
+    words = [signed(one) for one in off]
     across = FactorRange(factors=names, range_padding=0.1)
-    plot = plain_figure(across, (-reach, reach), has_tools=True)
+    plot = plain_figure(across, (_BOTTOM * most, _TOP * most), has_tools=True)
     caption(plot, "Measured minus nominal, HU. Grey: accepted")
     plot.yaxis.ticker.desired_num_ticks = 4
     plot.xaxis.major_label_orientation = _ASLANT  # side by side, the names of seven would touch
     source = ColumnDataSource(
         {
             "x": names, "y": off, "low": lows, "high": highs,
-            "label": [signed(value) for value in off],
             "words": [_words(one) for one in known],
             "plane": _planes(known, planes),
             "begins": [value - 1.96 * (one.se or 0) for value, one in zip(off, known, strict=True)],
@@ -159,18 +159,13 @@ def residual_plot(inserts: Sequence[Insert], planes: Mapping[str, int] | None = 
         )  # fmt: skip
         ink(points.glyph, fill_color="surface-1", line_color=token)
         drawn.append(points)
-    # Away from zero, so that none lies on the line; towards it where the axis is at its end.
-    sides = [(one >= 0) is (abs(one) < _INNER * reach) for one in off]
-    for is_up in (True, False):
-        rows = [place for place, side in enumerate(sides) if side is is_up]
-        part = {name: [source.data[name][row] for row in rows] for name in ("x", "y", "label")}
-        labels = LabelSet(
-            x="x", y="y", text="label", y_offset=8 if is_up else -8,
-            source=ColumnDataSource(data=part), text_align="center",
-            text_baseline="bottom" if is_up else "top",
-            text_font=value(FONT), text_font_size="11px",
-        )  # fmt: skip
-        plot.add_layout(ink(labels, text_color="text-2"))
+    # In a row above all bars: beside its point a value would lie on an edge or on the line.
+    top = ColumnDataSource({"x": names, "y": [_TOP * most] * len(names), "label": words})
+    labels = LabelSet(
+        x="x", y="y", text="label", source=top, text_align="center", text_baseline="top",
+        text_font=value(FONT), text_font_size="11px",
+    )  # fmt: skip
+    plot.add_layout(ink(labels, text_color="text-2"))
     tap_and_hover(plot, drawn)
     return left_to_client(plot)
 

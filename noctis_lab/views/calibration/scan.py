@@ -19,6 +19,7 @@ from noctis_lab.views.calibration.address import (
     scan_address,
     viewer_address,
 )
+from noctis_lab.views.calibration.forms import placed_of
 from noctis_lab.views.calibration.marks import Module
 from noctis_lab.views.calibration.module_plots import (
     mtf_plot,
@@ -69,6 +70,7 @@ _WATER_SHARE: Final = 0.6  # of a water phantom's radius, at which its outer reg
 SLOTS: Final = 2  #: places for figures that come later
 UNIFORMITY, SPECTRA = "1", "3"  #: their panels' places
 _NO_LINE: Final = "No nominal values hold at this kVp: there is no line to be drawn."
+_REGION_WORDS: Final = "regions shrunk to stay clear of the edges"
 _MEASURING: Final = "Measuring the images again\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -175,7 +177,9 @@ def scan_page(
         foot=_foot(row, chart),
         previous=before,
         next=after,
-        choices={"phantoms": _phantoms(), "event_kinds": _event_kinds()},
+        placed=placed_of(row) if visitor.can_calibrate else {},
+        regionWords=_REGION_WORDS + ("; drag one to move it" if visitor.can_calibrate else ""),
+        choices={"event_kinds": _event_kinds(), **_analysis_choices(has_images=bool(planes))},
     )  # fmt: skip
     return told, figures
 
@@ -224,7 +228,8 @@ def no_analysis_page(reason: str, actions: Sequence[dict[str, Any]]) -> dict[str
             "actions": list(actions),
         },
         panels=[], modules=[], notes=[], foot="", previous="", next="", hint="",
-        verdict={}, inserts={},
+        verdict={}, inserts={}, placed={}, regionWords="",
+        choices=_analysis_choices(has_images=False),
     )  # fmt: skip
 
 
@@ -357,7 +362,9 @@ def _scale_words(row: Mapping[str, Any]) -> str:
 
 def _resolution_words(found: Mtf) -> str:
     unit = quantity_of("f50_per_mm").unit
-    return f"50 % at {found.f50:.2f}, 10 % at {found.f10:.2f} {unit}"
+    falls = [(50, found.f50), (10, found.f10)]  # NaN where it does not fall so far
+    words = ", ".join(f"{part} % at {at:.2f}" for part, at in falls if math.isfinite(at))
+    return f"{words} {unit}" if words else ""
 
 
 def _neighbours(row: Mapping[str, Any], chart: ScannerChart | None) -> tuple[str, str]:
@@ -409,10 +416,16 @@ def _checks(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in found if isinstance(one, dict) and isinstance(one.get("figure"), str)]
 
 
-def _phantoms() -> list[str]:
+def _analysis_choices(*, has_images: bool) -> dict[str, Sequence[str | tuple[str, str]]]:
+    """Return what the form of an analysis chooses from."""
     from noctis_lab.analysis.calibration.phantoms import load_phantoms
+    from noctis_lab.analysis.calibration.tolerances import load_tolerances
 
-    return [phantom.model for phantom in load_phantoms()]
+    return {
+        "phantoms": [phantom.model for phantom in load_phantoms()],
+        "tolerances": list(load_tolerances()),
+        "middles": [("view", "the image in view")] if has_images else [],
+    }
 
 
 def _event_kinds() -> Sequence[str]:

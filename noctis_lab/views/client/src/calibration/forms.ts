@@ -29,11 +29,13 @@ const FORMS: Record<FormName, FormFacts> = {
     ],
   },
   baseline: {
-    title: "New baseline", send: "Set the baseline", text: "Scans from this day on are held against their own mean and spread. Earlier baselines stay recorded.",
+    title: "New baseline", send: "Set the baseline", text: "Scans from this day on are held against their own mean and spread, or against those that you give. Earlier baselines stay recorded.",
     fields: [
       { name: "quantity", label: "Of", kind: "choice", list: "quantities", isNeeded: true },
       { name: "valid_on", label: "From, by the scanner's clock", kind: "date", isNeeded: true },
       { name: "reason", label: "Why", kind: "words", isNeeded: true },
+      { name: "center", label: "Centre", kind: "number", isNeeded: false, hint: "the scans' mean" },
+      { name: "sigma", label: "Spread, 1σ", kind: "number", isNeeded: false, hint: "the scans' own" },
     ],
   },
   acknowledge: {
@@ -44,7 +46,10 @@ const FORMS: Record<FormName, FormFacts> = {
     title: "Analyse again", send: "Analyse", text: "What you give here goes before what the images say, and is recorded as manual. The earlier analysis stays.",
     fields: [
       { name: "model", label: "Phantom", kind: "choice", list: "phantoms", isNeeded: false },
-      { name: "z_mm", label: "Middle of the sensitometry module, z in mm", kind: "number", isNeeded: false, hint: "as the images say" },
+      { name: "middle", label: "Middle of the sensitometry module", kind: "choice", list: "middles", isNeeded: false },
+      { name: "z_mm", label: "Or at z, mm", kind: "number", isNeeded: false, hint: "as the images say" },
+      { name: "serial", label: "Serial number of the phantom", kind: "words", isNeeded: false },
+      { name: "tolerances", label: "Tolerances", kind: "choice", list: "tolerances", isNeeded: false, hint: "none" },
       { name: "note", label: "Note", kind: "words", isNeeded: false },
     ],
   },
@@ -52,14 +57,14 @@ const FORMS: Record<FormName, FormFacts> = {
 
 const LONGEST = 500;
 
-/** Ask for what a form needs; `send` resolves when it is done and rejects with why it is not. */
-export function openForm(root: HTMLElement, action: Action, lists: Record<string, readonly Offer[]>, send: (said: Record<string, string>) => Promise<void>): void {
+/** Ask for what a form needs, with what `more` says beside its text; `send` resolves when it is done and rejects with why it is not. */
+export function openForm(root: HTMLElement, action: Action, lists: Record<string, readonly Offer[]>, send: (said: Record<string, string>) => Promise<void>, more = ""): void {
   const { form: name } = action;
   if (name === undefined) return;
   const { title, send: doIt, text, fields } = FORMS[name];
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const submit = el("button", { type: "submit", class: "btn p" }, doIt);
-  const form = el("form", { method: "dialog" }, el("h2", { class: "f16 b" }, title), el("p", { class: "t2" }, text), ...fields.map((field) => inputOf(field, lists)),
+  const form = el("form", { method: "dialog" }, el("h2", { class: "f16 b" }, title), el("p", { class: "t2" }, text), more ? el("p", {}, more) : null, ...fields.map((field) => inputOf(field, lists)),
     problem, el("div", { class: "row g2 ends" }, el("button", { type: "button", class: "btn q", click: () => dialog.close() }, "Cancel"), submit));
   const dialog = el("dialog", { class: "pop form", "aria-label": title }, form);
   form.addEventListener("submit", (event) => {
@@ -85,7 +90,7 @@ export const dayOf = (at: Date): string =>
 function inputOf({ name, label, kind, list, isNeeded, hint }: Field, lists: Record<string, readonly Offer[]>): HTMLElement {
   const common = { name, required: isNeeded };
   const input = kind === "choice"
-    ? el("select", common, isNeeded ? null : el("option", { value: "" }, "as the images say"), ...(lists[list ?? ""] ?? []).map((offer) => {
+    ? el("select", common, isNeeded ? null : el("option", { value: "" }, hint ?? "as the images say"), ...(lists[list ?? ""] ?? []).map((offer) => {
       const [value, words] = typeof offer === "string" ? [offer, offer] : offer;
       return el("option", { value }, words);
     }))

@@ -5,6 +5,7 @@ import type { Connection } from "../ground/happenings";
 import tokensCss from "../ground/tokens.css";
 import { request, signInAddress } from "../ground/transport";
 import { sent } from "../ground/writing";
+import { type PutRegion, REGION_EVENT } from "../measure/regions";
 import { Toast } from "../measure/toast";
 import { followTheme } from "../viewer/theme";
 import css from "./calibration.css";
@@ -13,6 +14,7 @@ import { followAlarms } from "./alarms";
 import { pageOf } from "./pages";
 import { type InkedModel, onPoint, paint } from "./paint";
 import type { Doing } from "./parts";
+import { Placing } from "./placing";
 import type { Action, Told } from "./told";
 
 interface Answer {
@@ -46,6 +48,8 @@ class Page {
   readonly #root: HTMLElement;
   readonly #toast = new Toast();
   readonly #ends: (() => void)[] = [];
+  /** Of a scan. */
+  readonly #placing: Placing | null;
   #asked = 0;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
 
@@ -56,10 +60,12 @@ class Page {
     this.#root = el("div", { class: `nl calibration ${told.page}` });
     shadow.append(this.#root);
     this.#ends.push(followTheme(this.#root));
+    this.#placing = told.page === "scan" && told.empty === null ? new Placing(told.placed, () => this.#doing.form({ label: "", form: "analyse" })) : null;
+    this.#root.addEventListener(REGION_EVENT, (event) => this.#placing?.hear((event as CustomEvent<PutRegion>).detail));
     const drawn = model.get_child("figures");
     this.#root.append(...pageOf(told, {
       figures: Array.isArray(drawn) ? drawn : [drawn], viewer: model.viewer ? model.get_child("viewer") as HTMLElement : null,
-      doing: this.#doing, plane: (index) => model.send_msg({ kind: "plane", index }),
+      doing: this.#doing, placing: this.#placing?.element ?? null, plane: (index) => model.send_msg({ kind: "plane", index }),
     }), this.#toast.element);
     const themes = new MutationObserver(() => this.paint());
     themes.observe(this.#root, { attributes: true, attributeFilter: ["data-theme"] });
@@ -68,9 +74,17 @@ class Page {
   }
 
   readonly #doing: Doing = {
-    form: (action) => openForm(this.#root, action, "choices" in this.model.told ? this.model.told.choices : {}, (said) => this.#send(action, said)),
+    form: (action) => this.#openForm(action),
     say: (words) => this.#toast.show(words, "Close", () => undefined),
   };
+
+  #openForm(asked: Action): void {
+    const { told } = this.model;
+    const isPlaced = asked.form === "analyse" && this.#placing !== null;
+    const action = isPlaced ? { ...asked, about: { ...asked.about, ...this.#placing?.said } } : asked;
+    const lists = "choices" in told ? told.choices : {};
+    openForm(this.#root, action, lists, (said) => this.#send(action, said), isPlaced ? this.#placing?.words : "");
+  }
 
   #follow(told: Told): void {
     if (told.page === "plots") return;

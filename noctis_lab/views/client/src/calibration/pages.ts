@@ -9,6 +9,8 @@ export interface Drawn {
   figures: readonly HTMLElement[];
   viewer: HTMLElement | null;
   doing: Doing;
+  /** Says above a scan's images which regions were moved. */
+  placing: HTMLElement | null;
   /** Show an image of the scan. */
   plane(index: number): void;
 }
@@ -20,6 +22,7 @@ export function pageOf(told: Told, drawn: Drawn): HTMLElement[] {
     case "scanner": return scannerOf(told, drawn);
     case "scan": return scanOf(told, drawn);
     case "compare": return compareOf(told, drawn);
+    case "tables": return [el("div", { class: "fl alone" }, el("main", { class: "fm" }, headOf(told.head, drawn.doing), ...told.tables.map(tableOf))), statusOf(told.status, told.hint)];
     case "plots": return [el("div", { class: "plain" }, ...drawn.figures.map((figure, place) => el("section", { class: "bx" },
       told.titles[place] ? el("div", { class: "t" }, told.titles[place]) : null, el("div", { class: "chart" }, figure))))];
   }
@@ -30,8 +33,7 @@ function fleetOf(told: FleetTold, { figures, doing }: Drawn): HTMLElement[] {
     el("div", { class: "cards" }, ...told.cards.map((card, place) => cardOf(card, figures[place]))),
     told.more.length > 0 ? el("div", { class: "row g2" }, ...told.more.map((action) => actionOf(action, doing))) : null,
     legendOf(told.tolerance), tableOf(told.table)].filter((part) => part !== null)));
-  return [el("div", { class: "fl" }, main, needsOf("Needs a look", told.needs, "Nothing. Every chart is in control, and no scan failed.", doing,
-    "Phantoms, certificates and density curves have no page: Copy as Python shows where they are.")),
+  return [el("div", { class: "fl" }, main, needsOf("Needs a look", told.needs, "Nothing. Every chart is in control, and no scan failed.", doing)),
     statusOf(told.status, told.hint)];
 }
 
@@ -50,7 +52,7 @@ const verdictOf = ({ kind, icon: name, title, text, meaning, advice, actions }: 
     advice ? el("h3", { class: "b" }, "What to do") : null, advice ? el("p", {}, advice) : null,
     actions.length > 0 ? el("div", { class: "row g2 wrap" }, ...actions.map((action) => actionOf(action, doing))) : null)];
 
-function scanOf(told: ScanTold, { figures, viewer, doing, plane }: Drawn): HTMLElement[] {
+function scanOf(told: ScanTold, { figures, viewer, doing, placing, plane }: Drawn): HTMLElement[] {
   if (told.empty) return [el("div", { class: "fl" }, el("main", { class: "fm" }, headOf(told.head, doing), emptyOf(told.empty, doing))), statusOf(told.status, told.hint)];
   const tabs = el("span", { class: "segs" }, ...told.modules.map(({ name, index, words }, place) => {
     const tab = el("button", { type: "button", class: "seg", "aria-pressed": String(place === 0), title: words, click: () => {
@@ -60,7 +62,7 @@ function scanOf(told: ScanTold, { figures, viewer, doing, plane }: Drawn): HTMLE
     return tab;
   }));
   const image = el("section", { class: "bx img", "aria-label": "Phantom" },
-    el("div", { class: "t" }, el("span", {}, "Phantom"), el("small", { class: "ell grow" }, "regions shrunk to stay clear of the edges"), tabs),
+    el("div", { class: "t" }, el("span", {}, "Phantom"), el("small", { class: "ell grow" }, told.regionWords), tabs), placing,
     el("div", { class: "stagebox" }, viewer));
   const verdict = el("aside", { class: "panel words", "aria-label": "Verdict" }, el("div", { class: "als" }, ...verdictOf(told.verdict, doing),
     tableOf(told.inserts), ...told.notes.map((note) => el("p", { class: "note f12 t3 row" }, icon("info", "s"), el("span", {}, note)))),

@@ -122,8 +122,20 @@ export interface Panel {
   none: string;
 }
 
+/** Where a region is measured: mm, patient LPS. */
+export interface Placed {
+  x_mm: number;
+  y_mm: number;
+  z_mm: number;
+  radius_mm: number;
+}
+
 export interface ScanTold extends Common {
   page: "scan";
+  /** Regions that the analysis which is shown has by hand, by their materials. */
+  placed: Readonly<Record<string, Placed>>;
+  /** What is said of the regions over the images. */
+  regionWords: string;
   verdict: Verdict;
   modules: readonly { name: string; index: number; words: string }[];
   panels: readonly Panel[];
@@ -141,9 +153,15 @@ export interface CompareTold extends Common {
   tables: readonly Table[];
 }
 
+/** What is recorded, and what there is: tables alone. */
+export interface TablesTold extends Common {
+  page: "tables";
+  tables: readonly Table[];
+}
+
 export interface PlotsTold {
   page: "plots";
   titles: readonly string[];
 }
 
-export type Told = FleetTold | ScannerTold | ScanTold | CompareTold | PlotsTold;
+export type Told = FleetTold | ScannerTold | ScanTold | CompareTold | TablesTold | PlotsTold;

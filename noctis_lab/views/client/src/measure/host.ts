@@ -1,5 +1,6 @@
 /** What measuring needs of the viewer around it. */
 import type { ImagePlane } from "../ground/plane";
+import type { PutRegion } from "./regions";
 import type { Kind, Measurement } from "./shapes";
 
 /** A pane, as far as measuring is concerned. */
@@ -34,6 +35,8 @@ export interface MeasuringHost {
   onJump(measurement: Measurement): void;
   /** Delete a measurement, with a way back. */
   onDelete(measurement: Measurement): void;
+  /** A region of an analysis was put elsewhere, or back. */
+  onRegion(region: PutRegion): void;
   onSay(words: string): void;
   /** The list, the selection or a figure changed. */
   onMeasured(): void;

@@ -6,8 +6,9 @@ import { Draft } from "./draft";
 import { handlesOf, shifted } from "./handles";
 import type { MeasuredPane, MeasuringHost } from "./host";
 import { askLabel } from "./labelInput";
-import { type Mark, marksOn } from "./marks";
+import { liftOf, type Mark, marksOn } from "./marks";
 import { Overlay, type Shown } from "./overlay";
+import { isRegion, Regions, roundBox } from "./regions";
 import { isOn, isSamePlane, measuredOn, passOf, placedOn, pointsOn, toldPoints } from "./seen";
 import { factsOf, type Kind, type Measurement, newUID } from "./shapes";
 import { type MeasurementSource, MeasurementStore } from "./store";
@@ -42,9 +43,13 @@ export class Measuring {
   #redraw = 0;
   #liveTimer = 0;
   #isClosed = false;
-  #marks: readonly Mark[] = [];
+  readonly #regions: Regions;
 
   constructor(readonly host: MeasuringHost, source: MeasurementSource | null) {
+    this.#regions = new Regions((region) => {
+      host.onRegion(region);
+      this.changed();
+    });
     this.store = new MeasurementStore(source, {
       onChange: () => this.changed(),
       onUnsaved: (words) => host.onSay(`Not saved: ${words}`),
@@ -53,7 +58,7 @@ export class Measuring {
   }
 
   get selected(): Measurement | null {
-    return this.#grab?.before.MeasurementUID === this.#selected ? (this.#grab?.now ?? null) : this.store.find(this.#selected);
+    return this.#grab?.before.MeasurementUID === this.#selected ? (this.#grab?.now ?? null) : this.store.find(this.#selected) ?? this.#regions.find(this.#selected);
   }
 
   get draft(): Draft | null {
@@ -194,7 +199,8 @@ export class Measuring {
     if (!grab || !plane || !isOn(grab.before, plane)) return;
     const { kind } = grab.before;
     const handle = grab.handle === null ? undefined : handlesOf(kind, grab.points)[grab.handle];
-    const points = handle === undefined ? shifted(grab.points, by) : handle.moved([handle.at[0] + by[0], handle.at[1] + by[1]]);
+    const moved = handle === undefined ? shifted(grab.points, by) : handle.moved([handle.at[0] + by[0], handle.at[1] + by[1]]);
+    const points = isRegion(grab.before) && plane.geometry !== null ? roundBox(grab.points, moved, handle === undefined, plane.geometry) : moved;
     grab.now = { ...grab.before, ...placedOn(points, plane), values: measuredOn(kind, points, plane, "moving") };
     this.changed();
   }
@@ -210,7 +216,8 @@ export class Measuring {
     const inView = grab.pane.plane();
     const plane = inView !== null && isOn(grab.now, inView) ? inView : grab.plane;
     const after = { ...grab.now, values: measuredOn(grab.now.kind, pointsOn(grab.now, plane), plane) };
-    this.store.commit({ before: grab.before, after });
+    if (!isRegion(after)) this.store.commit({ before: grab.before, after });
+    else if (plane.geometry !== null) this.#regions.put(grab.before, after, plane.geometry);
     this.sayMeasured(after);
   }
 
@@ -227,6 +234,10 @@ export class Measuring {
   remove(measurement: Measurement): void {
     if (this.#selected === measurement.MeasurementUID) this.#selected = null;
     this.#grab = null;
+    if (isRegion(measurement)) {
+      this.#regions.putBack(measurement);
+      return;
+    }
     this.store.commit({ before: measurement, after: null });
     this.say(`${factsOf(measurement.kind).name} deleted`, true);
   }
@@ -268,15 +279,15 @@ export class Measuring {
 
   // -- showing ---------------------------------------------------------------------------------
 
-  /** Draw these circles too. */
+  /** Draw these circles too; those that have a name may be moved. */
   mark(marks: readonly Mark[]): void {
-    this.#marks = marks;
+    this.#regions.show(marks);
     this.changed();
   }
 
-  /** What lies on the image in a pane. */
+  /** What lies on the image in a pane, and can be held there. */
   on(plane: ImagePlane): Measurement[] {
-    return this.store.ofSeries(plane.SeriesInstanceUID)
+    return [...this.store.ofSeries(plane.SeriesInstanceUID), ...this.#regions.on(plane, this.host.studyOf(this.host.pane))]
       .map((item) => (item.MeasurementUID === this.#grab?.before.MeasurementUID ? this.#grab.now : item)).filter((item) => isOn(item, plane));
   }
 
@@ -307,7 +318,7 @@ export class Measuring {
     const overlay = this.overlay(pane);
     overlay.element.classList.toggle("on-white", this.host.isOnWhite(pane));
     overlay.draw(plane, this.#version, (drawn) => ({
-      shapes: [...marksOn(this.#marks, drawn), ...this.on(drawn).map((item) => this.#shownOf(item, drawn)), ...this.#shownDraft(pane, drawn)],
+      shapes: [...marksOn(this.#regions.fixedOn(drawn), drawn), ...this.on(drawn).map((item) => this.#shownOf(item, drawn)), ...this.#shownDraft(pane, drawn)],
       dots: this.#dots(drawn, this.host.reachOf(pane)),
       cursor: this.#cursor?.pane === pane ? this.#cursor.at : null,
     }));
@@ -320,9 +331,13 @@ export class Measuring {
   #shownOf(item: Measurement, plane: ImagePlane): Shown {
     const uid = item.MeasurementUID;
     const isHeld = this.#grab?.before.MeasurementUID === uid;
+    const points = pointsOn(item, plane);
+    const lines = isRegion(item) ? this.#regions.wordsOf(item) : figureLines(item);
+    const [x, y] = this.#offsets.get(uid) ?? [0, 0];
+    const lift = isRegion(item) && this.#regions.isAbove(item) ? liftOf(points as [Point, Point], plane, lines.length + 1) : 0;
     return {
-      uid, kind: item.kind, points: pointsOn(item, plane), isSelected: uid === this.#selected, title: item.label, lines: figureLines(item),
-      offset: this.#offsets.get(uid) ?? [0, 0], heldHandle: isHeld ? (this.#grab?.handle ?? null) : null,
+      uid, kind: item.kind, points, isSelected: uid === this.#selected, title: item.label, lines,
+      offset: [x, y + lift], heldHandle: isHeld ? (this.#grab?.handle ?? null) : null,
     };
   }
 

@@ -7,6 +7,7 @@ import { MeasurementsPanel, type PanelHost } from "../measure/panel";
 import { Pointing } from "../measure/pointing";
 import { PlanePane } from "../mpr/pane";
 import type { Projection } from "../mpr/slab";
+import { isRegion, type PutRegion, REGION_EVENT } from "../measure/regions";
 import { factsOf, type Kind, type Measurement } from "../measure/shapes";
 import type { MeasurementSource } from "../measure/store";
 import { Toast } from "../measure/toast";
@@ -222,6 +223,11 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
     if (index !== null) pane.set({ index }, "rest");
   }
 
+  /** The page around the viewer keeps what becomes of its analysis. */
+  onRegion(region: PutRegion): void {
+    this.pane.element.dispatchEvent(new CustomEvent(REGION_EVENT, { bubbles: true, composed: true, detail: region }));
+  }
+
   onSay(words: string): void {
     this.app.onSay(words);
   }
@@ -254,6 +260,7 @@ export class Measured implements MeasuringHost, PanelHost, GroupHost {
 
   onDelete(measurement: Measurement): void {
     this.measuring.remove(measurement);
+    if (isRegion(measurement)) return;
     const name = measurement.label === "" ? factsOf(measurement.kind).name : measurement.label;
     this.#toast.show(`${name} deleted`, "Undo", () => this.measuring.undo());
   }
