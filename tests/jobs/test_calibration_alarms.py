@@ -249,7 +249,7 @@ def test_a_study_that_two_facilities_hold_is_judged_by_what_both_of_them_see(
     tmp_path: Path,
 ) -> None:
     *before, shared = scans_of(STEADY)[:8]
-    with nl.open_lab(tmp_path / "root") as lab:
+    with nl.open_lab(tmp_path / "root", create=True) as lab:
         grant(lab.catalog, before, "north")
         records = [analysis_of(scan, slope=1 + n % 2 / 1000) for n, scan in enumerate(before)]
         write_records(lab.catalog, records)

@@ -33,7 +33,7 @@ def certificate(low_hu: float, high_hu: float, *, serial: str = "4711") -> str:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as opened:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as opened:
         fill(opened, ct_phantom("CatPhan 504", **SMALL), tmp_path / "in")
         yield opened
 
@@ -138,7 +138,7 @@ def test_the_worker_looks_once_at_what_came_before_its_engine(lab: Lab) -> None:
 def test_what_is_no_certificate_is_refused_by_what_is_wrong(
     csv: str, words: str, tmp_path: Path
 ) -> None:
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         with pytest.raises(CannotCalibrate, match=words) as refused:
             lab.calibration.add_certificates(csv)
         assert refused.value.refusal == "bad_certificate"
@@ -152,7 +152,7 @@ def test_a_facilitys_certificate_is_its_own(tmp_path: Path) -> None:
             *(("north", Role.RESEARCHER), ("south", Role.RESEARCHER), ("west", Role.VIEWER)),
         )
     )
-    with nl.open_lab(tmp_path / "root", min_free_bytes=0) as lab:
+    with nl.open_lab(tmp_path / "root", create=True, min_free_bytes=0) as lab:
         lab.calibration.add_certificates(certificate(1, 2), principal=north)
         assert len(lab.calibration.seen_by(north).certificates()) == 1
         assert lab.calibration.seen_by(south).certificates().empty

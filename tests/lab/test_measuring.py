@@ -491,7 +491,7 @@ def test_csv_has_a_line_each_and_no_formulas(lab: Lab, series: Series) -> None:
 
 def test_figures_beyond_all_numbers_are_refused_and_the_archive_opens(tmp_path: Path) -> None:
     root = tmp_path / "archive"
-    with nl.open_lab(root) as lab:
+    with nl.open_lab(root, create=True) as lab:
         fill(
             lab,
             ct_series(

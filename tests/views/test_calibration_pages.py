@@ -126,7 +126,7 @@ def test_a_period_in_which_no_scan_lies_ends_at_the_newest_scan(
 
 
 def test_charts_are_drawn_again_once_something_is_recorded(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as own:
+    with nl.open_lab(tmp_path / "root", create=True) as own:
         record_fleet(own.catalog)
         charts = own.calibration.charts(scanner=STEADY)
         assert own.calibration.charts(scanner=STEADY) is charts
@@ -300,7 +300,7 @@ def test_what_inserts_are_off_stands_in_a_row_above_their_bars() -> None:
 
 
 def test_what_is_recorded_and_what_there_is_have_pages(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as own:
+    with nl.open_lab(tmp_path / "root", create=True) as own:
         record_fleet(own.catalog)
         protocol = own.calibration.charts(scanner=STEADY)[0].protocol
         told = open_page(own, ADMIN, Asked(view="baselines"), api_base="", root=None).told
@@ -416,7 +416,7 @@ def test_a_form_is_done_by_the_rights_of_when_it_is_sent(tmp_path: Path) -> None
 
 
 def test_a_region_that_was_moved_is_measured_there_and_recorded_as_by_hand(tmp_path: Path) -> None:
-    with nl.open_lab(tmp_path / "root") as own:
+    with nl.open_lab(tmp_path / "root", create=True) as own:
         fill(own, ct_phantom("CatPhan 504", **SMALL), tmp_path / "in")
         series = own.series().one()
         found = series.calibrate().rois.set_index("material").loc["Delrin"]
