@@ -45,6 +45,7 @@ ADMIN = Principal(name="ann", role=Role.ADMIN, facilities=None)
 ROW: dict[str, Any] = {
     "status": "pass",
     "phantom_model": "CatPhan 504",
+    "scanner": "Scanner 1",
     "KVP": 120.0,
     "checks": None,
     "tolerance_set": None,
@@ -323,7 +324,10 @@ def test_what_is_recorded_and_what_there_is_have_pages(tmp_path: Path) -> None:
         hidden = open_page(own, nobody, Asked(view="curves"), api_base="", root=None).told
         assert hidden["tables"][0]["rows"] == []
         phantoms = open_page(own, nobody, Asked(view="phantoms"), api_base="", root=None).told
-        models, ranges = ({row["cells"][0] for row in one["rows"]} for one in phantoms["tables"])
+        models, ranges, certified = (
+            {row["cells"][0] for row in one["rows"]} for one in phantoms["tables"]
+        )
+        assert certified == set()
         assert {"CatPhan 504", "ACR 464"} <= models
         assert {"CatPhan 504", "ACR 464"} <= ranges
         on = [one["label"] for one in phantoms["head"]["choices"][0] if one["isOn"]]
@@ -479,13 +483,17 @@ def test_copied_code_runs_and_a_certificate_gives_a_verdict(tmp_path: Path) -> N
             own, ADMIN, Asked(series=series.SeriesInstanceUID), api_base="", root=str(root)
         )
         verdict = page.told["verdict"]
-        assert "this page keeps none" in verdict["advice"]
+        assert "enters the certificate for this scanner" in verdict["advice"]
         assert page.told["notes"] == [], "no range, no source of one"
         (copied,) = (one["copied"] for one in verdict["actions"] if "copied" in one)
-    with pytest.raises(ValueError, match="line 2 of the nominal values"):
+    with pytest.raises(CannotCalibrate, match="line 2 of the nominal values"):
         run(copied)  # LOW and HIGH are to be filled in
     filled = copied.replace("LOW", "-1090").replace("HIGH", "1090").replace("SERIAL", "7")
     assert run(filled)["found"].status == "pass"
+    with nl.open_lab(root) as own:
+        page = open_page(own, ADMIN, Asked(view="phantoms"), api_base="", root=str(root))
+    (kept,) = page.told["tables"][-1]["rows"]
+    assert kept["cells"][:2] == ["CatPhan 504", "7"]
     run(fleet_python(str(root)))
 
 

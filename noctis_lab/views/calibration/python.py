@@ -42,7 +42,7 @@ def fleet_python(root: str | None) -> str:
 def certificate_python(
     row: Mapping[str, Any], kvp: float, inserts: Sequence[Insert], root: str | None
 ) -> str:
-    """Return how a scan is held against its own phantom's certificate, to be filled in.
+    """Return how the certificate of a scan's own phantom is entered, to be filled in.
 
     Parameters
     ----------
@@ -58,13 +58,12 @@ def certificate_python(
     )
     return (
         f"{_opened(root)}"
-        "from noctis_lab.analysis.calibration.analyse import analyse\n"
-        "from noctis_lab.analysis.calibration.nominals import parse_nominals\n\n"
         "# In place of LOW and HIGH: the certificate's accepted range of each material, HU.\n"
-        f'certificate = parse_nominals({json.dumps(_COLUMNS)} + """\n{lines}""")\n'
-        f"volume = lab.series({where}).one().load()\n"
-        f'found = analyse(volume, kvp={kvp:g}, nominals=certificate, serial="SERIAL")\n'
-        "found.status, {roi.figures.material: roi.deviation_hu for roi in found.rois}\n"
+        f'certificate = {json.dumps(_COLUMNS)} + """\n{lines}"""\n'
+        f"scanner = {json.dumps(text_of(row['scanner']))}\n"
+        "lab.calibration.add_certificates(certificate, scanner=scanner)\n"
+        f"found = lab.series({where}).one().calibrate()\n"
+        "found.status, found.rois\n"
     )
 
 

@@ -85,7 +85,7 @@ def _said_of(records: CalibrationRecords) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _phantoms(_: CalibrationRecords) -> list[dict[str, Any]]:
+def _phantoms(records: CalibrationRecords) -> list[dict[str, Any]]:
     from noctis_lab.analysis.calibration.nominals import load_nominals
     from noctis_lab.analysis.calibration.phantoms import load_phantoms
 
@@ -108,6 +108,14 @@ def _phantoms(_: CalibrationRecords) -> list[dict[str, Any]]:
         )
         for one in load_nominals()
     ]  # fmt: skip
+    certificates: Rows = [
+        (
+            (row["phantom_model"], row["phantom_serial"], row["scanner"] or "",
+             f"{row['recorded_at']:%Y-%m-%d}", row["note"] or "", row["author"]),
+            _of_scanner(row) if row["scanner"] else "",
+        )
+        for row in reversed(rows_of(records.certificates()))
+    ]  # fmt: skip
     return [
         _bounded(
             (column("Phantom"), column("Radius", is_number=True),
@@ -120,6 +128,13 @@ def _phantoms(_: CalibrationRecords) -> list[dict[str, Any]]:
              column("kVp", is_number=True), column("Electron density", is_number=True),
              column("Verified"), column("Source")),
             nominals, "Accepted ranges", "",
+        ),
+        _bounded(
+            (column("Phantom"), column("Serial number"), column("Scanned by"),
+             column("Entered"), column("Note"), column("Entered by")),
+            certificates, "Certificates of single phantoms, which go before these",
+            "None yet: noctis calibrate --certificate FILE enters one, and so does a notebook's "
+            "lab.calibration.add_certificates.",
         ),
     ]  # fmt: skip
 

@@ -382,6 +382,16 @@ def _neighbours(row: Mapping[str, Any], chart: ScannerChart | None) -> tuple[str
 
 
 def _acquired(row: Mapping[str, Any]) -> str:
+    at: Any = row.get("scanner_time")
+    said_by = text_of(row.get("scanner_time_from"))
+    try:
+        words = f"{at.day} {at:%B %Y, %H:%M}"
+    except (AttributeError, TypeError, ValueError):  # a record of before has no scanner's clock
+        return _acquired_by_words(row)
+    return words if said_by in ("", "AcquisitionDate") else f"{words}, by its {said_by}"
+
+
+def _acquired_by_words(row: Mapping[str, Any]) -> str:
     day, clock = row["AcquisitionDate"], text_of(row["AcquisitionTime"])
     try:
         words = f"{day.day} {day:%B %Y}"

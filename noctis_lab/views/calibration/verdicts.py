@@ -65,8 +65,8 @@ def verdict_of(row: Mapping[str, Any], inserts: Sequence[Insert]) -> Words:
             text=f"{stated}{why}, so this scan feeds the trend and nothing else.",
             meaning="The figures are measured like any other's; nothing says what they should be.",
             advice="Scan at 110 to 130 kVp. Or, where this phantom has a certificate of its own "
-            "values: this page keeps none, but a notebook holds the scan against it. Copy the code "
-            "and fill the values in; nothing of it is recorded.",
+            "values: copy the code and fill them in. It enters the certificate for this scanner, "
+            "by which later scans are judged too, and analyses this one again.",
         )
     failures = [*_failed_inserts(inserts), *_failed_checks(row)]
     if not failures:
