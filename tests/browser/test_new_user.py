@@ -67,16 +67,12 @@ class Hand:
 
     def click(self, place: Locator) -> None:
         self.spent_s += self.POINT_S + self.CLICK_S
-        box = place.bounding_box()
-        assert box is not None
-        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.click(*middle_of(place))
 
     def double_click(self, place: Locator) -> None:
         self.click(place)
         self.spent_s += self.CLICK_S
-        box = place.bounding_box()
-        assert box is not None
-        self.page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.dblclick(*middle_of(place))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self.spent_s += 2 * self.POINT_S + self.CLICK_S
@@ -85,6 +81,14 @@ class Hand:
         mouse.down()
         mouse.move(*end, steps=6)
         mouse.up()
+
+
+def middle_of(place: Locator) -> tuple[float, float]:
+    """Return where a hand goes; a row that is drawn anew has no place for a moment."""
+    deadline = time.monotonic() + 5
+    while (box := place.bounding_box()) is None:
+        assert time.monotonic() < deadline
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 @pytest.fixture
