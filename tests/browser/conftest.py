@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from noctis_lab.config import open_settings
 from noctis_lab.ingest.archive import open_archive
@@ -22,6 +22,9 @@ _SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+expect.set_options(timeout=20_000)  # a busy machine takes its time; who is ready costs nothing
 
 
 @pytest.fixture(scope="module")

@@ -269,8 +269,14 @@ def test_an_array_beside_its_series_follows_it_is_measured_and_leaves_a_still(
         page.get_by_text("File", exact=True).first.click()
         page.get_by_text("Save Notebook", exact=True).first.click()
         saved = laboratory.folder / "side_by_side.ipynb"
-        _until(lambda: "image/png" in saved.read_text(), "the notebook was not saved")
+        _until(lambda: _is_whole(saved), "the notebook was not saved")
     _expect_a_still(browser, saved, tmp_path)
+
+
+def _is_whole(notebook: Path) -> bool:
+    """Return whether a notebook with a picture is written to its end."""
+    text = notebook.read_text()
+    return "image/png" in text and text.rstrip().endswith('"nbformat_minor": 5\n}')
 
 
 def _expect_a_still(browser: Browser, notebook: Path, folder: Path) -> None:

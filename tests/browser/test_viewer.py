@@ -76,7 +76,7 @@ def python_view(series: str) -> SeriesView:
     return python_views(series)[0]
 
 
-def soon(fact: Callable[[], bool], timeout_s: float = 5) -> bool:
+def soon(fact: Callable[[], bool], timeout_s: float = 20) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if fact():
