@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -104,9 +105,10 @@ def _announced(process: subprocess.Popen[str], root: Path) -> Served:
 
 def _follow(process: subprocess.Popen[str], lines: queue.Queue[str], printed: list[str]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        printed.append(line)
-        lines.put(line)
+    with contextlib.suppress(ValueError):  # closed by who ended the process
+        for line in process.stdout:
+            printed.append(line)
+            lines.put(line)
     lines.put("")
 
 
